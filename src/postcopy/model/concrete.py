@@ -1,0 +1,189 @@
+"""The concrete reading: an action's body, run as plain Python on one state. Slow and obvious: the reference.
+
+Traces are made with it, and the compiled reading is held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import cast
+
+from postcopy.errors import SpecError
+from postcopy.model.expressions import Sort, Variable
+from postcopy.model.instance import ActionInstance, Instance, State, view
+from postcopy.model.language import Monitor
+from postcopy.model.reading import ChannelVariables, Disabled, Event, Message, Reading, Step
+from postcopy.model.values import NONE, ConcretePages, Cpu, PageSet, Whole
+
+
+class ConcreteReading(Reading):
+    """A state that method bodies can be run on.
+
+    Attributes:
+        values: the state's stored numbers, changed in place.
+    """
+
+    def __init__(self, instance: Instance, state: State) -> None:
+        super().__init__(instance)
+        self.values = list(state)
+
+    def load(self, variable: Variable) -> object:
+        stored = self.values[self.instance.index[variable]]
+        return self._set(stored) if variable.sort is Sort.PAGES else variable.decode(stored)
+
+    def _set(self, bits: int) -> ConcretePages:
+        return ConcretePages(bits, self.instance.pages, self.instance.group)
+
+    def store(self, variable: Variable, value: object) -> None:
+        self.values[self.instance.index[variable]] = self._encode(variable, value)
+
+    def _encode(self, variable: Variable, value: object) -> int:
+        if variable.sort is Sort.PAGES:
+            if not isinstance(value, PageSet | Whole):
+                raise SpecError(f"a set of pages is needed here, not {value!r}", self.where())
+            return cast(ConcretePages, self.pages(value) if isinstance(value, Whole) else value).bits
+        if variable.values:
+            if value not in variable.values or not isinstance(value, type(variable.values[-1]) | None):
+                kind = type(variable.values[-1]).__name__
+                raise SpecError(f"{variable.name} is given {value!r}, which is not a {kind}", self.where())
+            return variable.values.index(value)
+        stored = cast(int, value) - variable.low
+        if not 0 <= stored < variable.size:
+            high = variable.low + variable.size - 1
+            raise SpecError(f"{variable.name} leaves its range {variable.low} to {high}", self.where())
+        return stored
+
+    def pages(self, what: Whole) -> ConcretePages:
+        return self._set(0 if what is NONE else (1 << self.instance.pages) - 1)
+
+    def _kinds(self, channel: ChannelVariables) -> list[object]:
+        return [self.load(slot.kind) for slot in channel.slots]
+
+    def room(self, channel: ChannelVariables, messages: int) -> bool:
+        return self._kinds(channel).count(None) >= messages
+
+    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+        if not self.room(channel, 1):
+            raise SpecError(f"{channel.name} is full here: require room before sending {kind.name}", self.where())
+        slot = channel.slots[self._kinds(channel).index(None)]
+        self.store(slot.kind, kind)
+        self.store(slot.pages, pages)
+        for name, mark in slot.marks.items():
+            self.store(mark, name in marks and not (marks[name] & pages).empty)
+
+    def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
+        return self._kinds(channel)[0] is kind
+
+    def pop(self, channel: ChannelVariables) -> Message:
+        first = channel.slots[0]
+        pages = cast(PageSet, self.load(first.pages))
+        marked = {name: pages if self.load(m) else self.pages(NONE) for name, m in first.marks.items()}
+        message = Message(pages, marked)
+        for here, following in zip(channel.slots, channel.slots[1:], strict=False):
+            self.store(here.kind, self.load(following.kind))
+            self.store(here.pages, self.load(following.pages))
+            for name, mark in here.marks.items():
+                self.store(mark, self.load(following.marks[name]))
+        self._clear(channel, -1)
+        return message
+
+    def _clear(self, channel: ChannelVariables, index: int) -> None:
+        slot = channel.slots[index]
+        self.store(slot.kind, None)
+        self.store(slot.pages, NONE)
+        for mark in slot.marks.values():
+            self.store(mark, False)
+
+    def drop_newest(self, channel: ChannelVariables) -> None:
+        occupied = len(channel.slots) - self._kinds(channel).count(None)
+        if occupied:
+            self._clear(channel, occupied - 1)
+
+    def clear(self, channel: ChannelVariables) -> None:
+        for index in range(len(channel.slots)):
+            self._clear(channel, index)
+
+    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
+        result: PageSet = self.pages(NONE)
+        for slot in channel.slots:
+            if self.load(slot.kind) is kind and all(self.load(slot.marks[m]) is want for m, want in marks.items()):
+                result = result | cast(PageSet, self.load(slot.pages))
+        return result
+
+    def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
+        for slot in channel.slots:
+            if self.load(slot.kind) in channel.marked and not (cast(PageSet, self.load(slot.pages)) & pages).empty:
+                self.store(slot.marks[mark], True)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step from one state.
+
+    Attributes:
+        action: whose step.
+        page: the page parameter, or None.
+        state: the state after it.
+        events: what happened.
+        violated: names of the properties of steps that it violates.
+    """
+
+    action: ActionInstance
+    page: int | None
+    state: State
+    events: tuple[Event, ...]
+    violated: tuple[str, ...]
+
+
+def take(instance: Instance, state: State, action: ActionInstance, page: int | None = None) -> Transition | None:
+    """Take one action, or None where a guard forbids it.
+
+    Raises:
+        SpecError: the body cheats or errs.
+    """
+    reading = ConcreteReading(instance, state)
+    machine = instance.machines[action.machine]
+    arguments: dict[str, object] = {}
+    if action.cpu is not None:
+        arguments["cpu"] = Cpu(action.cpu)
+    if action.takes_page and page is not None:
+        arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
+    own = frozenset({action.machine})
+    try:
+        with reading.acting(action.machine, own, own):
+            getattr(machine, action.method)(machine(action.machine, reading), **arguments)
+    except Disabled:
+        return None
+    step = Step(action, view(ConcreteReading(instance, state)), view(reading), reading.events, reading.pages(NONE))
+    for name, monitor in instance.monitors.items():
+        with reading.acting(name, None, frozenset({name})):
+            cast(Monitor, monitor(name, reading)).watch(step)
+    violated = tuple(p.name for p in instance.properties if p.of_steps and not holds(p.holds(step)))
+    return Transition(action, page, tuple(reading.values), tuple(reading.events), violated)
+
+
+def successors(instance: Instance, state: State) -> Iterator[Transition]:
+    """Every step that can be taken from a state, in the order of the actions and pages."""
+    for action in instance.actions:
+        for page in range(instance.pages) if action.takes_page else [None]:
+            transition = take(instance, state, action, page)
+            if transition is not None:
+                yield transition
+
+
+def holds(answer: object) -> bool:
+    """A property's answer: a truth value, or the set of pages that offend."""
+    return answer.empty if isinstance(answer, PageSet) else bool(answer)
+
+
+def violated_by(instance: Instance, state: State) -> tuple[str, ...]:
+    """Names of the properties of states that a state violates."""
+    looking = view(ConcreteReading(instance, state))
+    return tuple(p.name for p in instance.properties if p.of_states and not holds(p.holds(looking)))
+
+
+def may_rest(instance: Instance, state: State) -> bool:
+    """Whether nothing needs to happen in a state."""
+    return bool(instance.protocol.may_rest(view(ConcreteReading(instance, state))))

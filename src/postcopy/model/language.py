@@ -1,0 +1,451 @@
+"""The modelling language: what the author of a protocol, or of a change to one, writes with.
+
+    class Source(Machine):
+        dirty = Bitmap("the migration bitmap: pages that still have to be sent", initial=ALL)
+        stream = Sends("stream")
+
+        @action(thread="migration", rule="R17")
+        def send_background_page(self, page: Page) -> None:
+            \"\"\"sends a page that is still dirty\"\"\"
+            require(self.dirty[page])
+            require(self.stream.room())
+            self.dirty -= page
+            self.stream.send(Command.PAGE, page)
+
+A protocol is a class that names its machines and channels; an action is one atomic step of one thread; a change is
+a subclass that overrides actions, adds some, or removes one by assigning None. How bodies are read stands in
+`postcopy.model.reading`; nothing here knows about exploration or proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
+
+from postcopy.errors import SpecError
+from postcopy.model.expressions import Sort, Variable
+from postcopy.model.reading import (
+    ChannelVariables,
+    Disabled,
+    NetworkEnd,
+    ObserverEnd,
+    Reading,
+    ReceiveEnd,
+    SendEnd,
+    Slot,
+    Step,
+    View,
+)
+from postcopy.model.values import ALL, NONE, Cpu, Page, PageSet, Whole
+
+__all__ = [
+    "ALL",
+    "EITHER",
+    "NONE",
+    "Bitmap",
+    "Channel",
+    "Choice",
+    "Count",
+    "Cpu",
+    "CpuBitmap",
+    "Flag",
+    "Ghost",
+    "Machine",
+    "Monitor",
+    "Network",
+    "Page",
+    "PageSet",
+    "Protocol",
+    "Receives",
+    "Sends",
+    "Step",
+    "View",
+    "action",
+    "require",
+]
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., None])
+
+
+class _Either(Enum):
+    EITHER = "either"
+
+
+EITHER: Final = _Either.EITHER
+"""An initial value that is left open: both are explored."""
+
+
+def require(condition: bool) -> None:
+    """A guard: the action can be taken only where the condition holds."""
+    if not condition:
+        raise Disabled
+
+
+@dataclass(frozen=True)
+class ActionInfo:
+    """What is known of an action beside its body.
+
+    Attributes:
+        thread: the real thread whose step it is.
+        rule: rules of the document that it stands for, e.g. ``"R17"`` or ``"R10 R13"``.
+        qemu: the function of QEMU that does it, where known.
+        environment: a step that nobody can rely on being taken (guest, operator, network).
+    """
+
+    thread: str
+    rule: str = ""
+    qemu: str = ""
+    environment: bool = False
+
+
+def action(thread: str, rule: str = "", qemu: str = "", environment: bool = False) -> Callable[[F], F]:
+    """Mark a method as one atomic step of a thread. Its docstring is the step in words, for traces."""
+
+    def mark(function: F) -> F:
+        function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment)
+        return function
+
+    return mark
+
+
+class Field(Generic[T]):
+    """A variable of a machine. Reading and assigning it in an action go through whoever reads the action.
+
+    Attributes:
+        doc: what it is, in the document's words.
+        initial: its value when nothing has happened yet.
+    """
+
+    def __init__(self, doc: str, initial: object) -> None:
+        self.doc, self.initial = doc, initial
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, part: None, owner: type) -> Field[T]: ...
+    @overload
+    def __get__(self, part: Part, owner: type) -> T: ...
+    def __get__(self, part: Part | None, owner: type) -> Field[T] | T:
+        if part is None:
+            return self
+        return cast(T, part.read(f"{part.name}.{self.name}"))
+
+    def __set__(self, part: Part, value: object) -> None:
+        part.write(f"{part.name}.{self.name}", value)
+
+    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+        """The state variables that the field stands for, each with its initial value."""
+        raise NotImplementedError
+
+    def _variable(self, owner: str, ghost: bool, sort: Sort, size: int = 0, values: tuple[object, ...] = (), low: int = 0) -> Variable:
+        return Variable(f"{owner}.{self.name}", owner, sort, size, values, low, ghost, self.doc)
+
+
+class Bitmap(Field[PageSet]):
+    """A set of pages."""
+
+    def __init__(self, doc: str, initial: Whole = NONE) -> None:
+        super().__init__(doc, initial)
+
+    def __set__(self, part: Part, value: PageSet | Whole) -> None:
+        super().__set__(part, value)
+
+    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+        """One set-valued variable."""
+        return [(self._variable(owner, ghost, Sort.PAGES), self.initial)]
+
+
+class Flag(Field[bool]):
+    """A truth value; initially `EITHER` where both are to be explored."""
+
+    def __init__(self, doc: str, initial: bool | _Either = False) -> None:
+        super().__init__(doc, initial)
+
+    def __set__(self, part: Part, value: bool) -> None:
+        super().__set__(part, value)
+
+    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+        """One variable with two values."""
+        return [(self._variable(owner, ghost, Sort.NUMBER, 2, (False, True)), self.initial)]
+
+
+E = TypeVar("E", bound=Enum)
+
+
+class Choice(Field[E]):
+    """A member of an enumeration (an IntEnum where order means something)."""
+
+    def __init__(self, doc: str, initial: E) -> None:
+        super().__init__(doc, initial)
+
+    def __set__(self, part: Part, value: E) -> None:
+        super().__set__(part, value)
+
+    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+        """One variable with as many values as the enumeration has members."""
+        members = tuple(type(cast(Enum, self.initial)))
+        return [(self._variable(owner, ghost, Sort.NUMBER, len(members), members), self.initial)]
+
+
+class Count(Field[int]):
+    """A whole number from `low` to `high`; leaving that range is an error of the specification."""
+
+    def __init__(self, doc: str, low: int, high: int, initial: int = 0) -> None:
+        super().__init__(doc, initial)
+        self.low, self.high = low, high
+
+    def __set__(self, part: Part, value: int) -> None:
+        super().__set__(part, value)
+
+    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+        """One variable with the range's values."""
+        return [(self._variable(owner, ghost, Sort.NUMBER, self.high - self.low + 1, (), self.low), self.initial)]
+
+
+class CpuPages:
+    """A set of pages for each vCPU: the value of a `CpuBitmap`."""
+
+    def __init__(self, part: Part, field: str, cpus: int) -> None:
+        self._part, self._names = part, [f"{part.name}.{field}[{cpu}]" for cpu in range(cpus)]
+
+    def __getitem__(self, cpu: Cpu) -> PageSet:
+        return cast(PageSet, self._part.read(self._names[cpu]))
+
+    def __setitem__(self, cpu: Cpu, pages: PageSet | Whole) -> None:
+        self._part.write(self._names[cpu], pages)
+
+    def remove(self, pages: PageSet | Whole) -> None:
+        """Take the pages out of every vCPU's set."""
+        for name in self._names:
+            self._part.write(name, cast(PageSet, self._part.read(name)) - pages)
+
+    @property
+    def any(self) -> PageSet:
+        """The pages in some vCPU's set."""
+        first, *rest = (cast(PageSet, self._part.read(name)) for name in self._names)
+        for pages in rest:
+            first = first | pages
+        return first
+
+
+class CpuBitmap(Field[CpuPages]):
+    """A set of pages for each vCPU, initially empty."""
+
+    def __init__(self, doc: str) -> None:
+        super().__init__(doc, NONE)
+
+    @overload
+    def __get__(self, part: None, owner: type) -> Field[CpuPages]: ...
+    @overload
+    def __get__(self, part: Part, owner: type) -> CpuPages: ...
+    def __get__(self, part: Part | None, owner: type) -> Field[CpuPages] | CpuPages:
+        return self if part is None else CpuPages(part, self.name, part.reading.instance.cpus)
+
+    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+        """One set-valued variable for each vCPU."""
+        return [
+            (Variable(f"{owner}.{self.name}[{cpu}]", owner, Sort.PAGES, ghost=ghost, doc=f"{self.doc} (vCPU {cpu})"), NONE)
+            for cpu in range(cpus)
+        ]
+
+
+class _End(Generic[T]):
+    """A machine's end of a channel of its protocol."""
+
+    view: ClassVar[type]
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+
+    def __get__(self, part: Part, owner: type) -> T:
+        if part is None:
+            return cast(T, self)
+        channel = part.reading.instance.channels.get(self.channel)
+        if channel is None:
+            raise SpecError(f"the protocol has no channel {self.channel}", part.reading.where())
+        return cast(T, self.view(part.reading, channel))
+
+    def __set__(self, part: Part, value: object) -> None:
+        raise SpecError("a channel's end cannot be assigned to: send, receive or close", part.reading.where())
+
+
+class Sends(_End[SendEnd]):
+    """The machine sends on the named channel."""
+
+    view = SendEnd
+
+
+class Receives(_End[ReceiveEnd]):
+    """The machine receives from the named channel."""
+
+    view = ReceiveEnd
+
+
+class Network(_End[NetworkEnd]):
+    """The machine is the network below the named channel."""
+
+    view = NetworkEnd
+
+
+class Channel:
+    """A bounded FIFO channel of a protocol, with room for `in_flight` messages.
+
+    Attributes:
+        kinds: the messages that it can carry.
+        marks: names of ghost marks that some messages carry (e.g. whether a page's content is stale).
+        marked: the kinds of message that carry them.
+    """
+
+    def __init__(self, kinds: type[Enum], marks: tuple[str, ...] = (), marked: tuple[Enum, ...] = ()) -> None:
+        self.kinds, self.marks, self.marked = kinds, marks, marked
+
+    def flatten(self, name: str, capacity: int) -> tuple[ChannelVariables, list[tuple[Variable, object]]]:
+        """The channel's variables, and each with its initial value."""
+        values = (None, *self.kinds)
+        slots = tuple(
+            Slot(
+                Variable(f"{name}[{i}].kind", name, Sort.NUMBER, len(values), values, doc=f"message {i} on {name}"),
+                Variable(f"{name}[{i}].pages", name, Sort.PAGES, doc=f"pages of message {i} on {name}"),
+                {
+                    mark: Variable(f"{name}[{i}].{mark}", name, Sort.NUMBER, 2, (False, True), ghost=True, doc=f"message {i} on {name} is {mark}")
+                    for mark in self.marks
+                },
+            )
+            for i in range(capacity)
+        )
+        up = Variable(f"{name}.up", name, Sort.NUMBER, 2, (False, True), doc=f"the connection below {name} stands")
+        initial: list[tuple[Variable, object]] = [(up, True)]
+        for slot in slots:
+            initial += [(slot.kind, None), (slot.pages, NONE), *((m, False) for m in slot.marks.values())]
+        return ChannelVariables(name, self.kinds, slots, up, frozenset(self.marked)), initial
+
+
+class Part:
+    """A part of the state with fields of its own: a machine, a ghost or a monitor."""
+
+    ghost: ClassVar[bool] = False
+    name: str
+    reading: Reading
+
+    def __init__(self, name: str, reading: Reading) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "reading", reading)
+
+    def read(self, variable: str) -> object:
+        """The value of one of this part's variables, if the acting machine may see it."""
+        self.reading.check_read(self.name, variable)
+        return self.reading.load(self.reading.instance.variable[variable])
+
+    def write(self, variable: str, value: object) -> None:
+        """Change one of this part's variables, if the acting machine may."""
+        self.reading.check_write(self.name, variable)
+        self.reading.store(self.reading.instance.variable[variable], value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        declared = getattr(type(self), name, None)
+        if not isinstance(declared, Field | _End):
+            raise SpecError(
+                f"{type(self).__name__} has no field {name}: declare it in the class, e.g. {name} = Flag('...')",
+                self.reading.where(),
+            )
+        declared.__set__(self, cast(Any, value))
+
+    @classmethod
+    def fields(cls) -> dict[str, Field[Any]]:
+        """The fields of the class and its bases, by name, in the order of declaration."""
+        found: dict[str, Field[Any]] = {}
+        for base in reversed(cls.__mro__):
+            found |= {name: f for name, f in vars(base).items() if isinstance(f, Field)}
+        return found
+
+
+class Machine(Part):
+    """A host, or whatever else acts alone: fields, ends of channels, and actions of its threads."""
+
+    def __getattr__(self, name: str) -> Any:
+        ghost = self.reading.instance.ghosts.get(name)
+        if ghost is not None:
+            return ghost(name, self.reading)
+        others = self.reading.instance.machines
+        hint = (
+            ": a machine sees only its own state and its ends of the channels; send a message instead"
+            if name in others
+            else f"; its fields are {', '.join(self.fields())}"
+        )
+        raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.reading.where())
+
+    def observe(self, what: Enum, pages: PageSet | Whole = NONE) -> None:
+        """Say that something happened that properties speak of. Changes nothing."""
+        from postcopy.model.reading import Event
+
+        pages = self.reading.pages(pages) if isinstance(pages, Whole) else pages
+        self.reading.events.append(Event(what, pages))
+
+
+class Ghost(Part):
+    """What an all-seeing observer remembers. Actions may call its methods; nothing may be decided by it."""
+
+    ghost = True
+
+    @property
+    def world(self) -> View:
+        """The whole state."""
+        return View(self.reading, self.reading.instance.parts)
+
+    def __getattribute__(self, name: str) -> Any:
+        value = object.__getattribute__(self, name)
+        if name in _PLAIN or not callable(value) or name.startswith("_"):
+            return value
+        reading: Reading = object.__getattribute__(self, "reading")
+        own: str = object.__getattribute__(self, "name")
+
+        def called(*args: object) -> None:
+            with reading.acting(own, None, frozenset({own, "ghosts"})):
+                value(*args)
+
+        return called
+
+    def __getattr__(self, name: str) -> Any:
+        raise SpecError(f"{type(self).__name__} has no {name}; its fields are {', '.join(self.fields())}", self.reading.where())
+
+
+_PLAIN = frozenset(dir(Part)) | {"world", "watch"}
+
+
+class Monitor(Ghost):
+    """History that a property needs: `watch` is told of every step and may remember it in the monitor's fields."""
+
+    def watch(self, step: Step) -> None:
+        """Remember what the property will ask for."""
+        raise NotImplementedError
+
+
+class Protocol:
+    """Machines, ghosts and channels, named as class attributes; a subclass that renames none is a change.
+
+    Attributes:
+        cpus: how many vCPUs the destination has.
+        marks_stale: see the channels' marks.
+    """
+
+    cpus: ClassVar[int] = 2
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        """Whether nothing needs to happen any more; where this is false and no thread can move, it is a deadlock."""
+        raise NotImplementedError
+
+    @classmethod
+    def parts(cls, kind: type[T]) -> dict[str, Any]:
+        """The attributes of the class and its bases that are such classes (or such objects), by name."""
+        found: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind)):
+                    found[name] = value
+        return found

@@ -1,0 +1,25 @@
+"""The protocol of the seed document, put together: two hosts, one connection with two directions, one guest."""
+
+from postcopy.model import destination, guest, network, source
+from postcopy.model.language import Channel, Protocol, View
+from postcopy.model.network import Command, Reply
+from postcopy.model.source import Phase
+
+
+class Postcopy(Protocol):
+    """Postcopy live migration as documented in June 2015."""
+
+    source = source.Source
+    destination = destination.Destination
+    wire = network.Wire
+    guest = guest.Guest
+    stream = Channel(Command, marks=("stale",), marked=(Command.PAGE,))
+    return_path = Channel(Reply)
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        """Not yet started; or over at both hosts, with nobody waiting."""
+        if state.source.phase == Phase.IDLE:
+            return True
+        over = state.destination.state == destination.State.END or state.destination.state == destination.State.FAILED
+        return bool(over and state.source.phase >= Phase.COMPLETED and state.destination.waiting.any.empty)

@@ -1,0 +1,361 @@
+"""What a method body needs from whoever reads it, and the views through which it sees the state.
+
+The same body is read concretely (`concrete`) and symbolically (`symbolic`); both are a `Reading`. The views
+here are thin: they check that a machine touches only what is its own and pass the rest on.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from postcopy.errors import SpecError
+from postcopy.model.expressions import Variable
+from postcopy.model.values import NONE, PageSet, Whole
+
+if TYPE_CHECKING:
+    from postcopy.model.instance import ActionInstance, Instance
+
+
+class Disabled(Exception):
+    """A guard does not hold: the action cannot be taken here. Raised by `require`, caught by the reading."""
+
+
+class LimitReached(Exception):
+    """The action ran for so long that it is taken never to end."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The variables of one place in a channel: the message's kind (0: nothing here), its pages, its ghost marks."""
+
+    kind: Variable
+    pages: Variable
+    marks: dict[str, Variable]
+
+
+@dataclass(frozen=True)
+class ChannelVariables:
+    """A bounded FIFO channel, flattened.
+
+    Attributes:
+        name: as declared in the protocol.
+        kinds: the messages that it can carry.
+        slots: oldest message first.
+        up: whether the connection below stands.
+        marked: the kinds of message that carry ghost marks.
+    """
+
+    name: str
+    kinds: type[Enum]
+    slots: tuple[Slot, ...]
+    up: Variable
+    marked: frozenset[Enum]
+
+    def code(self, kind: Enum) -> int:
+        """The stored number of a kind of message; 0 is kept for "no message"."""
+        return 1 + list(self.kinds).index(kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """A message that was received: its pages, and for each ghost mark the pages if it is so marked (else none)."""
+
+    pages: PageSet
+    marked: dict[str, PageSet]
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """Something that a step did, seen from outside.
+
+    Attributes:
+        what: a member of a protocol's own enumeration, or of a channel's kinds.
+        pages: the pages that it concerns.
+        channel: for a message sent or received, the channel.
+        sent: whether the message was sent (else received, or no message at all).
+    """
+
+    what: Enum
+    pages: PageSet
+    channel: str = ""
+    sent: bool = False
+
+
+@dataclass(eq=False)
+class Step:
+    """A step as properties and monitors see it: before, after, and what happened between."""
+
+    action: ActionInstance
+    before: View
+    after: View
+    events: list[Event] = field(default_factory=list)
+    nothing: PageSet | None = None
+
+    def of(self, what: Enum) -> PageSet:
+        """The pages of all events of this kind (no page if there was none)."""
+        return self._union(e.pages for e in self.events if e.what is what and not e.channel)
+
+    def happened(self, what: Enum) -> bool:
+        """Whether the step has such an event. A plain Python answer: events do not depend on the state."""
+        return any(e.what is what and not e.channel for e in self.events)
+
+    def sent(self, kind: Enum) -> PageSet:
+        """The pages of all messages of this kind that the step put on a channel."""
+        return self._union(e.pages for e in self.events if e.what is kind and e.sent)
+
+    def sends(self, kind: Enum) -> bool:
+        """Whether the step puts such a message on a channel."""
+        return any(e.what is kind and e.sent for e in self.events)
+
+    def receives(self, kind: Enum) -> bool:
+        """Whether the step takes such a message from a channel."""
+        return any(e.what is kind and e.channel and not e.sent for e in self.events)
+
+    def _union(self, sets: Iterator[PageSet]) -> PageSet:
+        assert self.nothing is not None
+        result = self.nothing
+        for pages in sets:
+            result = result | pages
+        return result
+
+
+class Reading(ABC):
+    """One way to read a method body. Values are whatever the reading computes with.
+
+    Attributes:
+        instance: the protocol instance whose actions are read.
+        actor: the machine whose action runs; None while a property or monitor looks on.
+        writable: names of owners that may be written now.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.actor: str | None = None
+        self.readable: frozenset[str] | None = None
+        self.writable: frozenset[str] = frozenset()
+        self.events: list[Event] = []
+
+    @abstractmethod
+    def load(self, variable: Variable) -> object:
+        """The value of a variable: a `PageSet`, a truth value, a member of an enumeration, or a number."""
+
+    @abstractmethod
+    def store(self, variable: Variable, value: object) -> None:
+        """Give a variable a new value; the value's type and range have to fit."""
+
+    @abstractmethod
+    def pages(self, what: Whole) -> PageSet:
+        """The set with no page or with all pages, as a value of this reading."""
+
+    @abstractmethod
+    def room(self, channel: ChannelVariables, messages: int) -> bool:
+        """Whether the channel can take that many more messages."""
+
+    @abstractmethod
+    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+        """Append a message, marked where one of its pages is in the mark's set."""
+
+    @abstractmethod
+    def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
+        """Whether the oldest message is of this kind (None: there is no message)."""
+
+    @abstractmethod
+    def pop(self, channel: ChannelVariables) -> Message:
+        """Take the oldest message off."""
+
+    @abstractmethod
+    def drop_newest(self, channel: ChannelVariables) -> None:
+        """The newest message is lost."""
+
+    @abstractmethod
+    def clear(self, channel: ChannelVariables) -> None:
+        """All messages are lost."""
+
+    @abstractmethod
+    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
+        """The pages of all messages of a kind (with the given marks) that are on the channel."""
+
+    @abstractmethod
+    def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
+        """Mark every message of a marked kind that concerns one of the pages."""
+
+    @contextmanager
+    def acting(self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]) -> Iterator[None]:
+        """For a while, let `actor` read and write just what is given (readable None: everything)."""
+        before = self.actor, self.readable, self.writable
+        self.actor, self.readable, self.writable = actor, readable, writable
+        try:
+            yield
+        finally:
+            self.actor, self.readable, self.writable = before
+
+    def check_read(self, owner: str, name: str) -> None:
+        """Refuse a read of what the acting machine cannot see."""
+        if self.readable is not None and owner not in self.readable and owner not in self.instance.ghosts:
+            raise SpecError(
+                f"{self.actor} reads {name}, which belongs to {owner}: a machine sees only its own state and its "
+                "ends of the channels; send a message instead",
+                self.where(),
+            )
+
+    def check_write(self, owner: str, name: str) -> None:
+        """Refuse a write to what does not belong to the acting machine."""
+        if owner not in self.writable:
+            who = self.actor or "a property"
+            raise SpecError(
+                f"{who} writes {name}, which belongs to {owner}: only {owner} itself may change it",
+                self.where(),
+            )
+
+    def where(self) -> str:
+        """``file:line, in action`` of the innermost statement of the specification that is being read."""
+        return location(sys._getframe(1), self.actor)
+
+
+def location(frame: FrameType | None, actor: str | None, traceback: TracebackType | None = None) -> str:
+    """``file:line`` of the innermost frame that is not this package's own machinery."""
+    candidates: list[tuple[FrameType, int]] = []
+    while frame is not None:
+        candidates.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    while traceback is not None:
+        candidates.insert(0, (traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    for candidate, line in candidates:
+        path = Path(candidate.f_code.co_filename)
+        if path not in _MACHINERY and not path.name.startswith("<"):
+            inside = f", in {candidate.f_code.co_name}" if candidate.f_code.co_name != "<module>" else ""
+            return f"{path.name}:{line}{inside}"
+    return actor or "specification"
+
+
+_HERE = Path(__file__).parent
+_MACHINERY = frozenset(
+    _HERE / f"{name}.py"
+    for name in ("reading", "values", "expressions", "language", "instance", "concrete", "symbolic", "checks")
+)
+
+
+class ChannelEnd:
+    """What all views of a channel share."""
+
+    def __init__(self, reading: Reading, channel: ChannelVariables) -> None:
+        self._reading, self._channel = reading, channel
+
+    @property
+    def broken(self) -> bool:
+        """The connection is gone: closed by the other side, or lost."""
+        return not self._reading.load(self._channel.up)
+
+    def close(self) -> None:
+        """The connection stands no more; what is on its way may still arrive."""
+        self._reading.store(self._channel.up, False)
+
+    def _event(self, kind: Enum, pages: PageSet, *, sent: bool) -> None:
+        self._reading.events.append(Event(kind, pages, self._channel.name, sent))
+
+
+class SendEnd(ChannelEnd):
+    """The end at which messages go in."""
+
+    def room(self, messages: int = 1) -> bool:
+        """Whether that many messages can be sent now; a real sender would block otherwise."""
+        return self._reading.room(self._channel, messages)
+
+    def send(self, kind: Enum, pages: PageSet | Whole = NONE, **marks: PageSet) -> None:
+        """Append a message. The action must have required `room` for it; a mark is set where it shares a page.
+
+        Raises:
+            SpecError: no room was required, the kind is unknown here, or a mark is missing or unknown.
+        """
+        channel = self._channel
+        if not isinstance(kind, channel.kinds):
+            raise SpecError(f"{channel.name} carries {channel.kinds.__name__}, not {kind!r}", self._reading.where())
+        wanted = set(channel.slots[0].marks) if kind in channel.marked else set()
+        if set(marks) != wanted:
+            raise SpecError(
+                f"a {kind.name} on {channel.name} carries the marks {sorted(wanted)}, not {sorted(marks)}",
+                self._reading.where(),
+            )
+        pages = self._reading.pages(pages) if isinstance(pages, Whole) else pages
+        self._reading.send(channel, kind, pages, marks)
+        self._event(kind, pages, sent=True)
+
+
+class ReceiveEnd(ChannelEnd):
+    """The end at which messages come out, oldest first."""
+
+    @property
+    def empty(self) -> bool:
+        """No message is waiting."""
+        return self._reading.head_is(self._channel, None)
+
+    def next_is(self, kind: Enum) -> bool:
+        """Whether the next message is of this kind."""
+        return self._reading.head_is(self._channel, kind)
+
+    def receive(self, kind: Enum) -> Message:
+        """Take the next message, which must be of this kind: a guard and a step in one."""
+        if not self.next_is(kind):
+            raise Disabled
+        message = self._reading.pop(self._channel)
+        self._event(kind, message.pages, sent=False)
+        return message
+
+    def close(self) -> None:
+        """Close the connection; what was not yet received is gone."""
+        super().close()
+        self._reading.clear(self._channel)
+
+
+class NetworkEnd(ChannelEnd):
+    """What the network itself can do to a channel."""
+
+    @property
+    def empty(self) -> bool:
+        """No message is on its way."""
+        return self._reading.head_is(self._channel, None)
+
+    def drop_newest(self) -> None:
+        """The message sent last is lost."""
+        self._reading.drop_newest(self._channel)
+
+
+class ObserverEnd(ReceiveEnd):
+    """What properties and ghosts can see of a channel, and the marks that ghosts can leave on it."""
+
+    def in_flight(self, kind: Enum, **marks: bool) -> PageSet:
+        """The pages of all messages of a kind, with the given marks, that are on the channel."""
+        return self._reading.in_flight(self._channel, kind, marks)
+
+    def mark(self, mark: str, pages: PageSet) -> None:
+        """Mark every message of a marked kind that concerns one of the pages."""
+        self._reading.check_write("ghosts", f"{self._channel.name} marks")
+        self._reading.mark(self._channel, mark, pages)
+
+    def carries(self, kind: Enum) -> bool:
+        """Whether a message of this kind is on the channel."""
+        return any(self._reading.load(slot.kind) == kind for slot in self._channel.slots)
+
+
+class View:
+    """The whole state, by attribute: machines, channels, ghosts, monitors. Given to properties and ghosts."""
+
+    def __init__(self, reading: Reading, parts: dict[str, Callable[[Reading], object]]) -> None:
+        self._reading, self._parts = reading, parts
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._parts[name](self._reading)
+        except KeyError:
+            raise SpecError(
+                f"there is no {name} in this protocol, only {', '.join(sorted(self._parts))}", self._reading.where()
+            ) from None

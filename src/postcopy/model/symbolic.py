@@ -1,0 +1,593 @@
+"""The symbolic reading: an action's body, run once for each path of decisions, as a tree of guarded updates.
+
+Every value that comes from the state is an expression; where the body asks one for its truth, the run is repeated,
+once for each answer. The tree that results (`Branch`, `Leaf`, or None where a guard fails) is all that the
+explorer's compiler and the provers know of an action.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import FrameType
+from typing import Any, cast
+
+from postcopy.errors import PostcopyError, SpecError
+from postcopy.model import expressions as ex
+from postcopy.model.expressions import Expr, Sort, Variable
+from postcopy.model.instance import ActionInstance, Instance, view
+from postcopy.model.language import Monitor
+from postcopy.model.reading import ChannelVariables, Disabled, Event, LimitReached, Message, Reading, Step, location
+from postcopy.model.values import NONE, Cpu, Page, PageSet, Whole
+
+MAX_DECISIONS = 60
+"""Decisions on one path beyond which an action is taken never to end."""
+
+MAX_LINES = 20_000
+"""Lines of Python in one run beyond which an action is taken never to end."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event of a path: what, which pages, and for a message its channel and direction."""
+
+    what: Enum
+    pages: Expr
+    channel: str
+    sent: bool
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """The end of a path: what the step does.
+
+    Attributes:
+        updates: new values, for the variables that change.
+        events: what happened.
+        violated: for each property that speaks of steps, its index and when this step violates it.
+        checks: (condition, message, place): where a condition fails, the specification is wrong.
+    """
+
+    updates: dict[Variable, Expr]
+    events: tuple[Happening, ...]
+    violated: tuple[tuple[int, Expr], ...]
+    checks: tuple[tuple[Expr, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A decision on the state before the step (or, in monitors, on what the step has computed)."""
+
+    condition: Expr
+    yes: Tree
+    no: Tree
+
+
+Tree = Branch | Leaf | None
+
+
+class _Undecided(Exception):
+    def __init__(self, condition: Expr) -> None:
+        self.condition = condition
+
+
+class _Path:
+    """The decisions of one run: those given, and what follows from them."""
+
+    def __init__(self, given: tuple[tuple[Expr, bool], ...]) -> None:
+        self.given = given
+        self.used = 0
+        self.known: dict[Expr, bool] = {}
+        self.domains: dict[Expr, frozenset[int]] = {}
+
+    def decide(self, condition: Expr) -> bool:
+        """The answer on this path; a decision that is still open ends the run with `_Undecided`."""
+        answer = self.implied(condition)
+        if answer is not None:
+            return answer
+        if self.used == len(self.given):
+            raise _Undecided(condition)
+        expected, answer = self.given[self.used]
+        if expected != condition:
+            raise _Wavering
+        self.used += 1
+        self._learn(condition, answer)
+        return answer
+
+    def implied(self, condition: Expr) -> bool | None:
+        """What the decisions so far say of a condition, if anything."""
+        if condition in (ex.TRUE, ex.FALSE):
+            return condition == ex.TRUE
+        if condition in self.known:
+            return self.known[condition]
+        if condition.op == "not":
+            inner = self.implied(condition.operands[0])
+            return None if inner is None else not inner
+        if condition.op in ("and", "or"):
+            parts = [self.implied(part) for part in condition.operands]
+            absorbing = condition.op == "or"
+            if absorbing in parts:
+                return absorbing
+            return not absorbing if all(part is (not absorbing) for part in parts) else None
+        if condition.op == "equal":
+            return self._equality(condition)
+        return None
+
+    def _equality(self, condition: Expr) -> bool | None:
+        subject, value = condition.operands
+        wanted = ex.constant(value)
+        domain = self._domain(subject)
+        if wanted is None or domain is None:
+            return None
+        if wanted not in domain:
+            return False
+        return True if len(domain) == 1 else None
+
+    def _domain(self, subject: Expr) -> frozenset[int] | None:
+        if subject.op != "variable":
+            return None
+        return self.domains.get(subject) or frozenset(range(cast(Variable, subject.args[0]).size))
+
+    def _learn(self, condition: Expr, answer: bool) -> None:
+        self.known[condition] = answer
+        if condition.op == "not":
+            self._learn(condition.operands[0], not answer)
+        elif condition.op == ("and" if answer else "or"):
+            for part in condition.operands:
+                self._learn(part, answer)
+        elif condition.op == "equal":
+            subject, value = condition.operands
+            wanted, domain = ex.constant(value), self._domain(subject)
+            if wanted is not None and domain is not None:
+                self.domains[subject] = frozenset({wanted}) if answer else domain - {wanted}
+
+
+class _Wavering(Exception):
+    """A repeated run asked another question: the body depends on something that is not part of the state."""
+
+
+class Symbol:
+    """A value of the symbolic reading: an expression and the run that it belongs to."""
+
+    __slots__ = ("expr", "run")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, run: SymbolicReading, expr: Expr) -> None:
+        self.run, self.expr = run, expr
+
+
+class SymbolicTruth(Symbol):
+    """A truth value; asking Python for it is a decision."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return self.run.decide(self.expr)
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.equal(ex.number_of(self.expr), ex.number_of(self.run.truth_of(other))))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self == other).expr))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class SymbolicNumber(Symbol):
+    """A number or a member of an enumeration."""
+
+    __slots__ = ("low", "values")
+
+    def __init__(self, run: SymbolicReading, expr: Expr, values: tuple[object, ...], low: int) -> None:
+        super().__init__(run, expr)
+        self.values, self.low = values, low
+
+    def _other(self, other: object) -> Expr:
+        if isinstance(other, SymbolicNumber):
+            if other.values != self.values:
+                raise SpecError("values of different enumerations are compared", self.run.where())
+            return ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
+        if self.values:
+            if other not in self.values or isinstance(other, int) and not isinstance(other, Enum):
+                kind = type(self.values[-1]).__name__
+                raise SpecError(f"a {kind} is compared with {other!r}", self.run.where())
+            return ex.number(self.values.index(other))
+        if not isinstance(other, int):
+            raise SpecError(f"a number is compared with {other!r}", self.run.where())
+        return ex.number(other - self.low)
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.equal(self.expr, self._other(other)))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation(ex.equal(self.expr, self._other(other))))
+
+    def __lt__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.less(self.expr, self._other(other)))
+
+    def __gt__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.less(self._other(other), self.expr))
+
+    def __le__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self > other).expr))
+
+    def __ge__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self < other).expr))
+
+    def __add__(self, other: int) -> SymbolicNumber:
+        if self.values or not isinstance(other, int):
+            raise SpecError("only a whole number can be added, and only to a Count", self.run.where())
+        return SymbolicNumber(self.run, ex.plus(self.expr, ex.number(other)), (), self.low)
+
+    def __sub__(self, other: int) -> SymbolicNumber:
+        return self + -other
+
+    def __bool__(self) -> bool:
+        raise SpecError("a number is not a truth value: compare it", self.run.where())
+
+    def __index__(self) -> int:
+        raise SpecError("a value of the state is used as a plain Python number", self.run.where())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class SymbolicPages(Symbol, Page):
+    """A set of pages."""
+
+    __slots__ = ()
+
+    def _of(self, other: object) -> Expr:
+        return self.run.set_of(other)
+
+    def _new(self, expr: Expr) -> SymbolicPages:
+        return SymbolicPages(self.run, expr)
+
+    def _truth(self, expr: Expr) -> bool:
+        return cast(bool, SymbolicTruth(self.run, expr))
+
+    def __and__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.intersection(self.expr, self._of(other)))
+
+    def __or__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.union(self.expr, self._of(other)))
+
+    def __sub__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.intersection(self.expr, ex.set_complement(self._of(other))))
+
+    def __invert__(self) -> SymbolicPages:
+        return self._new(ex.set_complement(self.expr))
+
+    def __getitem__(self, page: PageSet) -> bool:
+        return self._truth(ex.negation(ex.is_empty((self & page).expr)))
+
+    @property
+    def empty(self) -> bool:
+        return self._truth(ex.is_empty(self.expr))
+
+    @property
+    def full(self) -> bool:
+        return self._truth(ex.is_empty(ex.set_complement(self.expr)))
+
+    def subset_of(self, other: PageSet | Whole) -> bool:
+        return self._truth(ex.is_empty((self - other).expr))
+
+    def same_as(self, other: PageSet | Whole) -> bool:
+        theirs = self._of(other)
+        difference = ex.union((self - other).expr, ex.intersection(theirs, ex.set_complement(self.expr)))
+        return self._truth(ex.is_empty(difference))
+
+    @property
+    def host_pages(self) -> SymbolicPages:
+        return self if self.run.instance.group == 1 else self._new(ex.host_pages(self.expr))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class SymbolicReading(Reading):
+    """One run of a body on expressions.
+
+    Attributes:
+        updates: new values so far.
+    """
+
+    def __init__(self, instance: Instance, path: _Path, updates: dict[Variable, Expr] | None = None) -> None:
+        super().__init__(instance)
+        self.path = path
+        self.updates: dict[Variable, Expr] = {} if updates is None else updates
+        self.checks: list[tuple[Expr, str, str]] = []
+        self.sent: dict[str, int] = {}
+
+    def decide(self, condition: Expr) -> bool:
+        """The truth of a condition on this path. Machines may not ask about ghosts."""
+        if condition.ghost and self.readable is not None and condition not in (ex.TRUE, ex.FALSE):
+            raise SpecError(
+                f"a guard reads history ({ex.show(condition)}): ghosts are for properties, no step may depend on one",
+                self.where(),
+            )
+        return self.path.decide(condition)
+
+    def value(self, variable: Variable) -> Expr:
+        """The variable's value at this point of the run."""
+        return self.updates.get(variable) or ex.variable(variable)
+
+    def load(self, variable: Variable) -> object:
+        expr = self.value(variable)
+        if variable.sort is Sort.PAGES:
+            return SymbolicPages(self, expr)
+        if variable.values == (False, True):
+            return SymbolicTruth(self, ex.equal(expr, ex.number(1)))
+        return SymbolicNumber(self, expr, variable.values, variable.low)
+
+    def store(self, variable: Variable, value: object) -> None:
+        self._assign(variable, self._encode(variable, value))
+
+    def _assign(self, variable: Variable, expr: Expr) -> None:
+        if expr.ghost and not variable.ghost:
+            raise SpecError(f"{variable.name} is given a value that depends on history ({ex.show(expr)})", self.where())
+        if expr == ex.variable(variable):
+            self.updates.pop(variable, None)
+        else:
+            self.updates[variable] = expr
+
+    def _encode(self, variable: Variable, value: object) -> Expr:
+        if variable.sort is Sort.PAGES:
+            return self.set_of(value)
+        if variable.values == (False, True):
+            return ex.number_of(self.truth_of(value))
+        if isinstance(value, SymbolicNumber):
+            if value.values != variable.values:
+                raise SpecError(f"{variable.name} is given a value of another kind", self.where())
+            expr = value.expr if value.low == variable.low else ex.plus(value.expr, ex.number(value.low - variable.low))
+            self._check_range(variable, expr)
+            return expr
+        try:
+            expr = ex.number(self.instance.encode(variable, value))
+        except ValueError:
+            kind = type(variable.values[-1]).__name__ if variable.values else "whole number"
+            raise SpecError(f"{variable.name} is given {value!r}, which is not a {kind}", self.where()) from None
+        self._check_range(variable, expr)
+        return expr
+
+    def _check_range(self, variable: Variable, expr: Expr) -> None:
+        if variable.values:
+            return
+        stored = ex.constant(expr)
+        message = f"{variable.name} leaves its range {variable.low} to {variable.low + variable.size - 1}"
+        if stored is not None and not 0 <= stored < variable.size:
+            raise SpecError(message, self.where())
+        if stored is None:
+            inside = ex.conjunction(ex.less(expr, ex.number(variable.size)), ex.negation(ex.less(expr, ex.number(0))))
+            self.checks.append((inside, message, self.where()))
+
+    def truth_of(self, value: object) -> Expr:
+        """A truth value as an expression."""
+        if isinstance(value, SymbolicTruth):
+            return value.expr
+        if isinstance(value, bool):
+            return ex.truth(value)
+        raise SpecError(f"a truth value is needed here, not {value!r}", self.where())
+
+    def set_of(self, value: object) -> Expr:
+        """A set of pages as an expression."""
+        if isinstance(value, SymbolicPages):
+            return value.expr
+        if isinstance(value, Whole):
+            return ex.EMPTY_SET if value is NONE else ex.FULL_SET
+        raise SpecError(f"a set of pages is needed here, not {value!r}", self.where())
+
+    def pages(self, what: Whole) -> PageSet:
+        return SymbolicPages(self, self.set_of(what))
+
+    def room(self, channel: ChannelVariables, messages: int) -> bool:
+        if messages > len(channel.slots):
+            return False
+        return cast(bool, SymbolicTruth(self, self._free(channel, messages)))
+
+    def _free(self, channel: ChannelVariables, messages: int) -> Expr:
+        return ex.equal(ex.variable(channel.slots[-messages].kind), ex.number(0))
+
+    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+        sent = self.sent[channel.name] = self.sent.get(channel.name, 0) + 1
+        if not any(self.path.implied(self._free(channel, n)) for n in range(sent, len(channel.slots) + 1)):
+            raise SpecError(
+                f"{channel.name} may be full here: require(self....room({sent})) before sending {kind.name}", self.where()
+            )
+        before = [self.value(slot.kind) for slot in channel.slots]
+        for i, slot in enumerate(channel.slots):
+            free = ex.equal(before[i], ex.number(0))
+            here = ex.conjunction(free, ex.negation(ex.equal(before[i - 1], ex.number(0)))) if i else free
+            if self.path.implied(here) is False:
+                continue
+            self._assign(slot.kind, ex.choose(here, ex.number(channel.code(kind)), before[i]))
+            self._assign(slot.pages, ex.choose(here, self.set_of(pages), self.value(slot.pages)))
+            for name, mark in slot.marks.items():
+                shared = ex.intersection(self.set_of(marks.get(name, NONE)), self.set_of(pages))
+                value = ex.number_of(ex.negation(ex.is_empty(shared)))
+                self._assign(mark, ex.choose(here, value, self.value(mark)))
+
+    def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
+        code = 0 if kind is None else channel.code(kind)
+        return cast(bool, SymbolicTruth(self, ex.equal(self.value(channel.slots[0].kind), ex.number(code))))
+
+    def pop(self, channel: ChannelVariables) -> Message:
+        first = channel.slots[0]
+        pages = self.value(first.pages)
+        marked = {
+            name: SymbolicPages(self, ex.choose(ex.equal(self.value(m), ex.number(1)), pages, ex.EMPTY_SET))
+            for name, m in first.marks.items()
+        }
+        message = Message(SymbolicPages(self, pages), cast(dict[str, PageSet], marked))
+        for here, following in zip(channel.slots, channel.slots[1:], strict=False):
+            self._assign(here.kind, self.value(following.kind))
+            self._assign(here.pages, self.value(following.pages))
+            for name, mark in here.marks.items():
+                self._assign(mark, self.value(following.marks[name]))
+        last = channel.slots[-1]
+        self._clear(last, ex.TRUE)
+        return message
+
+    def _clear(self, slot: Any, condition: Expr) -> None:
+        self._assign(slot.kind, ex.choose(condition, ex.number(0), self.value(slot.kind)))
+        self._assign(slot.pages, ex.choose(condition, ex.EMPTY_SET, self.value(slot.pages)))
+        for mark in slot.marks.values():
+            self._assign(mark, ex.choose(condition, ex.number(0), self.value(mark)))
+
+    def drop_newest(self, channel: ChannelVariables) -> None:
+        occupied = [ex.negation(ex.equal(self.value(slot.kind), ex.number(0))) for slot in channel.slots]
+        for i, slot in enumerate(channel.slots):
+            followed = occupied[i + 1] if i + 1 < len(occupied) else ex.FALSE
+            self._clear(slot, ex.conjunction(occupied[i], ex.negation(followed)))
+
+    def clear(self, channel: ChannelVariables) -> None:
+        for slot in channel.slots:
+            self._clear(slot, ex.TRUE)
+
+    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
+        parts = []
+        for slot in channel.slots:
+            matches = [ex.equal(self.value(slot.kind), ex.number(channel.code(kind)))]
+            matches += [ex.equal(self.value(slot.marks[m]), ex.number(int(want))) for m, want in marks.items()]
+            parts.append(ex.choose(ex.conjunction(*matches), self.value(slot.pages), ex.EMPTY_SET))
+        return SymbolicPages(self, ex.union(*parts))
+
+    def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
+        for slot in channel.slots:
+            concerns = ex.negation(ex.is_empty(ex.intersection(self.value(slot.pages), self.set_of(pages))))
+            marked = ex.disjunction(*(ex.equal(self.value(slot.kind), ex.number(channel.code(k))) for k in channel.kinds if k in channel.marked))
+            variable = slot.marks[mark]
+            self._assign(variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.value(variable)))
+
+
+def _explore(run: Callable[[_Path], Leaf], where: str, given: tuple[tuple[Expr, bool], ...] = ()) -> Tree:
+    """Repeat a run for every answer to every decision."""
+    if len(given) > MAX_DECISIONS:
+        raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: the action never ends", where)
+    try:
+        return run(_Path(given))
+    except Disabled:
+        return None
+    except _Wavering:
+        raise SpecError(
+            "two runs on the same values took different ways: it branches on something that is not part of the state",
+            where,
+        ) from None
+    except _Undecided as undecided:
+        condition = undecided.condition
+    yes = _explore(run, where, (*given, (condition, True)))
+    no = _explore(run, where, (*given, (condition, False)))
+    return None if yes is None and no is None else Branch(condition, yes, no)
+
+
+def read_action(instance: Instance, action: ActionInstance) -> Tree:
+    """The action as a tree of guarded updates.
+
+    Raises:
+        SpecError: the body cheats or errs; the message names the action and the line.
+    """
+    machine = instance.machines[action.machine]
+    body = getattr(machine, action.method)
+    where = f"{body.__code__.co_filename.rsplit('/', 1)[-1]}:{body.__code__.co_firstlineno}, in {action.method}"
+
+    def run(path: _Path) -> Leaf:
+        reading = SymbolicReading(instance, path)
+        arguments: dict[str, object] = {}
+        if action.cpu is not None:
+            arguments["cpu"] = Cpu(action.cpu)
+        if action.takes_page:
+            arguments["page"] = SymbolicPages(reading, ex.PAGE)
+        own = frozenset({action.machine})
+        with reading.acting(action.machine, own, own):
+            _guarded(lambda: body(machine(action.machine, reading), **arguments), action)
+        return _finish(reading, action)
+
+    first, second = _explore(run, where), _explore(run, where)
+    if first != second:
+        raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
+    return first
+
+
+def _finish(reading: SymbolicReading, action: ActionInstance) -> Leaf:
+    """Let the monitors watch the step, and ask the properties that speak of steps."""
+    instance = reading.instance
+    before = SymbolicReading(instance, reading.path)
+    step = Step(action, view(before), view(reading), list(reading.events), reading.pages(NONE))
+    for name, monitor in instance.monitors.items():
+        with reading.acting(name, None, frozenset({name})):
+            cast(Monitor, monitor(name, reading)).watch(step)
+    updates = dict(reading.updates)
+    violated = []
+    for index, prop in enumerate(instance.properties):
+        if prop.of_steps:
+            condition = _predicate(instance, prop.holds, updates, reading.events, action)
+            if condition is not ex.TRUE:
+                violated.append((index, ex.negation(condition)))
+    events = tuple(Happening(e.what, reading.set_of(e.pages), e.channel, e.sent) for e in reading.events)
+    return Leaf(updates, events, tuple(violated), tuple(reading.checks))
+
+
+def _predicate(
+    instance: Instance,
+    holds: Callable[..., object],
+    updates: dict[Variable, Expr],
+    events: list[Event] | None = None,
+    action: ActionInstance | None = None,
+) -> Expr:
+    """A property's function as one expression over the state before the step."""
+
+    def ask(given: tuple[tuple[Expr, bool], ...]) -> Expr:
+        path = _Path(given)
+        after = SymbolicReading(instance, path, dict(updates))
+        subject: object = view(after)
+        if action is not None:
+            # events carry values of another run: give them to this one
+            mine = [Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent) for e in events or ()]
+            subject = Step(action, view(SymbolicReading(instance, path)), view(after), mine, after.pages(NONE))
+        try:
+            answer = holds(subject)
+        except _Undecided as undecided:
+            condition = undecided.condition
+            return ex.choose(condition, ask((*given, (condition, True))), ask((*given, (condition, False))))
+        if isinstance(answer, PageSet):
+            return ex.is_empty(after.set_of(answer))
+        return after.truth_of(answer)
+
+    return ask(())
+
+
+def read_predicate(instance: Instance, holds: Callable[..., object]) -> Expr:
+    """A property of states as one expression."""
+    return _predicate(instance, holds, {})
+
+
+def read_resting(instance: Instance) -> Expr:
+    """`Protocol.may_rest` as one expression."""
+    return _predicate(instance, instance.protocol.may_rest, {})
+
+
+def _guarded(body: Callable[[], None], action: ActionInstance) -> None:
+    """Run a body of the user's: bounded in lines, and with its own errors turned into errors of the specification."""
+    lines = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal lines
+        lines += 1
+        if lines > MAX_LINES:
+            raise LimitReached
+        return count
+
+    previous = sys.gettrace()
+    sys.settrace(count)
+    try:
+        body()
+    except (Disabled, _Undecided, _Wavering, PostcopyError):
+        raise
+    except LimitReached as error:
+        raise SpecError("the action never ends", location(None, action.name, error.__traceback__)) from None
+    except RecursionError as error:
+        raise SpecError("the action never ends", location(None, action.name, error.__traceback__)) from None
+    except Exception as error:
+        raise SpecError(f"{type(error).__name__}: {error}", location(None, action.name, error.__traceback__)) from error
+    finally:
+        sys.settrace(previous)
