@@ -3,8 +3,9 @@
 Three functions come out, all on flat lists (or arrays) of words:
 
     expand(states, at, out, to)   writes every successor of the state at `at` to `out` from `to` on, each followed by a
-                                  label (action number, and from bit 16 on the properties of steps that it violates, or
-                                  a negative number for a check that failed); returns how many there are
+                                  label: action number; bit 15 when the step changes nothing (the words are then
+                                  not written); from bit 16 on the properties of steps that it violates; or a negative
+                                  number for a check that failed. Returns how many there are
     canonical(out, at)            renames pages so that of all states equal up to a renaming just one is stored
     examine(out, at)              the properties of states that are violated and the witnesses that are reached, as
                                   bits; bit 61 says that the protocol may rest here
@@ -23,7 +24,10 @@ from postcopy.model.expressions import Expr, Variable
 from postcopy.model.symbolic import Branch, Leaf, Tree
 
 LABEL_BITS = 16
-"""Bits of a label that hold the action's number."""
+"""Bits of a label below the violated properties."""
+
+STAYS = 1 << 15
+"""The bit of a label that says that the step changes nothing."""
 
 REST_BIT = 61
 
@@ -286,10 +290,10 @@ def _write_tree(kernel: Kernel, writer: Writer, index: int, tree: Tree, scope: _
 
 def _write_leaf(kernel: Kernel, writer: Writer, index: int, leaf: Leaf, scope: _Scope) -> None:
     size = kernel.layout.words + 1
-    label = str(index)
+    label = str(index if leaf.updates else index | STAYS)
     for number, condition in leaf.violated:
         label += f" | ({1 << LABEL_BITS + number} if {writer.truth(condition, scope)} else 0)"
-    words = writer.updated(leaf.updates, scope)
+    words = writer.updated(leaf.updates, scope) if leaf.updates else []
     for k, text in enumerate(words):
         scope.write(f"out[to + count * {size}{f' + {k}' if k else ''}] = {text}")
     for condition, message, place in leaf.checks:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numba import njit, types
 
-from postcopy.explorer.codegen import LABEL_BITS, REST_BIT
+from postcopy.explorer.codegen import LABEL_BITS, REST_BIT, STAYS
 from postcopy.explorer.compiled import Functions
 from postcopy.explorer.prefetch import prefetch
 
@@ -25,7 +25,7 @@ itself is wrong (a check failed); no room for more states."""
 MAX_SUCCESSORS = 1024
 """More than any state has: 46 actions without and 16 x 30 with a page."""
 
-_BATCH = 2048
+_BATCH = 512
 
 
 @dataclass
@@ -136,10 +136,13 @@ class Interpreted:
                 label = out[to + size - 1]
                 if label < 0:
                     return self._stop(WRONG, at, label)
-                self.fired[label & (1 << LABEL_BITS) - 1] += 1
-                progress = progress or question.progress[label & (1 << LABEL_BITS) - 1]
+                self.fired[label & STAYS - 1] += 1
+                progress = progress or question.progress[label & STAYS - 1]
                 if label >> LABEL_BITS & question.step_bits:
-                    return self._stop(STEP, at, label, tuple(out[to : to + size - 1]))
+                    after = self.order[at] if label & STAYS else tuple(out[to : to + size - 1])
+                    return self._stop(STEP, at, label, after)
+                if label & STAYS:
+                    continue
                 functions.canonical(out, to)
                 words = tuple(out[to : to + size - 1])
                 if words not in self.seen:
@@ -220,12 +223,18 @@ def _hash(words: Any, at: int, size: int) -> int:
 def _rehash(states: Any, start: int, count: int, table: Any, words: int) -> None:
     """Enter the states from `start` to `count` into a table that has none of them."""
     mask = len(table) - 1
-    for at in range(start, count):
-        mixed = _hash(states, at * words, words)
-        slot = mixed & mask
-        while table[slot] != 0:
-            slot = (slot + 1) & mask
-        table[slot] = (mixed & ~_INDEX) | (at + 1)
+    hashes = np.empty(_BATCH, dtype=np.int64)
+    for begin in range(start, count, _BATCH):
+        end = min(begin + _BATCH, count)
+        for at in range(begin, end):
+            hashes[at - begin] = _hash(states, at * words, words)
+            prefetch(table, hashes[at - begin] & mask)
+        for at in range(begin, end):
+            mixed = hashes[at - begin]
+            slot = mixed & mask
+            while table[slot] != 0:
+                slot = (slot + 1) & mask
+            table[slot] = (mixed & ~_INDEX) | (at + 1)
 
 
 @njit(
@@ -267,22 +276,32 @@ def _run(
                 if label < 0:
                     control[_STATUS], control[_AT], control[_DETAIL] = WRONG, at, label
                     return
-                action = label & ((1 << LABEL_BITS) - 1)
-                fired[action] += 1
-                moves |= progress[action]
+                fired[label & (STAYS - 1)] += 1
+                moves |= progress[label & (STAYS - 1)]
                 if label >> LABEL_BITS & step_bits:
                     control[_STATUS], control[_AT], control[_DETAIL] = STEP, at, label
-                    out[0:words] = out[i * size : i * size + words]
+                    for k in range(words):
+                        out[k] = states[at * words + k] if label & STAYS else out[i * size + k]
                     return
-                canonical(out, i * size)
-                hashes[i] = _hash(out, i * size, words)
-                origins[i] = at
-                prefetch(table, hashes[i] & mask)
+                if label & STAYS:
+                    continue
+                if pending != i:
+                    for k in range(words):
+                        out[pending * size + k] = out[i * size + k]
+                canonical(out, pending * size)
+                hashes[pending] = _hash(out, pending * size, words)
+                origins[pending] = at
+                prefetch(table, hashes[pending] & mask)
+                pending += 1
             if deadlock and not moves and examine(states, at * words) >> REST_BIT & 1 == 0:
                 control[_STATUS], control[_AT] = DEADLOCK, at
                 return
-            pending += count
             control[_HEAD] += 1
+        # the slots are near by now: fetch the states that they name
+        for i in range(pending):
+            entry = table[hashes[i] & mask]
+            if entry != 0 and (entry ^ hashes[i]) & ~_INDEX == 0:
+                prefetch(states, ((entry & _INDEX) - 1) * words)
         # enter what is new
         for i in range(pending):
             mixed = hashes[i]

@@ -14,7 +14,7 @@ from postcopy.errors import SpecError
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, State, view
 from postcopy.model.language import Monitor
-from postcopy.model.reading import ChannelVariables, Disabled, Event, Message, Reading, Step
+from postcopy.model.reading import ChannelVariables, Disabled, Event, Marks, Message, Reading, Step, told
 from postcopy.model.values import NONE, ConcretePages, Cpu, PageSet, Whole
 
 
@@ -23,11 +23,13 @@ class ConcreteReading(Reading):
 
     Attributes:
         values: the state's stored numbers, changed in place.
+        failed: errors that count only if no guard forbids the step after all.
     """
 
     def __init__(self, instance: Instance, state: State) -> None:
         super().__init__(instance)
         self.values = list(state)
+        self.failed: list[SpecError] = []
 
     def load(self, variable: Variable) -> object:
         stored = self.values[self.instance.index[variable]]
@@ -41,18 +43,14 @@ class ConcreteReading(Reading):
 
     def _encode(self, variable: Variable, value: object) -> int:
         if variable.sort is Sort.PAGES:
-            if not isinstance(value, PageSet | Whole):
-                raise SpecError(f"a set of pages is needed here, not {value!r}", self.where())
-            return cast(ConcretePages, self.pages(value) if isinstance(value, Whole) else value).bits
-        if variable.values:
-            if value not in variable.values or not isinstance(value, type(variable.values[-1]) | None):
-                kind = type(variable.values[-1]).__name__
-                raise SpecError(f"{variable.name} is given {value!r}, which is not a {kind}", self.where())
-            return variable.values.index(value)
-        stored = cast(int, value) - variable.low
+            return cast(ConcretePages, self.page_set(cast(PageSet | Whole, value))).bits
+        try:
+            stored = self.instance.encode(variable, value)
+        except ValueError:
+            raise SpecError(f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where()) from None
         if not 0 <= stored < variable.size:
             high = variable.low + variable.size - 1
-            raise SpecError(f"{variable.name} leaves its range {variable.low} to {high}", self.where())
+            self.failed.append(SpecError(f"{variable.name} leaves its range {variable.low} to {high}", self.where()))
         return stored
 
     def pages(self, what: Whole) -> ConcretePages:
@@ -79,8 +77,8 @@ class ConcreteReading(Reading):
     def pop(self, channel: ChannelVariables) -> Message:
         first = channel.slots[0]
         pages = cast(PageSet, self.load(first.pages))
-        marked = {name: pages if self.load(m) else self.pages(NONE) for name, m in first.marks.items()}
-        message = Message(pages, marked)
+        none = self.pages(NONE)
+        message = Message(pages, Marks({name: pages if self.load(m) else none for name, m in first.marks.items()}))
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
             self.store(here.kind, self.load(following.kind))
             self.store(here.pages, self.load(following.pages))
@@ -114,7 +112,8 @@ class ConcreteReading(Reading):
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         for slot in channel.slots:
-            if self.load(slot.kind) in channel.marked and not (cast(PageSet, self.load(slot.pages)) & pages).empty:
+            concerns = not (cast(PageSet, self.load(slot.pages)) & pages).empty
+            if self.load(slot.kind) in channel.marked and concerns:
                 self.store(slot.marks[mark], True)
 
 
@@ -151,15 +150,18 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
     if action.takes_page and page is not None:
         arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
     own = frozenset({action.machine})
-    try:
-        with reading.acting(action.machine, own, own):
-            getattr(machine, action.method)(machine(action.machine, reading), **arguments)
-    except Disabled:
-        return None
-    step = Step(action, view(ConcreteReading(instance, state)), view(reading), reading.events, reading.pages(NONE))
-    for name, monitor in instance.monitors.items():
-        with reading.acting(name, None, frozenset({name})):
-            cast(Monitor, monitor(name, reading)).watch(step)
+    with told(action.name, action.method):
+        try:
+            with reading.acting(action.machine, own, own):
+                getattr(machine, action.method)(machine(action.machine, reading), **arguments)
+        except Disabled:
+            return None
+        before = view(ConcreteReading(instance, state))
+        step = Step(action, before, view(reading), reading.events, reading.pages(NONE))
+        for name, monitor in instance.monitors.items():
+            cast(Monitor, monitor(name, reading))._sees(step)
+        if reading.failed:
+            raise reading.failed[0]
     violated = tuple(p.name for p in instance.properties if p.of_steps and not holds(p.holds(step)))
     return Transition(action, page, tuple(reading.values), tuple(reading.events), violated)
 

@@ -110,6 +110,7 @@ class Destination(Machine):
         self._ready_to_reply()
         self.stream.receive(Command.ADVISE)
         self.return_path.send(Reply.SHUT_ERROR)
+        self.observe(Mishap.REFUSAL)
         self._give_up()
 
     @action(thread="main thread", rule="R2", qemu="ram_load_precopy")
@@ -285,7 +286,7 @@ class Destination(Machine):
         require(self._balloon_allowed())
         if self.sensitive:
             self.present -= page
-            self.guest.dropped(page)
+            self.guest.gave_up(page)
 
     @action(thread="destination host", rule="R15", environment=True)
     def host_dies(self) -> None:

@@ -44,6 +44,14 @@ class Variable:
     ghost: bool = False
     doc: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # names are unique in a protocol; hashing all the rest took a tenth of all reading
+
+    @property
+    def kind(self) -> str:
+        """The type of its values, in words."""
+        return type(self.values[-1]).__name__ if self.values else "whole number"
+
     def decode(self, stored: int) -> object:
         """The value that a stored number stands for."""
         return self.values[stored] if self.values else stored + self.low
@@ -63,7 +71,7 @@ class Expr:
 
     def __init__(self, op: str, args: tuple[object, ...], sort: Sort) -> None:
         self.op, self.args, self.sort = op, args, sort
-        self._hash = hash((op, args, sort))
+        self._hash = hash((op, args))
         self.ghost: bool = any(a.ghost for a in args if isinstance(a, Expr | Variable))
 
     def __hash__(self) -> int:
@@ -81,6 +89,9 @@ class Expr:
 
     def __repr__(self) -> str:
         return show(self)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        return _CONSTANTS.get(self.op) or (Expr, (self.op, self.args, self.sort))
 
     @property
     def operands(self) -> tuple[Expr, ...]:
@@ -114,6 +125,9 @@ FALSE = Expr("false", (), Sort.TRUTH)
 EMPTY_SET = Expr("none", (), Sort.PAGES)
 FULL_SET = Expr("all", (), Sort.PAGES)
 PAGE = Expr("page", (), Sort.PAGES)
+
+_CONSTANTS = {"true": "TRUE", "false": "FALSE", "none": "EMPTY_SET", "all": "FULL_SET", "page": "PAGE"}
+"""These are compared by identity, so copies and pickles have to give the very same objects."""
 
 
 def truth(value: bool) -> Expr:
@@ -250,18 +264,34 @@ def is_empty(a: Expr) -> Expr:
     return Expr("empty", (a,), Sort.TRUTH)
 
 
-_SIGNS = {"and": " and ", "or": " or ", "intersection": " & ", "union": " | ", "equal": " == ", "less": " < ", "plus": " + "}
+_SIGNS = {
+    "and": " and ",
+    "or": " or ",
+    "intersection": " & ",
+    "union": " | ",
+    "equal": " == ",
+    "less": " < ",
+    "plus": " + ",
+}
+
+
+def _in_words(beside: Expr, e: Expr) -> str | None:
+    """A constant as a value of the variable that it is compared with."""
+    stored = constant(e)
+    v = beside.args[0] if beside.op == "variable" else None
+    if stored is None or not isinstance(v, Variable) or not 0 <= stored < v.size:
+        return None
+    value = v.decode(stored)
+    return value.name if isinstance(value, Enum) else str(value)
 
 
 def show(e: Expr) -> str:
     """The expression as a person would write it."""
     inner = [show(a) if isinstance(a, Expr) else a for a in e.args]
     if e.op in _SIGNS:
-        if e.op in ("equal", "less") and e.operands[0].op == "variable" and constant(e.operands[1]) is not None:
-            v, stored = e.operands[0].args[0], constant(e.operands[1])
-            if isinstance(v, Variable) and stored is not None and stored < max(v.size, 1):
-                value = v.decode(stored)
-                inner[1] = value.name if isinstance(value, Enum) else str(value)
+        if e.op in ("equal", "less"):
+            a, b = e.operands
+            inner = [_in_words(b, a) or inner[0], _in_words(a, b) or inner[1]]
         return "(" + _SIGNS[e.op].join(str(i) for i in inner) + ")"
     if e.op == "variable" and isinstance(e.args[0], Variable):
         return e.args[0].name

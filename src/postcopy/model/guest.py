@@ -25,6 +25,8 @@ class Mishap(Enum):
     """What the document calls a failure of either side or the network connection."""
 
     FAILURE = auto()
+    REFUSAL = auto()
+    """The destination cannot do postcopy and says so: a failure of its side too, but one that was there all along."""
 
 
 class Guest(Ghost):
@@ -32,6 +34,7 @@ class Guest(Ghost):
 
     stale_at_source = Bitmap("pages that the guest has written at the destination since the source's copy was current")
     stale_at_destination = Bitmap("pages whose copy at the destination is not the guest's last write")
+    given_up = Bitmap("pages that the guest has given back to the host and not written since")
     stale_in_assembly = Bitmap("pages received but not yet placed whose copy is not the guest's last write")
 
     def wrote_at_source(self, page: PageSet) -> None:
@@ -44,6 +47,7 @@ class Guest(Ghost):
         """The guest wrote a page at the destination: every other copy of it is now stale."""
         self.stale_at_destination -= page
         self.stale_at_source |= page
+        self.given_up -= page
         self.stale_in_assembly |= page & self.world.destination.assembling
         self.world.stream.mark("stale", page)
 
@@ -63,6 +67,11 @@ class Guest(Ghost):
     def filled_with_zeros(self, pages: PageSet) -> None:
         """The kernel gave the destination zero pages where the guest has data."""
         self.stale_at_destination |= pages
+
+    def gave_up(self, page: PageSet) -> None:
+        """The guest gave a page back to the host: what it held is of no importance any more."""
+        self.dropped(page)
+        self.given_up |= page
 
     def dropped(self, pages: PageSet) -> None:
         """The destination's copies are no more."""

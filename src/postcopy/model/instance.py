@@ -12,6 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from postcopy.errors import SpecError, UsageError
+from postcopy.model.declarations import check_protocol
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.language import (
     EITHER,
@@ -99,8 +100,10 @@ class Instance:
         self.cpus = protocol.cpus
         self.properties = tuple(properties)
         self.machines: dict[str, type[Machine]] = protocol.parts(Machine)
+        watching = [p.monitor for p in self.properties if p.monitor is not None]
+        check_protocol(protocol, watching)
         self.monitors: dict[str, type[Ghost]] = {
-            p.monitor.__name__: p.monitor for p in self.properties if p.monitor is not None
+            monitor.__name__: monitor for monitor in watching
         }
         self.ghosts: dict[str, type[Ghost]] = protocol.parts(Ghost) | self.monitors
         self.channels: dict[str, ChannelVariables] = {}
@@ -122,10 +125,20 @@ class Instance:
         self.actions = tuple(self._actions())
 
     def encode(self, variable: Variable, value: object) -> int:
-        """The stored number of a value of a variable (page sets: `NONE`, `ALL` or bits)."""
+        """The stored number of a value of a variable (page sets: `NONE`, `ALL` or bits).
+
+        Raises:
+            ValueError: the value is of another type (a number out of range is not found here).
+        """
         if variable.sort is Sort.PAGES:
             return value if isinstance(value, int) else ((1 << self.pages) - 1 if value is ALL else 0)
-        return variable.values.index(value) if variable.values else int(str(value)) - variable.low
+        if variable.values:
+            if type(value) is not type(variable.values[-1]) and value is not None:
+                raise ValueError(value)  # an IntEnum's member equals those of others, and 1 equals True
+            return variable.values.index(value)
+        if type(value) is not int:
+            raise ValueError(value)
+        return value - variable.low
 
     def initial_states(self) -> list[State]:
         """All initial states: one, times two for every field that starts as `EITHER`."""

@@ -14,12 +14,15 @@
 
 A protocol is a class that names its machines and channels; an action is one atomic step of one thread; a change is
 a subclass that overrides actions, adds some, or removes one by assigning None. How bodies are read stands in
-`postcopy.model.reading`; nothing here knows about exploration or proofs.
+`postcopy.model.reading`, what is refused in them in `postcopy.model.checks`; nothing here knows about exploration
+or proofs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
@@ -29,16 +32,18 @@ from postcopy.model.expressions import Sort, Variable
 from postcopy.model.reading import (
     ChannelVariables,
     Disabled,
+    Event,
     NetworkEnd,
-    ObserverEnd,
     Reading,
     ReceiveEnd,
     SendEnd,
     Slot,
     Step,
     View,
+    did_you_mean,
+    location,
 )
-from postcopy.model.values import ALL, NONE, Cpu, Page, PageSet, Whole
+from postcopy.model.values import ALL, NONE, Cpu, Page, PageSet, Truth, Whole
 
 __all__ = [
     "ALL",
@@ -80,6 +85,10 @@ EITHER: Final = _Either.EITHER
 
 def require(condition: bool) -> None:
     """A guard: the action can be taken only where the condition holds."""
+    if not isinstance(condition, bool | Truth):
+        bool(condition)  # what can say better why it is not a truth value, does
+        what = f"{condition.__name__} without ()" if callable(condition) else repr(condition)
+        raise SpecError(f"require needs a truth value, not {what}", location(sys._getframe(1), None))
     if not condition:
         raise Disabled
 
@@ -135,15 +144,26 @@ class Field(Generic[T]):
             return self
         return cast(T, part.read(f"{part.name}.{self.name}"))
 
-    def __set__(self, part: Part, value: object) -> None:
+    def __set__(self, part: Part, value: Any) -> None:
         part.write(f"{part.name}.{self.name}", value)
 
     def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
         """The state variables that the field stands for, each with its initial value."""
-        raise NotImplementedError
+        shape = self._shape()
+        names = [(self.name, self.doc)]
+        if self._per_cpu:
+            names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})") for cpu in range(cpus)]
+        return [(Variable(f"{owner}.{name}", owner, *shape, ghost, doc), self.initial) for name, doc in names]
 
-    def _variable(self, owner: str, ghost: bool, sort: Sort, size: int = 0, values: tuple[object, ...] = (), low: int = 0) -> Variable:
-        return Variable(f"{owner}.{self.name}", owner, sort, size, values, low, ghost, self.doc)
+    _per_cpu: ClassVar[bool] = False
+
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
+        """Sort, number of values, their meanings, lowest value."""
+        return (Sort.PAGES, 0, (), 0)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        return None if isinstance(self.initial, Whole) else f"starts as {self.initial!r}: it can start as NONE or ALL"
 
 
 class Bitmap(Field[PageSet]):
@@ -155,10 +175,6 @@ class Bitmap(Field[PageSet]):
     def __set__(self, part: Part, value: PageSet | Whole) -> None:
         super().__set__(part, value)
 
-    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
-        """One set-valued variable."""
-        return [(self._variable(owner, ghost, Sort.PAGES), self.initial)]
-
 
 class Flag(Field[bool]):
     """A truth value; initially `EITHER` where both are to be explored."""
@@ -169,9 +185,13 @@ class Flag(Field[bool]):
     def __set__(self, part: Part, value: bool) -> None:
         super().__set__(part, value)
 
-    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
-        """One variable with two values."""
-        return [(self._variable(owner, ghost, Sort.NUMBER, 2, (False, True)), self.initial)]
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
+        return (Sort.NUMBER, 2, (False, True), 0)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        fits = isinstance(self.initial, bool | _Either)
+        return None if fits else f"starts as {self.initial!r}: it can start as False, True or EITHER"
 
 
 E = TypeVar("E", bound=Enum)
@@ -186,10 +206,16 @@ class Choice(Field[E]):
     def __set__(self, part: Part, value: E) -> None:
         super().__set__(part, value)
 
-    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
-        """One variable with as many values as the enumeration has members."""
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
         members = tuple(type(cast(Enum, self.initial)))
-        return [(self._variable(owner, ghost, Sort.NUMBER, len(members), members), self.initial)]
+        return (Sort.NUMBER, len(members), members, 0)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        if self.initial is EITHER:
+            return "starts as EITHER, which only a Flag can"
+        fits = isinstance(self.initial, Enum)
+        return None if fits else f"starts as {self.initial!r}: it can start as a member of an enumeration"
 
 
 class Count(Field[int]):
@@ -202,9 +228,15 @@ class Count(Field[int]):
     def __set__(self, part: Part, value: int) -> None:
         super().__set__(part, value)
 
-    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
-        """One variable with the range's values."""
-        return [(self._variable(owner, ghost, Sort.NUMBER, self.high - self.low + 1, (), self.low), self.initial)]
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
+        return (Sort.NUMBER, self.high - self.low + 1, (), self.low)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        if self.initial is EITHER:
+            return "starts as EITHER, which only a Flag can"
+        fits = type(self.initial) is int and self.low <= self.initial <= self.high
+        return None if fits else f"starts as {self.initial!r}, outside of its range {self.low} to {self.high}"
 
 
 class CpuPages:
@@ -236,6 +268,8 @@ class CpuPages:
 class CpuBitmap(Field[CpuPages]):
     """A set of pages for each vCPU, initially empty."""
 
+    _per_cpu = True
+
     def __init__(self, doc: str) -> None:
         super().__init__(doc, NONE)
 
@@ -246,12 +280,11 @@ class CpuBitmap(Field[CpuPages]):
     def __get__(self, part: Part | None, owner: type) -> Field[CpuPages] | CpuPages:
         return self if part is None else CpuPages(part, self.name, part.reading.instance.cpus)
 
-    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
-        """One set-valued variable for each vCPU."""
-        return [
-            (Variable(f"{owner}.{self.name}[{cpu}]", owner, Sort.PAGES, ghost=ghost, doc=f"{self.doc} (vCPU {cpu})"), NONE)
-            for cpu in range(cpus)
-        ]
+    def __set__(self, part: Part, value: CpuPages) -> None:
+        raise SpecError(
+            f"{part.name}.{self.name} is a set for each vCPU: assign to one, {self.name}[cpu] = ..., or remove() pages",
+            part.reading.where(),
+        )
 
 
 class _End(Generic[T]):
@@ -265,10 +298,8 @@ class _End(Generic[T]):
     def __get__(self, part: Part, owner: type) -> T:
         if part is None:
             return cast(T, self)
-        channel = part.reading.instance.channels.get(self.channel)
-        if channel is None:
-            raise SpecError(f"the protocol has no channel {self.channel}", part.reading.where())
-        return cast(T, self.view(part.reading, channel))
+        part.reading.check_read(part.name, f"{part.name}'s end of {self.channel}")
+        return cast(T, self.view(part.reading, part.reading.instance.channels[self.channel]))
 
     def __set__(self, part: Part, value: object) -> None:
         raise SpecError("a channel's end cannot be assigned to: send, receive or close", part.reading.where())
@@ -311,10 +342,7 @@ class Channel:
             Slot(
                 Variable(f"{name}[{i}].kind", name, Sort.NUMBER, len(values), values, doc=f"message {i} on {name}"),
                 Variable(f"{name}[{i}].pages", name, Sort.PAGES, doc=f"pages of message {i} on {name}"),
-                {
-                    mark: Variable(f"{name}[{i}].{mark}", name, Sort.NUMBER, 2, (False, True), ghost=True, doc=f"message {i} on {name} is {mark}")
-                    for mark in self.marks
-                },
+                {mark: _mark(name, i, mark) for mark in self.marks},
             )
             for i in range(capacity)
         )
@@ -323,6 +351,11 @@ class Channel:
         for slot in slots:
             initial += [(slot.kind, None), (slot.pages, NONE), *((m, False) for m in slot.marks.values())]
         return ChannelVariables(name, self.kinds, slots, up, frozenset(self.marked)), initial
+
+
+def _mark(channel: str, i: int, mark: str) -> Variable:
+    doc = f"message {i} on {channel} is {mark}"
+    return Variable(f"{channel}[{i}].{mark}", channel, Sort.NUMBER, 2, (False, True), ghost=True, doc=doc)
 
 
 class Part:
@@ -349,8 +382,10 @@ class Part:
     def __setattr__(self, name: str, value: object) -> None:
         declared = getattr(type(self), name, None)
         if not isinstance(declared, Field | _End):
+            hint = did_you_mean(name, self.fields())
             raise SpecError(
-                f"{type(self).__name__} has no field {name}: declare it in the class, e.g. {name} = Flag('...')",
+                f"{type(self).__name__} has no field {name}: declare it in the class, e.g. "
+                f'{name} = Flag("...")' + hint,
                 self.reading.where(),
             )
         declared.__set__(self, cast(Any, value))
@@ -368,23 +403,23 @@ class Machine(Part):
     """A host, or whatever else acts alone: fields, ends of channels, and actions of its threads."""
 
     def __getattr__(self, name: str) -> Any:
-        ghost = self.reading.instance.ghosts.get(name)
+        if name.startswith("__"):
+            raise AttributeError(name)
+        instance = self.reading.instance
+        ghost = None if name in instance.monitors else instance.ghosts.get(name)
         if ghost is not None:
             return ghost(name, self.reading)
-        others = self.reading.instance.machines
-        hint = (
-            ": a machine sees only its own state and its ends of the channels; send a message instead"
-            if name in others
-            else f"; its fields are {', '.join(self.fields())}"
-        )
+        if name in instance.machines:
+            hint = ": a machine sees only its own state and its ends of the channels; send a message instead"
+        else:
+            hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
         raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.reading.where())
 
     def observe(self, what: Enum, pages: PageSet | Whole = NONE) -> None:
         """Say that something happened that properties speak of. Changes nothing."""
-        from postcopy.model.reading import Event
-
-        pages = self.reading.pages(pages) if isinstance(pages, Whole) else pages
-        self.reading.events.append(Event(what, pages))
+        if not isinstance(what, Enum):
+            raise SpecError(f"a member of an enumeration is needed to observe, not {what!r}", self.reading.where())
+        self.reading.events.append(Event(what, self.reading.page_set(pages)))
 
 
 class Ghost(Part):
@@ -404,14 +439,25 @@ class Ghost(Part):
         reading: Reading = object.__getattribute__(self, "reading")
         own: str = object.__getattribute__(self, "name")
 
-        def called(*args: object) -> None:
-            with reading.acting(own, None, frozenset({own, "ghosts"})):
-                value(*args)
+        def called(*args: object, **named: object) -> None:
+            with reading.acting(own, None, frozenset({own, "ghosts"})), self._never_forbids():
+                value(*args, **named)
 
         return called
 
     def __getattr__(self, name: str) -> Any:
-        raise SpecError(f"{type(self).__name__} has no {name}; its fields are {', '.join(self.fields())}", self.reading.where())
+        if name.startswith("__"):
+            raise AttributeError(name)
+        hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
+        raise SpecError(f"{type(self).__name__} has no {name}{hint}", self.reading.where())
+
+    @contextmanager
+    def _never_forbids(self) -> Iterator[None]:
+        try:
+            yield
+        except Disabled as error:
+            where = location(None, self.name, error.__traceback__)
+            raise SpecError(f"{self.name} has a guard: no step may depend on history", where) from None
 
 
 _PLAIN = frozenset(dir(Part)) | {"world", "watch"}
@@ -424,28 +470,36 @@ class Monitor(Ghost):
         """Remember what the property will ask for."""
         raise NotImplementedError
 
+    def _sees(self, step: Step) -> None:
+        """Let it watch, and write nothing but its own fields."""
+        with self.reading.acting(self.name, None, frozenset({self.name})), self._never_forbids():
+            self.watch(step)
+
 
 class Protocol:
     """Machines, ghosts and channels, named as class attributes; a subclass that renames none is a change.
 
     Attributes:
         cpus: how many vCPUs the destination has.
-        marks_stale: see the channels' marks.
     """
 
     cpus: ClassVar[int] = 2
 
     @staticmethod
     def may_rest(state: View) -> bool:
-        """Whether nothing needs to happen any more; where this is false and no thread can move, it is a deadlock."""
+        """Whether nothing needs to happen any more; where it does and no thread can move, it is a deadlock."""
         raise NotImplementedError
 
     @classmethod
     def parts(cls, kind: type[T]) -> dict[str, Any]:
-        """The attributes of the class and its bases that are such classes (or such objects), by name."""
-        found: dict[str, Any] = {}
-        for base in reversed(cls.__mro__):
-            for name, value in vars(base).items():
-                if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind)):
-                    found[name] = value
-        return found
+        """The attributes of the class and its bases that are such classes (or such objects), by name.
+
+        A subclass replaces a part of its base, or removes it by assigning None.
+        """
+        names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+        found = {name: getattr(cls, name) for name in names}
+        return {
+            name: value
+            for name, value in found.items()
+            if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind))
+        }

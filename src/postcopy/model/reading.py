@@ -1,30 +1,38 @@
 """What a method body needs from whoever reads it, and the views through which it sees the state.
 
 The same body is read concretely (`concrete`) and symbolically (`symbolic`); both are a `Reading`. The views
-here are thin: they check that a machine touches only what is its own and pass the rest on.
+here are thin: they check that a machine touches only what is its own and pass the rest on. What can be told from
+a body's text alone is not checked here but in `checks`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from postcopy.errors import SpecError
+from postcopy.errors import PostcopyError, SpecError
 from postcopy.model.expressions import Variable
-from postcopy.model.values import NONE, PageSet, Whole
+from postcopy.model.values import NONE, Misuse, PageSet, Whole
 
 if TYPE_CHECKING:
     from postcopy.model.instance import ActionInstance, Instance
 
 
-class Disabled(Exception):
+class Signal(Exception):
+    """Not an error: how the language and a reading steer a run of a body."""
+
+
+class Disabled(Signal):
     """A guard does not hold: the action cannot be taken here. Raised by `require`, caught by the reading."""
 
 
@@ -32,9 +40,15 @@ class LimitReached(Exception):
     """The action ran for so long that it is taken never to end."""
 
 
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """The end of a message about an unknown name."""
+    close = get_close_matches(name, list(candidates), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 @dataclass(frozen=True)
 class Slot:
-    """The variables of one place in a channel: the message's kind (0: nothing here), its pages, its ghost marks."""
+    """The variables of one place in a channel: a message's kind (0: none), its pages, its ghost marks."""
 
     kind: Variable
     pages: Variable
@@ -64,12 +78,19 @@ class ChannelVariables:
         return 1 + list(self.kinds).index(kind)
 
 
+class Marks(dict[str, PageSet]):
+    """For each ghost mark, the pages of a message if it is so marked (else none)."""
+
+    def __missing__(self, mark: str) -> PageSet:
+        raise Misuse(f"the message carries no mark {mark}; its marks are {', '.join(self) or 'none'}")
+
+
 @dataclass(frozen=True, eq=False)
 class Message:
-    """A message that was received: its pages, and for each ghost mark the pages if it is so marked (else none)."""
+    """A message that was received: its pages and its marks."""
 
     pages: PageSet
-    marked: dict[str, PageSet]
+    marked: Marks
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +176,14 @@ class Reading(ABC):
     def pages(self, what: Whole) -> PageSet:
         """The set with no page or with all pages, as a value of this reading."""
 
+    def page_set(self, value: PageSet | Whole) -> PageSet:
+        """A set of pages in this reading, from what a body may give for one."""
+        if isinstance(value, Whole):
+            return self.pages(value)
+        if not isinstance(value, PageSet):
+            raise SpecError(f"a set of pages is needed here, not {value!r}", self.where())
+        return value
+
     @abstractmethod
     def room(self, channel: ChannelVariables, messages: int) -> bool:
         """Whether the channel can take that many more messages."""
@@ -188,7 +217,9 @@ class Reading(ABC):
         """Mark every message of a marked kind that concerns one of the pages."""
 
     @contextmanager
-    def acting(self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]) -> Iterator[None]:
+    def acting(
+        self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]
+    ) -> Iterator[None]:
         """For a while, let `actor` read and write just what is given (readable None: everything)."""
         before = self.actor, self.readable, self.writable
         self.actor, self.readable, self.writable = actor, readable, writable
@@ -210,38 +241,111 @@ class Reading(ABC):
         """Refuse a write to what does not belong to the acting machine."""
         if owner not in self.writable:
             who = self.actor or "a property"
+            instead = f"call a method of {owner} instead" if owner in self.instance.ghosts else "send a message instead"
             raise SpecError(
-                f"{who} writes {name}, which belongs to {owner}: only {owner} itself may change it",
+                f"{who} writes {name}, which belongs to {owner}: only {owner} itself may change it; {instead}",
                 self.where(),
             )
 
+    def check_change(self, what: str) -> None:
+        """Refuse that a ghost, a monitor or a property changes a channel."""
+        if self.readable is None:
+            who = self.actor or "a property"
+            raise SpecError(f"{who} changes {what}: ghosts, monitors and properties only look", self.where())
+
+    def check_mark(self, channel: ChannelVariables, mark: str) -> None:
+        """Refuse a ghost mark that the channel does not have."""
+        marks = channel.slots[0].marks
+        if mark not in marks:
+            raise SpecError(
+                f"{channel.name} has no mark {mark}; its marks are {', '.join(marks) or 'none'}", self.where()
+            )
+
+    def check_kind(self, channel: ChannelVariables, kind: object) -> None:
+        """Refuse a kind of message that the channel does not carry."""
+        if not isinstance(kind, channel.kinds):
+            raise SpecError(f"{channel.name} carries {channel.kinds.__name__}, not {kind!r}", self.where())
+
     def where(self) -> str:
-        """``file:line, in action`` of the innermost statement of the specification that is being read."""
+        """``file:line, in method`` of the innermost statement of the specification that is being read."""
         return location(sys._getframe(1), self.actor)
 
 
+def place(code: CodeType, line: int) -> str:
+    """``file:line, in method`` as messages have it; a comprehension counts as the method around it."""
+    inside = code.co_qualname.split(".<locals>.<")[0].rpartition(".")[2]
+    return f"{Path(code.co_filename).name}:{line}" + (f", in {inside}" if inside != "<module>" else "")
+
+
 def location(frame: FrameType | None, actor: str | None, traceback: TracebackType | None = None) -> str:
-    """``file:line`` of the innermost frame that is not this package's own machinery."""
-    candidates: list[tuple[FrameType, int]] = []
+    """`place` of the innermost frame that is not this package's own machinery."""
+    candidates: list[tuple[CodeType, int]] = []
     while frame is not None:
-        candidates.append((frame, frame.f_lineno))
+        candidates.append((frame.f_code, frame.f_lineno))
         frame = frame.f_back
     while traceback is not None:
-        candidates.insert(0, (traceback.tb_frame, traceback.tb_lineno))
+        candidates.insert(0, (traceback.tb_frame.f_code, traceback.tb_lineno))
         traceback = traceback.tb_next
-    for candidate, line in candidates:
-        path = Path(candidate.f_code.co_filename)
-        if path not in _MACHINERY and not path.name.startswith("<"):
-            inside = f", in {candidate.f_code.co_name}" if candidate.f_code.co_name != "<module>" else ""
-            return f"{path.name}:{line}{inside}"
+    for code, line in candidates:
+        if not foreign(code.co_filename):
+            return place(code, line)
     return actor or "specification"
 
 
-_HERE = Path(__file__).parent
-_MACHINERY = frozenset(
-    _HERE / f"{name}.py"
-    for name in ("reading", "values", "expressions", "language", "instance", "concrete", "symbolic", "checks")
+@cache
+def foreign(file: str) -> bool:
+    """Not written by an author of a specification: this package's machinery, or Python's own library."""
+    library = file.startswith(_LIBRARY) and "site-packages" not in file
+    return file in MACHINERY or file.startswith("<") or library
+
+
+_LIBRARY = str(Path(dataclasses.__file__).parent)
+
+
+def as_spec_error(error: Exception, name: str) -> SpecError:
+    """An ordinary Python error in a body, as an error of the specification. `name`: for want of a line."""
+    text = str(error) if isinstance(error, Misuse) else f"{type(error).__name__}: {error}"
+    if isinstance(error, LimitReached | RecursionError):
+        text = "the action never ends"
+    return SpecError(text, location(None, name, error.__traceback__))
+
+
+def named(error: SpecError, method: str) -> SpecError:
+    """The same error; where it is in a helper, with the name of the action (or property) that called it."""
+    if error.where.endswith(f", in {method}") or ", called by " in error.where:
+        return error
+    text = str(error).removeprefix(f"{error.where}: ")
+    return SpecError(text, f"{error.where}, called by {method}")
+
+
+@contextmanager
+def told(name: str, method: str) -> Iterator[None]:
+    """Let every error of a body be told as a `SpecError` that names the method and the line."""
+    try:
+        yield
+    except SpecError as error:
+        raise named(error, method) from error.__cause__
+    except (Signal, PostcopyError):
+        raise
+    except Exception as error:
+        raise named(as_spec_error(error, name), method) from error
+
+
+MACHINERY = frozenset(
+    str(Path(__file__).parent / f"{name}.py")
+    for name in (
+        "reading",
+        "values",
+        "expressions",
+        "language",
+        "instance",
+        "concrete",
+        "symbolic",
+        "checks",
+        "declarations",
+    )
 )
+"""Files whose lines are never the fault of who wrote the specification."""
 
 
 class ChannelEnd:
@@ -257,6 +361,7 @@ class ChannelEnd:
 
     def close(self) -> None:
         """The connection stands no more; what is on its way may still arrive."""
+        self._reading.check_change(self._channel.name)
         self._reading.store(self._channel.up, False)
 
     def _event(self, kind: Enum, pages: PageSet, *, sent: bool) -> None:
@@ -268,25 +373,29 @@ class SendEnd(ChannelEnd):
 
     def room(self, messages: int = 1) -> bool:
         """Whether that many messages can be sent now; a real sender would block otherwise."""
+        if not isinstance(messages, int) or messages < 1:
+            raise SpecError(f"room({messages!r}): a number of messages from 1 on is needed", self._reading.where())
         return self._reading.room(self._channel, messages)
 
-    def send(self, kind: Enum, pages: PageSet | Whole = NONE, **marks: PageSet) -> None:
-        """Append a message. The action must have required `room` for it; a mark is set where it shares a page.
+    def send(self, kind: Enum, pages: PageSet | Whole = NONE, **marks: PageSet | Whole) -> None:
+        """Append a message. The action must have required `room`; a mark is set where it shares a page.
 
         Raises:
             SpecError: no room was required, the kind is unknown here, or a mark is missing or unknown.
         """
         channel = self._channel
-        if not isinstance(kind, channel.kinds):
-            raise SpecError(f"{channel.name} carries {channel.kinds.__name__}, not {kind!r}", self._reading.where())
+        self._reading.check_change(channel.name)
+        self._reading.check_kind(channel, kind)
         wanted = set(channel.slots[0].marks) if kind in channel.marked else set()
         if set(marks) != wanted:
+            say = [", ".join(sorted(names)) or "no mark" for names in (wanted, set(marks))]
             raise SpecError(
-                f"a {kind.name} on {channel.name} carries the marks {sorted(wanted)}, not {sorted(marks)}",
+                f"a {kind.name} on {channel.name} carries {say[0]}, not {say[1]}: send(..., mark=pages)",
                 self._reading.where(),
             )
-        pages = self._reading.pages(pages) if isinstance(pages, Whole) else pages
-        self._reading.send(channel, kind, pages, marks)
+        pages = self._reading.page_set(pages)
+        given = {mark: self._reading.page_set(marked) for mark, marked in marks.items()}
+        self._reading.send(channel, kind, pages, given)
         self._event(kind, pages, sent=True)
 
 
@@ -300,10 +409,12 @@ class ReceiveEnd(ChannelEnd):
 
     def next_is(self, kind: Enum) -> bool:
         """Whether the next message is of this kind."""
+        self._reading.check_kind(self._channel, kind)
         return self._reading.head_is(self._channel, kind)
 
     def receive(self, kind: Enum) -> Message:
         """Take the next message, which must be of this kind: a guard and a step in one."""
+        self._reading.check_change(self._channel.name)
         if not self.next_is(kind):
             raise Disabled
         message = self._reading.pop(self._channel)
@@ -326,6 +437,7 @@ class NetworkEnd(ChannelEnd):
 
     def drop_newest(self) -> None:
         """The message sent last is lost."""
+        self._reading.check_change(self._channel.name)
         self._reading.drop_newest(self._channel)
 
 
@@ -334,15 +446,20 @@ class ObserverEnd(ReceiveEnd):
 
     def in_flight(self, kind: Enum, **marks: bool) -> PageSet:
         """The pages of all messages of a kind, with the given marks, that are on the channel."""
+        self._reading.check_kind(self._channel, kind)
+        for mark in marks:
+            self._reading.check_mark(self._channel, mark)
         return self._reading.in_flight(self._channel, kind, marks)
 
     def mark(self, mark: str, pages: PageSet) -> None:
         """Mark every message of a marked kind that concerns one of the pages."""
         self._reading.check_write("ghosts", f"{self._channel.name} marks")
+        self._reading.check_mark(self._channel, mark)
         self._reading.mark(self._channel, mark, pages)
 
     def carries(self, kind: Enum) -> bool:
         """Whether a message of this kind is on the channel."""
+        self._reading.check_kind(self._channel, kind)
         return any(self._reading.load(slot.kind) == kind for slot in self._channel.slots)
 
 
@@ -357,5 +474,6 @@ class View:
             return self._parts[name](self._reading)
         except KeyError:
             raise SpecError(
-                f"there is no {name} in this protocol, only {', '.join(sorted(self._parts))}", self._reading.where()
+                f"there is no {name} in this protocol, only {', '.join(sorted(self._parts))}",
+                self._reading.where(),
             ) from None

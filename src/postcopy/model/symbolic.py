@@ -8,25 +8,45 @@ explorer's compiler and the provers know of an action.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from types import FrameType
 from typing import Any, cast
 
-from postcopy.errors import PostcopyError, SpecError
+from postcopy.errors import SpecError
 from postcopy.model import expressions as ex
+from postcopy.model.checks import check_action, check_callable, check_ghost
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, view
 from postcopy.model.language import Monitor
-from postcopy.model.reading import ChannelVariables, Disabled, Event, LimitReached, Message, Reading, Step, location
-from postcopy.model.values import NONE, Cpu, Page, PageSet, Whole
+from postcopy.model.reading import (
+    ChannelVariables,
+    Disabled,
+    Event,
+    LimitReached,
+    Marks,
+    Message,
+    Reading,
+    Signal,
+    Slot,
+    Step,
+    foreign,
+    location,
+    place,
+    told,
+)
+from postcopy.model.values import NONE, Cpu, Misuse, Page, PageSet, Truth, Whole
 
 MAX_DECISIONS = 60
 """Decisions on one path beyond which an action is taken never to end."""
 
 MAX_LINES = 20_000
 """Lines of Python in one run beyond which an action is taken never to end."""
+
+MAX_PATHS = 4_096
+"""Runs of one action beyond which it is taken to be several actions in one."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,7 @@ class Branch:
 Tree = Branch | Leaf | None
 
 
-class _Undecided(Exception):
+class _Undecided(Signal):
     def __init__(self, condition: Expr) -> None:
         self.condition = condition
 
@@ -144,7 +164,7 @@ class _Path:
                 self.domains[subject] = frozenset({wanted}) if answer else domain - {wanted}
 
 
-class _Wavering(Exception):
+class _Wavering(Signal):
     """A repeated run asked another question: the body depends on something that is not part of the state."""
 
 
@@ -152,13 +172,18 @@ class Symbol:
     """A value of the symbolic reading: an expression and the run that it belongs to."""
 
     __slots__ = ("expr", "run")
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, run: SymbolicReading, expr: Expr) -> None:
         self.run, self.expr = run, expr
 
+    def __hash__(self) -> int:
+        raise Misuse("a value of the state cannot be looked up in a Python set or dictionary: compare it")
 
-class SymbolicTruth(Symbol):
+    def __repr__(self) -> str:
+        return ex.show(self.expr)
+
+
+class SymbolicTruth(Symbol, Truth):
     """A truth value; asking Python for it is a decision."""
 
     __slots__ = ()
@@ -172,7 +197,7 @@ class SymbolicTruth(Symbol):
     def __ne__(self, other: object) -> Any:
         return SymbolicTruth(self.run, ex.negation((self == other).expr))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = Symbol.__hash__
 
 
 class SymbolicNumber(Symbol):
@@ -184,19 +209,27 @@ class SymbolicNumber(Symbol):
         super().__init__(run, expr)
         self.values, self.low = values, low
 
+    @property
+    def kind(self) -> type:
+        """The type of its values: an enumeration, or int."""
+        return type(self.values[-1]) if self.values else int
+
     def _other(self, other: object) -> Expr:
         if isinstance(other, SymbolicNumber):
-            if other.values != self.values:
-                raise SpecError("values of different enumerations are compared", self.run.where())
+            if other.kind is not self.kind:
+                raise SpecError(f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where())
             return ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
-        if self.values:
-            if other not in self.values or isinstance(other, int) and not isinstance(other, Enum):
-                kind = type(self.values[-1]).__name__
-                raise SpecError(f"a {kind} is compared with {other!r}", self.run.where())
-            return ex.number(self.values.index(other))
-        if not isinstance(other, int):
-            raise SpecError(f"a number is compared with {other!r}", self.run.where())
-        return ex.number(other - self.low)
+        if type(other) is not self.kind and (other is not None or None not in self.values):
+            raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where())
+        return ex.number(self.values.index(other) if self.values else cast(int, other) - self.low)
+
+    def _ordered(self, other: object) -> Expr:
+        if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):
+            raise SpecError(
+                f"the members of {self.kind.__name__} have no order: make it an IntEnum with ascending values",
+                self.run.where(),
+            )
+        return self._other(other)
 
     def __eq__(self, other: object) -> Any:
         return SymbolicTruth(self.run, ex.equal(self.expr, self._other(other)))
@@ -205,10 +238,10 @@ class SymbolicNumber(Symbol):
         return SymbolicTruth(self.run, ex.negation(ex.equal(self.expr, self._other(other))))
 
     def __lt__(self, other: object) -> Any:
-        return SymbolicTruth(self.run, ex.less(self.expr, self._other(other)))
+        return SymbolicTruth(self.run, ex.less(self.expr, self._ordered(other)))
 
     def __gt__(self, other: object) -> Any:
-        return SymbolicTruth(self.run, ex.less(self._other(other), self.expr))
+        return SymbolicTruth(self.run, ex.less(self._ordered(other), self.expr))
 
     def __le__(self, other: object) -> Any:
         return SymbolicTruth(self.run, ex.negation((self > other).expr))
@@ -217,12 +250,14 @@ class SymbolicNumber(Symbol):
         return SymbolicTruth(self.run, ex.negation((self < other).expr))
 
     def __add__(self, other: int) -> SymbolicNumber:
-        if self.values or not isinstance(other, int):
-            raise SpecError("only a whole number can be added, and only to a Count", self.run.where())
+        if self.values or type(other) is not int:
+            raise SpecError("only a constant whole number can be added, and only to a Count", self.run.where())
         return SymbolicNumber(self.run, ex.plus(self.expr, ex.number(other)), (), self.low)
 
+    __radd__ = __add__
+
     def __sub__(self, other: int) -> SymbolicNumber:
-        return self + -other
+        return self + (-other if type(other) is int else other)
 
     def __bool__(self) -> bool:
         raise SpecError("a number is not a truth value: compare it", self.run.where())
@@ -230,7 +265,11 @@ class SymbolicNumber(Symbol):
     def __index__(self) -> int:
         raise SpecError("a value of the state is used as a plain Python number", self.run.where())
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = Symbol.__hash__
+
+
+def _name(kind: type) -> str:
+    return "number" if kind is int else kind.__name__
 
 
 class SymbolicPages(Symbol, Page):
@@ -282,7 +321,7 @@ class SymbolicPages(Symbol, Page):
     def host_pages(self) -> SymbolicPages:
         return self if self.run.instance.group == 1 else self._new(ex.host_pages(self.expr))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = PageSet.__hash__
 
 
 class SymbolicReading(Reading):
@@ -298,12 +337,14 @@ class SymbolicReading(Reading):
         self.updates: dict[Variable, Expr] = {} if updates is None else updates
         self.checks: list[tuple[Expr, str, str]] = []
         self.sent: dict[str, int] = {}
+        self.kinds: dict[str, list[Expr]] = {}
 
     def decide(self, condition: Expr) -> bool:
         """The truth of a condition on this path. Machines may not ask about ghosts."""
         if condition.ghost and self.readable is not None and condition not in (ex.TRUE, ex.FALSE):
             raise SpecError(
-                f"a guard reads history ({ex.show(condition)}): ghosts are for properties, no step may depend on one",
+                f"a guard reads history ({ex.show(condition)}): ghosts are for properties, no step may depend "
+                "on one",
                 self.where(),
             )
         return self.path.decide(condition)
@@ -325,7 +366,11 @@ class SymbolicReading(Reading):
 
     def _assign(self, variable: Variable, expr: Expr) -> None:
         if expr.ghost and not variable.ghost:
-            raise SpecError(f"{variable.name} is given a value that depends on history ({ex.show(expr)})", self.where())
+            raise SpecError(
+                f"{variable.name} is given a value that depends on history ({ex.show(expr)}): ghosts are for "
+                "properties, no step may depend on one",
+                self.where(),
+            )
         if expr == ex.variable(variable):
             self.updates.pop(variable, None)
         else:
@@ -337,16 +382,16 @@ class SymbolicReading(Reading):
         if variable.values == (False, True):
             return ex.number_of(self.truth_of(value))
         if isinstance(value, SymbolicNumber):
-            if value.values != variable.values:
-                raise SpecError(f"{variable.name} is given a value of another kind", self.where())
-            expr = value.expr if value.low == variable.low else ex.plus(value.expr, ex.number(value.low - variable.low))
+            if value.kind is not (type(variable.values[-1]) if variable.values else int):
+                raise SpecError(f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where())
+            shift = value.low - variable.low
+            expr = ex.plus(value.expr, ex.number(shift)) if shift else value.expr
             self._check_range(variable, expr)
             return expr
         try:
             expr = ex.number(self.instance.encode(variable, value))
         except ValueError:
-            kind = type(variable.values[-1]).__name__ if variable.values else "whole number"
-            raise SpecError(f"{variable.name} is given {value!r}, which is not a {kind}", self.where()) from None
+            raise SpecError(f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where()) from None
         self._check_range(variable, expr)
         return expr
 
@@ -358,7 +403,8 @@ class SymbolicReading(Reading):
         if stored is not None and not 0 <= stored < variable.size:
             raise SpecError(message, self.where())
         if stored is None:
-            inside = ex.conjunction(ex.less(expr, ex.number(variable.size)), ex.negation(ex.less(expr, ex.number(0))))
+            below = ex.less(expr, ex.number(variable.size))
+            inside = ex.conjunction(below, ex.negation(ex.less(expr, ex.number(0))))
             self.checks.append((inside, message, self.where()))
 
     def truth_of(self, value: object) -> Expr:
@@ -381,18 +427,26 @@ class SymbolicReading(Reading):
         return SymbolicPages(self, self.set_of(what))
 
     def room(self, channel: ChannelVariables, messages: int) -> bool:
-        if messages > len(channel.slots):
-            return False
-        return cast(bool, SymbolicTruth(self, self._free(channel, messages)))
+        return cast(bool, SymbolicTruth(self, self._free(channel, messages + self.sent.get(channel.name, 0))))
 
     def _free(self, channel: ChannelVariables, messages: int) -> Expr:
-        return ex.equal(ex.variable(channel.slots[-messages].kind), ex.number(0))
+        """Room for that many messages, before what has been sent since anything else was done to the channel."""
+        if messages > len(channel.slots):
+            return ex.FALSE
+        kinds = self.kinds.get(channel.name)
+        return ex.equal(kinds[-messages] if kinds else ex.variable(channel.slots[-messages].kind), ex.number(0))
+
+    def _disturbed(self, channel: ChannelVariables) -> None:
+        """Messages went: from here on room is counted anew."""
+        self.sent.pop(channel.name, None)
+        self.kinds[channel.name] = [self.value(slot.kind) for slot in channel.slots]
 
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         sent = self.sent[channel.name] = self.sent.get(channel.name, 0) + 1
         if not any(self.path.implied(self._free(channel, n)) for n in range(sent, len(channel.slots) + 1)):
             raise SpecError(
-                f"{channel.name} may be full here: require(self....room({sent})) before sending {kind.name}", self.where()
+                f"{channel.name} may be full here: require room({'' if sent == 1 else sent}) before sending {kind.name}",
+                self.where(),
             )
         before = [self.value(slot.kind) for slot in channel.slots]
         for i, slot in enumerate(channel.slots):
@@ -418,17 +472,17 @@ class SymbolicReading(Reading):
             name: SymbolicPages(self, ex.choose(ex.equal(self.value(m), ex.number(1)), pages, ex.EMPTY_SET))
             for name, m in first.marks.items()
         }
-        message = Message(SymbolicPages(self, pages), cast(dict[str, PageSet], marked))
+        message = Message(SymbolicPages(self, pages), Marks(marked))
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
             self._assign(here.kind, self.value(following.kind))
             self._assign(here.pages, self.value(following.pages))
             for name, mark in here.marks.items():
                 self._assign(mark, self.value(following.marks[name]))
-        last = channel.slots[-1]
-        self._clear(last, ex.TRUE)
+        self._clear(channel.slots[-1], ex.TRUE)
+        self._disturbed(channel)
         return message
 
-    def _clear(self, slot: Any, condition: Expr) -> None:
+    def _clear(self, slot: Slot, condition: Expr) -> None:
         self._assign(slot.kind, ex.choose(condition, ex.number(0), self.value(slot.kind)))
         self._assign(slot.pages, ex.choose(condition, ex.EMPTY_SET, self.value(slot.pages)))
         for mark in slot.marks.values():
@@ -439,10 +493,12 @@ class SymbolicReading(Reading):
         for i, slot in enumerate(channel.slots):
             followed = occupied[i + 1] if i + 1 < len(occupied) else ex.FALSE
             self._clear(slot, ex.conjunction(occupied[i], ex.negation(followed)))
+        self._disturbed(channel)
 
     def clear(self, channel: ChannelVariables) -> None:
         for slot in channel.slots:
             self._clear(slot, ex.TRUE)
+        self._disturbed(channel)
 
     def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
         parts = []
@@ -453,30 +509,40 @@ class SymbolicReading(Reading):
         return SymbolicPages(self, ex.union(*parts))
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
+        codes = [channel.code(kind) for kind in channel.kinds if kind in channel.marked]
         for slot in channel.slots:
             concerns = ex.negation(ex.is_empty(ex.intersection(self.value(slot.pages), self.set_of(pages))))
-            marked = ex.disjunction(*(ex.equal(self.value(slot.kind), ex.number(channel.code(k))) for k in channel.kinds if k in channel.marked))
+            marked = ex.disjunction(*(ex.equal(self.value(slot.kind), ex.number(code)) for code in codes))
             variable = slot.marks[mark]
             self._assign(variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.value(variable)))
 
 
-def _explore(run: Callable[[_Path], Leaf], where: str, given: tuple[tuple[Expr, bool], ...] = ()) -> Tree:
+def _explore(
+    run: Callable[[_Path], Leaf], where: str, given: tuple[tuple[Expr, bool], ...] = (), runs: list[int] | None = None
+) -> Tree:
     """Repeat a run for every answer to every decision."""
-    if len(given) > MAX_DECISIONS:
-        raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: the action never ends", where)
+    runs = [0] if runs is None else runs
+    runs[0] += 1
+    if runs[0] > MAX_PATHS:
+        raise SpecError(f"more than {MAX_PATHS} ways through it: split it into several actions", where)
     try:
         return run(_Path(given))
     except Disabled:
         return None
-    except _Wavering:
+    except _Wavering as wavering:
         raise SpecError(
             "two runs on the same values took different ways: it branches on something that is not part of the state",
-            where,
+            location(None, where, wavering.__traceback__),
         ) from None
     except _Undecided as undecided:
         condition = undecided.condition
-    yes = _explore(run, where, (*given, (condition, True)))
-    no = _explore(run, where, (*given, (condition, False)))
+        if len(given) == MAX_DECISIONS:
+            raise SpecError(
+                f"more than {MAX_DECISIONS} decisions on one path: the action never ends",
+                location(None, where, undecided.__traceback__),
+            ) from None
+    yes = _explore(run, where, (*given, (condition, True)), runs)
+    no = _explore(run, where, (*given, (condition, False)), runs)
     return None if yes is None and no is None else Branch(condition, yes, no)
 
 
@@ -488,7 +554,7 @@ def read_action(instance: Instance, action: ActionInstance) -> Tree:
     """
     machine = instance.machines[action.machine]
     body = getattr(machine, action.method)
-    where = f"{body.__code__.co_filename.rsplit('/', 1)[-1]}:{body.__code__.co_firstlineno}, in {action.method}"
+    where = place(body.__code__, body.__code__.co_firstlineno)
 
     def run(path: _Path) -> Leaf:
         reading = SymbolicReading(instance, path)
@@ -498,13 +564,19 @@ def read_action(instance: Instance, action: ActionInstance) -> Tree:
         if action.takes_page:
             arguments["page"] = SymbolicPages(reading, ex.PAGE)
         own = frozenset({action.machine})
-        with reading.acting(action.machine, own, own):
-            _guarded(lambda: body(machine(action.machine, reading), **arguments), action)
+        with reading.acting(action.machine, own, own), _bounded():
+            answer = body(machine(action.machine, reading), **arguments)
+        if answer is not None:
+            raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
         return _finish(reading, action)
 
-    first, second = _explore(run, where), _explore(run, where)
-    if first != second:
-        raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
+    with told(action.name, action.method):
+        check_action(machine, action.method)
+        for ghost in instance.ghosts.values():
+            check_ghost(ghost)
+        first, second = _explore(run, where), _explore(run, where)
+        if first != second:
+            raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
     return first
 
 
@@ -514,8 +586,8 @@ def _finish(reading: SymbolicReading, action: ActionInstance) -> Leaf:
     before = SymbolicReading(instance, reading.path)
     step = Step(action, view(before), view(reading), list(reading.events), reading.pages(NONE))
     for name, monitor in instance.monitors.items():
-        with reading.acting(name, None, frozenset({name})):
-            cast(Monitor, monitor(name, reading)).watch(step)
+        with _bounded():
+            cast(Monitor, monitor(name, reading))._sees(step)
     updates = dict(reading.updates)
     violated = []
     for index, prop in enumerate(instance.properties):
@@ -535,6 +607,7 @@ def _predicate(
     action: ActionInstance | None = None,
 ) -> Expr:
     """A property's function as one expression over the state before the step."""
+    where = place(holds.__code__, holds.__code__.co_firstlineno)
 
     def ask(given: tuple[tuple[Expr, bool], ...]) -> Expr:
         path = _Path(given)
@@ -542,18 +615,28 @@ def _predicate(
         subject: object = view(after)
         if action is not None:
             # events carry values of another run: give them to this one
-            mine = [Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent) for e in events or ()]
+            mine = [
+                Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent)
+                for e in events or ()
+            ]
             subject = Step(action, view(SymbolicReading(instance, path)), view(after), mine, after.pages(NONE))
         try:
-            answer = holds(subject)
+            with _bounded():
+                answer = holds(subject)
         except _Undecided as undecided:
             condition = undecided.condition
+            if len(given) == MAX_DECISIONS:
+                raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: it never ends", where) from None
             return ex.choose(condition, ask((*given, (condition, True))), ask((*given, (condition, False))))
-        if isinstance(answer, PageSet):
-            return ex.is_empty(after.set_of(answer))
-        return after.truth_of(answer)
+        except Disabled:
+            raise SpecError("a property has a guard: it answers with a truth value or a set of pages", where) from None
+        if not isinstance(answer, SymbolicPages | SymbolicTruth | bool):
+            raise SpecError(f"it answers {answer!r}: a property answers with a truth value or a set of pages", where)
+        return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
 
-    return ask(())
+    with told(where, holds.__name__):
+        check_callable(holds)
+        return ask(())
 
 
 def read_predicate(instance: Instance, holds: Callable[..., object]) -> Expr:
@@ -566,11 +649,18 @@ def read_resting(instance: Instance) -> Expr:
     return _predicate(instance, instance.protocol.may_rest, {})
 
 
-def _guarded(body: Callable[[], None], action: ActionInstance) -> None:
-    """Run a body of the user's: bounded in lines, and with its own errors turned into errors of the specification."""
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """For a while, end a run with `LimitReached` after too many lines of the specification.
+
+    Whoever traced before (a debugger, a measure of coverage) is set aside and gets its place back.
+    """
     lines = 0
 
-    def count(frame: FrameType, event: str, argument: object) -> Any:
+    def enters(frame: FrameType, _event: str, _argument: object) -> Any:
+        return None if foreign(frame.f_code.co_filename) else count(frame, _event, _argument)
+
+    def count(_frame: FrameType, _event: str, _argument: object) -> Any:
         nonlocal lines
         lines += 1
         if lines > MAX_LINES:
@@ -578,16 +668,8 @@ def _guarded(body: Callable[[], None], action: ActionInstance) -> None:
         return count
 
     previous = sys.gettrace()
-    sys.settrace(count)
+    sys.settrace(enters)
     try:
-        body()
-    except (Disabled, _Undecided, _Wavering, PostcopyError):
-        raise
-    except LimitReached as error:
-        raise SpecError("the action never ends", location(None, action.name, error.__traceback__)) from None
-    except RecursionError as error:
-        raise SpecError("the action never ends", location(None, action.name, error.__traceback__)) from None
-    except Exception as error:
-        raise SpecError(f"{type(error).__name__}: {error}", location(None, action.name, error.__traceback__)) from error
+        yield
     finally:
         sys.settrace(previous)

@@ -11,6 +11,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
+from typing import NoReturn
+
+
+class Misuse(TypeError):
+    """A value of the state is asked for what it cannot answer; the text says what to ask instead."""
+
+
+class Truth:
+    """What a reading may give an action in the place of a bool."""
+
+    __slots__ = ()
 
 
 class Whole(Enum):
@@ -41,6 +52,15 @@ class PageSet(ABC):
     @abstractmethod
     def __invert__(self) -> PageSet: ...
 
+    def __rand__(self, other: Whole) -> PageSet:
+        return self & other
+
+    def __ror__(self, other: Whole) -> PageSet:
+        return self | other
+
+    def __rsub__(self, other: Whole) -> PageSet:
+        return ~self & other
+
     @abstractmethod
     def __getitem__(self, page: PageSet) -> bool:
         """Whether the (single) page is in the set."""
@@ -68,19 +88,34 @@ class PageSet(ABC):
     def host_pages(self) -> PageSet:
         """All target pages of every host page that has a page in the set (rule R21)."""
 
-    def __iter__(self) -> object:
-        raise TypeError("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
+    def __iter__(self) -> NoReturn:
+        raise Misuse("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
+
+    def __contains__(self, page: object) -> bool:
+        raise Misuse("ask whether a page is in a set with pages[page], whether a set is with subset_of()")
+
+    def __setitem__(self, page: object, value: object) -> None:
+        raise Misuse("a set of pages is not changed in place: write pages |= page or pages -= page")
 
     def __bool__(self) -> bool:
-        raise TypeError("a set of pages is not a truth value: ask .empty, .full or pages[page]")
+        raise Misuse("a set of pages is not a truth value: ask .empty, .full or pages[page]")
 
     def __len__(self) -> int:
-        raise TypeError("the pages of a set cannot be counted: ask .empty or .full")
+        raise Misuse("the pages of a set cannot be counted: ask .empty or .full")
 
-    __hash__ = None  # type: ignore[assignment]
+    def __index__(self) -> int:
+        raise Misuse("a page has no number: pages are interchangeable")
+
+    def __hash__(self) -> int:
+        raise Misuse("a set of pages cannot be looked up in a Python set or dictionary")
 
     def __eq__(self, other: object) -> bool:
-        raise TypeError("compare sets of pages with same_as() or subset_of()")
+        raise Misuse("compare sets of pages with same_as() or subset_of()")
+
+    def __lt__(self, other: object) -> bool:
+        raise Misuse("pages have no order: ask subset_of()")
+
+    __gt__ = __le__ = __ge__ = __lt__
 
 
 class Page(PageSet):
@@ -112,7 +147,7 @@ class ConcretePages(Page):
             return other.bits
         if isinstance(other, Whole):
             return 0 if other is NONE else self._universe
-        raise TypeError(f"a set of pages is needed here, not {other!r}")
+        raise Misuse(f"a set of pages is needed here, not {other!r}")
 
     @property
     def _universe(self) -> int:

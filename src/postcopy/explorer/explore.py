@@ -1,0 +1,254 @@
+"""From a protocol and properties to a verdict: reads, compiles, searches, and names what was found.
+
+The way of a check: `constants.read` -> `layout.lay_out` -> `codegen.generate` -> `search` -> `Verdict`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from math import factorial
+
+from postcopy.errors import SpecError
+from postcopy.explorer import codegen, compiled, constants, layout, search
+from postcopy.explorer.trace import Trace, thread_through
+from postcopy.model.instance import Instance, State
+from postcopy.properties.language import Kind, Property
+
+INTERPRETED_STATES = 60_000
+"""Spaces up to here are searched without compiling: Python needs about two seconds, the compiler some ten."""
+
+_SLICE = 1_000_000
+_SLICE_INTERPRETED = 2_000
+
+
+class Outcome(Enum):
+    """What a check can say."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    DEADLOCK = "deadlock"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search.
+
+    Attributes:
+        symmetry: store one of all states that are equal up to a renaming of pages.
+        max_memory: bytes that states may take.
+        engine: ``compiled``, ``interpreted`` or ``auto`` (interpreted as long as the space is small).
+        check: names of the properties to check; None for all of the instance's.
+    """
+
+    symmetry: bool = True
+    max_memory: int = 8 << 30
+    engine: str = "auto"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a search stands, for a progress line."""
+
+    phase: str
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    frontier: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a search has found.
+
+    Attributes:
+        instance: what was checked.
+        options: how.
+        outcome: what can be said.
+        violated: the property that is violated, or None.
+        why: for an inconclusive outcome, why.
+        counterexample: a shortest run that violates it, or None.
+        states, transitions, depth: size of what was explored (of its representatives, with symmetry).
+        frontier: states seen but not expanded: 0 when all was explored.
+        fired: how often each action was taken, by name.
+        witnesses: for each witness, a shortest way to it as an index of a state, or None where it was not reached.
+        seconds: time of the search alone.
+        bits, words: bits of a state that are used, and words it takes.
+        bytes: memory in use at the end.
+        engine: which driver searched.
+    """
+
+    instance: Instance
+    options: Options
+    outcome: Outcome
+    violated: Property | None
+    why: str
+    counterexample: Trace | None
+    states: int
+    transitions: int
+    depth: int
+    frontier: int
+    fired: dict[str, int]
+    witnesses: dict[str, bool]
+    seconds: float
+    bits: int
+    words: int
+    bytes: int
+    engine: str
+
+    @property
+    def never_fired(self) -> list[str]:
+        """The actions that were never taken: part of the protocol that the check says nothing of."""
+        return [name for name, times in self.fired.items() if times == 0]
+
+
+class Exploration:
+    """One search, which can be run a while at a time and asked for its verdict at any time.
+
+    Raises:
+        SpecError: the protocol or a property cheats or errs.
+        UsageError: the size does not fit.
+    """
+
+    def __init__(self, instance: Instance, options: Options, report: Callable[[Progress], None] | None = None) -> None:
+        self.instance, self.options = instance, options
+        self._report = report or (lambda _: None)
+        if len(instance.properties) > codegen.MAX_PROPERTIES:
+            raise SpecError(f"more than {codegen.MAX_PROPERTIES} properties at once", instance.protocol.__name__)
+        self._report(Progress("reading"))
+        reading = constants.read(instance)
+        self.layout = layout.lay_out(instance, reading.variables, reading.constants)
+        self.kernel = codegen.generate(reading, self.layout, options.symmetry and instance.pages > 1)
+        self._plain = compiled.interpret(self.kernel)
+        self._question = self._ask()
+        self.seconds = 0.0
+        self.engine = "interpreted"
+        self.search: search.Search
+        if options.engine == "compiled" or (options.engine == "auto" and compiled.is_compiled(self.kernel)):
+            self._compile()
+        else:
+            self.search = search.Interpreted(self._plain, self._question)
+        self.findings = self.search.run(0)
+
+    def _ask(self) -> search.Question:
+        properties = list(enumerate(self.instance.properties))
+        return search.Question(
+            initial=[self.layout.pack(state) for state in self.instance.initial_states()],
+            words=self.layout.words,
+            progress=[not action.info.environment for action in self.instance.actions],
+            state_bits=sum(1 << i for i, p in properties if p.of_states),
+            step_bits=sum(1 << i for i, p in properties if p.of_steps),
+            witness_bits=sum(1 << i for i, p in properties if p.is_witness),
+            deadlock=any(p.kind is Kind.NO_DEADLOCK for _, p in properties),
+            max_bytes=self.options.max_memory,
+        )
+
+    def _compile(self) -> None:
+        self._report(Progress("compiling"))
+        self.search = search.Compiled(compiled.compile_kernel(self.kernel), self._question)
+        self.engine = "compiled"
+
+    def run(self) -> None:
+        """Search to the end. A KeyboardInterrupt leaves what was found so far for `verdict`."""
+        while self.findings.status == search.RUNNING:
+            start = time.perf_counter()
+            self.findings = self.search.run(_SLICE if self.engine == "compiled" else _SLICE_INTERPRETED)
+            self.seconds += time.perf_counter() - start
+            found = self.findings
+            self._report(
+                Progress("searching", found.states, found.transitions, found.depth, found.frontier, self.seconds)
+            )
+            outgrown = self.engine == "interpreted" and found.states > INTERPRETED_STATES
+            if outgrown and self.options.engine == "auto" and found.status == search.RUNNING:
+                self._compile()
+                self.findings = self.search.run(0)
+                self.seconds = 0.0
+
+    def verdict(self) -> Verdict:
+        """What can be said now.
+
+        Raises:
+            SpecError: the search came to a step that leaves a field's range.
+        """
+        found, properties = self.findings, self.instance.properties
+        outcome, violated, why, trace = Outcome.HOLDS, None, "", None
+        if found.status == search.WRONG:
+            message, place = self.kernel.checks[-found.detail - 1]
+            raise SpecError(message, place)
+        if found.status in (search.STATE, search.STEP):
+            bits = found.detail if found.status == search.STATE else found.detail >> codegen.LABEL_BITS
+            bits &= self._question.state_bits if found.status == search.STATE else self._question.step_bits
+            violated = properties[(bits & -bits).bit_length() - 1]
+            outcome = Outcome.VIOLATED
+        elif found.status == search.DEADLOCK:
+            violated = next(p for p in properties if p.kind is Kind.NO_DEADLOCK)
+            outcome = Outcome.DEADLOCK
+        elif found.status == search.FULL:
+            outcome, why = Outcome.INCONCLUSIVE, f"memory: {self.options.max_memory >> 20} MiB do not hold all states"
+        elif found.status == search.RUNNING:
+            outcome, why = Outcome.INCONCLUSIVE, "interrupted before all states were seen"
+        if violated is not None:
+            trace = self._trace(violated)
+        return Verdict(
+            self.instance, self.options, outcome, violated, why, trace, found.states, found.transitions, found.depth,
+            0 if outcome is Outcome.HOLDS else found.frontier,
+            {action.name: found.fired[i] for i, action in enumerate(self.instance.actions)},
+            {p.name: bool(found.witnesses >> i & 1) for i, p in enumerate(properties) if p.is_witness},
+            self.seconds, self.layout.bits, self.layout.words, found.bytes, self.engine,
+        )  # fmt: skip
+
+    def _trace(self, violated: Property) -> Trace:
+        packed = self.search.path(self.findings.at)
+        by_step = violated.name if self.findings.status == search.STEP else None
+        if by_step is not None:
+            packed.append(self.findings.after)
+        states = [self.layout.unpack(words) for words in packed]
+        return thread_through(self.instance, states, self._same, violated.name, by_step)
+
+    def witness(self, name: str) -> Trace | None:
+        """A shortest run to a witness, or None where it was not reached."""
+        index = next(i for i, p in enumerate(self.instance.properties) if p.name == name)
+        at = self.findings.first.get(index)
+        if at is None:
+            return None
+        states = [self.layout.unpack(words) for words in self.search.path(at)]
+        return thread_through(self.instance, states, self._same, None)
+
+    def representative(self, state: State) -> tuple[int, ...]:
+        """The packed state that is stored for this one."""
+        words = list(self.layout.pack(state))
+        if self.options.symmetry and self.instance.pages > 1:
+            self._plain.canonical(words, 0)
+        return tuple(words)
+
+    def _same(self, a: State, b: State) -> bool:
+        return self.representative(a) == self.representative(b)
+
+    def orbit(self, words: tuple[int, ...]) -> int:
+        """How many states are equal to this one up to a renaming of pages."""
+        group, mask = self.instance.group, (1 << self.layout.width) - 1
+        records = [words[word] >> base & mask for word, base in self.layout.records]
+        hosts = [tuple(sorted(records[i : i + group])) for i in range(0, len(records), group)]
+        size = factorial(len(hosts))
+        for host in set(hosts):
+            size //= factorial(hosts.count(host))
+        for host in hosts:
+            size *= factorial(group)
+            for record in set(host):
+                size //= factorial(host.count(record))
+        return size
+
+    def stored(self) -> list[tuple[int, ...]]:
+        """All packed states, in the order of discovery. For tests and graphs of small spaces."""
+        return [self.search.state(at) for at in range(self.findings.states)]
+
+
+def explore(instance: Instance, options: Options | None = None, report: Callable[[Progress], None] | None = None) -> Verdict:
+    """Search everything and say what was found. Raises as `Exploration` does."""
+    exploration = Exploration(instance, options or Options(), report)
+    exploration.run()
+    return exploration.verdict()

@@ -1,0 +1,287 @@
+"""What must never happen, in every state or at any step; each a sentence, its rules, and why its failure is absurd.
+
+`SAFETY` at the end lists them all. For each there is a witness (`postcopy.properties.witnesses`) that reaches the
+situation it speaks of, and at least one fault (`postcopy.model.faults`) that breaks it.
+"""
+
+from postcopy.model.destination import State
+from postcopy.model.guest import Memory, Mishap
+from postcopy.model.language import Bitmap, Flag, Monitor, PageSet, Step, View
+from postcopy.model.network import Command, Reply
+from postcopy.model.source import Phase
+from postcopy.properties.language import NO_DEADLOCK, Property, always, every_step
+
+STREAM_READER = "listen thread"
+
+
+class SentSinceSwitch(Monitor):
+    """Remembers which pages were sent in postcopy."""
+
+    pages = Bitmap("pages sent since the switch")
+
+    def watch(self, step: Step) -> None:
+        """Add what a step of postcopy sends."""
+        if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
+            self.pages |= step.sent(Command.PAGE)
+
+
+class Handover(Monitor):
+    """Remembers whether the guest was handed over, and whether anything failed."""
+
+    done = Flag("the package (or the end of precopy) has been sent")
+    failure = Flag("a host or the network has failed")
+
+    def watch(self, step: Step) -> None:
+        """Look for the messages after which the destination may start the guest, and for failures."""
+        if step.sends(Command.PACKAGED) or step.sends(Command.PRECOPY_END) or step.sends(Command.RUN):
+            self.done = True
+        if step.happened(Mishap.FAILURE) or step.happened(Mishap.REFUSAL):
+            self.failure = True
+
+
+@every_step("No page is sent twice in postcopy", rules="R10 R13", monitor=SentSinceSwitch)
+def no_page_sent_twice(step: Step) -> PageSet | bool:
+    """The migration bitmap is there to ensure that no page is sent more than once: this one was sent before, in this
+    same postcopy phase, and the destination may have written to it since."""
+    if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
+        return step.sent(Command.PAGE) & step.before.SentSinceSwitch.pages
+    return True
+
+
+@every_step("No vCPU reads a stale page", rules="R3 R5 R11 R22")
+def no_stale_read(step: Step) -> PageSet | bool:
+    """A read returns the last write, wherever the guest ran when it wrote: what this vCPU read is not what the guest
+    wrote last."""
+    return _stale(step, Memory.CPU_READ)
+
+
+@every_step("The device load reads no stale page", rules="R5 R6 R11 R26")
+def no_stale_device_read(step: Step) -> PageSet | bool:
+    """Loading the devices touches guest memory as the guest itself would: what it read is not what the guest wrote
+    last."""
+    return _stale(step, Memory.DEVICE_READ)
+
+
+def _stale(step: Step, what: Memory) -> PageSet | bool:
+    if not step.happened(what):
+        return True
+    before = step.before
+    good = before.destination.present - before.guest.stale_at_destination
+    return step.of(what) - good - before.guest.given_up
+
+
+@every_step("No placed page overwrites a destination write", rules="R10 R13")
+def no_write_overwritten(step: Step) -> PageSet | bool:
+    """The guest has written this page at the destination; the copy that arrives from the source is older, and placing
+    it destroys the write."""
+    if not step.happened(Memory.PLACE):
+        return True
+    before = step.before
+    return step.of(Memory.PLACE) & before.destination.present & before.guest.stale_at_source
+
+
+@always("No page is lost: it is at the destination, on its way, or still to be sent", rules="R10 R17 R24")
+def no_page_lost(state: View) -> PageSet | bool:
+    """The last write of this page is nowhere from where the destination could still get it: it is not there, not on the
+    stream, and the source does not mean to send it."""
+    phase = state.source.phase
+    if phase < Phase.PRECOPY or phase > Phase.COMPLETED or state.stream.broken or state.destination.state == State.FAILED:
+        return True
+    at_destination = state.destination.present - state.guest.stale_at_destination
+    waiting = state.destination.assembling - state.guest.stale_in_assembly
+    on_the_way = state.stream.in_flight(Command.PAGE, stale=False)
+    on_the_way = on_the_way | state.guest.given_up
+    if phase < Phase.ENDING:
+        on_the_way = on_the_way | state.source.dirty
+    return ~(at_destination | waiting | on_the_way)
+
+
+@always("Never do two guests run", rules="R1 R15 R27")
+def no_two_guests(state: View) -> bool:
+    """The guest's CPUs run at the source and at the destination at once: two guests with one disk and one identity."""
+    return not (state.source.running and state.destination.running)
+
+
+@always("The guest is lost only as the document allows: by a failure in postcopy", rules="R8 R15 R23", monitor=Handover)
+def no_guest_lost(state: View) -> bool:
+    """The guest was handed over, the destination has given it up, and the source may not start it again; yet nothing
+    has failed: the document gives up a guest only for a failure of either side or of the network in postcopy."""
+    in_vain = state.Handover.done and state.destination.state == State.FAILED and not state.source.running
+    return not in_vain or bool(state.Handover.failure or state.wire.failed)
+
+
+@always("In precopy the guest goes on at the source", rules="R15 R23", monitor=Handover)
+def guest_goes_on_in_precopy(state: View) -> bool:
+    """The migration has failed or was cancelled before the guest was handed over, and yet the source's CPUs stand
+    still."""
+    over = state.source.phase == Phase.FAILED or state.source.phase == Phase.CANCELLED
+    return not (over and not state.Handover.done) or bool(state.source.running)
+
+
+@every_step("Pages are discarded only before the CPUs start", rules="R11")
+def discards_before_start(step: Step) -> bool:
+    """The guest already runs on these pages: whoever read one before had the stale copy, and what the guest wrote to it
+    is thrown away."""
+    if not step.happened(Memory.DISCARD):
+        return True
+    destination = step.before.destination
+    return bool(destination.state == State.ADVISE and not destination.running)
+
+
+@every_step("The discard set is exactly what the destination has and may not keep", rules="R11 R12 R21")
+def discard_set_exact(step: Step) -> PageSet | bool:
+    """Discarded must be the pages that were sent and are dirty again (and with them the rest of their host page): this
+    one is discarded although its copy is good, or kept although its copy is stale."""
+    source = step.before.source
+    if not step.happened(Memory.DISCARD) or source.phase < Phase.SWITCHING or source.phase > Phase.COMPLETED:
+        return True
+    have: PageSet = step.before.destination.present
+    wrong: PageSet = (~have | step.before.guest.stale_at_destination).host_pages & have
+    discarded = step.of(Memory.DISCARD) & have
+    return (wrong - discarded) | (discarded - wrong)
+
+
+@always("When the CPUs start nothing stale is left at the destination", rules="R3 R11")
+def nothing_stale_at_start(state: View) -> PageSet | bool:
+    """The destination's CPUs run, and this page is there, sensitive to nobody's touch, with a content that is not the
+    guest's last write."""
+    if not state.destination.running:
+        return True
+    stale: PageSet = state.destination.present & state.guest.stale_at_destination
+    return stale
+
+
+@every_step("The destination's postcopy states only go forward", rules="R9")
+def states_forward(step: Step) -> bool:
+    """The states are ADVISE, LISTEN, RUNNING, END, in this order and never back."""
+    return bool(step.after.destination.state >= step.before.destination.state)
+
+
+@every_step("What is over stays over", rules="R2 R9")
+def finished_stays_finished(step: Step) -> bool:
+    """Issuing migrate_start_postcopy after the end of a migration is harmless: this migration had ended, and was
+    changed."""
+    return bool(step.before.source.phase < Phase.COMPLETED or step.after.source.phase == step.before.source.phase)
+
+
+@every_step("Nothing is dirtied after the switch", rules="R3 R10")
+def nothing_dirtied_after_switch(step: Step) -> PageSet | bool:
+    """During postcopy the source's CPUs are stopped and nothing should dirty anything any more: this page was clean and
+    needs sending again."""
+    if step.before.source.phase < Phase.SWITCHING:
+        return True
+    grown: PageSet = step.after.source.dirty - step.before.source.dirty
+    return grown
+
+
+@every_step("The source's memory is not written after the switch", rules="R3")
+def no_write_after_switch(step: Step) -> bool:
+    """The discards and the package describe the memory at the moment when the CPUs stopped: what is written to it
+    afterwards never reaches the destination."""
+    if not step.happened(Memory.SOURCE_WRITE):
+        return True
+    return bool(step.before.source.phase < Phase.FINISHING or step.before.source.phase > Phase.COMPLETED)
+
+
+@every_step("Every send in postcopy leaves less to send", rules="R14")
+def sends_bounded(step: Step) -> bool:
+    """The traffic after the switch is bounded because each send takes a page out of the migration bitmap: this one does
+    not, and can be repeated for ever."""
+    if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
+        before, after = step.before.source.dirty, step.after.source.dirty
+        return bool(after.subset_of(before) and not after.same_as(before))
+    return True
+
+
+@every_step("No background page is sent before a requested one", rules="R17")
+def requested_first(step: Step) -> PageSet | bool:
+    """A vCPU stands still until its page comes: a page that nobody asked for was sent ahead of it."""
+    source = step.before.source
+    if not step.sends(Command.PAGE) or source.phase != Phase.POSTCOPY or source.requests.empty:
+        return True
+    return step.sent(Command.PAGE) - source.requests.host_pages - source.sending
+
+
+@always("No request is lost", rules="R12 R16 R18 R19 R25")
+def no_request_lost(state: View) -> PageSet | bool:
+    """Somebody at the destination sleeps until this page comes, and nobody is going to bring it: no fault is queued, no
+    request is under way or waits at the source, and the page is not on the stream."""
+    destination, source = state.destination, state.source
+    if state.stream.broken or source.phase > Phase.COMPLETED:
+        return True
+    waiting: PageSet = destination.waiting.any | destination.device_waiting
+    asked_for = destination.faulted | state.return_path.in_flight(Reply.REQ_PAGES) | source.requests
+    coming = state.stream.in_flight(Command.PAGE) | destination.assembling | source.sending
+    return waiting.host_pages - asked_for.host_pages - coming.host_pages
+
+
+@always("The CPUs start on loaded devices", rules="R7")
+def devices_before_cpus(state: View) -> bool:
+    """RUN is the package's last command because the CPUs need every device: they run, and the device state has not been
+    loaded."""
+    return not state.destination.running or bool(state.destination.devices_loaded)
+
+
+@always("A partly placed host page is never visible", rules="R21 R22")
+def no_partial_page(state: View) -> PageSet | bool:
+    """A page is placed whole and in one step: the guest can touch this host page, and a part of it has not arrived."""
+    destination = state.destination
+    if not (destination.state == State.LISTEN or destination.state == State.RUNNING):
+        return True
+    have: PageSet = destination.present
+    return (have.host_pages - have) | (have & destination.assembling)
+
+
+@every_step("Once RUN is processed only the listen thread reads the stream", rules="R8 R20")
+def one_reader(step: Step) -> bool:
+    """The main thread's loops all end with RUN and the stream is the listen thread's: two threads that read one stream
+    tear its messages apart."""
+    from_stream = any(e.channel == "stream" and not e.sent for e in step.events)
+    if not from_stream or step.action.info.thread == STREAM_READER:
+        return True
+    return bool(step.before.destination.state < State.RUNNING)
+
+
+@always("Completed means that all has arrived", rules="R24")
+def completed_means_arrived(state: View) -> bool:
+    """The source says that the migration is completed and may be thrown away, but the destination has not come to its
+    end."""
+    return state.source.phase != Phase.COMPLETED or bool(state.destination.state == State.END)
+
+
+@always("At the end no page is missing", rules="R24 R25")
+def nothing_missing_at_end(state: View) -> PageSet | bool:
+    """The destination has come to its end and watches for missing pages no more: a touch of this page would find zeros
+    where the guest has data."""
+    if state.destination.state != State.END:
+        return True
+    missing: PageSet = ~(state.destination.present | state.guest.given_up)
+    return missing
+
+
+SAFETY: tuple[Property, ...] = (
+    no_page_sent_twice,
+    no_stale_read,
+    no_stale_device_read,
+    no_write_overwritten,
+    no_page_lost,
+    no_two_guests,
+    no_guest_lost,
+    guest_goes_on_in_precopy,
+    discards_before_start,
+    discard_set_exact,
+    nothing_stale_at_start,
+    states_forward,
+    finished_stays_finished,
+    nothing_dirtied_after_switch,
+    no_write_after_switch,
+    sends_bounded,
+    requested_first,
+    no_request_lost,
+    devices_before_cpus,
+    no_partial_page,
+    one_reader,
+    completed_means_arrived,
+    nothing_missing_at_end,
+    NO_DEADLOCK,
+)

@@ -1,0 +1,62 @@
+"""A story as a Mermaid sequence diagram: the text that renders in a README, an issue or an editor.
+
+Every thread is a lane, and so is every channel between the hosts: a message arrives there when it is sent and
+leaves when it is received.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import groupby
+
+from postcopy.report.story import Story, StoryStep
+
+WIDTH = 34
+"""Characters on a line of a note."""
+
+
+def mermaid(story: Story) -> str:
+    """The story as a Mermaid ``sequenceDiagram``, without a fence around it."""
+    lines = ["sequenceDiagram"]
+    names = _lanes(story)
+    lines += [f"    participant {identifier} as {escape(name)}" for name, identifier in names.items()]
+    for step in story.steps:
+        body = _step(step, names)
+        if story.contradiction and step is story.steps[-1]:
+            note = f"Note over {names[step.thread]}: {_wrapped(f'Violated: {story.contradiction.sentence}')}"
+            body = ["rect rgba(220, 40, 50, 0.2)", *(f"    {line}" for line in [*body, note]), "end"]
+        lines += [f"    {line}" for line in body]
+    return "\n".join(lines) + "\n"
+
+
+def _lanes(story: Story) -> dict[str, str]:
+    """The lanes' names with their identifiers: the first host's threads, the channels, everybody else."""
+    hosts = [[lane.thread for lane in lanes] for _, lanes in groupby(story.lanes, key=lambda lane: lane.host)]
+    threads, rest = hosts[0] if hosts else [], [thread for host in hosts[1:] for thread in host]
+    names = {thread: f"T{i}" for i, thread in enumerate(threads)}
+    names |= {channel: f"C{i}" for i, channel in enumerate(story.channels)}
+    return names | {thread: f"T{i}" for i, thread in enumerate(rest, start=len(threads))}
+
+
+def _step(step: StoryStep, names: dict[str, str]) -> list[str]:
+    """A note, or an arrow for each message: the first of them tells the step."""
+    own, told = names[step.thread], f"{step.number}. {step.what}"
+    arrows = [(f"{names[message.channel]}-){own}", message) for message in step.received]
+    arrows += [(f"{own}-){names[message.channel]}", message) for message in step.sent]
+    if not arrows:
+        return [f"Note over {own}: {_wrapped(told)}"]
+    labels = [" ".join([message.label, *message.marks]) for _, message in arrows]
+    return [
+        f"{arrow}: {escape(label)}" + (f"<br/>{_wrapped(told)}" if i == 0 else "")
+        for i, ((arrow, _), label) in enumerate(zip(arrows, labels, strict=True))
+    ]
+
+
+def _wrapped(text: str) -> str:
+    return "<br/>".join(escape(line) for line in textwrap.wrap(text, WIDTH))
+
+
+def escape(text: str) -> str:
+    """Spell out what Mermaid would take for its own: comment and statement signs, and HTML's."""
+    signs = {"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;", "\n": " "}
+    return "".join(signs.get(c, c) for c in text)

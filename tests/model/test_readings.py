@@ -1,0 +1,107 @@
+"""The symbolic reading means the same as the concrete one: on random protocols, and on the document's own."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from postcopy.errors import SpecError
+from postcopy.model.concrete import may_rest, successors, take, violated_by
+from postcopy.model.instance import ActionInstance, Instance, State
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.symbolic import Tree, read_action, read_predicate, read_resting
+from postcopy.model.values import ConcretePages
+from tests.model.evaluator import Outcome, apply, evaluate
+from tests.strategies import RANDOM_PROPERTIES, random_protocols, random_states
+
+QUICK = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+MISHAPS = re.compile("dies|cancels|loses|gives_up|to_finish_in_precopy")
+"""What ends a walk early: taken now and then only."""
+
+
+def concrete(instance: Instance, state: State, action: ActionInstance, page: int | None) -> Outcome | str | None:
+    """The concrete reading's answer, in the evaluator's words; an error as its message without the place."""
+    try:
+        taken = take(instance, state, action, page)
+    except SpecError as error:
+        return str(error).removeprefix(f"{error.where}: ")
+    if taken is None:
+        return None
+    events = []
+    for event in taken.events:
+        assert isinstance(event.pages, ConcretePages)
+        events.append((event.what, event.pages.bits, event.channel, event.sent))
+    return Outcome(taken.state, tuple(events), taken.violated, None)
+
+
+def symbolic(tree: Tree, instance: Instance, state: State, page: int | None) -> Outcome | str | None:
+    """The symbolic reading's answer in the same form."""
+    outcome = apply(tree, instance, state, page)
+    return outcome.error if outcome is not None and outcome.error is not None else outcome
+
+
+def agree(instance: Instance, trees: dict[str, Tree], state: State) -> None:
+    """Both readings give the same answer for every action and page."""
+    for action in instance.actions:
+        for page in range(instance.pages) if action.takes_page else [None]:
+            expected = concrete(instance, state, action, page)
+            assert symbolic(trees[action.name], instance, state, page) == expected, (action.name, page)
+
+
+@QUICK
+@given(st.data())
+def test_random_protocols_read_both_ways_mean_the_same(data: st.DataObject) -> None:
+    pages, group = data.draw(st.sampled_from([(1, 1), (2, 1), (2, 2), (3, 1), (4, 2)]))
+    protocol = data.draw(random_protocols())
+    instance = Instance(protocol, pages, data.draw(st.integers(1, 2)), RANDOM_PROPERTIES, group)
+    trees = {action.name: read_action(instance, action) for action in instance.actions}
+    invariant = read_predicate(instance, RANDOM_PROPERTIES[2].holds)
+    resting = read_resting(instance)
+    for _ in range(4):
+        state = data.draw(random_states(instance))
+        agree(instance, trees, state)
+        assert evaluate(invariant, state, None, instance) == (RANDOM_PROPERTIES[2].name not in violated_by(instance, state))
+        assert evaluate(resting, state, None, instance) == may_rest(instance, state)
+
+
+@QUICK
+@given(st.data())
+def test_numbers_that_leave_their_range_are_told_by_both_readings(data: st.DataObject) -> None:
+    protocol = data.draw(random_protocols(careful=False))
+    instance = Instance(protocol, 2, 1)
+    try:
+        trees = {action.name: read_action(instance, action) for action in instance.actions}
+    except SpecError as error:
+        assert "leaves its range" in str(error)
+        assume(False)
+    agree(instance, trees, data.draw(random_states(instance)))
+
+
+@pytest.mark.parametrize(("pages", "group"), [(2, 1), (2, 2), (3, 1)])
+def test_the_document_read_both_ways_means_the_same_on_random_walks(pages: int, group: int) -> None:
+    instance = Instance(Postcopy, pages, 2, group=group)
+    trees = {action.name: read_action(instance, action) for action in instance.actions}
+    resting = read_resting(instance)
+    chance = random.Random(pages * 10 + group)
+    seen: set[State] = set()
+    for _ in range(20):
+        state = chance.choice(instance.initial_states())
+        for _ in range(60):
+            if state not in seen:
+                seen.add(state)
+                agree(instance, trees, state)
+                assert evaluate(resting, state, None, instance) == may_rest(instance, state)
+            following = [step for step in successors(instance, state) if step.state != state]
+            hopeful = [step for step in following if not MISHAPS.search(step.action.method)]
+            if not following:
+                break
+            state = chance.choice(hopeful if hopeful and chance.random() < 0.98 else following).state
+    assert len(seen) > 250

@@ -1,0 +1,175 @@
+"""A tiny protocol of letters: what these tests expect must not move when the real protocol does."""
+
+from enum import Enum, auto
+
+from postcopy.explorer.trace import Trace, follow
+from postcopy.model.instance import Instance, State
+from postcopy.model.language import (
+    EITHER,
+    Bitmap,
+    Channel,
+    Choice,
+    Count,
+    Cpu,
+    CpuBitmap,
+    Flag,
+    Ghost,
+    Machine,
+    Network,
+    Page,
+    PageSet,
+    Protocol,
+    Receives,
+    Sends,
+    Step,
+    View,
+    action,
+    require,
+)
+from postcopy.properties.language import NO_DEADLOCK, always, every_step
+
+
+class Mail(Enum):
+    LETTER = auto()
+    LAST_LETTER = auto()
+
+
+class Seen(Enum):
+    READ = auto()
+
+
+class Mood(Enum):
+    CALM = auto()
+    IN_A_HURRY = auto()
+
+
+class Writer(Machine):
+    mood = Choice("the writer's mood", Mood.CALM)
+    drafts = Bitmap("the drafts: pages that wait for the post")
+    count = Count("letters sent", 0, 9)
+    express = Flag("letters go by express", EITHER)
+    mail = Sends("mail_van")
+
+    @action(thread="author", environment=True)
+    def writes(self, page: Page) -> None:
+        """writes a page"""
+        self.drafts |= page
+        self.diary.wrote(page)
+
+    @action(thread="clerk", rule="R1 R2", qemu="post_letter")
+    def posts(self, page: Page) -> None:
+        """posts a page; #1 | as_is"""
+        require(self.drafts[page])
+        require(self.mail.room())
+        self.drafts -= page
+        self.count += 1
+        self.mood = Mood.IN_A_HURRY
+        self.mail.send(Mail.LETTER, page, old=page - page)
+
+
+class Reader(Machine):
+    has = Bitmap("letters in the house")
+    waiting = CpuBitmap("the page that the vCPU waits for")
+    mail = Receives("mail_van")
+
+    @action(thread="postman", rule="R3")
+    def delivers(self) -> None:
+        """delivers a letter"""
+        message = self.mail.receive(Mail.LETTER)
+        self.has |= message.pages
+        self.diary.kept(message.pages, message.marked["old"])
+
+    @action(thread="vCPU", environment=True)
+    def reads(self, cpu: Cpu, page: Page) -> None:
+        """reads a page"""
+        if self.has[page]:
+            self.observe(Seen.READ, page)
+        else:
+            self.waiting[cpu] = page
+
+
+class Road(Machine):
+    mail = Network("mail_van")
+
+    @action(thread="weather", environment=True)
+    def washes_away(self) -> None:
+        """washes the newest letter away"""
+        require(not self.mail.empty)
+        self.mail.drop_newest()
+
+
+class Diary(Ghost):
+    outdated = Bitmap("letters in the house that are no longer true")
+
+    def wrote(self, page: PageSet) -> None:
+        self.outdated |= page & self.world.reader.has
+        self.world.mail_van.mark("old", page)
+
+    def kept(self, page: PageSet, old: PageSet) -> None:
+        self.outdated = (self.outdated - page) | old
+
+
+class Letters(Protocol):
+    """Letters | on a *van*."""
+
+    cpus = 1
+    writer = Writer
+    reader = Reader
+    road = Road
+    diary = Diary
+    mail_van = Channel(Mail, marks=("old",), marked=(Mail.LETTER,))
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return bool(state.reader.waiting.any.empty)
+
+
+@every_step("Nobody reads an old letter", rules="R7")
+def no_old_letter(step: Step) -> PageSet:
+    """What was read is not what was written last."""
+    outdated: PageSet = step.before.diary.outdated
+    return step.of(Seen.READ) & outdated
+
+
+@always("The house is never empty")
+def house_full(state: View) -> bool:
+    """There was nothing to read."""
+    return not state.reader.has.empty
+
+
+@always("No letter is outdated")
+def no_outdated(state: View) -> PageSet:
+    """It should have been thrown away."""
+    outdated: PageSet = state.diary.outdated
+    return outdated
+
+
+PROPERTIES = (no_old_letter, house_full, no_outdated, NO_DEADLOCK)
+
+OLD_LETTER: list[tuple[str, int | None]] = [
+    ("writer.writes", 0),
+    ("writer.posts", 0),
+    ("writer.writes", 0),
+    ("reader.delivers", None),
+    ("reader.reads[0]", 0),
+]
+
+
+def letters(pages: int = 2, in_flight: int = 2, group: int = 1) -> Instance:
+    return Instance(Letters, pages, in_flight, PROPERTIES, group)
+
+
+def run(
+    labels: list[tuple[str, int | None]], violated: str | None, instance: Instance | None = None
+) -> Trace:
+    instance = instance or letters()
+    return follow(instance, first_state(instance), labels, violated)
+
+
+def first_state(instance: Instance) -> State:
+    return instance.initial_states()[0]
+
+
+def old_letter() -> Trace:
+    """A counterexample: a letter is written again while its first version is on its way."""
+    return run(OLD_LETTER, "no-old-letter")

@@ -1,0 +1,634 @@
+"""Random protocols and random states of them, for tests that hold one reading or one search against another.
+
+`random_protocols()` draws a small design (a tree of frozen dataclasses) and builds machines whose actions walk that
+tree with the language's own operators, so whatever a reading may get wrong can turn up. Every protocol drawn is
+valid: no action leaves a range or overfills the channel (unless `careful=False`: then numbers may leave their range).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto
+from functools import cache
+from typing import Any, cast
+
+from hypothesis import strategies as st
+
+from postcopy.model.expressions import Sort
+from postcopy.model.instance import Instance, State
+from postcopy.model.language import (
+    ALL,
+    EITHER,
+    NONE,
+    Bitmap,
+    Channel,
+    Choice,
+    Count,
+    Cpu,
+    CpuBitmap,
+    Flag,
+    Ghost,
+    Machine,
+    Monitor,
+    Network,
+    Page,
+    PageSet,
+    Protocol,
+    Receives,
+    Sends,
+    Step,
+    View,
+    action,
+    require,
+)
+from postcopy.properties.language import Property, always, every_step
+
+
+class Level(IntEnum):
+    """An enumeration with an order."""
+
+    LOW = 3
+    MIDDLE = 5
+    HIGH = 9
+
+
+class Mood(Enum):
+    """An enumeration without one."""
+
+    CALM = auto()
+    TENSE = auto()
+    WILD = auto()
+
+
+class Letter(Enum):
+    """What the channel carries; a STAMPED letter carries the mark."""
+
+    PLAIN = auto()
+    STAMPED = auto()
+
+
+class Noise(Enum):
+    """What actions observe."""
+
+    SOFT = auto()
+    LOUD = auto()
+
+
+CPUS = 2
+LOW, TOP = -1, 2
+
+
+class Memory(Ghost):
+    """A ghost with a decision of its own."""
+
+    old = Bitmap("pages with a history")
+
+    def touched(self, pages: PageSet) -> None:
+        """Uses the world and marks messages."""
+        self.old |= pages & self.world.left.bits0
+        self.world.wire.mark("stale", pages)
+
+    def settled(self, pages: PageSet) -> None:
+        """Decides by history, which a ghost may."""
+        if self.old.empty:
+            self.old = pages
+        else:
+            self.old -= pages
+
+
+# -- conditions, sets and statements: what an action is made of ------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Here:
+    """Whose action runs, and with which parameters."""
+
+    machine: Any
+    page: Any
+    cpu: Any
+
+
+@dataclass(frozen=True)
+class Field:
+    """The value of a field."""
+
+    name: str
+
+    def of(self, here: Here) -> Any:
+        return getattr(here.machine, self.name)
+
+
+@dataclass(frozen=True)
+class ThePage:
+    """The page parameter, or NONE where there is none."""
+
+    def of(self, here: Here) -> Any:
+        return here.machine.bits0 & NONE if here.page is None else here.page
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """What the vCPU waits for (any vCPU where there is no parameter)."""
+
+    def of(self, here: Here) -> Any:
+        return here.machine.waiting.any if here.cpu is None else here.machine.waiting[here.cpu]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Two sets by an operator; a fixed set may stand on either side."""
+
+    operator: str
+    left: Any
+    right: Any
+
+    def of(self, here: Here) -> Any:
+        a = self.left if self.left is NONE or self.left is ALL else self.left.of(here)
+        b = self.right if self.right is NONE or self.right is ALL else self.right.of(here)
+        if self.operator == "|":
+            return a | b
+        return a & b if self.operator == "&" else a - b
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The complement, or whole host pages."""
+
+    whole: bool
+    inner: Any
+
+    def of(self, here: Here) -> Any:
+        pages = self.inner.of(here)
+        return pages.host_pages if self.whole else ~pages
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A number or member compared with a constant or another field."""
+
+    name: str
+    operator: str
+    other: Any
+
+    def of(self, here: Here) -> Any:
+        a = getattr(here.machine, self.name)
+        b = self.other.of(here) if isinstance(self.other, Field) else self.other
+        match self.operator:
+            case "==":
+                return a == b
+            case "!=":
+                return a != b
+            case "<":
+                return a < b
+            case "<=":
+                return a <= b
+            case ">":
+                return a > b
+        return a >= b
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about one or two sets."""
+
+    question: str
+    left: Any
+    right: Any
+
+    def of(self, here: Here) -> Any:
+        a = self.left.of(here)
+        match self.question:
+            case "empty":
+                return a.empty
+            case "full":
+                return a.full
+            case "has":
+                return a[self.right.of(here)]
+            case "subset":
+                return a.subset_of(self.right.of(here))
+        return a.same_as(self.right.of(here))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A question about the machine's end of the channel."""
+
+    question: str
+    detail: Any
+
+    def of(self, here: Here) -> Any:
+        m = here.machine
+        match self.question:
+            case "room":
+                return m.out.room(self.detail)
+            case "next":
+                return m.inbox.next_is(self.detail)
+            case "none":
+                return m.inbox.empty
+            case "broken in":
+                return m.inbox.broken
+        return m.out.broken
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Conditions under `and`, `or` or `not` (of the first)."""
+
+    word: str
+    left: Any
+    right: Any
+
+    def of(self, here: Here) -> Any:
+        if self.word == "not":
+            return not self.left.of(here)
+        if self.word == "and":
+            return self.left.of(here) and self.right.of(here)
+        return self.left.of(here) or self.right.of(here)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`require`."""
+
+    condition: Any
+
+    def run(self, here: Here) -> None:
+        require(self.condition.of(here))
+
+
+@dataclass(frozen=True)
+class Either:
+    """`if` and `else`."""
+
+    condition: Any
+    yes: tuple[Any, ...]
+    no: tuple[Any, ...]
+
+    def run(self, here: Here) -> None:
+        for statement in self.yes if self.condition.of(here) else self.no:
+            statement.run(here)
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """A field gets the value of an expression, or a constant."""
+
+    name: str
+    value: Any
+
+    def run(self, here: Here) -> None:
+        constant = isinstance(self.value, bool | int | Enum)
+        setattr(here.machine, self.name, self.value if constant else self.value.of(here))
+
+
+@dataclass(frozen=True)
+class Added:
+    """A number moves by one; where that is `careful`, within its range."""
+
+    by: int
+    careful: bool
+
+    def run(self, here: Here) -> None:
+        if self.careful:
+            require(here.machine.count < TOP if self.by > 0 else LOW < here.machine.count)
+        here.machine.count += self.by
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The vCPU waits for pages, or all stop to wait for them."""
+
+    pages: Any
+
+    def run(self, here: Here) -> None:
+        if here.cpu is None:
+            here.machine.waiting.remove(self.pages.of(here))
+        else:
+            here.machine.waiting[here.cpu] = self.pages.of(here)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message goes out, where there is room."""
+
+    kind: Letter
+    pages: Any
+
+    def run(self, here: Here) -> None:
+        require(here.machine.out.room())
+        if self.kind == Letter.STAMPED:
+            here.machine.out.send(self.kind, self.pages.of(here), stale=here.machine.memory.old)
+        else:
+            here.machine.out.send(self.kind, self.pages.of(here))
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message comes in."""
+
+    kind: Letter
+    into: str
+
+    def run(self, here: Here) -> None:
+        message = here.machine.inbox.receive(self.kind)
+        setattr(here.machine, self.into, getattr(here.machine, self.into) | message.pages)
+        here.machine.memory.settled(message.marked["stale"])
+
+
+@dataclass(frozen=True)
+class Closed:
+    """One end is closed."""
+
+    end: str
+
+    def run(self, here: Here) -> None:
+        getattr(here.machine, self.end).close()
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something is observed, or the ghost is told of it."""
+
+    noise: Noise | None
+    pages: Any
+
+    def run(self, here: Here) -> None:
+        if self.noise is None:
+            here.machine.memory.touched(self.pages.of(here))
+        else:
+            here.machine.observe(self.noise, self.pages.of(here))
+
+
+@dataclass(frozen=True)
+class Design:
+    """One action: its parameters and its statements."""
+
+    takes_page: bool
+    takes_cpu: bool
+    body: tuple[Any, ...]
+
+
+def _perform(body: tuple[Any, ...], here: Here) -> None:
+    for statement in body:
+        statement.run(here)
+
+
+def _method(design: Design) -> Callable[..., None]:
+    body = design.body
+    if design.takes_page and design.takes_cpu:
+
+        def both(self: Machine, cpu: Cpu, page: Page) -> None:
+            """does something"""
+            _perform(body, Here(self, page, cpu))
+
+        return both
+    if design.takes_page:
+
+        def with_page(self: Machine, page: Page) -> None:
+            """does something"""
+            _perform(body, Here(self, page, None))
+
+        return with_page
+    if design.takes_cpu:
+
+        def with_cpu(self: Machine, cpu: Cpu) -> None:
+            """does something"""
+            _perform(body, Here(self, None, cpu))
+
+        return with_cpu
+
+    def alone(self: Machine) -> None:
+        """does something"""
+        _perform(body, Here(self, None, None))
+
+    return alone
+
+
+# -- strategies ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The fields that a machine has."""
+
+    flags: int
+    bitmaps: int
+    enumeration: type[Enum]
+    sends: bool
+    receives: bool
+
+
+@cache
+def _sets(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
+    leaves = st.one_of(
+        st.sampled_from([Field(f"bits{i}") for i in range(shape.bitmaps)]),
+        st.just(Awaited()),
+        *([st.just(ThePage())] * (2 if takes_page else 0)),
+    )
+
+    def larger(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        fixed = st.sampled_from([NONE, ALL])
+        operators = st.sampled_from("|&-")
+        return st.one_of(
+            st.builds(Mixed, operators, inner, inner),
+            st.builds(Mixed, operators, inner, fixed),
+            st.builds(Mixed, operators, fixed, inner),
+            st.builds(Turned, st.booleans(), inner),
+        )
+
+    return st.recursive(leaves, larger, max_leaves=3)
+
+
+@cache
+def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
+    sets = _sets(shape, takes_page)
+    ordered = ["==", "!=", "<", "<=", ">", ">="]
+    operators = ordered if issubclass(shape.enumeration, int) else ordered[:2]
+    parts: list[st.SearchStrategy[Any]] = [
+        st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.sampled_from(list(shape.enumeration))),
+        st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.just(Field("other_choice"))),
+        st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.integers(LOW - 1, TOP + 1)),
+        st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.just(Field("small"))),
+        st.builds(Asked, st.sampled_from(["empty", "full", "has", "subset", "same"]), sets, sets),
+    ]
+    if shape.flags:
+        flags = st.sampled_from([Field(f"flag{i}") for i in range(shape.flags)])
+        parts += [flags, st.builds(Compared, flags.map(lambda f: f.name), st.sampled_from(["==", "!="]), flags)]
+    if shape.sends:
+        parts += [st.builds(Line, st.just("room"), st.integers(1, 3)), st.just(Line("broken out", None))]
+    if shape.receives:
+        parts += [st.builds(Line, st.just("next"), st.sampled_from(Letter))]
+        parts += [st.sampled_from([Line("none", None), Line("broken in", None)])]
+    return st.recursive(
+        st.one_of(parts),
+        lambda inner: st.builds(Joined, st.sampled_from(["and", "or", "not"]), inner, inner),
+        max_leaves=3,
+    )
+
+
+@cache
+def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[tuple[Any, ...]]:
+    sets = _sets(shape, takes_page)
+    conditions = _conditions(shape, takes_page)
+    bitmaps = st.sampled_from([f"bits{i}" for i in range(shape.bitmaps)])
+    choices = st.sampled_from(["choice", "other_choice"])
+    parts: list[st.SearchStrategy[Any]] = [
+        st.builds(Guard, conditions),
+        st.builds(Assigned, bitmaps, sets),
+        st.builds(Assigned, choices, st.sampled_from(list(shape.enumeration))),
+        st.builds(Assigned, choices, choices.map(Field)),
+        st.builds(Assigned, st.just("count"), st.integers(LOW, TOP)),
+        st.builds(Assigned, st.just("count"), st.just(Field("small"))),
+        st.builds(Added, st.sampled_from([1, -1]), st.just(careful)),
+        st.builds(Waits, sets),
+        st.builds(Told, st.sampled_from([None, *Noise]), sets),
+    ]
+    if shape.flags:
+        flags = st.sampled_from([f"flag{i}" for i in range(shape.flags)])
+        parts += [st.builds(Assigned, flags, st.one_of(st.booleans(), conditions))]
+    if shape.sends:
+        parts += [st.builds(Sent, st.sampled_from(Letter), sets)] * 2 + [st.just(Closed("out"))]
+    if shape.receives:
+        parts += [st.builds(Received, st.sampled_from(Letter), bitmaps)] * 2 + [st.just(Closed("inbox"))]
+    flat = st.one_of(parts)
+    short = st.lists(flat, max_size=2).map(tuple)
+    statement = st.one_of(flat, flat, st.builds(Either, conditions, short, short))
+    return st.lists(statement, min_size=1, max_size=4).map(tuple)
+
+
+@st.composite
+def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool) -> type[Machine]:
+    shape = Shape(
+        draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(st.sampled_from([Level, Mood])), sends, receives
+    )
+    fields: dict[str, object] = {
+        "choice": Choice("a choice", draw(st.sampled_from(list(shape.enumeration)))),
+        "other_choice": Choice("another choice", draw(st.sampled_from(list(shape.enumeration)))),
+        "count": Count("a number", LOW, TOP, 0),
+        "small": Count("a smaller number", 0, 1, draw(st.integers(0, 1))),
+        "waiting": CpuBitmap("what vCPUs wait for"),
+    }
+    for i in range(shape.flags):
+        fields[f"flag{i}"] = Flag(f"flag {i}", draw(st.sampled_from([False, True, EITHER])))
+    for i in range(shape.bitmaps):
+        fields[f"bits{i}"] = Bitmap(f"bitmap {i}", draw(st.sampled_from([NONE, ALL])))
+    if sends:
+        fields["out"] = Sends("wire")
+    if receives:
+        fields["inbox"] = Receives("wire")
+    for number in range(draw(st.integers(1, 3))):
+        takes_page, takes_cpu = draw(st.booleans()), draw(st.sampled_from([False, False, True]))
+        design = Design(takes_page, takes_cpu, draw(_bodies(shape, takes_page, careful)))
+        thread = f"thread {number}"
+        fields[f"acts{number}"] = action(thread, environment=draw(st.sampled_from([False, False, True])))(
+            _method(design)
+        )
+    return type(name, (Machine,), fields)
+
+
+class Air(Machine):
+    """The network: drops what was sent last, and breaks the connection."""
+
+    wire = Network("wire")
+    lost = Flag("something was lost")
+
+    @action(thread="network", environment=True)
+    def drops(self) -> None:
+        """loses a message"""
+        require(not self.wire.empty)
+        self.wire.drop_newest()
+        self.lost = True
+
+    @action(thread="network", environment=True)
+    def breaks(self) -> None:
+        """breaks the connection, and loses a message where there is one"""
+        require(not self.wire.broken)
+        self.wire.close()
+        self.wire.drop_newest()
+
+
+def _may_rest(state: View) -> bool:
+    return bool(state.left.bits0.empty)
+
+
+@st.composite
+def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
+    """A small valid protocol: one or two machines, a channel between or within them, perhaps the network."""
+    two = draw(st.booleans())
+    parts: dict[str, object] = {
+        "cpus": CPUS,
+        "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,)),
+        "memory": Memory,
+        "left": draw(_machines("Left", sends=True, receives=not two or draw(st.booleans()), careful=careful)),
+        "may_rest": staticmethod(_may_rest),
+    }
+    if two:
+        parts["right"] = draw(_machines("Right", sends=draw(st.booleans()), receives=True, careful=careful))
+    if draw(st.booleans()):
+        parts["air"] = Air
+    return cast(type[Protocol], type("Random", (Protocol,), parts))
+
+
+@st.composite
+def random_states(draw: st.DrawFn, instance: Instance) -> State:
+    """Any state of the right form, reachable or not: in range, and channels without gaps."""
+    universe = (1 << instance.pages) - 1
+    values = {
+        v: draw(st.integers(0, universe if v.sort is Sort.PAGES else v.size - 1)) for v in instance.variables
+    }
+    for channel in instance.channels.values():
+        messages = draw(st.integers(0, len(channel.slots)))
+        for i, slot in enumerate(channel.slots):
+            here = [slot.kind, slot.pages, *slot.marks.values()]
+            if i >= messages:
+                values.update(dict.fromkeys(here, 0))
+            else:
+                values[slot.kind] = draw(st.integers(1, slot.kind.size - 1))
+                if slot.kind.decode(values[slot.kind]) not in channel.marked:
+                    values.update(dict.fromkeys(slot.marks.values(), 0))
+    return tuple(values[v] for v in instance.variables)
+
+
+# -- properties that any random protocol can be asked ----------------------------------------------------------------
+
+
+class Watcher(Monitor):
+    """Remembers what was heard."""
+
+    heard = Bitmap("pages heard of")
+    sent = Flag("a stamped letter was sent")
+    times = Count("how often something was loud, at most three", 0, 3)
+
+    def watch(self, step: Step) -> None:
+        """Decides by what has happened and by what it remembers."""
+        self.heard |= step.of(Noise.LOUD)
+        if step.sends(Letter.STAMPED):
+            self.sent = True
+        if step.happened(Noise.LOUD) and self.times < 3:
+            self.times += 1
+
+
+@every_step("nothing is heard twice", monitor=Watcher)
+def heard_once(step: Step) -> bool | PageSet:
+    """Nothing is heard twice."""
+    return cast(PageSet, step.of(Noise.LOUD) & step.before.Watcher.heard)
+
+
+@every_step("a step that sends leaves something on the channel")
+def sends_stay(step: Step) -> bool | PageSet:
+    """It decides by the state after the step."""
+    if step.sends(Letter.PLAIN) or step.sends(Letter.STAMPED):
+        return not step.after.wire.empty
+    return True
+
+
+@always("stale letters concern pages with a history")
+def stale_has_history(state: View) -> bool | PageSet:
+    """It need not hold: random protocols do anything."""
+    if state.wire.carries(Letter.STAMPED):
+        return cast(PageSet, state.wire.in_flight(Letter.STAMPED, stale=True) - state.memory.old)
+    return True
+
+
+RANDOM_PROPERTIES: tuple[Property, ...] = (heard_once, sends_stay, stale_has_history)
