@@ -304,7 +304,7 @@ class NoDiscards(Fault):
 class DiscardsTakenTooEarly(Fault):
     """The sent map is masked when the command comes, while the CPUs still run."""
 
-    rule, breaks = "R11", ("no-stale-device-read", "discard-set-exact", "nothing-stale-at-start")
+    rule, breaks = "R11", ("discard-set-exact", "nothing-stale-at-start", "no-stale-device-read")
 
     class source(Source):  # noqa: N801
         """Masks the sent map while the guest still dirties pages."""

@@ -247,7 +247,7 @@ class Source(Machine):
         """receives a page request and queues it"""
         require(self.phase < Phase.COMPLETED)
         message = self.return_path.receive(Reply.REQ_PAGES)
-        if self.phase == Phase.POSTCOPY:
+        if self.phase < Phase.ENDING:
             self.requests |= message.pages
 
     @action(thread="return-path thread", rule="R24", qemu="source_return_path_thread")

@@ -33,9 +33,8 @@ def markdown(story: Story, reproduce: str = "") -> str:
     if any(change.ghost for step in story.steps for change in step.changes):
         blocks.append(f"What is in *italics* is {OBSERVER}.")
     if contradiction:
-        reasons = [part for part in (contradiction.culprits, contradiction.because) if part]
         blocks.append("## Why the last step is a contradiction")
-        blocks.append(escape(" ".join([f"“{contradiction.sentence}.”", *reasons])))
+        blocks.append(escape(contradiction.words))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -22,8 +22,8 @@ def set_words(bits: int) -> str:
 
 
 def page_words(bits: int) -> str:
-    """Pages inside a sentence: ``page 1``, ``pages 0 and 2``."""
-    *firsts, last = [str(page) for page in members(bits)] or ["none"]
+    """Pages (at least one) inside a sentence: ``page 1``, ``pages 0 and 2``."""
+    *firsts, last = map(str, members(bits))
     return f"pages {', '.join(firsts)} and {last}" if firsts else f"page {last}"
 
 

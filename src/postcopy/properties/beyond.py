@@ -1,0 +1,34 @@
+"""Properties that one would like to have and that the document's protocol does not have. Not checked by default.
+
+Each is a finding: `docs/findings.md` tells what was found and what would mend it.
+"""
+
+from postcopy.model.destination import State
+from postcopy.model.guest import Mishap
+from postcopy.model.language import Flag, Monitor, Step, View
+from postcopy.model.source import Phase
+from postcopy.properties.language import Property, always
+
+
+class Refusal(Monitor):
+    """Remembers that the destination refused postcopy."""
+
+    happened = Flag("the destination has refused postcopy")
+
+    def watch(self, step: Step) -> None:
+        """Wait for the refusal."""
+        if step.happened(Mishap.REFUSAL):
+            self.happened = True
+
+
+@always("A destination that refuses postcopy never costs the guest", rules="R1 R23", monitor=Refusal)
+def refusal_costs_no_guest(state: View) -> bool:
+    """The destination could not do postcopy from the start, and said so when it was advised; but
+    migrate_start_postcopy may be issued at once, and the source, which waits for no answer, had handed the guest over
+    before the refusal reached it."""
+    refused = state.Refusal.happened and state.destination.state == State.FAILED
+    source = state.source
+    return not refused or bool(source.running or source.phase < Phase.POSTCOPY or source.phase == Phase.DEAD)
+
+
+BEYOND: tuple[Property, ...] = (refusal_costs_no_guest,)
