@@ -42,6 +42,7 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.model.values import Whole
 from postcopy.properties.language import Property, always, every_step
 
 
@@ -97,7 +98,7 @@ class Memory(Ghost):
             self.old -= pages
 
 
-# -- conditions, sets and statements: what an action is made of ------------------------------------------------------
+# -- conditions, sets and statements: what an action is made of ----------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +145,7 @@ class Mixed:
     right: Any
 
     def of(self, here: Here) -> Any:
-        a = self.left if self.left is NONE or self.left is ALL else self.left.of(here)
-        b = self.right if self.right is NONE or self.right is ALL else self.right.of(here)
+        a, b = (part if isinstance(part, Whole) else part.of(here) for part in (self.left, self.right))
         if self.operator == "|":
             return a | b
         return a & b if self.operator == "&" else a - b
@@ -291,7 +291,7 @@ class Added:
 
     def run(self, here: Here) -> None:
         if self.careful:
-            require(here.machine.count < TOP if self.by > 0 else LOW < here.machine.count)
+            require(here.machine.count < TOP if self.by > 0 else here.machine.count > LOW)
         here.machine.count += self.by
 
 
@@ -405,7 +405,7 @@ def _method(design: Design) -> Callable[..., None]:
     return alone
 
 
-# -- strategies ------------------------------------------------------------------------------------------------------
+# -- strategies --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -446,7 +446,9 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
     ordered = ["==", "!=", "<", "<=", ">", ">="]
     operators = ordered if issubclass(shape.enumeration, int) else ordered[:2]
     parts: list[st.SearchStrategy[Any]] = [
-        st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.sampled_from(list(shape.enumeration))),
+        st.builds(
+            Compared, st.just("choice"), st.sampled_from(operators), st.sampled_from(list(shape.enumeration))
+        ),
         st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.just(Field("other_choice"))),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.integers(LOW - 1, TOP + 1)),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.just(Field("small"))),
@@ -454,7 +456,10 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
     ]
     if shape.flags:
         flags = st.sampled_from([Field(f"flag{i}") for i in range(shape.flags)])
-        parts += [flags, st.builds(Compared, flags.map(lambda f: f.name), st.sampled_from(["==", "!="]), flags)]
+        parts += [
+            flags,
+            st.builds(Compared, flags.map(lambda f: f.name), st.sampled_from(["==", "!="]), flags),
+        ]
     if shape.sends:
         parts += [st.builds(Line, st.just("room"), st.integers(1, 3)), st.just(Line("broken out", None))]
     if shape.receives:
@@ -500,7 +505,11 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
 @st.composite
 def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool) -> type[Machine]:
     shape = Shape(
-        draw(st.integers(0, 2)), draw(st.integers(1, 3)), draw(st.sampled_from([Level, Mood])), sends, receives
+        draw(st.integers(0, 2)),
+        draw(st.integers(1, 3)),
+        draw(st.sampled_from([Level, Mood])),
+        sends,
+        receives,
     )
     fields: dict[str, object] = {
         "choice": Choice("a choice", draw(st.sampled_from(list(shape.enumeration)))),
@@ -509,8 +518,9 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
         "small": Count("a smaller number", 0, 1, draw(st.integers(0, 1))),
         "waiting": CpuBitmap("what vCPUs wait for"),
     }
+    flags: list[Any] = [False, True, EITHER]
     for i in range(shape.flags):
-        fields[f"flag{i}"] = Flag(f"flag {i}", draw(st.sampled_from([False, True, EITHER])))
+        fields[f"flag{i}"] = Flag(f"flag {i}", draw(st.sampled_from(flags)))
     for i in range(shape.bitmaps):
         fields[f"bits{i}"] = Bitmap(f"bitmap {i}", draw(st.sampled_from([NONE, ALL])))
     if sends:
@@ -590,7 +600,7 @@ def random_states(draw: st.DrawFn, instance: Instance) -> State:
     return tuple(values[v] for v in instance.variables)
 
 
-# -- properties that any random protocol can be asked ----------------------------------------------------------------
+# -- properties that any random protocol can be asked ----------------------------------------------------
 
 
 class Watcher(Monitor):

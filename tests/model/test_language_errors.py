@@ -1,154 +1,38 @@
-"""Every way to cheat or err in an action or a declaration, each with the exact message and the line it names.
+"""Cheating and erring in an action, as the readings find it while the body runs: each exact message with its line.
 
-A case is a machine called `left` beside an innocent machine `right`; the line at fault carries the comment `# here`.
-Mistakes that only the concrete reading can see, and those of properties, stand at the end.
+What is found in the text of a body stands in test_checks, wrong declarations in test_declarations.
 """
 
-# ruff: noqa: B018, PLW0602, PLW0603, PLC0415, SIM103, SIM105, S110, E721, F632, PLR0124, RUF012, B006, F821, PT017, DTZ005
+# ruff: noqa: B009
 
 from __future__ import annotations
 
-import datetime
-import inspect
-import itertools
-import random
-import sys
-import time
-from collections.abc import Callable
-from enum import Enum, IntEnum, auto
-from random import choice
 from typing import Any
 
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.model import symbolic
 from postcopy.model.concrete import take
-from postcopy.model.declarations import of_class
 from postcopy.model.instance import Instance
-from postcopy.model.language import (
-    EITHER,
-    NONE,
-    Bitmap,
-    Channel,
-    Choice,
-    Count,
-    Cpu,
-    CpuBitmap,
-    Flag,
-    Ghost,
-    Machine,
-    Monitor,
-    Page,
-    Protocol,
-    Receives,
-    Sends,
-    Step,
-    View,
-    action,
-    require,
+from postcopy.model.language import NONE, Ghost, Machine, Page, action, require
+from postcopy.model.symbolic import Leaf, read_action
+from tests.model.tiny import (
+    Base,
+    Cases,
+    Colour,
+    Letter,
+    Memory,
+    Other,
+    Phase,
+    Right,
+    here,
+    protocol_of,
+    refused,
 )
-from postcopy.model.symbolic import Leaf, read_action, read_predicate
-from postcopy.properties.language import always, every_step
 
+case = Cases()
 
-class Phase(IntEnum):
-    IDLE = auto()
-    BUSY = auto()
-
-
-class Other(IntEnum):
-    FIRST = auto()
-    SECOND = auto()
-
-
-class Colour(Enum):
-    RED = auto()
-    GREEN = auto()
-
-
-class Letter(Enum):
-    PLAIN = auto()
-    STAMPED = auto()
-
-
-class Memory(Ghost):
-    old = Bitmap("pages with a history")
-    flagged = Flag("a flag")
-
-    def touched(self, pages: Any) -> None:
-        self.old |= pages
-
-
-class Base(Machine):
-    """What the cases below have."""
-
-    phase = Choice("the phase", Phase.IDLE)
-    colour = Choice("the colour", Colour.RED)
-    busy = Flag("busy")
-    dirty = Bitmap("dirty pages")
-    waiting = CpuBitmap("what the vCPUs wait for")
-    count = Count("a number", 0, 3)
-    wide = Count("a number of a wider range", -5, 5)
-    stream = Sends("wire")
-    back = Receives("back")
-
-    @action(thread="thread", rule="R1")
-    def serves_request(self) -> None:
-        """does nothing"""
-
-
-class Right(Machine):
-    present = Bitmap("pages that are there")
-    stream = Receives("wire")
-    back = Sends("back")
-
-    @action(thread="thread")
-    def idles(self) -> None:
-        """does nothing"""
-
-
-def protocol_of(machine: type[Machine], ghost: type[Ghost] = Memory) -> type[Protocol]:
-    class Tiny(Protocol):
-        left = machine
-        right = Right
-        memory = ghost
-        wire = Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,))
-        back = Channel(Letter)
-
-        @staticmethod
-        def may_rest(state: View) -> bool:
-            return True
-
-    return Tiny
-
-
-def read(machine: type[Machine], ghost: type[Ghost] = Memory, in_flight: int = 2) -> None:
-    """Read all of a machine's actions."""
-    instance = Instance(protocol_of(machine, ghost), 2, in_flight)
-    for each in instance.actions:
-        read_action(instance, each)
-
-
-def here(what: type | Callable[..., Any]) -> int:
-    """The number of the line marked so."""
-    lines, first = inspect.getsourcelines(what)
-    (line,) = (number for number, text in enumerate(lines, first) if text.rstrip().endswith("# here"))
-    return line
-
-
-CASES: list[Any] = []
-
-
-def case(message: str, inside: str = "act", ghost: type[Ghost] = Memory) -> Callable[[type[Machine]], type[Machine]]:
-    def note(machine: type[Machine]) -> type[Machine]:
-        CASES.append(pytest.param(machine, ghost, inside, message, id=machine.__name__))
-        return machine
-
-    return note
-
-
-# -- what belongs to others ------------------------------------------------------------------------------------------
+# -- what belongs to others --------------------------------------------------------------------------------
 
 
 @case(
@@ -161,7 +45,7 @@ class Reads(Base):
         require(self.right.present.empty)  # here
 
 
-@case("it uses .reading, which is not for specifications: a machine sees only its fields and ends")
+@case(".reading is not for specifications: a machine sees only its fields and ends")
 class Constructs(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
@@ -169,8 +53,8 @@ class Constructs(Base):
 
 
 @case(
-    "left reads right.present, which belongs to right: a machine sees only its own state and its ends of the "
-    "channels; send a message instead"
+    "left looks at the whole world: a machine sees only its own state and its ends of the channels; "
+    "send a message instead"
 )
 class ReadsThroughGhost(Base):
     @action(thread="thread")
@@ -178,10 +62,19 @@ class ReadsThroughGhost(Base):
         require(self.memory.world.right.present.empty)  # here
 
 
+def reads_elsewhere(machine: Any) -> None:
+    require(Right("right", getattr(machine, "reading")).present.empty)  # here
+
+
+def sends_elsewhere(machine: Any) -> None:
+    Right("right", getattr(machine, "reading")).back.send(Letter.PLAIN)  # here
+
+
 @case(
     "left reads right.present, which belongs to right: a machine sees only its own state and its ends of the "
     "channels; send a message instead",
     inside="reads_elsewhere, called by act",
+    at=reads_elsewhere,
 )
 class ReadsByName(Base):
     @action(thread="thread")
@@ -189,22 +82,23 @@ class ReadsByName(Base):
         reads_elsewhere(self)
 
 
-def reads_elsewhere(machine: Any) -> None:
-    require(Right("right", getattr(machine, "reading")).present.empty)  # noqa: B009
-
-
 @case(
     "left reads right's end of back, which belongs to right: a machine sees only its own state and its ends of the "
-    "channels; send a message instead"
+    "channels; send a message instead",
+    inside="sends_elsewhere, called by act",
+    at=sends_elsewhere,
 )
 class SendsForOthers(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
-        self.memory.world.right.back.send(Letter.PLAIN)  # here
+        sends_elsewhere(self)
 
 
-@case("left changes wire: ghosts, monitors and properties only look")
-class X1(Base):
+@case(
+    "left looks at the whole world: a machine sees only its own state and its ends of the channels; "
+    "send a message instead"
+)
+class ClosesThroughGhost(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
         self.memory.world.wire.close()  # here
@@ -238,7 +132,7 @@ class GhostFlowsIntoBitmap(Base):
 
 
 @case(
-    "left.busy is given a value that depends on history ((1 if memory.flagged == True else 0)): ghosts are for "
+    "left.busy is given a value that depends on history ((1 if (memory.flagged == True) else 0)): ghosts are for "
     "properties, no step may depend on one"
 )
 class GhostFlowsIntoFlag(Base):
@@ -248,7 +142,8 @@ class GhostFlowsIntoFlag(Base):
 
 
 @case(
-    "wire[1].pages is given a value that depends on history: ..."
+    "wire[0].pages is given a value that depends on history ((memory.old if (wire[0].kind == None) else "
+    "wire[0].pages)): ghosts are for properties, no step may depend on one"
 )
 class GhostFlowsIntoMessage(Base):
     @action(thread="thread")
@@ -262,7 +157,12 @@ class Forbids(Memory):
         require(self.old.empty)  # here
 
 
-@case("memory has a guard: no step may depend on history", inside="touched, called by act", ghost=Forbids)
+@case(
+    "memory has a guard: no step may depend on history",
+    inside="touched, called by act",
+    ghost=Forbids,
+    at=Forbids,
+)
 class GhostForbids(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
@@ -278,6 +178,7 @@ class Meddles(Memory):
     "memory writes left.dirty, which belongs to left: only left itself may change it; send a message instead",
     inside="touched, called by act",
     ghost=Meddles,
+    at=Meddles,
 )
 class GhostMeddles(Base):
     @action(thread="thread")
@@ -291,7 +192,10 @@ class Closes(Memory):
 
 
 @case(
-    "memory changes wire: ghosts, monitors and properties only look", inside="touched, called by act", ghost=Closes
+    "memory changes wire: ghosts, monitors and properties only look",
+    inside="touched, called by act",
+    ghost=Closes,
+    at=Closes,
 )
 class GhostCloses(Base):
     @action(thread="thread")
@@ -304,14 +208,14 @@ class Marks(Memory):
         self.world.wire.mark("stail", pages)  # here
 
 
-@case("wire has no mark stail; its marks are stale", inside="touched, called by act", ghost=Marks)
+@case("wire has no mark stail; its marks are stale", inside="touched, called by act", ghost=Marks, at=Marks)
 class GhostMarks(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
         self.memory.touched(self.dirty)
 
 
-# -- names -----------------------------------------------------------------------------------------------------------
+# -- names -------------------------------------------------------------------------------------------------
 
 
 @case("ReadsUndeclared has no field dirt; did you mean dirty?")
@@ -321,9 +225,7 @@ class ReadsUndeclared(Base):
         require(self.dirt.empty)  # here
 
 
-@case(
-    "ReadsUnknown has no field xyz; its fields are phase, colour, busy, dirty, waiting, count, wide"
-)
+@case("ReadsUnknown has no field xyz; its fields are phase, colour, busy, dirty, waiting, count, wide")
 class ReadsUnknown(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
@@ -360,7 +262,7 @@ class CallsUnknownGhostMethod(Base):
         self.memory.tuched(self.dirty)  # here
 
 
-# -- values ----------------------------------------------------------------------------------------------------------
+# -- values ------------------------------------------------------------------------------------------------
 
 
 @case("left.count leaves its range 0 to 3")
@@ -557,7 +459,7 @@ class ReturnsGuard(Base):
         return None
 
 
-# -- pages -----------------------------------------------------------------------------------------------------------
+# -- pages -------------------------------------------------------------------------------------------------
 
 
 @case("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
@@ -647,7 +549,7 @@ class LooksUpPage(Base):
         require(page in {1, 2})  # here
 
 
-# -- channels --------------------------------------------------------------------------------------------------------
+# -- channels ----------------------------------------------------------------------------------------------
 
 
 @case("wire may be full here: require room() before sending PLAIN")
@@ -736,259 +638,60 @@ class ObservesText(Base):
         self.observe("served", self.dirty)  # here
 
 
-# -- what is not part of the state -----------------------------------------------------------------------------------
-
-COUNTER = [0]
-FIXED = (Phase.IDLE, 3, "text", frozenset((1, 2)))
-TALLY = 0
-
-
-@case("it uses random.random, which depends on random and not on the state")
-class TossesCoin(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(random.random() < 0.5)  # here
-
-
-@case("it uses choice, which depends on random and not on the state")
-class Chooses(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(choice((True, False)))  # here
-
-
-@case("it uses time.time, which depends on time and not on the state")
-class LooksAtClock(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(time.time() > 0)  # here
-
-
-@case("it uses datetime.datetime, which depends on datetime and not on the state")
-class LooksAtCalendar(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(datetime.datetime.now().day > 3)  # here
-
-
-@case("it uses random.random, which depends on random and not on the state", inside="tosses, called by act")
-class TossesElsewhere(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(tosses())
-
-
-def tosses() -> bool:
-    return random.random() < 0.5
-
-
-@case("it uses random.random, which depends on random and not on the state", inside="_tosses, called by act")
-class TossesInHelper(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(self._helps())
-
-    def _helps(self: Any) -> bool:
-        return bool(self._tosses())
-
-    def _tosses(self: Any) -> bool:
-        return random.random() < 0.5  # here
-
-
-@case(
-    "it uses COUNTER, a list that is not part of the state: declare a field, or make it a constant"
-)
-class UsesGlobalList(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        COUNTER[0] += 1  # here
-
-
-@case("global TALLY: an action changes nothing but its own state")
-class UsesGlobal(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        global TALLY
-        TALLY += 1  # here
-
-
-def make_counting() -> Callable[[Any], None]:
-    counter = itertools.count()
-
-    def act(self: Any) -> None:
-        require(next(counter) % 2 == 0)  # here
-
-    return act
-
-
-@case("it uses counter, a count that is not part of the state: declare a field, or make it a constant")
-class CountsInClosure(Base):
-    act = action(thread="thread")(make_counting())
-
-
-def make_nonlocal() -> Callable[[Any], None]:
-    counter = 0
-
-    def act(self: Any) -> None:
-        nonlocal counter
-        counter += 1  # here
-
-    return act
-
-
-@case("nonlocal counter: an action changes nothing but its own state")
-class Nonlocal(Base):
-    act = action(thread="thread")(make_nonlocal())
-
-
-@case("it changes an attribute of ChangesClass.tally: an action changes nothing but its own state")
-class ChangesClass(Base):
-    tally = 0
-
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        ChangesClass.tally = 1  # here
-
-
-@case("it uses type, which looks past the language: use fields, ends and constants")
-class ChangesOwnClass(Base):
-    tally = 0
-
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        type(self).tally += 1  # here
-
-
-@case("it uses a default value, a list that is not part of the state: declare a field, or make it a constant", inside="_helps, called by act")
-class RemembersInDefault(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        self._helps()
-
-    def _helps(self: Any, seen: Any = []) -> None:  # here
-        seen.append(1)
-
-
-@case("it imports random: imports stand at the top of the file")
-class Imports(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        import random as chance  # here
-
-        require(chance.random() < 0.5)
-
-
-@case("a value of the state is never identical (is) to another: compare with ==")
-class ComparesIdentity(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(self.phase is Phase.IDLE)  # here
-
-
-@case("a value of the state is never identical (is) to another: compare with ==", inside="_is_idle, called by act")
-class ComparesIdentityInHelper(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(self._is_idle())
-
-    def _is_idle(self: Any) -> bool:
-        return self.busy is not True  # here
-
-
-@case("it has a try or with statement, which would swallow guards: use if and require")
-class Tries(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        try:
-            require(self.busy)
-        except Exception:  # here
-            self.busy = True
-
-
-@case("it has a yield or await: an action is a plain method")
-class Yields(Base):
-    @action(thread="thread")  # here
-    def act(self: Any) -> Any:
-        require(self.busy)
-        yield
-
-
-# -- bodies that never end, and ordinary mistakes --------------------------------------------------------------------
-
-
-@case("the action never ends")
-class Forever(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        while True:  # here
-            pass
-
-
-@case("the action never ends", inside="_again, called by act")
-class Recursive(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        self._again()
-
-    def _again(self: Any) -> None:
-        self._again()  # here
-
-
-@case("more than 60 decisions on one path: the action never ends")
-class Undecided(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        while self.count != 100:  # here
-            self.count += 1
-
-
-@case("NameError: name 'pahse' is not defined")
-class Misspells(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(pahse)  # type: ignore[name-defined]  # here
-
-
-@case("AttributeError: 'SymbolicNumber' object has no attribute 'name'")
-class NoAttribute(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        require(self.phase.name == "IDLE")  # here
-
-
-@case("TypeError: NoArgument._helps() missing 1 required positional argument: 'page'")
-class NoArgument(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        self._helps()  # here
-
-    def _helps(self: Any, page: Any) -> None:
-        self.dirty |= page
-
-
-@case("ZeroDivisionError: division by zero", inside="_divides, called by act")
-class Divides(Base):
-    @action(thread="thread")
-    def act(self: Any) -> None:
-        self._divides()
-
-    def _divides(self: Any) -> None:
-        self.count = 1 // 0  # here
-
-
-@pytest.mark.parametrize(("machine", "ghost", "inside", "message"), CASES)
+@pytest.mark.parametrize(("machine", "ghost", "where", "message"), case.params)
 def test_an_action_that_cheats_or_errs_is_refused_with_its_line(
-    machine: type[Machine], ghost: type[Ghost], inside: str, message: str
+    machine: type[Machine], ghost: type[Ghost], where: str, message: str
 ) -> None:
+    refused(machine, ghost, where, message)
+
+
+# -- what is only seen when it happens ---------------------------------------------------------------------
+
+
+class Grows(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        self.count += 1  # here
+
+    @action(thread="thread")
+    def act_with_care(self: Any) -> None:
+        self.count += 1
+        require(self.count <= 3)
+
+
+def test_a_number_that_leaves_its_range_is_a_check_of_the_leaf_and_an_error_when_it_happens() -> None:
+    instance = Instance(protocol_of(Grows), 1, 1)
+    careless, careful = (next(a for a in instance.actions if a.method == m) for m in ("act", "act_with_care"))
+    leaf = read_action(instance, careless)
+    assert isinstance(leaf, Leaf)
+    where = f"{here(Grows)}, in act"
+    assert [check[1:] for check in leaf.checks] == [("left.count leaves its range 0 to 3", where)]
+    state = list(instance.initial_states()[0])
+    state[instance.index[instance.variable["left.count"]]] = 3
     with pytest.raises(SpecError) as caught:
-        read(machine, ghost)
-    where = caught.value.where
-    assert str(caught.value) == f"{where}: {message}"
-    line = where.removeprefix("test_language_errors.py:").partition(",")[0]
-    marked = [what for what in (machine, ghost, make_counting, make_nonlocal) if "# here" in inspect.getsource(what)]
-    assert where == f"test_language_errors.py:{here(marked[0]) if marked else line}, in {inside}"
+        take(instance, tuple(state), careless)
+    assert str(caught.value) == f"{where}: left.count leaves its range 0 to 3"
+    assert take(instance, tuple(state), careful) is None
 
 
-# -- declarations ----------------------------------------------------------------------------------------------------
+def test_the_concrete_reading_refuses_values_of_a_wrong_type_too() -> None:
+    for machine in (
+        NumberForMember,
+        OtherEnumeration,
+        TruthForNumber,
+        TruthForPages,
+        SendsAlien,
+        Counts,
+    ):
+        instance = Instance(protocol_of(machine), 1, 1)
+        act = next(a for a in instance.actions if a.method == "act")
+        with pytest.raises(SpecError) as caught:
+            take(instance, instance.initial_states()[0], act)
+        assert caught.value.where == f"{here(machine)}, in act"
 
-# -- what is only seen when it happens -------------------------------------------------------------------------------
+
+def test_the_concrete_reading_refuses_to_overfill_a_channel() -> None:
+    instance = Instance(protocol_of(SendsTwice), 1, 1)
+    act = next(a for a in instance.actions if a.method == "act")
+    with pytest.raises(SpecError, match="wire is full here: require room before sending PLAIN"):
+        take(instance, instance.initial_states()[0], act)

@@ -6,7 +6,7 @@ import random
 import re
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from postcopy.errors import SpecError
@@ -28,7 +28,9 @@ MISHAPS = re.compile("dies|cancels|loses|gives_up|to_finish_in_precopy")
 """What ends a walk early: taken now and then only."""
 
 
-def concrete(instance: Instance, state: State, action: ActionInstance, page: int | None) -> Outcome | str | None:
+def concrete(
+    instance: Instance, state: State, action: ActionInstance, page: int | None
+) -> Outcome | str | None:
     """The concrete reading's answer, in the evaluator's words; an error as its message without the place."""
     try:
         taken = take(instance, state, action, page)
@@ -69,7 +71,9 @@ def test_random_protocols_read_both_ways_mean_the_same(data: st.DataObject) -> N
     for _ in range(4):
         state = data.draw(random_states(instance))
         agree(instance, trees, state)
-        assert evaluate(invariant, state, None, instance) == (RANDOM_PROPERTIES[2].name not in violated_by(instance, state))
+        assert evaluate(invariant, state, None, instance) == (
+            RANDOM_PROPERTIES[2].name not in violated_by(instance, state)
+        )
         assert evaluate(resting, state, None, instance) == may_rest(instance, state)
 
 
@@ -81,8 +85,9 @@ def test_numbers_that_leave_their_range_are_told_by_both_readings(data: st.DataO
     try:
         trees = {action.name: read_action(instance, action) for action in instance.actions}
     except SpecError as error:
-        assert "leaves its range" in str(error)
-        assume(False)
+        if "leaves its range" not in str(error):
+            raise
+        reject()  # a constant that is out of range is told at once
     agree(instance, trees, data.draw(random_states(instance)))
 
 

@@ -13,10 +13,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numba
 from platformdirs import user_cache_path
 
 from postcopy import __version__
@@ -87,7 +87,7 @@ def cache_directory() -> Path:
 
 
 def _path(kernel: Kernel) -> Path:
-    key = "\n".join((__version__, numba.__version__, _decorated(kernel.text, kernel.layout.words)))
+    key = "\n".join((__version__, version("numba"), _decorated(kernel.text, kernel.layout.words)))
     return cache_directory() / f"kernel_{hashlib.sha256(key.encode()).hexdigest()[:24]}.py"
 
 

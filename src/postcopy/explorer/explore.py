@@ -41,7 +41,6 @@ class Options:
         symmetry: store one of all states that are equal up to a renaming of pages.
         max_memory: bytes that states may take.
         engine: ``compiled``, ``interpreted`` or ``auto`` (interpreted as long as the space is small).
-        check: names of the properties to check; None for all of the instance's.
     """
 
     symmetry: bool = True
@@ -75,7 +74,8 @@ class Verdict:
         states, transitions, depth: size of what was explored (of its representatives, with symmetry).
         frontier: states seen but not expanded: 0 when all was explored.
         fired: how often each action was taken, by name.
-        witnesses: for each witness, a shortest way to it as an index of a state, or None where it was not reached.
+        impossible: the actions that cannot be taken at this size, by their own text.
+        witnesses: for each witness, whether it was reached.
         seconds: time of the search alone.
         bits, words: bits of a state that are used, and words it takes.
         bytes: memory in use at the end.
@@ -93,6 +93,7 @@ class Verdict:
     depth: int
     frontier: int
     fired: dict[str, int]
+    impossible: frozenset[str]
     witnesses: dict[str, bool]
     seconds: float
     bits: int
@@ -103,7 +104,7 @@ class Verdict:
     @property
     def never_fired(self) -> list[str]:
         """The actions that were never taken: part of the protocol that the check says nothing of."""
-        return [name for name, times in self.fired.items() if times == 0]
+        return [name for name, times in self.fired.items() if times == 0 and name not in self.impossible]
 
 
 class Exploration:
@@ -122,6 +123,7 @@ class Exploration:
         self._report(Progress("reading"))
         reading = constants.read(instance)
         self.layout = layout.lay_out(instance, reading.variables, reading.constants)
+        self._impossible = frozenset(action.name for action, tree in reading.actions if tree is None)
         self.kernel = codegen.generate(reading, self.layout, options.symmetry and instance.pages > 1)
         self._plain = compiled.interpret(self.kernel)
         self._question = self._ask()
@@ -148,8 +150,10 @@ class Exploration:
         )
 
     def _compile(self) -> None:
+        from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed
+
         self._report(Progress("compiling"))
-        self.search = search.Compiled(compiled.compile_kernel(self.kernel), self._question)
+        self.search = Compiled(compiled.compile_kernel(self.kernel), self._question)
         self.engine = "compiled"
 
     def run(self) -> None:
@@ -197,6 +201,7 @@ class Exploration:
             self.instance, self.options, outcome, violated, why, trace, found.states, found.transitions, found.depth,
             0 if outcome is Outcome.HOLDS else found.frontier,
             {action.name: found.fired[i] for i, action in enumerate(self.instance.actions)},
+            self._impossible,
             {p.name: bool(found.witnesses >> i & 1) for i, p in enumerate(properties) if p.is_witness},
             self.seconds, self.layout.bits, self.layout.words, found.bytes, self.engine,
         )  # fmt: skip

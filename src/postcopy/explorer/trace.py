@@ -81,3 +81,16 @@ def thread_through(
         steps.append(step)
         current = step.state
     return Trace(instance, states[0], tuple(steps), violated)
+
+
+def rebase(trace: Trace, instance: Instance) -> Trace:
+    """The same run of the same protocol, with the properties (and so the history) of another instance of it.
+
+    Raises:
+        TraceError: the run is not one of that instance's protocol.
+    """
+    values = {v.name: stored for v, stored in zip(trace.instance.variables, trace.initial, strict=True)}
+    for initial in instance.initial_states():
+        if all(values.get(v.name, stored) == stored for v, stored in zip(instance.variables, initial, strict=True)):
+            return follow(instance, initial, [(s.action.name, s.page) for s in trace.steps], trace.violated)
+    raise TraceError(f"the run does not start in an initial state of {instance.protocol.__name__}")

@@ -43,7 +43,20 @@ PURE_MODULES = frozenset(
 """Modules of Python's library whose functions depend on nothing but their arguments."""
 
 REFUSED_BUILTINS = frozenset(
-    ("__import__", "delattr", "eval", "exec", "globals", "hash", "id", "input", "locals", "open", "type", "vars")
+    (
+        "__import__",
+        "delattr",
+        "eval",
+        "exec",
+        "globals",
+        "hash",
+        "id",
+        "input",
+        "locals",
+        "open",
+        "type",
+        "vars",
+    )
 )
 
 REFUSED_ATTRIBUTES = frozenset(("reading", "_channel", "_names", "_part", "_parts", "_reading"))
@@ -85,7 +98,9 @@ def _check_method(part: Any, name: str) -> None:
         inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
     ):
         code = body.__code__
-        raise SpecError("it has a yield or await: an action is a plain method", place(code, code.co_firstlineno))
+        raise SpecError(
+            "it has a yield or await: an action is a plain method", place(code, code.co_firstlineno)
+        )
 
 
 def _own_functions(part: type[Part]) -> list[str]:
@@ -112,7 +127,9 @@ def _plain(value: object) -> FunctionType | None:
 
 
 def _public(*kinds: type) -> frozenset[str]:
-    return frozenset(n for k in kinds for n in dir(k) if not n.startswith("_") and inspect.isfunction(getattr(k, n)))
+    return frozenset(
+        n for k in kinds for n in dir(k) if not n.startswith("_") and inspect.isfunction(getattr(k, n))
+    )
 
 
 _LANGUAGE_METHODS = _public(SendEnd, ObserverEnd, NetworkEnd, PageSet, CpuPages)
@@ -166,7 +183,8 @@ class _Walk:
     def _code(self, code: CodeType, function: FunctionType, outer: dict[str, object]) -> None:
         instructions = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
         for index, instruction in enumerate(instructions):
-            where = place(code, _line(instruction) or code.co_firstlineno)
+            lines = (line for i in instructions[index:] if (line := _line(i)) is not None)
+            where = place(code, next(lines, code.co_firstlineno))
             following = instructions[index + 1].opname if index + 1 < len(instructions) else ""
             self._misleading(instruction, instructions[index - 1], following, where)
             name = instruction.argval
@@ -196,10 +214,14 @@ class _Walk:
         if name == "IMPORT_NAME":
             raise SpecError(f"it imports {value}: imports stand at the top of the file", where)
         if name == "PUSH_EXC_INFO":
-            raise SpecError("it has a try or with statement, which would swallow guards: use if and require", where)
+            raise SpecError(
+                "it has a try or with statement, which would swallow guards: use if and require", where
+            )
         if name in _ATTRIBUTES:
             if value in REFUSED_ATTRIBUTES or (value.startswith("__") and value.endswith("__")):
-                raise SpecError(f".{value} is not for specifications: a machine sees only its fields and ends", where)
+                raise SpecError(
+                    f".{value} is not for specifications: a machine sees only its fields and ends", where
+                )
             truth = following in ("UNARY_NOT", "TO_BOOL") or following.startswith(("POP_JUMP_", "JUMP_IF_"))
             if truth and self._is_method(value):
                 raise SpecError(f"{value} without () is always true: write {value}()", where)
@@ -213,7 +235,9 @@ class _Walk:
         for part in _flat(value):
             module = _library_of(part)
             if module == _BUILTINS:
-                raise SpecError(f"it uses {text}, which looks past the language: use fields, ends and constants", where)
+                raise SpecError(
+                    f"it uses {text}, which looks past the language: use fields, ends and constants", where
+                )
             if module is not None:
                 raise SpecError(f"it uses {text}, which depends on {module} and not on the state", where)
             function = _plain(part)
@@ -241,7 +265,12 @@ def _line(instruction: dis.Instruction) -> int | None:
 
 def _line_of(code: CodeType, name: str) -> int:
     """The first line that uses a variable of an enclosing function."""
-    lines = (_line(i) for c in _codes(code) for i in dis.get_instructions(c) if i.argval == name and "DEREF" in i.opname)
+    lines = (
+        _line(i)
+        for c in _codes(code)
+        for i in dis.get_instructions(c)
+        if i.argval == name and "DEREF" in i.opname
+    )
     return next((line for line in lines if line is not None), code.co_firstlineno)
 
 
@@ -266,6 +295,9 @@ def _resolve(
     index += 1
     while index < len(instructions) and instructions[index].opname in _ATTRIBUTES:
         name = instructions[index].argval
+        if isinstance(value, ModuleType) and _library_of(value) is not None:
+            text, index = f"{text}.{name}", index + 1
+            continue
         if not isinstance(value, ModuleType | type) or _library_of(value) is not None:
             break
         found = getattr(value, name, _MISSING) if isinstance(value, ModuleType) else _of_class(value, name)
@@ -305,7 +337,9 @@ def _library_of(value: object) -> str | None:
     name: object = None
     if isinstance(value, ModuleType):
         name = value.__name__
-    elif isinstance(value, BuiltinFunctionType | MethodType) and not isinstance(value.__self__, ModuleType | None):
+    elif isinstance(value, BuiltinFunctionType | MethodType) and not isinstance(
+        value.__self__, ModuleType | None
+    ):
         name = type(value.__self__).__module__
     elif isinstance(value, type) or callable(value):
         name = getattr(value, "__module__", None)
@@ -318,8 +352,25 @@ def _is_fixed(value: object) -> bool:
     """Whether a value can never change."""
     if isinstance(value, BuiltinFunctionType):
         return value.__self__ is None or isinstance(value.__self__, ModuleType) or _is_fixed(value.__self__)
-    kinds = (bool, int, float, complex, str, bytes, range, Enum, ModuleType, type, property, Field, _End, UnionType)
-    return value is None or value is Ellipsis or isinstance(value, kinds) or type(value).__module__ == "typing"
+    kinds = (
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        range,
+        Enum,
+        ModuleType,
+        type,
+        property,
+        Field,
+        _End,
+        UnionType,
+    )
+    return (
+        value is None or value is Ellipsis or isinstance(value, kinds) or type(value).__module__ == "typing"
+    )
 
 
 def check_callable(function: Callable[..., object]) -> None:

@@ -44,12 +44,16 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
             of_class(protocol),
         )
     if type(protocol.cpus) is not int or protocol.cpus < 1:
-        raise SpecError(f"{title}.cpus is {protocol.cpus!r}: at least 1 is needed", of_class(protocol, "cpus"))
+        raise SpecError(
+            f"{title}.cpus is {protocol.cpus!r}: at least 1 is needed", of_class(protocol, "cpus")
+        )
     _check_names(protocol)
     taken: dict[str, object] = {**machines, **ghosts, **channels}
     for monitor in monitors:
         if taken.setdefault(monitor.__name__, monitor) is not monitor:
-            raise SpecError(f"the monitor {monitor.__name__} has the name of something else", of_class(monitor))
+            raise SpecError(
+                f"the monitor {monitor.__name__} has the name of something else", of_class(monitor)
+            )
     for name, channel in channels.items():
         _check_channel(protocol, name, channel)
     for machine in machines.values():
@@ -82,7 +86,8 @@ def _check_names(protocol: type[Protocol]) -> None:
                 continue
             if kinds.setdefault(name, kind) != kind:
                 raise SpecError(
-                    f"{name} is {kind} here and {kinds[name]} in a base: give it another name", of_class(base, name)
+                    f"{name} is {kind} here and {kinds[name]} in a base: give it another name",
+                    of_class(base, name),
                 )
             if name.startswith("_") or name in ("ghosts", "cpus", "parts", "may_rest"):
                 raise SpecError(
@@ -121,7 +126,9 @@ def _check_part(part: type[Part]) -> None:
             if name.startswith("__"):
                 continue
             if name in _RESERVED and not (name == "watch" and issubclass(part, Monitor)):
-                raise SpecError(f"{where}: the name is taken by the language, choose another", of_class(base, name))
+                raise SpecError(
+                    f"{where}: the name is taken by the language, choose another", of_class(base, name)
+                )
             if isinstance(value, Field):
                 problem = value.problem()
                 if problem is not None:
@@ -134,7 +141,9 @@ def _check_part(part: type[Part]) -> None:
                 )
 
 
-def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]) -> None:
+def _check_machine(
+    machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]
+) -> None:
     _check_part(machine)
     actions = {name for base in machine.__mro__ for name, value in vars(base).items() if _is_action(value)}
     for base in machine.__mro__[:-1]:
@@ -143,12 +152,17 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
             if name in ghosts:
                 raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
             if isinstance(value, _End) and value.channel not in channels:
-                hint = did_you_mean(value.channel, channels) or f"; its channels are {', '.join(channels) or 'none'}"
+                hint = (
+                    did_you_mean(value.channel, channels)
+                    or f"; its channels are {', '.join(channels) or 'none'}"
+                )
                 raise SpecError(
                     f"{where}: {protocol.__name__} has no channel {value.channel}{hint}", of_class(base, name)
                 )
             if name in actions and value is not None and _plain(value) is None:
-                raise SpecError(f"{where} replaces an action by {value!r}: define a method, or None", of_class(base, name))
+                raise SpecError(
+                    f"{where} replaces an action by {value!r}: define a method, or None", of_class(base, name)
+                )
             if value is None and not name.startswith("__") and name not in actions:
                 raise SpecError(
                     f"{where} = None removes an action that no base has{did_you_mean(name, actions)}",

@@ -45,7 +45,9 @@ class Variable:
     doc: str = ""
 
     def __hash__(self) -> int:
-        return hash(self.name)  # names are unique in a protocol; hashing all the rest took a tenth of all reading
+        return hash(
+            self.name
+        )  # names are unique in a protocol; hashing all the rest took a tenth of all reading
 
     @property
     def kind(self) -> str:

@@ -102,9 +102,7 @@ class Instance:
         self.machines: dict[str, type[Machine]] = protocol.parts(Machine)
         watching = [p.monitor for p in self.properties if p.monitor is not None]
         check_protocol(protocol, watching)
-        self.monitors: dict[str, type[Ghost]] = {
-            monitor.__name__: monitor for monitor in watching
-        }
+        self.monitors: dict[str, type[Ghost]] = {monitor.__name__: monitor for monitor in watching}
         self.ghosts: dict[str, type[Ghost]] = protocol.parts(Ghost) | self.monitors
         self.channels: dict[str, ChannelVariables] = {}
         initial: list[tuple[Variable, object]] = []
@@ -162,7 +160,9 @@ class Instance:
                 if function is None or info is None:
                     continue
                 parameters = _parameters(machine, method, function)
-                doc = " ".join((inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split())
+                doc = " ".join(
+                    (inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split()
+                )
                 for cpu in range(self.cpus) if "cpu" in parameters else [None]:
                     label = f"{name}.{method}" + (f"[{cpu}]" if cpu is not None else "")
                     yield ActionInstance(label, name, method, info, cpu, "page" in parameters, doc)

@@ -163,7 +163,11 @@ class Field(Generic[T]):
 
     def problem(self) -> str | None:
         """What is wrong with the declaration, if anything."""
-        return None if isinstance(self.initial, Whole) else f"starts as {self.initial!r}: it can start as NONE or ALL"
+        return (
+            None
+            if isinstance(self.initial, Whole)
+            else f"starts as {self.initial!r}: it can start as NONE or ALL"
+        )
 
 
 class Bitmap(Field[PageSet]):
@@ -340,13 +344,17 @@ class Channel:
         values = (None, *self.kinds)
         slots = tuple(
             Slot(
-                Variable(f"{name}[{i}].kind", name, Sort.NUMBER, len(values), values, doc=f"message {i} on {name}"),
+                Variable(
+                    f"{name}[{i}].kind", name, Sort.NUMBER, len(values), values, doc=f"message {i} on {name}"
+                ),
                 Variable(f"{name}[{i}].pages", name, Sort.PAGES, doc=f"pages of message {i} on {name}"),
                 {mark: _mark(name, i, mark) for mark in self.marks},
             )
             for i in range(capacity)
         )
-        up = Variable(f"{name}.up", name, Sort.NUMBER, 2, (False, True), doc=f"the connection below {name} stands")
+        up = Variable(
+            f"{name}.up", name, Sort.NUMBER, 2, (False, True), doc=f"the connection below {name} stands"
+        )
         initial: list[tuple[Variable, object]] = [(up, True)]
         for slot in slots:
             initial += [(slot.kind, None), (slot.pages, NONE), *((m, False) for m in slot.marks.values())]
@@ -412,13 +420,18 @@ class Machine(Part):
         if name in instance.machines:
             hint = ": a machine sees only its own state and its ends of the channels; send a message instead"
         else:
-            hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
+            hint = (
+                did_you_mean(name, dir(type(self)))
+                or f"; its fields are {', '.join(self.fields()) or 'none'}"
+            )
         raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.reading.where())
 
     def observe(self, what: Enum, pages: PageSet | Whole = NONE) -> None:
         """Say that something happened that properties speak of. Changes nothing."""
         if not isinstance(what, Enum):
-            raise SpecError(f"a member of an enumeration is needed to observe, not {what!r}", self.reading.where())
+            raise SpecError(
+                f"a member of an enumeration is needed to observe, not {what!r}", self.reading.where()
+            )
         self.reading.events.append(Event(what, self.reading.page_set(pages)))
 
 
@@ -429,7 +442,13 @@ class Ghost(Part):
 
     @property
     def world(self) -> View:
-        """The whole state."""
+        """The whole state. Not for actions, which may call a ghost's methods and hand on what it holds."""
+        if self.reading.readable is not None:
+            raise SpecError(
+                f"{self.reading.actor} looks at the whole world: a machine sees only its own state and its ends of "
+                "the channels; send a message instead",
+                self.reading.where(),
+            )
         return View(self.reading, self.reading.instance.parts)
 
     def __getattribute__(self, name: str) -> Any:

@@ -6,6 +6,8 @@ There is no way to loop over pages, to count them or to order them: that keeps e
 the pages and makes it lift unchanged to any number of them.
 """
 
+# ruff: noqa: D102  (what a method does is said once, where it is abstract)
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod

@@ -92,7 +92,7 @@ NO_DEADLOCK = Property(
     "Whatever still has to happen, some thread can move",
     Kind.NO_DEADLOCK,
     lambda _: True,
-    "Nothing but the guest, the operator or the network can move, and none of them has to; yet the migration is "
-    "neither over nor still waiting to be started.",
+    "Yet the migration is neither over nor still waiting to be started, and what only the guest, the operator or the "
+    "network might do, nobody can rely on.",
     ("R4", "R6", "R16", "R24"),
 )

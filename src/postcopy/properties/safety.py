@@ -204,7 +204,7 @@ def requested_first(step: Step) -> PageSet | bool:
     return step.sent(Command.PAGE) - source.requests.host_pages - source.sending
 
 
-@always("No request is lost", rules="R12 R16 R18 R19 R25")
+@always("No request is lost", rules="R12 R16 R19 R25")
 def no_request_lost(state: View) -> PageSet | bool:
     """Somebody at the destination sleeps until this page comes, and nobody is going to bring it: no fault is queued, no
     request is under way or waits at the source, and the page is not on the stream."""

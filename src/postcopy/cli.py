@@ -1,0 +1,322 @@
+"""The command `postcopy`: arguments in, exit codes out. What it prints is made in `postcopy.report`.
+
+Exit codes are TLC's where it has one: 0 holds, 11 deadlock, 12 safety violated, 13 liveness violated; 2 for wrong usage or
+input that cannot be read, with one line on stderr; 75 when a check is inconclusive.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from postcopy import __version__
+from postcopy.errors import PostcopyError, UsageError
+from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
+from postcopy.explorer.fingerprint import fingerprint
+from postcopy.explorer.trace import rebase
+from postcopy.model.faults import FAULTS, Fault
+from postcopy.model.instance import Instance
+from postcopy.model.language import Protocol
+from postcopy.model.loading import by_name, group_of, load
+from postcopy.model.rules import RULES
+from postcopy.names import unknown
+from postcopy.properties.catalogue import BY_NAME, choose
+from postcopy.report import summary
+from postcopy.report.itf import read_itf, write_itf
+from postcopy.report.markdown import markdown
+from postcopy.report.mermaid import mermaid
+from postcopy.report.story import tell
+from postcopy.report.svg import sequence_svg
+from postcopy.report.text import print_story
+
+EXIT = {Outcome.HOLDS: 0, Outcome.DEADLOCK: 11, Outcome.VIOLATED: 12, Outcome.INCONCLUSIVE: 75}
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Check postcopy live migration, and changes to it: exhaustively, with counterexamples that read like the protocol.",
+)
+
+Target = Annotated[str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")]
+Pages = Annotated[int, typer.Option("--pages", help="how many target pages the guest has")]
+InFlight = Annotated[int, typer.Option("--in-flight", help="how many messages each channel holds")]
+HostPage = Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")]
+FaultName = Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")]
+PropertyNames = Annotated[list[str] | None, typer.Option("--property", help="check only this one; may be repeated (postcopy list properties)")]
+NoSymmetry = Annotated[bool, typer.Option("--no-symmetry", help="store every state, not one of those equal up to a renaming of pages")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
+Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
+
+
+@app.command()
+def check(
+    target: Target = None,
+    pages: Pages = 2,
+    in_flight: InFlight = 2,
+    host_page: HostPage = None,
+    fault: FaultName = None,
+    properties: PropertyNames = None,
+    no_symmetry: NoSymmetry = False,
+    max_memory: MaxMemory = "4G",
+    engine: Engine = "auto",
+    trace: Annotated[Path | None, typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
+    name, protocol = load(target, fault)
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [])
+    options = Options(symmetry=not no_symmetry, max_memory=_bytes(max_memory), engine=_engine(engine))
+    writer = _trace_writer(trace) if trace else None
+    console = Console(highlight=False)
+    with _progress() as report:
+        exploration = Exploration(instance, options, report)
+        try:
+            exploration.run()
+        except KeyboardInterrupt:
+            pass  # the verdict says that it was interrupted, and what was seen until then
+        verdict = exploration.verdict()
+    story = tell(verdict.counterexample) if verdict.counterexample else None
+    expected = protocol.breaks if issubclass(protocol, Fault) else ()
+    if as_json:
+        print(json.dumps(summary.to_json(verdict, name, story, expected), indent=2, ensure_ascii=False))
+    else:
+        if story:
+            print_story(story, console)
+            console.print()
+        summary.print_verdict(verdict, name, console, expected)
+    if writer and verdict.counterexample:
+        writer(verdict.counterexample, name)
+    return EXIT[verdict.outcome]
+
+
+@app.command("list")
+def list_things(
+    what: Annotated[str, typer.Argument(metavar="{faults,properties,actions,rules}", help="what to list")],
+    target: Target = None,
+    as_json: AsJson = False,
+) -> int:
+    """List the faults, properties, actions or rules that there are."""
+    listings = {"faults": _faults, "properties": _properties, "actions": _actions, "rules": _rules}
+    if what not in listings:
+        raise UsageError(f"there is nothing called {what} to list: {', '.join(listings)}")
+    if target and what != "actions":
+        raise UsageError("only actions can be listed of a file")
+    rows = listings[what](load(target)[1]) if what == "actions" else listings[what]()  # type: ignore[operator]
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in rows[0]:
+        table.add_column(column, overflow="fold", no_wrap=column in ("name", "number", "rule"))
+    for row in rows:
+        table.add_row(*(Text(", ".join(v) if isinstance(v, list) else str(v)) for v in row.values()))
+    Console(highlight=False).print(table)
+    return 0
+
+
+@app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a stored trace (.itf.json)")],
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="print it as Markdown with a sequence chart")] = False,
+    svg: Annotated[Path | None, typer.Option("--svg", help="draw the sequence chart to this file")] = None,
+) -> int:
+    """Show a stored trace, replayed step by step on the model."""
+    run = read_itf(file, _make, fingerprint)
+    story = tell(run)
+    if svg is not None:
+        _save(svg, sequence_svg(story))
+    if as_json:
+        print(json.dumps({"protocol": story.protocol, "violated": run.violated} | summary.counterexample(story), indent=2, ensure_ascii=False))
+    elif as_markdown:
+        print(markdown(story))
+    else:
+        print_story(story, Console(highlight=False))
+    return 0
+
+
+@app.command()
+def graph(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="where to write: .dot, .svg or .graphml")],
+    target: Target = None,
+    pages: Pages = 1,
+    in_flight: InFlight = 1,
+    host_page: HostPage = None,
+    fault: FaultName = None,
+    properties: PropertyNames = None,
+    by: Annotated[list[str] | None, typer.Option("--by", help="a variable, machine or glob to tell states apart by; may be repeated")] = None,
+    all_states: Annotated[bool, typer.Option("--all-states", help="every state, no quotient")] = False,
+    loops: Annotated[bool, typer.Option("--loops", help="show steps that stay in one node")] = False,
+    no_symmetry: NoSymmetry = False,
+    max_memory: MaxMemory = "1G",
+) -> int:
+    """Draw the state space of a small instance, or what is left of it when only some variables are looked at."""
+    from postcopy.report.graph import build, write  # networkx takes a while to import, and only this needs it
+
+    _, protocol = load(target, fault)
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [])
+    with _progress() as report:
+        exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
+        exploration.run()
+    chosen = None if all_states else tuple(by or ("source.phase", "destination.state"))
+    write(build(exploration, chosen), out, loops=loops)
+    return 0
+
+
+@app.command()
+def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", help="where to write them")]) -> int:
+    """Write a shortest counterexample for every fault: ITF JSON and Markdown."""
+    from postcopy.report.gallery import write_all
+
+    with _progress() as report:
+        count = write_all(directory, lambda name: report(Progress(name)))
+    print(f"{count} counterexamples in {directory}")
+    return 0
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"postcopy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False) -> None:
+    """What stands before a command."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point: run the command line and exit with its code."""
+    try:
+        code = app(arguments, prog_name="postcopy", standalone_mode=False)
+    except typer.Exit as done:
+        code = done.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except PostcopyError as error:
+        code = _complain(str(error))
+    except _CommandLineError as error:
+        code = _complain(error.format_message())  # type: ignore[attr-defined]
+    except BrokenPipeError:  # the reader has gone, as with | head
+        sys.stdout = None  # type: ignore[assignment]
+        code = 0
+    sys.exit(code)
+
+
+_CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
+"""Typer's own errors of usage; the class is not exported under a name of its own."""
+
+
+def _complain(message: str) -> int:
+    print(f"postcopy: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _instance(protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str]) -> Instance:
+    group = group_of(protocol) if host_page is None else host_page
+    return Instance(protocol, pages, in_flight, choose(names), group)
+
+
+def _make(name: str, pages: int, in_flight: int, group: int) -> Instance:
+    return Instance(by_name(name), pages, in_flight, tuple(BY_NAME.values()), group)
+
+
+def _trace_writer(path: Path) -> Any:
+    """How to write a counterexample to a file, by the file's ending; checked before anything is explored."""
+    endings = {
+        ".md": lambda run, name: _save(path, markdown(tell(run), f"postcopy check --fault {name}" if name in FAULTS else "")),
+        ".mmd": lambda run, name: _save(path, mermaid(tell(run))),
+        ".svg": lambda run, name: _save(path, sequence_svg(tell(run))),
+        ".json": lambda run, name: _store(path, run, name),
+    }
+    if path.suffix not in endings:
+        raise UsageError(f"--trace {path}: the name has to end in {', '.join(endings)}")
+    return endings[path.suffix]
+
+
+def _store(path: Path, run: Any, name: str) -> None:
+    instance = run.instance
+    whole = rebase(run, _make(name, instance.pages, instance.in_flight, instance.group))
+    try:
+        write_itf(whole, path, name, fingerprint(instance))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _save(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    size = int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[match[2].upper()] if match else 0
+    if not 1 << 20 <= size <= 1 << 44:
+        raise UsageError(f"--max-memory {text}: a size from 1M to 16T, e.g. 512M or 4G")
+    return size
+
+
+def _engine(name: str) -> str:
+    if name not in ("auto", "compiled", "interpreted"):
+        raise UsageError(unknown("engine", name, ["auto", "compiled", "interpreted"]))
+    return name
+
+
+def _faults() -> list[dict[str, Any]]:
+    return [
+        {"name": name, "rule": f.rule, "what": " ".join((f.__doc__ or "").split()), "breaks": list(f.breaks)}
+        for name, f in FAULTS.items()
+    ]
+
+
+def _properties() -> list[dict[str, Any]]:
+    return [{"name": p.name, "kind": p.kind.value, "sentence": p.sentence, "rules": list(p.rules)} for p in BY_NAME.values()]
+
+
+def _actions(protocol: type[Protocol]) -> list[dict[str, Any]]:
+    return [
+        {"name": a.name, "thread": a.thread, "does": a.doc, "rule": a.info.rule, "qemu": a.info.qemu, "environment": a.info.environment}
+        for a in Instance(protocol, 2, 2).actions
+    ]
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [{"number": number, "rule": rule.sentence, "without it": rule.without} for number, rule in RULES.items()]
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A progress line on stderr; silent where that is not a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("reading the protocol") as status:
+
+        def show(progress: Progress) -> None:
+            if progress.phase == "compiling":
+                status.update("compiling the kernel (the first time for this protocol and size only)")
+            elif progress.phase == "searching":
+                rate = progress.states / progress.seconds if progress.seconds else 0.0
+                status.update(
+                    f"{progress.states:,} states, {rate:,.0f}/s, frontier {progress.frontier:,}, depth {progress.depth}"
+                )
+            else:
+                status.update(progress.phase)
+
+        yield show

@@ -1,0 +1,146 @@
+"""A verdict for the terminal and as one JSON object. Everything that is printed is in the object too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from postcopy.explorer.explore import Outcome, Verdict
+from postcopy.properties.language import Property
+from postcopy.report.story import Story
+
+_SIGNS = {
+    "holds": ("✓", "green"),
+    "reached": ("✓", "green"),
+    "violated": ("✗", "bold red"),
+    "not reached": ("!", "yellow"),
+    "unknown": ("?", "dim"),
+}
+
+
+def answer(verdict: Verdict, prop: Property) -> str:
+    """What the search says of one property: holds, violated, reached, not reached, or unknown (it ended earlier)."""
+    if verdict.violated is prop:
+        return "violated"
+    if prop.is_witness and verdict.witnesses[prop.name]:
+        return "reached"
+    if verdict.outcome is not Outcome.HOLDS:
+        return "unknown"
+    return "not reached" if prop.is_witness else "holds"
+
+
+def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The verdict as one object (see the README for its keys)."""
+    instance = verdict.instance
+    return {
+        "protocol": name,
+        "pages": instance.pages,
+        "in_flight": instance.in_flight,
+        "host_page": instance.group,
+        "symmetry": verdict.options.symmetry,
+        "verdict": verdict.outcome.value,
+        "violated": verdict.violated.name if verdict.violated else None,
+        "expected": list(expected),
+        "why": verdict.why or None,
+        "states": verdict.states,
+        "transitions": verdict.transitions,
+        "depth": verdict.depth,
+        "frontier": verdict.frontier,
+        "seconds": round(verdict.seconds, 3),
+        "engine": verdict.engine,
+        "bits_per_state": verdict.bits,
+        "words_per_state": verdict.words,
+        "bytes": verdict.bytes,
+        "properties": [
+            {"name": p.name, "sentence": p.sentence, "kind": p.kind.value, "rules": list(p.rules), "answer": answer(verdict, p)}
+            for p in instance.properties
+        ],
+        "actions": verdict.fired,
+        "never_fired": verdict.never_fired,
+        "impossible_at_this_size": sorted(verdict.impossible),
+        "counterexample": counterexample(story) if story else None,
+    }
+
+
+def counterexample(story: Story) -> dict[str, Any]:
+    """A run's story as one object."""
+    contradiction = story.contradiction
+    return {
+        "given": list(story.given),
+        "steps": [
+            {
+                "number": step.number,
+                "thread": step.thread,
+                "does": step.what,
+                "rule": step.rule,
+                "qemu": step.qemu,
+                "changes": [change.words for change in step.changes],
+            }
+            for step in story.steps
+        ],
+        "contradiction": contradiction.words if contradiction else None,
+    }
+
+
+def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple[str, ...] = ()) -> None:
+    """The verdict in a screenful: properties, size of the search, coverage, and the verdict itself at the end."""
+    instance = verdict.instance
+    console.print(Text.assemble((name, "bold"), f"  {instance.size}", ("  page symmetry" if verdict.options.symmetry else "  no symmetry", "dim")))
+    console.print()
+    for prop_kind, title in ((False, "Must hold"), (True, "Must be reachable")):
+        chosen = [p for p in instance.properties if p.is_witness is prop_kind]
+        if chosen:
+            console.print(Text(title, style="bold"))
+            console.print(_table(verdict, chosen))
+            console.print()
+    _print_numbers(verdict, console)
+    for warning in warnings(verdict):
+        console.print(Text(f"! {warning}", style="yellow"))
+    console.print()
+    console.print(Text(sentence(verdict), style="bold green" if verdict.outcome is Outcome.HOLDS else "bold red" if verdict.violated else "bold yellow"))
+    if expected:
+        found = verdict.violated is not None and verdict.violated.name in expected
+        console.print(Text(f"expected of this fault: {', '.join(expected)}" + (" - found" if found else " - NOT found")))
+
+
+def _table(verdict: Verdict, properties: list[Property]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for prop in properties:
+        sign, style = _SIGNS[answer(verdict, prop)]
+        table.add_row(Text(f"  {sign}", style=style), Text(prop.sentence), Text(" ".join(prop.rules), style="dim"))
+    return table
+
+
+def _print_numbers(verdict: Verdict, console: Console) -> None:
+    rate = f", {verdict.states / verdict.seconds / 1e6:.2f} million states/s" if verdict.seconds > 0.05 else ""
+    console.print(
+        f"{verdict.states:,} states, {verdict.transitions:,} transitions, depth {verdict.depth}, "
+        f"{verdict.seconds:.2f} s{rate} ({verdict.engine})"
+    )
+    taken = sum(1 for times in verdict.fired.values() if times)
+    never = f" ({len(verdict.impossible)} cannot be at this size)" if verdict.impossible else ""
+    console.print(f"{taken} of {len(verdict.fired)} actions taken{never}; {verdict.bits} bits a state, {verdict.bytes / 1e6:.1f} MB")
+
+
+def warnings(verdict: Verdict) -> list[str]:
+    """What weakens the verdict: actions never taken, witnesses never reached. Empty unless all was explored."""
+    if verdict.outcome is not Outcome.HOLDS:
+        return []
+    found = [f"never taken: {name}" for name in verdict.never_fired]
+    missed = [p.sentence for p in verdict.instance.properties if p.is_witness and not verdict.witnesses[p.name]]
+    return found + [f"not reachable at this size: {what[0].lower()}{what[1:]}" for what in missed]
+
+
+def sentence(verdict: Verdict) -> str:
+    """The verdict as one sentence."""
+    if verdict.outcome is Outcome.HOLDS:
+        return "holds: all states explored, no property violated"
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        return f"inconclusive: {verdict.why}; {verdict.frontier:,} states are still to be expanded"
+    assert verdict.violated is not None
+    steps = len(verdict.counterexample.steps) if verdict.counterexample else 0
+    kind = "deadlock" if verdict.outcome is Outcome.DEADLOCK else f"violated: {verdict.violated.sentence}"
+    return f"{kind} ({verdict.violated.name}), shown by a shortest run of {steps} steps"

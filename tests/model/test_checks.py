@@ -1,0 +1,357 @@
+"""Bodies that depend on more than the state, mislead, or never end: each exact message with its line."""
+
+# ruff: noqa: B006, F821, PLC0415, PLW0603
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import random
+import sys
+import time
+from collections.abc import Callable
+from random import choice
+from typing import Any
+
+import pytest
+
+from postcopy.errors import SpecError
+from postcopy.model import symbolic
+from postcopy.model.language import NONE, Cpu, Ghost, Machine, Page, action, require
+from tests.model.tiny import Base, Cases, Colour, Letter, Phase, read, refused
+
+case = Cases()
+
+# -- what is not part of the state -------------------------------------------------------------------------
+
+COUNTER = [0]
+FIXED = (Phase.IDLE, 3, "text", frozenset((1, 2)))
+TALLY = 0
+
+
+@case("it uses random.random, which depends on random and not on the state")
+class TossesCoin(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(random.random() < 0.5)  # here
+
+
+@case("it uses choice, which depends on random and not on the state")
+class Chooses(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(choice((True, False)))  # here
+
+
+@case("it uses time.time, which depends on time and not on the state")
+class LooksAtClock(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(time.time() > 0)  # here
+
+
+@case("it uses datetime.datetime.now, which depends on datetime and not on the state")
+class LooksAtCalendar(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(datetime.datetime.now().day > 3)  # here
+
+
+def tosses() -> bool:
+    return random.random() < 0.5  # here
+
+
+@case(
+    "it uses random.random, which depends on random and not on the state",
+    inside="tosses, called by act",
+    at=tosses,
+)
+class TossesElsewhere(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(tosses())
+
+
+@case("it uses random.random, which depends on random and not on the state", inside="_tosses, called by act")
+class TossesInHelper(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(self._helps())
+
+    def _helps(self: Any) -> bool:
+        return bool(self._tosses())
+
+    def _tosses(self: Any) -> bool:
+        return random.random() < 0.5  # here
+
+
+@case("it uses COUNTER, a list that is not part of the state: declare a field, or make it a constant")
+class UsesGlobalList(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        COUNTER[0] += 1  # here
+
+
+@case("global TALLY: an action changes nothing but its own state")
+class UsesGlobal(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        global TALLY
+        TALLY += 1  # here
+
+
+def make_counting() -> Callable[[Any], None]:
+    counter = itertools.count()
+
+    def act(self: Any) -> None:
+        require(next(counter) % 2 == 0)  # here
+
+    return act
+
+
+@case(
+    "it uses counter, a count that is not part of the state: declare a field, or make it a constant",
+    at=make_counting,
+)
+class CountsInClosure(Base):
+    act = action(thread="thread")(make_counting())
+
+
+def make_nonlocal() -> Callable[[Any], None]:
+    counter = 0
+
+    def act(self: Any) -> None:
+        nonlocal counter
+        counter += 1  # here
+
+    return act
+
+
+@case("nonlocal counter: an action changes nothing but its own state", at=make_nonlocal)
+class Nonlocal(Base):
+    act = action(thread="thread")(make_nonlocal())
+
+
+@case("it changes an attribute of ChangesClass: an action changes nothing but its own state")
+class ChangesClass(Base):
+    tally = 0
+
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        ChangesClass.tally = 1  # here
+
+
+@case("it uses type, which looks past the language: use fields, ends and constants")
+class ChangesOwnClass(Base):
+    tally = 0
+
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        type(self).tally += 1  # here
+
+
+@case(
+    "it uses a default value, a list that is not part of the state: declare a field, or make it a constant",
+    inside="_helps, called by act",
+)
+class RemembersInDefault(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        self._helps()
+
+    def _helps(self: Any, seen: Any = []) -> None:  # here
+        seen.append(1)
+
+
+@case("it imports random: imports stand at the top of the file")
+class Imports(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        import random as chance  # here
+
+        require(chance.random() < 0.5)
+
+
+@case("a value of the state is never identical (is) to another: compare with ==")
+class ComparesIdentity(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(self.phase is Phase.IDLE)  # here
+
+
+@case(
+    "a value of the state is never identical (is) to another: compare with ==",
+    inside="_is_idle, called by act",
+)
+class ComparesIdentityInHelper(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(self._is_idle())
+
+    def _is_idle(self: Any) -> bool:
+        return self.busy is not True  # here
+
+
+@case("it has a try or with statement, which would swallow guards: use if and require")
+class Tries(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        try:
+            require(self.busy)
+        except Exception:  # here
+            self.busy = True
+
+
+@case("it has a yield or await: an action is a plain method")
+class Yields(Base):
+    @action(thread="thread")  # here
+    def act(self: Any) -> Any:
+        require(self.busy)
+        yield
+
+
+# -- bodies that never end, and ordinary mistakes ----------------------------------------------------------
+
+
+@case("the action never ends")
+class Forever(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(all(True for _ in iter(int, 1)))  # here
+
+
+@case("the action never ends", inside="_again, called by act")
+class Recursive(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        self._again()
+
+    def _again(self: Any) -> None:  # here
+        self._again()
+
+
+@case("more than 60 decisions on one path: the action never ends")
+class Undecided(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        while self.count != 100:  # here
+            self.count += 1
+
+
+@case("NameError: name 'pahse' is not defined")
+class Misspells(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(pahse)  # type: ignore[name-defined]  # here
+
+
+@case("AttributeError: 'SymbolicNumber' object has no attribute 'name'")
+class NoAttribute(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        require(self.phase.name == "IDLE")  # here
+
+
+@case("TypeError: NoArgument._helps() missing 1 required positional argument: 'page'")
+class NoArgument(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        self._helps()  # here
+
+    def _helps(self: Any, page: Any) -> None:
+        self.dirty |= page
+
+
+@case("ZeroDivisionError: division by zero", inside="_divides, called by act")
+class Divides(Base):
+    @action(thread="thread")
+    def act(self: Any) -> None:
+        self._divides()
+
+    def _divides(self: Any) -> None:
+        self.count = 1 / 0  # here
+
+
+@pytest.mark.parametrize(("machine", "ghost", "where", "message"), case.params)
+def test_an_action_that_depends_on_more_than_the_state_is_refused_with_its_line(
+    machine: type[Machine], ghost: type[Ghost], where: str, message: str
+) -> None:
+    refused(machine, ghost, where, message)
+
+
+# -- what is allowed ---------------------------------------------------------------------------------------
+
+
+class Decent(Base):
+    """Uses whatever may be used: constants, enumerations, helpers, loops over vCPUs, reflected operators."""
+
+    limit = 3
+
+    @action(thread="thread")
+    def act(self: Any, cpu: Cpu, page: Page) -> None:
+        require(self.count < self.limit and self.phase != FIXED[0])
+        require(self.busy or not self.stream.broken)
+        self._helps(page)
+        for _ in range(2):
+            self.waiting[cpu] = NONE | page
+        self.count = 1 + self.count
+        self.colour = max((Colour.RED, Colour.GREEN), key=lambda colour: colour.value)
+        print(end="")
+
+    def serves_request(self: Any) -> None:
+        super().serves_request()
+        require(self.stream.room(2))
+        self.stream.send(Letter.PLAIN)
+        self.stream.send(Letter.STAMPED, stale=NONE)
+
+    @property
+    def tired(self: Any) -> bool:
+        """For properties."""
+        return bool(self.busy)
+
+    def _helps(self: Any, page: Any = None) -> None:
+        if page is not None:
+            self.dirty |= page
+
+
+def test_a_decent_action_is_not_refused() -> None:
+    read(Decent)
+
+
+# -- when the text does not tell ---------------------------------------------------------------------------
+
+
+def test_an_action_that_changes_its_mind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the check of the text overlooks, two runs that differ give away."""
+    monkeypatch.setattr(symbolic, "check_action", lambda machine, method: None)
+    with pytest.raises(SpecError) as caught:
+        read(CountsInClosure)
+    assert "it depends on something that is not part of the state" in str(caught.value)
+
+
+def test_an_action_with_too_many_ways_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symbolic, "MAX_PATHS", 2)
+    with pytest.raises(
+        SpecError, match=r"in \w+: more than 2 ways through it: split it into several actions"
+    ):
+        read(Decent)
+
+
+def test_the_limit_on_lines_gives_the_previous_tracer_its_place_back() -> None:
+    calls: list[str] = []
+
+    def tracer(frame: Any, event: str, argument: Any) -> Any:
+        calls.append(frame.f_code.co_name)
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        with pytest.raises(SpecError, match="the action never ends"):
+            read(Forever)
+        assert sys.gettrace() is tracer
+        calls.clear()
+        tosses()
+        assert calls == ["tosses"]
+    finally:
+        sys.settrace(before)
