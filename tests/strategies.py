@@ -1,8 +1,9 @@
 """Random protocols and random states of them, for tests that hold one reading or one search against another.
 
-`random_protocols()` draws a small design (a tree of frozen dataclasses) and builds machines whose actions walk that
-tree with the language's own operators, so whatever a reading may get wrong can turn up. Every protocol drawn is
-valid: no action leaves a range or overfills the channel (unless `careful=False`: then numbers may leave their range).
+`random_protocols()` draws a small design (a tree of frozen dataclasses) and builds machines whose actions
+walk that tree with the language's own operators, so whatever a reading may get wrong can turn up. Every
+protocol drawn is valid: no action leaves a range or overfills the channel (unless `careful=False`: then
+numbers may leave their range).
 """
 
 from __future__ import annotations
@@ -145,7 +146,8 @@ class Mixed:
     right: Any
 
     def of(self, here: Here) -> Any:
-        a, b = (part if isinstance(part, Whole) else part.of(here) for part in (self.left, self.right))
+        parts = (self.left, self.right)
+        a, b = cast(tuple[PageSet, PageSet], [p if isinstance(p, Whole) else p.of(here) for p in parts])
         if self.operator == "|":
             return a | b
         return a & b if self.operator == "&" else a - b
@@ -452,7 +454,7 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
         st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.just(Field("other_choice"))),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.integers(LOW - 1, TOP + 1)),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.just(Field("small"))),
-        st.builds(Asked, st.sampled_from(["empty", "full", "has", "subset", "same"]), sets, sets),
+        *(st.builds(Asked, st.just(q), sets, sets) for q in ("empty", "full", "has", "subset", "same")),
     ]
     if shape.flags:
         flags = st.sampled_from([Field(f"flag{i}") for i in range(shape.flags)])
@@ -461,7 +463,9 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
             st.builds(Compared, flags.map(lambda f: f.name), st.sampled_from(["==", "!="]), flags),
         ]
     if shape.sends:
-        parts += [st.builds(Line, st.just("room"), st.integers(1, 3)), st.just(Line("broken out", None))]
+        parts += [st.builds(Line, st.just("room"), st.integers(1, 3))] * 2 + [
+            st.just(Line("broken out", None))
+        ]
     if shape.receives:
         parts += [st.builds(Line, st.just("next"), st.sampled_from(Letter))]
         parts += [st.sampled_from([Line("none", None), Line("broken in", None)])]
@@ -498,8 +502,8 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
         parts += [st.builds(Received, st.sampled_from(Letter), bitmaps)] * 2 + [st.just(Closed("inbox"))]
     flat = st.one_of(parts)
     short = st.lists(flat, max_size=2).map(tuple)
-    statement = st.one_of(flat, flat, st.builds(Either, conditions, short, short))
-    return st.lists(statement, min_size=1, max_size=4).map(tuple)
+    statement = st.one_of(flat, st.builds(Either, conditions, short, short))
+    return st.lists(statement, min_size=2, max_size=5).map(tuple)
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""The meaning of the symbolic reading's trees, written down as plainly as possible: the other half of a comparison.
+"""The meaning of the symbolic reading's trees, written down as plainly as possible, to compare with.
 
 Truth values are bools, numbers ints (as stored), sets of pages ints (bit i is page i).
 """

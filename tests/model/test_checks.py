@@ -18,7 +18,7 @@ import pytest
 from postcopy.errors import SpecError
 from postcopy.model import symbolic
 from postcopy.model.language import NONE, Cpu, Ghost, Machine, Page, action, require
-from tests.model.tiny import Base, Cases, Colour, Letter, Phase, read, refused
+from tests.model.tiny import Base, Cases, Colour, Letter, Phase, here, read, refused
 
 case = Cases()
 
@@ -226,8 +226,7 @@ class Recursive(Base):
     def act(self: Any) -> None:
         self._again()
 
-    def _again(self: Any) -> None:  # here
-        self._again()
+    def _again(self: Any) -> None: self._again()  # fmt: skip  # here
 
 
 @case("more than 60 decisions on one path: the action never ends")
@@ -329,6 +328,24 @@ def test_an_action_that_changes_its_mind_is_refused(monkeypatch: pytest.MonkeyPa
     assert "it depends on something that is not part of the state" in str(caught.value)
 
 
+def test_an_action_that_asks_otherwise_the_second_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symbolic, "check_action", lambda machine, method: None)
+    answers = iter((True, False, False))
+
+    class Wavers(Base):
+        @action(thread="thread")
+        def act(self: Any) -> None:
+            if next(answers):
+                require(self.busy)  # decided in the first run only
+            else:
+                require(self.dirty.empty)  # here
+
+    with pytest.raises(SpecError) as caught:
+        read(Wavers)
+    message = "two runs on the same values took different ways: it branches on something that is not part"
+    assert str(caught.value) == f"{here(Wavers)}, in act: {message} of the state"
+
+
 def test_an_action_with_too_many_ways_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(symbolic, "MAX_PATHS", 2)
     with pytest.raises(
@@ -350,6 +367,7 @@ def test_the_limit_on_lines_gives_the_previous_tracer_its_place_back() -> None:
         with pytest.raises(SpecError, match="the action never ends"):
             read(Forever)
         assert sys.gettrace() is tracer
+        assert {"act", "_explore"} <= set(calls)
         calls.clear()
         tosses()
         assert calls == ["tosses"]

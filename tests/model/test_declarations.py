@@ -46,8 +46,8 @@ def declared(message: str, at: Any = None, inside: str = "") -> Callable[[Any], 
 
 
 @declared(
-    "Overrides.serve_request is not an action: decorate it with @action, or start its name with an underscore; "
-    "did you mean serves_request?",
+    "Overrides.serve_request is not an action: decorate it with @action, or start its name with an "
+    "underscore; did you mean serves_request?",
     inside="serve_request",
 )
 class Overrides(Base):

@@ -1,4 +1,4 @@
-"""Cheating and erring in an action, as the readings find it while the body runs: each exact message with its line.
+"""Cheating and erring in an action, as found while the body runs: each exact message with its line.
 
 What is found in the text of a body stands in test_checks, wrong declarations in test_declarations.
 """
@@ -83,8 +83,8 @@ class ReadsByName(Base):
 
 
 @case(
-    "left reads right's end of back, which belongs to right: a machine sees only its own state and its ends of the "
-    "channels; send a message instead",
+    "left reads right's end of back, which belongs to right: a machine sees only its own state and its "
+    "ends of the channels; send a message instead",
     inside="sends_elsewhere, called by act",
     at=sends_elsewhere,
 )
@@ -132,8 +132,8 @@ class GhostFlowsIntoBitmap(Base):
 
 
 @case(
-    "left.busy is given a value that depends on history ((1 if (memory.flagged == True) else 0)): ghosts are for "
-    "properties, no step may depend on one"
+    "left.busy is given a value that depends on history ((1 if (memory.flagged == True) else 0)): ghosts are "
+    "for properties, no step may depend on one"
 )
 class GhostFlowsIntoFlag(Base):
     @action(thread="thread")
@@ -233,7 +233,8 @@ class ReadsUnknown(Base):
 
 
 @case(
-    'AssignsUndeclared has no field bussy: declare it in the class, e.g. bussy = Flag("..."); did you mean busy?'
+    "AssignsUndeclared has no field bussy: declare it in the class, "
+    'e.g. bussy = Flag("..."); did you mean busy?'
 )
 class AssignsUndeclared(Base):
     @action(thread="thread")

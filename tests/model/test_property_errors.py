@@ -61,15 +61,24 @@ def never_ends(state: View) -> Any:
     return all(state.left for _ in iter(int, 1))  # here
 
 
+def asks_for_ever(state: View) -> Any:  # here
+    count = state.left.wide
+    while count != 1000:
+        count += 1
+    return True
+
+
 @pytest.mark.parametrize(
     ("holds", "message"),
     [
+        (asks_for_ever, "more than 60 decisions on one path: it never ends"),
         (answers_nothing, "it answers None: a property answers with a truth value or a set of pages"),
         (guards, "a property has a guard: it answers with a truth value or a set of pages"),
         (compares_identity, "a value of the state is never identical (is) to another: compare with =="),
         (
             touches,
-            "a property writes left.busy, which belongs to left: only left itself may change it; send a message instead",
+            "a property writes left.busy, which belongs to left: only left itself may change it; "
+            "send a message instead",
         ),
         (receives, "a property changes wire: ghosts, monitors and properties only look"),
         (asks_alien, "wire carries Letter, not <Phase.IDLE: 1>"),

@@ -1,6 +1,7 @@
-"""What the tests of errors share: a tiny protocol, and cases with the exact message and the line that it names.
+"""What the tests of errors share: a tiny protocol, and cases with the exact message and its line.
 
-A case is a machine called `left` beside an innocent machine `right`; the line at fault carries the comment `# here`.
+A case is a machine called `left` beside an innocent machine `right`; the line at fault carries the comment
+`# here`.
 """
 
 from __future__ import annotations

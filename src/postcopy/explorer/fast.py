@@ -162,6 +162,15 @@ def _run(
     control[_STATUS] = RUNNING
 
 
+@njit(types.int64(_EXPAND, _WORDS, _WORDS, types.int64, types.int64), cache=True, nogil=True)
+def _expand_all(expand, states, out, count, words):  # type: ignore[no-untyped-def]
+    """The successors of the first states, made and thrown away."""
+    total = 0
+    for at in range(count):
+        total += expand(states, at * words, out, 0)
+    return total
+
+
 class Compiled:
     """The search in Numba.
 
@@ -223,6 +232,11 @@ class Compiled:
                 break
             control[_STATUS] = RUNNING
         return self._findings()
+
+    def expand_all(self) -> int:
+        """Make all successors of all states found so far and count them: for measuring the kernel alone."""
+        count = int(self.control[_COUNT])
+        return int(_expand_all(self.functions.expand, self.states, self.out, count, self.question.words))
 
     def _grow(self) -> bool:
         """Make room; False where the memory allowed does not suffice."""

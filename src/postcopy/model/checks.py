@@ -1,9 +1,9 @@
-"""What can be told from the text of a body alone: what it depends on beside the state, and Python that misleads.
+"""What the text of a body alone tells: what it depends on beside the state, and Python that misleads.
 
-The readings refuse whatever a body does wrong while it runs. Some wrong things cannot be seen then: `self.phase is
-Phase.IDLE` is simply false, a list outside of the state simply changes. They are found here, in the compiled code of
-an action and of all that it calls (bytecode and not source: it is there for every function, and it is small).
-What is wrong with declarations rather than bodies stands in `declarations`.
+The readings refuse whatever a body does wrong while it runs. Some wrong things cannot be seen then:
+`self.phase is Phase.IDLE` is simply false, a list outside of the state simply changes. They are found here,
+in the compiled code of an action and of all that it calls (bytecode and not source: it is there for every
+function, and it is small). What is wrong with declarations rather than bodies stands in `declarations`.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ _LANGUAGE_METHODS = _public(SendEnd, ObserverEnd, NetworkEnd, PageSet, CpuPages)
 
 @dataclass(frozen=True)
 class _Use:
-    """A value from outside that a body uses: what the text calls it, and the instruction after its last attribute."""
+    """A value from outside that a body uses: what the text calls it, and the instruction after its name."""
 
     text: str
     value: object
@@ -152,7 +152,7 @@ class _Walk:
         self.seen: set[object] = set()
 
     def method(self, name: str) -> None:
-        """Every definition of the method in the part's class and its bases (an override may call `super()`)."""
+        """The method in the part's class and in all its bases (an override may call `super()`)."""
         if self.part is None or name in self.seen:
             return
         self.seen.add(name)
@@ -246,7 +246,8 @@ class _Walk:
             elif not _is_fixed(part):
                 a = f"{'an' if type(part).__name__[0] in 'aeiou' else 'a'} {type(part).__name__}"
                 raise SpecError(
-                    f"it uses {text}, {a} that is not part of the state: declare a field, or make it a constant",
+                    f"it uses {text}, {a} that is not part of the state: "
+                    "declare a field, or make it a constant",
                     where,
                 )
 

@@ -1,7 +1,7 @@
 """What is wrong with how a protocol is put together: its classes, names, fields and ends of channels.
 
-Asked once, when an `Instance` is made. What is wrong with the bodies of actions is found in `checks` and by the
-readings.
+Asked once, when an `Instance` is made. What is wrong with the bodies of actions is found in `checks` and by
+the readings.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ def _check_part(part: type[Part]) -> None:
             elif _plain(value) is None and not all(_is_fixed(item) for item in _flat(value)):
                 kind = type(value).__name__
                 raise SpecError(
-                    f"{where} is a {kind}, which is not part of the state: declare a field, e.g. a Flag or Bitmap",
+                    f"{where} is a {kind}, which is not part of the state: "
+                    "declare a field, e.g. a Flag or Bitmap",
                     of_class(base, name),
                 )
 
@@ -188,8 +189,8 @@ def _check_methods(machine: type[Machine], actions: set[str]) -> None:
         called = any(name in _names(other.__code__) for (_, n), other in functions.items() if n != name)
         if not (name.startswith("_") or name in actions or called):
             raise SpecError(
-                f"{base.__name__}.{name} is not an action: decorate it with @action, or start its name with an "
-                f"underscore{did_you_mean(name, actions)}",
+                f"{base.__name__}.{name} is not an action: decorate it with @action, or start its name with "
+                f"an underscore{did_you_mean(name, actions)}",
                 place(function.__code__, function.__code__.co_firstlineno),
             )
 

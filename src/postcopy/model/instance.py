@@ -1,4 +1,4 @@
-"""A protocol at a size: its variables, its actions one by one, its initial states, and the properties asked of it.
+"""A protocol at a size: its variables, its actions one by one, its initial states, and what is asked of it.
 
 Made once, immutable, and all that the readings, the explorer and the reports need to know.
 """
@@ -35,7 +35,7 @@ MAX_PAGES = 16
 MAX_IN_FLIGHT = 8
 
 State = tuple[int, ...]
-"""A state outside of the explorer: one whole number a variable (a set's bits, or a stored number), in their order."""
+"""A state outside of the explorer: for each variable in order a number (a set's bits, or what is stored)."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ class Instance:
     def size(self) -> str:
         """The size in words."""
         host = f", host pages of {self.group}" if self.group > 1 else ""
-        return f"{self.pages} page{'s' * (self.pages > 1)}, {self.in_flight} message{'s' * (self.in_flight > 1)} in flight{host}"
+        pages = f"{self.pages} page{'s' * (self.pages > 1)}"
+        return f"{pages}, {self.in_flight} message{'s' * (self.in_flight > 1)} in flight{host}"
 
     def _actions(self) -> Iterator[ActionInstance]:
         for name, machine in self.machines.items():
@@ -204,7 +205,8 @@ def _parameters(machine: type[Machine], method: str, function: Any) -> dict[str,
     for name in names:
         if hints.get(name) is not allowed.get(name, object()):
             raise SpecError(
-                f"{machine.__name__}.{method} has a parameter {name}: an action may have `page: Page` and `cpu: Cpu`",
+                f"{machine.__name__}.{method} has a parameter {name}: "
+                "an action may have `page: Page` and `cpu: Cpu`",
                 _definition(function),
             )
     return {name: hints[name] for name in names}

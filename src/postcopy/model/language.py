@@ -12,10 +12,10 @@
             self.dirty -= page
             self.stream.send(Command.PAGE, page)
 
-A protocol is a class that names its machines and channels; an action is one atomic step of one thread; a change is
-a subclass that overrides actions, adds some, or removes one by assigning None. How bodies are read stands in
-`postcopy.model.reading`, what is refused in them in `postcopy.model.checks`; nothing here knows about exploration
-or proofs.
+A protocol is a class that names its machines and channels; an action is one atomic step of one thread; a
+change is a subclass that overrides actions, adds some, or removes one by assigning None. How bodies are
+read stands in `postcopy.model.reading`, what is refused in them in `postcopy.model.checks`; nothing here
+knows about exploration or proofs.
 """
 
 from __future__ import annotations
@@ -286,7 +286,8 @@ class CpuBitmap(Field[CpuPages]):
 
     def __set__(self, part: Part, value: CpuPages) -> None:
         raise SpecError(
-            f"{part.name}.{self.name} is a set for each vCPU: assign to one, {self.name}[cpu] = ..., or remove() pages",
+            f"{part.name}.{self.name} is a set for each vCPU: "
+            f"assign to one, {self.name}[cpu] = ..., or remove() pages",
             part.reading.where(),
         )
 
@@ -445,8 +446,8 @@ class Ghost(Part):
         """The whole state. Not for actions, which may call a ghost's methods and hand on what it holds."""
         if self.reading.readable is not None:
             raise SpecError(
-                f"{self.reading.actor} looks at the whole world: a machine sees only its own state and its ends of "
-                "the channels; send a message instead",
+                f"{self.reading.actor} looks at the whole world: a machine sees only its own state and its "
+                "ends of the channels; send a message instead",
                 self.reading.where(),
             )
         return View(self.reading, self.reading.instance.parts)
@@ -483,7 +484,7 @@ _PLAIN = frozenset(dir(Part)) | {"world", "watch"}
 
 
 class Monitor(Ghost):
-    """History that a property needs: `watch` is told of every step and may remember it in the monitor's fields."""
+    """History that a property needs: `watch` is told of every step and may remember it in its fields."""
 
     def watch(self, step: Step) -> None:
         """Remember what the property will ask for."""
@@ -506,7 +507,7 @@ class Protocol:
 
     @staticmethod
     def may_rest(state: View) -> bool:
-        """Whether nothing needs to happen any more; where it does and no thread can move, it is a deadlock."""
+        """Whether nothing needs to happen any more; where this is false and nothing can, it is a deadlock."""
         raise NotImplementedError
 
     @classmethod

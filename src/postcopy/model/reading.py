@@ -1,8 +1,8 @@
 """What a method body needs from whoever reads it, and the views through which it sees the state.
 
 The same body is read concretely (`concrete`) and symbolically (`symbolic`); both are a `Reading`. The views
-here are thin: they check that a machine touches only what is its own and pass the rest on. What can be told from
-a body's text alone is not checked here but in `checks`.
+here are thin: they check that a machine touches only what is its own and pass the rest on. What can be told
+from a body's text alone is not checked here but in `checks`.
 """
 
 from __future__ import annotations
@@ -232,8 +232,8 @@ class Reading(ABC):
         """Refuse a read of what the acting machine cannot see."""
         if self.readable is not None and owner not in self.readable and owner not in self.instance.ghosts:
             raise SpecError(
-                f"{self.actor} reads {name}, which belongs to {owner}: a machine sees only its own state and its "
-                "ends of the channels; send a message instead",
+                f"{self.actor} reads {name}, which belongs to {owner}: a machine sees only its own state and "
+                "its ends of the channels; send a message instead",
                 self.where(),
             )
 
@@ -247,7 +247,8 @@ class Reading(ABC):
                 else "send a message instead"
             )
             raise SpecError(
-                f"{who} writes {name}, which belongs to {owner}: only {owner} itself may change it; {instead}",
+                f"{who} writes {name}, which belongs to {owner}: "
+                f"only {owner} itself may change it; {instead}",
                 self.where(),
             )
 
@@ -347,6 +348,7 @@ MACHINERY = frozenset(
         "symbolic",
         "checks",
         "declarations",
+        "limits",
     )
 )
 """Files whose lines are never the fault of who wrote the specification."""

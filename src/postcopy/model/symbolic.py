@@ -1,20 +1,18 @@
 """The symbolic reading: an action's body, run once for each path of decisions, as a tree of guarded updates.
 
-Every value that comes from the state is an expression; where the body asks one for its truth, the run is repeated,
-once for each answer. The tree that results (`Branch`, `Leaf`, or None where a guard fails) is all that the
-explorer's compiler and the provers know of an action.
+Every value that comes from the state is an expression; where the body asks one for its truth, the run is
+repeated, once for each answer. The tree that results (`Branch`, `Leaf`, or None where a guard fails) is all
+that the explorer's compiler and the provers know of an action.
 """
 
 # ruff: noqa: D102  (what a method does is said once, where it is abstract)
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from types import FrameType
+from functools import partial
 from typing import Any, cast
 
 from postcopy.errors import SpecError
@@ -23,18 +21,17 @@ from postcopy.model.checks import check_action, check_callable, check_ghost
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, view
 from postcopy.model.language import Monitor
+from postcopy.model.limits import bounded
 from postcopy.model.reading import (
     ChannelVariables,
     Disabled,
     Event,
-    LimitReached,
     Marks,
     Message,
     Reading,
     Signal,
     Slot,
     Step,
-    foreign,
     location,
     place,
     told,
@@ -43,9 +40,6 @@ from postcopy.model.values import NONE, Cpu, Misuse, Page, PageSet, Truth, Whole
 
 MAX_DECISIONS = 60
 """Decisions on one path beyond which an action is taken never to end."""
-
-MAX_LINES = 20_000
-"""Lines of Python in one run beyond which an action is taken never to end."""
 
 MAX_PATHS = 4_096
 """Runs of one action beyond which it is taken to be several actions in one."""
@@ -236,7 +230,8 @@ class SymbolicNumber(Symbol):
             issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))
         ):
             raise SpecError(
-                f"the members of {self.kind.__name__} have no order: make it an IntEnum with ascending values",
+                f"the members of {self.kind.__name__} have no order: "
+                "make it an IntEnum with ascending values",
                 self.run.where(),
             )
         return self._other(other)
@@ -355,8 +350,8 @@ class SymbolicReading(Reading):
         """The truth of a condition on this path. Machines may not ask about ghosts."""
         if condition.ghost and self.readable is not None and condition not in (ex.TRUE, ex.FALSE):
             raise SpecError(
-                f"a guard reads history ({ex.show(condition)}): ghosts are for properties, no step may depend "
-                "on one",
+                f"a guard reads history ({ex.show(condition)}): "
+                "ghosts are for properties, no step may depend on one",
                 self.where(),
             )
         return self.path.decide(condition)
@@ -446,7 +441,7 @@ class SymbolicReading(Reading):
         return cast(bool, SymbolicTruth(self, self._free(channel, messages + self.sent.get(channel.name, 0))))
 
     def _free(self, channel: ChannelVariables, messages: int) -> Expr:
-        """Room for that many messages, before what has been sent since anything else was done to the channel."""
+        """Room for that many messages, before what has been sent since messages last left the channel."""
         if messages > len(channel.slots):
             return ex.FALSE
         kinds = self.kinds.get(channel.name)
@@ -462,8 +457,9 @@ class SymbolicReading(Reading):
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         sent = self.sent[channel.name] = self.sent.get(channel.name, 0) + 1
         if not any(self.path.implied(self._free(channel, n)) for n in range(sent, len(channel.slots) + 1)):
+            room = f"room({'' if sent == 1 else sent})"
             raise SpecError(
-                f"{channel.name} may be full here: require room({'' if sent == 1 else sent}) before sending {kind.name}",
+                f"{channel.name} may be full here: require {room} before sending {kind.name}",
                 self.where(),
             )
         before = [self.value(slot.kind) for slot in channel.slots]
@@ -556,7 +552,8 @@ def _explore(
         return None
     except _Wavering as wavering:
         raise SpecError(
-            "two runs on the same values took different ways: it branches on something that is not part of the state",
+            "two runs on the same values took different ways: "
+            "it branches on something that is not part of the state",
             location(None, where, wavering.__traceback__),
         ) from None
     except _Undecided as undecided:
@@ -589,8 +586,8 @@ def read_action(instance: Instance, action: ActionInstance) -> Tree:
         if action.takes_page:
             arguments["page"] = SymbolicPages(reading, ex.PAGE)
         own = frozenset({action.machine})
-        with reading.acting(action.machine, own, own), _bounded():
-            answer = body(machine(action.machine, reading), **arguments)
+        with reading.acting(action.machine, own, own):
+            answer = bounded(lambda: body(machine(action.machine, reading), **arguments))
         if answer is not None:
             raise SpecError(
                 f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where
@@ -615,8 +612,8 @@ def _finish(reading: SymbolicReading, action: ActionInstance) -> Leaf:
     before = SymbolicReading(instance, reading.path)
     step = Step(action, view(before), view(reading), list(reading.events), reading.pages(NONE))
     for name, monitor in instance.monitors.items():
-        with _bounded():
-            cast(Monitor, monitor(name, reading))._sees(step)
+        watching = cast(Monitor, monitor(name, reading))
+        bounded(partial(watching._sees, step))
     updates = dict(reading.updates)
     violated = []
     for index, prop in enumerate(instance.properties):
@@ -652,8 +649,7 @@ def _predicate(
                 action, view(SymbolicReading(instance, path)), view(after), mine, after.pages(NONE)
             )
         try:
-            with _bounded():
-                answer = holds(subject)
+            answer = bounded(lambda: holds(subject))
         except _Undecided as undecided:
             condition = undecided.condition
             if len(given) == MAX_DECISIONS:
@@ -684,29 +680,3 @@ def read_predicate(instance: Instance, holds: Callable[..., object]) -> Expr:
 def read_resting(instance: Instance) -> Expr:
     """`Protocol.may_rest` as one expression."""
     return _predicate(instance, instance.protocol.may_rest, {})
-
-
-@contextmanager
-def _bounded() -> Iterator[None]:
-    """For a while, end a run with `LimitReached` after too many lines of the specification.
-
-    Whoever traced before (a debugger, a measure of coverage) is set aside and gets its place back.
-    """
-    lines = 0
-
-    def enters(frame: FrameType, _event: str, _argument: object) -> Any:
-        return None if foreign(frame.f_code.co_filename) else count(frame, _event, _argument)
-
-    def count(_frame: FrameType, _event: str, _argument: object) -> Any:
-        nonlocal lines
-        lines += 1
-        if lines > MAX_LINES:
-            raise LimitReached
-        return count
-
-    previous = sys.gettrace()
-    sys.settrace(enters)
-    try:
-        yield
-    finally:
-        sys.settrace(previous)

@@ -1,0 +1,60 @@
+"""States per second on one core and bytes per state, of the whole graph: no reductions, no properties.
+
+    python benchmarks/states_per_second.py [--pages 4] [--in-flight 2] [--repeat 5]
+
+Side by side in one run, so that a noisy machine disturbs all alike: the generated kernel alone (`expand`: how fast
+successors are made), and the whole search. The median of the repetitions counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+from postcopy.explorer.compiled import compile_kernel
+from postcopy.explorer.explore import Exploration, Options
+from postcopy.explorer.fast import Compiled
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.language import NO_DEADLOCK
+
+
+def median(run: Callable[[], object], repeat: int) -> float:
+    """The median time of a few runs, in seconds."""
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pages", type=int, default=4)
+    parser.add_argument("--in-flight", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    instance = Instance(Postcopy, options.pages, options.in_flight, (NO_DEADLOCK,))
+    exploration = Exploration(instance, Options(symmetry=False, engine="compiled", max_memory=16 << 30))
+    functions = compile_kernel(exploration.kernel)
+    search = exploration.search
+    assert isinstance(search, Compiled)
+    found = search.run(1 << 60)
+
+    def whole() -> None:
+        Compiled(functions, exploration._question).run(1 << 60)
+
+    alone = median(lambda: search.expand_all(), options.repeat)
+    seconds = median(whole, options.repeat)
+    print(f"{instance.size}: {found.states:,} states, {found.transitions:,} transitions, {exploration.layout.bits} bits")
+    print(f"kernel alone  {found.states / alone / 1e6:6.2f} M states/s  {found.transitions / alone / 1e6:6.1f} M transitions/s")
+    print(f"whole search  {found.states / seconds / 1e6:6.2f} M states/s  {found.transitions / seconds / 1e6:6.1f} M transitions/s")
+    print(f"memory        {found.bytes / found.states:6.1f} bytes/state")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Whatever a user gets wrong: one line on stderr that says what, where and what to do, exit code 2, no traceback."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
+
+
+def refused(run: Run, *arguments: str) -> str:
+    result = run(*arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("postcopy: ")
+    assert result.err.count("\n") == 1
+    return result.err
+
+
+@pytest.mark.parametrize("option", ["--pages", "--in-flight"])
+@pytest.mark.parametrize("value", ["0", "-1", "100000000000"])
+def test_sizes_out_of_range(run: Run, option: str, value: str) -> None:
+    assert f"{option} {value} is out of range: 1 to" in refused(run, "check", option, value)
+
+
+def test_sizes_that_are_no_numbers(run: Run) -> None:
+    assert "--pages" in refused(run, "check", "--pages", "many")
+
+
+def test_host_pages_that_do_not_divide_the_pages(run: Run) -> None:
+    assert "--host-page 3 does not divide --pages 2" in refused(run, "check", "--host-page", "3")
+
+
+def test_unknown_names_and_what_was_probably_meant(run: Run) -> None:
+    assert "there is no fault no-discard; did you mean no-discards?" in refused(run, "check", "--fault", "no-discard")
+    assert "did you mean no-two-guests?" in refused(run, "check", "--property", "no-two-guest")
+    assert "there is no fault xyzzy; postcopy list faults" in refused(run, "check", "--fault", "xyzzy")
+    assert "nothing called cats to list: faults" in refused(run, "list", "cats")
+    assert "No such command" in refused(run, "chekc")
+    assert "did you mean compiled?" in refused(run, "check", "--engine", "compile")
+
+
+def test_memory_bounds_that_mean_nothing(run: Run) -> None:
+    for text in ("lots", "0", "-1G", "1K", "999999T"):
+        assert "--max-memory" in refused(run, "check", "--max-memory", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def broken(:\n", "line 1"),
+        ("1/0\n", "line 1: ZeroDivisionError"),
+        ("import no_such_module\n", "ModuleNotFoundError"),
+        ("x = 1\n", "no class that is a Protocol"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_a_protocol(run: Run, tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    assert says in refused(run, "check", f"{file}:Mine")
+
+
+def test_a_file_that_is_not_there_or_no_text(run: Run, tmp_path: Path) -> None:
+    assert "No such file" in refused(run, "check", str(tmp_path / "none.py"))
+    (tmp_path / "bytes.py").write_bytes(b"\xff\xfe\x00")
+    assert "it is not text" in refused(run, "check", str(tmp_path / "bytes.py"))
+    assert "cannot read" in refused(run, "check", str(tmp_path))
+
+
+def test_a_file_and_a_fault_at_once(run: Run) -> None:
+    assert "not both" in refused(run, "check", "x.py:X", "--fault", "no-discards")
+
+
+HEADER = '''
+import random
+from postcopy.model.language import *
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Phase, Source
+from postcopy.model.network import Command
+
+class Mine(Source):
+    count = Count("a number", 0, 1)
+
+    @action(thread="mine")
+    def does_it(self) -> None:
+        """does it"""
+'''
+
+CHEATS = {
+    "another machine's state": ("require(self.destination.running)", "a machine sees only its own state"),
+    "a value outside its range": ("self.count = 2", "leaves its range 0 to 1"),
+    "a value that grows out of its range": ("self.count = self.count + 1", "leaves its range 0 to 1"),
+    "a channel overfilled": ("self.stream.send(Command.EOF)", "may be full here"),
+    "a branch on something else": ("require(random.random() < 0.5)", "random"),
+    "an action that never ends": ("while True: pass", "never ends"),
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_a_protocol_that_cheats_is_told_the_action_and_the_line(run: Run, tmp_path: Path, cheat: str) -> None:
+    body, says = CHEATS[cheat]
+    file = tmp_path / "mine.py"
+    file.write_text(HEADER + f"        {body}\n\nclass Change(Postcopy):\n    source = Mine\n")
+    message = refused(run, "check", f"{file}:Change", "--pages", "1")
+    line = HEADER.count("\n") + 1
+    assert says in message
+    assert f"mine.py:{line}, in does_it" in message
+
+
+def test_a_trace_that_is_damaged(run: Run, tmp_path: Path) -> None:
+    text = STORED.read_text()
+    file = tmp_path / "run.itf.json"
+    file.write_text(text[: len(text) // 2])
+    refused(run, "trace", str(file))
+    file.write_text("not json")
+    refused(run, "trace", str(file))
+    refused(run, "trace", str(tmp_path / "none.itf.json"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("fingerprint", "0" * 16), ("version", 99), ("protocol", "no-such-protocol"), ("pages", 3)]
+)
+def test_a_trace_of_another_model_or_version(run: Run, tmp_path: Path, key: str, value: object) -> None:
+    stored = json.loads(STORED.read_text())
+    stored["#meta"]["postcopy"][key] = value
+    file = tmp_path / "run.itf.json"
+    file.write_text(json.dumps(stored))
+    refused(run, "trace", str(file))
+
+
+def test_files_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    nowhere = tmp_path / "no" / "such" / "run.md"
+    assert "cannot write" in refused(run, "trace", str(STORED), "--svg", str(nowhere))
+    assert "has to end in" in refused(run, "check", "--trace", "run.pdf")

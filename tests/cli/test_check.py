@@ -1,0 +1,144 @@
+"""postcopy check: verdicts, exit codes, the JSON object."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from postcopy.model.faults import FAULTS
+from postcopy.properties.catalogue import DEFAULT
+from tests.cli.conftest import Run
+
+KEYS = {
+    "protocol", "pages", "in_flight", "symmetry", "verdict", "violated", "states", "transitions", "depth", "seconds",
+    "properties", "actions", "counterexample",
+}  # fmt: skip
+
+CHANGE = '''
+from postcopy.model.language import Page, require
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Phase, Source
+
+
+class Sloppy(Source):
+    """Forgets that a page was sent."""
+
+    def sends_background_page(self, page: Page) -> None:
+        """sends any page at all"""
+        require(self.phase == Phase.POSTCOPY)
+        self._ready_to_send()
+        self._send_in_postcopy(page)
+
+
+class MyChange(Postcopy):
+    """A change that is wrong."""
+
+    source = Sloppy
+'''
+
+
+def test_the_protocol_holds(run: Run) -> None:
+    result = run("check")
+    assert result.code == 0
+    assert "holds: all states explored, no property violated" in result.out
+    assert result.err == ""
+
+
+def test_json_has_one_object_with_all_that_was_found(run: Run) -> None:
+    result = run("check", "--pages", "1", "--in-flight", "1", "--json")
+    found = json.loads(result.out)
+    assert set(found) >= KEYS
+    assert (found["protocol"], found["pages"], found["in_flight"], found["symmetry"]) == ("Postcopy", 1, 1, True)
+    assert (found["verdict"], found["violated"], found["counterexample"]) == ("holds", None, None)
+    assert [p["name"] for p in found["properties"]] == [p.name for p in DEFAULT]
+    assert found["actions"]["source.sends_package"] > 0
+    assert found["never_fired"] == []
+
+
+def test_a_fault_is_a_safety_violation_with_a_story(run: Run) -> None:
+    result = run("check", "--fault", "request-served-again", "--json")
+    assert result.code == 12
+    found = json.loads(result.out)
+    assert (found["verdict"], found["violated"]) == ("violated", "no-page-sent-twice")
+    steps = found["counterexample"]["steps"]
+    assert steps[0]["thread"] == "operator"
+    assert "sent before" in found["counterexample"]["contradiction"]
+
+
+def test_a_deadlock_has_its_own_exit_code(run: Run) -> None:
+    result = run("check", "--fault", "listen-waits-for-main")
+    assert result.code == 11
+    assert "deadlock (no-deadlock)" in result.out
+
+
+def test_a_single_property_can_be_checked(run: Run) -> None:
+    result = run("check", "--fault", "resync-in-postcopy", "--property", "no-write-overwritten", "--json")
+    found = json.loads(result.out)
+    assert [p["name"] for p in found["properties"]] == ["no-write-overwritten"]
+    assert found["violated"] == "no-write-overwritten"
+
+
+def test_the_document_itself_lacks_a_property_that_one_would_like(run: Run) -> None:
+    assert run("check", "--property", "refusal-costs-no-guest").code == 12
+
+
+def test_host_pages_of_two_target_pages(run: Run) -> None:
+    found = json.loads(run("check", "--host-page", "2", "--in-flight", "1", "--json").out)
+    assert found["verdict"] == "holds"
+    assert found["impossible_at_this_size"] == []
+
+
+def test_a_change_in_a_file_of_ones_own(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "my_change.py"
+    file.write_text(CHANGE)
+    result = run("check", f"{file}:MyChange", "--pages", "1", "--json")
+    assert result.code == 12
+    assert json.loads(result.out)["violated"] in ("no-page-sent-twice", "sends-bounded", "nothing-dirtied-after-switch")
+    assert run("check", str(file), "--pages", "1").code == 12
+
+
+def test_symmetry_can_be_switched_off(run: Run) -> None:
+    with_it = json.loads(run("check", "--in-flight", "1", "--json").out)
+    without = json.loads(run("check", "--in-flight", "1", "--no-symmetry", "--json").out)
+    assert with_it["verdict"] == without["verdict"] == "holds"
+    assert with_it["states"] < without["states"]
+
+
+def test_memory_exhausted_is_inconclusive_and_says_what_was_explored(run: Run) -> None:
+    result = run("check", "--pages", "3", "--max-memory", "1M", "--engine", "interpreted", "--json")
+    assert result.code == 75
+    found = json.loads(result.out)
+    assert found["verdict"] == "inconclusive"
+    assert found["states"] > 1000
+    assert found["frontier"] > 0
+    assert "1 MiB" in found["why"]
+    assert {p["answer"] for p in found["properties"] if p["kind"] != "sometimes"} == {"unknown"}
+
+
+def test_ctrl_c_reports_what_it_has(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from postcopy.explorer.search import Interpreted
+
+    plain = Interpreted.run
+
+    def interrupted(self: Interpreted, steps: int) -> object:
+        if self.head > 1000:
+            raise KeyboardInterrupt
+        return plain(self, min(steps, 500))
+
+    monkeypatch.setattr(Interpreted, "run", interrupted)
+    result = run("check", "--engine", "interpreted")
+    assert result.code == 75
+    assert "inconclusive: interrupted before all states were seen" in result.out
+
+
+@pytest.mark.parametrize("ending", ["itf.json", "md", "svg", "mmd"])
+def test_the_counterexample_can_be_kept(run: Run, tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"run.{ending}"
+    assert run("check", "--fault", "no-return-path", "--trace", str(file)).code == 11
+    assert "NoReturnPath" in file.read_text() or "no-return-path" in file.read_text()
+
+
+def test_every_fault_is_listed_with_what_it_breaks(run: Run) -> None:
+    listed = json.loads(run("list", "faults", "--json").out)
+    assert [f["name"] for f in listed] == list(FAULTS)
+    assert all(f["breaks"] for f in listed)

@@ -1,0 +1,69 @@
+"""The obvious search that everything else is held against: the concrete reading, a set, and a list."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from postcopy.model.concrete import successors, violated_by
+from postcopy.model.instance import Instance, State
+
+Edge = tuple[State, str, State]
+"""A labelled edge of the graph: state, action, state."""
+
+
+@dataclass
+class Graph:
+    """All that can be reached.
+
+    Attributes:
+        depth: for each state, the fewest steps to it.
+        edges: every labelled edge, with how often it is there (once for each page that makes it).
+        bad: for each violated property, the fewest steps of a run that shows it.
+    """
+
+    depth: dict[State, int] = field(default_factory=dict)
+    edges: Counter[Edge] = field(default_factory=Counter)
+    bad: dict[str, int] = field(default_factory=dict)
+
+
+def brute_force(instance: Instance, limit: int = 10**9) -> Graph:
+    """Everything, or the first states in breadth-first order until there are more than `limit`."""
+    graph = Graph()
+    level = list(dict.fromkeys(instance.initial_states()))
+    depth = 0
+    while level:
+        for state in level:
+            graph.depth[state] = depth
+            for name in violated_by(instance, state):
+                graph.bad.setdefault(name, depth)
+        found: dict[State, None] = {}
+        for state in level:
+            for step in successors(instance, state):
+                graph.edges[state, step.action.name, step.state] += 1
+                for name in step.violated:
+                    graph.bad.setdefault(name, depth + 1)
+                if step.state not in graph.depth:
+                    found[step.state] = None
+        level, depth = list(found), depth + 1
+        if len(graph.depth) > limit:
+            break
+    return graph
+
+
+def kernel_edges(instance: Instance, exploration: object) -> Iterator[Edge]:
+    """Every labelled edge as the generated kernel sees it, from every state that was stored (no symmetry)."""
+    from postcopy.explorer.codegen import STAYS
+    from postcopy.explorer.compiled import interpret
+    from postcopy.explorer.explore import Exploration
+
+    assert isinstance(exploration, Exploration)
+    expand = interpret(exploration.kernel).expand
+    words = exploration.layout.words
+    out = [0] * 1024 * (words + 1)
+    for packed in exploration.stored():
+        state = exploration.layout.unpack(packed)
+        for i in range(expand(packed, 0, out, 0)):
+            at = i * (words + 1)
+            label = out[at + words]
+            after = state if label & STAYS else exploration.layout.unpack(out[at : at + words])
+            yield state, instance.actions[label & STAYS - 1].name, after

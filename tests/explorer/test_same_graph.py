@@ -1,0 +1,107 @@
+"""The concrete, the interpreted and the compiled reading see the same graph."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.model.concrete import successors, violated_by
+from postcopy.model.instance import Instance
+from postcopy.model.language import Protocol
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.safety import SAFETY
+from tests.explorer.brute import brute_force, kernel_edges
+from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
+
+PLAIN = Options(symmetry=False, engine="interpreted")
+
+
+def assert_same_graph(instance: Instance) -> None:
+    graph = brute_force(instance)
+    exploration = Exploration(instance, PLAIN)
+    exploration.run()
+    found = exploration.findings
+    assert {exploration.layout.unpack(words) for words in exploration.stored()} == set(graph.depth)
+    assert Counter(kernel_edges(instance, exploration)) == graph.edges
+    assert (found.states, found.transitions) == (len(graph.depth), sum(graph.edges.values()))
+    assert found.depth == max(graph.depth.values())
+
+
+@pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 1, 2)])
+def test_the_protocol_has_the_same_states_and_edges_in_both_readings(pages: int, in_flight: int, group: int) -> None:
+    assert_same_graph(Instance(Postcopy, pages, in_flight, SAFETY, group))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(protocol=random_protocols(), pages=st.integers(1, 3), in_flight=st.integers(1, 2))
+def test_random_small_protocols_have_the_same_graph_in_both_readings(
+    protocol: type[Protocol], pages: int, in_flight: int
+) -> None:
+    instance = Instance(protocol, pages, in_flight)
+    if len(brute_force(instance, limit=3000).depth) <= 3000:
+        assert_same_graph(instance)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(protocol=random_protocols(), pages=st.integers(1, 3), in_flight=st.integers(1, 2))
+def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
+    protocol: type[Protocol], pages: int, in_flight: int
+) -> None:
+    for prop in (heard_once, sends_stay, stale_has_history):
+        instance = Instance(protocol, pages, in_flight, (prop,))
+        graph = brute_force(instance, limit=1500)
+        if len(graph.depth) > 1500:
+            return
+        for symmetry in (False, True):
+            verdict = explore(instance, Options(symmetry=symmetry, engine="interpreted"))
+            steps = len(verdict.counterexample.steps) if verdict.counterexample else None
+            assert steps == graph.bad.get(prop.name)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), size=st.sampled_from([(3, 2, 1), (4, 3, 1), (4, 2, 2), (6, 2, 3), (8, 2, 1)]))
+def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
+    data: st.DataObject, size: tuple[int, int, int]
+) -> None:
+    from postcopy.explorer.codegen import LABEL_BITS, STAYS, generate
+    from postcopy.explorer.compiled import interpret
+    from postcopy.explorer.constants import read
+    from postcopy.explorer.layout import lay_out
+
+    pages, in_flight, group = size
+    instance = Instance(Postcopy, pages, in_flight, SAFETY, group)
+    reading = read(instance)
+    layout = lay_out(instance, reading.variables, reading.constants)
+    functions = interpret(generate(reading, layout, symmetry=False))
+    state = data.draw(st.sampled_from(instance.initial_states()))
+    out = [0] * 1024 * (layout.words + 1)
+    for _ in range(25):
+        packed = layout.pack(state)
+        assert layout.unpack(packed) == state
+        seen = Counter()
+        for i in range(functions.expand(packed, 0, out, 0)):
+            at = i * (layout.words + 1)
+            label = out[at + layout.words]
+            after = state if label & STAYS else layout.unpack(out[at : at + layout.words])
+            broken = frozenset(p.name for n, p in enumerate(SAFETY) if label >> LABEL_BITS + n & 1)
+            seen[instance.actions[label & STAYS - 1].name, after, broken] += 1
+        steps = list(successors(instance, state))
+        assert seen == Counter((s.action.name, s.state, frozenset(s.violated)) for s in steps)
+        bits = functions.examine(packed, 0)
+        assert {p.name for n, p in enumerate(SAFETY) if bits >> n & 1 and p.of_states} == set(violated_by(instance, state))
+        state = data.draw(st.sampled_from([s.state for s in steps]))
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool) -> None:
+    instance = Instance(Postcopy, 2, 1, SAFETY)
+    slow = Exploration(instance, Options(symmetry, engine="interpreted"))
+    fast = Exploration(instance, Options(symmetry, engine="compiled"))
+    slow.run()
+    fast.run()
+    assert fast.engine == "compiled"
+    assert fast.stored() == slow.stored()
+    same = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
+    assert [getattr(fast.findings, a) for a in same] == [getattr(slow.findings, a) for a in same]

@@ -1,0 +1,138 @@
+"""The documentation says what the code does: generated blocks, programs and commands, and citations."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from postcopy.cli import main
+from postcopy.errors import UsageError
+from postcopy.explorer.explore import Options, Outcome, explore
+from postcopy.model.faults import FAULTS
+from postcopy.model.instance import Instance
+from postcopy.model.loading import load
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.rules import RULES
+from postcopy.properties.beyond import refusal_costs_no_guest
+from postcopy.properties.catalogue import BY_NAME, DEFAULT
+from postcopy.report import tables
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+COMMAND = re.compile(r'^(postcopy .*?)\s+# (holds|violated|"states": \d+)$', re.MULTILINE)
+ENDS = {0: "holds", 12: "violated"}
+
+
+def names(page: Path) -> str:
+    return page.name
+
+
+@pytest.fixture(scope="module")
+def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The change that docs/language.md tells the reader to save."""
+    text = (ROOT / "docs/language.md").read_text(encoding="utf-8")
+    program = re.search(r"Save this as `my_change\.py`.*?```python\n(.*?)```", text, re.DOTALL)
+    assert program is not None
+    file = tmp_path_factory.mktemp("change") / "my_change.py"
+    file.write_text(program[1], encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("page", DOCS, ids=names)
+def test_what_is_generated_is_up_to_date(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert tables.renew(text) == text, "out of date: run python -m postcopy.report.tables"
+
+
+def test_every_block_stands_in_some_page() -> None:
+    marked = {name for page in DOCS for name in re.findall(r"<!-- generated: ([\w-]+) -->", page.read_text())}
+    assert marked == set(tables.BLOCKS)
+
+
+def test_an_unknown_block_is_refused() -> None:
+    with pytest.raises(UsageError, match="there is no generated block rule; did you mean rules"):
+        tables.renew("<!-- generated: rule -->\n<!-- end -->")
+
+
+def test_pages_are_rewritten_only_where_they_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "prose.md").write_text("nothing generated\n")
+    (tmp_path / "stale.md").write_text('```python\nprint("new")\n```\n\n```text\nold\n```\n')
+    tables.main(tmp_path)
+    assert capsys.readouterr().out == f"{tmp_path / 'stale.md'}\n"
+    assert "new\n```" in (tmp_path / "stale.md").read_text()
+    tables.main(tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("number", RULES)
+def test_a_rule_is_carried_checked_and_taken_away_or_explained(number: str) -> None:
+    whole = tables.carriers(number) and tables.properties(number, witnesses=False) and tables.faults(number)
+    assert whole or RULES[number].beside, f"{number} has no action, property or fault, and no word why"
+
+
+def test_only_rules_that_exist_are_cited() -> None:
+    cited = {number for action in tables.actions() for number in action.info.rule.split()}
+    cited |= {number for prop in BY_NAME.values() for number in prop.rules}
+    cited |= {fault.rule for fault in FAULTS.values()}
+    assert cited <= set(RULES)
+    assert list(RULES) == [f"R{number}" for number in range(1, 28)]
+    assert all(rule.number == number for number, rule in RULES.items())
+
+
+def test_every_bug_that_a_fault_names_is_told_in_the_rules() -> None:
+    told = set(re.findall(r"^\| ([AB]\d\d) \|", (ROOT / "docs/rules.md").read_text(), re.MULTILINE))
+    named = {bug for fault in FAULTS.values() for bug in re.findall(r"\b[AB]\d\d\b", fault.__doc__ or "")}
+    assert named == told
+
+
+def test_the_change_of_the_language_page_mends_what_it_says(change: Path) -> None:
+    _, mended = load(str(change))
+    sizes = {"pages": 1, "in_flight": 3, "properties": [refusal_costs_no_guest]}
+    options = Options(engine="interpreted")
+    assert explore(Instance(Postcopy, **sizes), options).outcome is Outcome.VIOLATED  # type: ignore[arg-type]
+    verdict = explore(Instance(mended, **sizes), options)  # type: ignore[arg-type]
+    assert verdict.outcome is Outcome.HOLDS
+    assert not verdict.never_fired
+    assert explore(Instance(mended, 1, 1, DEFAULT), options).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    sorted({found for page in DOCS for found in COMMAND.findall(page.read_text(encoding="utf-8"))}),
+)
+def test_a_command_answers_what_stands_beside_it(
+    command: str,
+    answer: str,
+    change: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(change.parent)
+    with pytest.raises(SystemExit) as done:
+        main(shlex.split(command)[1:])
+    assert isinstance(done.value.code, int)
+    assert answer in (ENDS[done.value.code], *re.findall(r'"states": \d+', capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=names)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        assert "://" in target or (page.parent / target).exists(), target
+    headings = {
+        re.sub(r"[^\w -]", "", h).lower().replace(" ", "-")
+        for h in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    for anchor in re.findall(r"\]\(#([^)]*)\)", text):
+        assert anchor in headings, anchor
+
+
+@pytest.mark.parametrize("page", DOCS, ids=names)
+def test_files_of_the_repository_that_are_named_exist(page: Path) -> None:
+    for path in re.findall(
+        r"`((?:src|tests|docs)/[\w./-]+|(?:model|explorer|report)/\w+\.py)`", page.read_text()
+    ):
+        assert (ROOT / path).exists() or (ROOT / "src/postcopy" / path).exists(), path

@@ -1,0 +1,93 @@
+"""Every property is seen to hold, to be broken by a fault, and to speak of something that is reached."""
+
+from pathlib import Path
+
+import pytest
+
+from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.model.faults import FAULTS
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.catalogue import BY_NAME, DEFAULT
+from postcopy.properties.language import Kind
+from postcopy.properties.safety import SAFETY
+from postcopy.properties.witnesses import SPEAKS_OF, WITNESSES
+from postcopy.report.gallery import EXHIBITS, draw, index
+
+STORED = Path(__file__).parents[1] / "counterexamples"
+
+
+@pytest.fixture(scope="module")
+def sound() -> Verdict:
+    return explore(Instance(Postcopy, 2, 2, DEFAULT), Options(engine="interpreted"))
+
+
+@pytest.mark.parametrize("name", [p.name for p in SAFETY])
+def test_the_property_holds_of_the_protocol(sound: Verdict, name: str) -> None:
+    assert BY_NAME[name] in sound.instance.properties
+    assert sound.outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize("name", [p.name for p in SAFETY])
+def test_the_situation_that_the_property_speaks_of_is_reached(sound: Verdict, name: str) -> None:
+    assert sound.witnesses[SPEAKS_OF[name]]
+
+
+@pytest.mark.parametrize("name", [p.name for p in SAFETY])
+def test_some_fault_breaks_the_property(name: str) -> None:
+    assert any(name in fault.breaks for fault in FAULTS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"), [(name, broken) for name, fault in FAULTS.items() for broken in fault.breaks[1:]]
+)
+def test_a_fault_breaks_each_property_that_it_names(name: str, broken: str) -> None:
+    fault = FAULTS[name]
+    verdict = explore(Instance(fault, 2, 2, [BY_NAME[broken]], fault.group), Options(engine="interpreted"))
+    assert verdict.violated is BY_NAME[broken]
+
+
+@pytest.mark.parametrize("exhibit", EXHIBITS)
+def test_the_stored_counterexample_is_what_the_search_finds_now(exhibit: str) -> None:
+    fault, _ = EXHIBITS[exhibit]
+    for name, content in draw(exhibit).items():
+        stored = (STORED / name).read_bytes()
+        assert stored == content, "out of date: run postcopy counterexamples counterexamples"
+        if fault and name.endswith(".json"):
+            assert f'"violated": "{FAULTS[fault].breaks[0]}"'.encode() in stored
+
+
+def test_the_table_of_contents_is_current() -> None:
+    assert (STORED / "README.md").read_text() == index(STORED)
+    stored = {path.name.split(".")[0] for path in STORED.glob("*.itf.json")}
+    assert stored == set(EXHIBITS)
+
+
+def test_every_witness_is_reached(sound: Verdict) -> None:
+    assert [p.name for p in WITNESSES if not sound.witnesses[p.name]] == []
+
+
+def test_every_action_is_taken_or_impossible_at_this_size(sound: Verdict) -> None:
+    assert sound.never_fired == []
+    assert sound.impossible == {"source.sends_rest_of_host_page"}
+
+
+def test_a_witness_that_a_vacuous_protocol_does_not_reach_is_reported() -> None:
+    class NeverSwitches(Postcopy):
+        """A protocol in which postcopy never comes."""
+
+        class source(Postcopy.source):  # noqa: N801
+            """Does not switch."""
+
+            stops_cpus_to_switch = None  # type: ignore[assignment]
+
+    verdict = explore(Instance(NeverSwitches, 2, 1, DEFAULT), Options(engine="interpreted"))
+    assert verdict.outcome is Outcome.HOLDS
+    assert not verdict.witnesses["runs-with-missing-pages"]
+    assert "source.sends_package" in verdict.never_fired
+
+
+def test_names_of_properties_are_unique_and_every_one_explains_itself() -> None:
+    assert len(BY_NAME) == len({p.sentence for p in BY_NAME.values()})
+    assert all(p.because for p in BY_NAME.values())
+    assert [p for p in SAFETY if p.kind is Kind.NO_DEADLOCK] == [BY_NAME["no-deadlock"]]
