@@ -339,6 +339,21 @@ class Received:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """A message comes in and another goes out; by then there may be more room."""
+
+    kind: Letter
+    flag: str | None
+
+    def run(self, here: Here) -> None:
+        message = here.machine.inbox.receive(self.kind)
+        if self.flag is not None:
+            setattr(here.machine, self.flag, here.machine.out.room(2))
+        require(here.machine.out.room())
+        here.machine.out.send(Letter.PLAIN, message.pages)
+
+
+@dataclass(frozen=True)
 class Closed:
     """One end is closed."""
 
@@ -500,6 +515,8 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
         parts += [st.builds(Sent, st.sampled_from(Letter), sets)] * 2 + [st.just(Closed("out"))]
     if shape.receives:
         parts += [st.builds(Received, st.sampled_from(Letter), bitmaps)] * 2 + [st.just(Closed("inbox"))]
+    if shape.sends and shape.receives:
+        parts += [st.builds(Answered, st.sampled_from(Letter), st.just("flag0" if shape.flags else None))] * 3
     flat = st.one_of(parts)
     short = st.lists(flat, max_size=2).map(tuple)
     statement = st.one_of(flat, st.builds(Either, conditions, short, short))

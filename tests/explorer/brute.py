@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from postcopy.model.concrete import successors, violated_by
+from postcopy.model.concrete import may_rest, successors, violated_by
 from postcopy.model.instance import Instance, State
 
 Edge = tuple[State, str, State]
@@ -38,12 +38,16 @@ def brute_force(instance: Instance, limit: int = 10**9) -> Graph:
                 graph.bad.setdefault(name, depth)
         found: dict[State, None] = {}
         for state in level:
+            moves = False
             for step in successors(instance, state):
+                moves |= not step.action.info.environment and step.state != state
                 graph.edges[state, step.action.name, step.state] += 1
                 for name in step.violated:
                     graph.bad.setdefault(name, depth + 1)
                 if step.state not in graph.depth:
                     found[step.state] = None
+            if not moves and not may_rest(instance, state):
+                graph.bad.setdefault("no-deadlock", depth)
         level, depth = list(found), depth + 1
         if len(graph.depth) > limit:
             break

@@ -9,7 +9,16 @@ from postcopy.properties.catalogue import DEFAULT
 
 COUNTS = {
     # pages, in flight, target pages of a host page, symmetry: states, transitions, depth
-    (1, 1, 1, True): (0, 0, 0),
+    (1, 1, 1, True): (2722, 17264, 26),
+    (1, 2, 1, True): (4797, 32040, 27),
+    (2, 1, 1, True): (7139, 56822, 32),
+    (2, 1, 1, False): (12237, 98908, 32),
+    (2, 2, 1, True): (14764, 122413, 34),
+    (2, 2, 1, False): (27001, 226455, 34),
+    (2, 1, 2, True): (5109, 38116, 29),
+    (2, 2, 2, True): (10658, 83272, 30),
+    (3, 1, 1, True): (22936, 222590, 40),
+    (4, 1, 2, True): (36286, 347522, 38),
 }
 
 

@@ -11,6 +11,7 @@ from postcopy.model.concrete import successors, violated_by
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
+from postcopy.properties.language import NO_DEADLOCK
 from postcopy.properties.safety import SAFETY
 from tests.explorer.brute import brute_force, kernel_edges
 from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
@@ -49,7 +50,7 @@ def test_random_small_protocols_have_the_same_graph_in_both_readings(
 def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
     protocol: type[Protocol], pages: int, in_flight: int
 ) -> None:
-    for prop in (heard_once, sends_stay, stale_has_history):
+    for prop in (heard_once, sends_stay, stale_has_history, NO_DEADLOCK):
         instance = Instance(protocol, pages, in_flight, (prop,))
         graph = brute_force(instance, limit=1500)
         if len(graph.depth) > 1500:

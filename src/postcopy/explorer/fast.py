@@ -1,8 +1,8 @@
 """The search in Numba: the fast driver of a kernel.
 
-States lie in one array in the order of discovery, so it is the queue too; a hash table of indices is beside it. Successors
-are handled in batches: the table slots of a whole batch are asked of the memory before the first of them is needed, then
-the states that they name, so that hardly anything is waited for.
+States lie in one array in the order of discovery, so it is the queue too; a hash table holds them once more, whole, so
+that to look one up touches one place in memory. Successors are handled in batches: the table slots of a whole batch are
+asked of the memory before the first of them is needed, so that hardly anything is waited for.
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ from postcopy.explorer.compiled import Functions
 from postcopy.explorer.prefetch import prefetch
 from postcopy.explorer.search import DEADLOCK, DONE, FULL, MAX_SUCCESSORS, RUNNING, STATE, STEP, WRONG, Findings, Question
 
-_BATCH = 512
+_BATCH = 128
 
 # Numbers that the compiled loop keeps between calls, by their place in one array.
 _COUNT, _HEAD, _TRANSITIONS, _DEPTH, _LEVEL_END, _WITNESSES, _STATUS, _AT, _DETAIL = range(9)
 _CONTROL = 9
-
-_INDEX_BITS = 40
-_INDEX = (1 << _INDEX_BITS) - 1
 
 _WORDS = types.int64[::1]
 _EXPAND = types.FunctionType(types.int64(_WORDS, types.int64, _WORDS, types.int64))
@@ -44,22 +41,41 @@ def _hash(words: Any, at: int, size: int) -> int:
     return np.int64(mixed)
 
 
-@njit("void(int64[::1], int64, int64, int64[::1], int64)", cache=True, nogil=True)
-def _rehash(states: Any, start: int, count: int, table: Any, words: int) -> None:
-    """Enter the states from `start` to `count` into a table that has none of them."""
-    mask = len(table) - 1
+@njit("boolean(int64[::1], int64[::1], int64, int64, int64)", cache=True, nogil=True)
+def _enter(table: Any, words: Any, at: int, mixed: int, size: int) -> bool:
+    """Enter a state; False where it was there. An empty slot's first word is 0, a state's first word is stored plus 1."""
+    mask = len(table) // size - 1
+    slot = mixed & mask
+    first = words[at] + 1
+    while True:
+        base = slot * size
+        entry = table[base]
+        if entry == 0:
+            table[base] = first
+            for k in range(1, size):
+                table[base + k] = words[at + k]
+            return True
+        if entry == first:
+            same = True
+            for k in range(1, size):
+                same &= table[base + k] == words[at + k]
+            if same:
+                return False
+        slot = (slot + 1) & mask
+
+
+@njit("void(int64[::1], int64, int64[::1], int64)", cache=True, nogil=True)
+def _rehash(states: Any, count: int, table: Any, words: int) -> None:
+    """Enter the first states into an empty table."""
+    mask = len(table) // words - 1
     hashes = np.empty(_BATCH, dtype=np.int64)
-    for begin in range(start, count, _BATCH):
+    for begin in range(0, count, _BATCH):
         end = min(begin + _BATCH, count)
         for at in range(begin, end):
             hashes[at - begin] = _hash(states, at * words, words)
-            prefetch(table, hashes[at - begin] & mask)
+            prefetch(table, (hashes[at - begin] & mask) * words)
         for at in range(begin, end):
-            mixed = hashes[at - begin]
-            slot = mixed & mask
-            while table[slot] != 0:
-                slot = (slot + 1) & mask
-            table[slot] = (mixed & ~_INDEX) | (at + 1)
+            _enter(table, states, at * words, hashes[at - begin], words)
 
 
 @njit(
@@ -76,8 +92,9 @@ def _run(
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Expand states until `steps` are done, the table or the array is full, or something is found."""
     size = words + 1
-    mask = len(table) - 1
-    room = min(len(parents), (len(table) >> 3) * 5)
+    slots = len(table) // words
+    mask = slots - 1
+    room = min(len(parents), (slots >> 3) * 5)
     end = control[_HEAD] + steps
     while control[_HEAD] < end:
         if control[_HEAD] == control[_COUNT]:
@@ -102,7 +119,7 @@ def _run(
                     control[_STATUS], control[_AT], control[_DETAIL] = WRONG, at, label
                     return
                 fired[label & (STAYS - 1)] += 1
-                moves |= progress[label & (STAYS - 1)]
+                moves |= progress[label & (STAYS - 1)] and label & STAYS == 0
                 if label >> LABEL_BITS & step_bits:
                     control[_STATUS], control[_AT], control[_DETAIL] = STEP, at, label
                     for k in range(words):
@@ -110,55 +127,44 @@ def _run(
                     return
                 if label & STAYS:
                     continue
+                same = True
+                for k in range(words):
+                    same &= out[i * size + k] == states[at * words + k]
+                if same:
+                    continue
                 if pending != i:
                     for k in range(words):
                         out[pending * size + k] = out[i * size + k]
                 canonical(out, pending * size)
                 hashes[pending] = _hash(out, pending * size, words)
                 origins[pending] = at
-                prefetch(table, hashes[pending] & mask)
                 pending += 1
             if deadlock and not moves and examine(states, at * words) >> REST_BIT & 1 == 0:
                 control[_STATUS], control[_AT] = DEADLOCK, at
                 return
             control[_HEAD] += 1
-        # the slots are near by now: fetch the states that they name
+        # All at once: where addresses are translated slowly (as in a guest), requests in a row overlap and single ones wait.
         for i in range(pending):
-            entry = table[hashes[i] & mask]
-            if entry != 0 and (entry ^ hashes[i]) & ~_INDEX == 0:
-                prefetch(states, ((entry & _INDEX) - 1) * words)
+            prefetch(table, (hashes[i] & mask) * words)
         # enter what is new
         for i in range(pending):
-            mixed = hashes[i]
-            slot = mixed & mask
-            while True:
-                entry = table[slot]
-                if entry == 0:
-                    at = control[_COUNT]
-                    table[slot] = (mixed & ~_INDEX) | (at + 1)
-                    for k in range(words):
-                        states[at * words + k] = out[i * size + k]
-                    parents[at] = origins[i]
-                    control[_COUNT] = at + 1
-                    found = examine(out, i * size)
-                    fresh = found & witness_bits & ~control[_WITNESSES]
-                    if fresh != 0:
-                        control[_WITNESSES] |= fresh
-                        for bit in range(len(first)):
-                            if fresh >> bit & 1:
-                                first[bit] = at
-                    if found & state_bits:
-                        control[_STATUS], control[_AT], control[_DETAIL] = STATE, at, found & state_bits
-                        return
-                    break
-                if (entry ^ mixed) & ~_INDEX == 0:
-                    other = ((entry & _INDEX) - 1) * words
-                    same = True
-                    for k in range(words):
-                        same &= states[other + k] == out[i * size + k]
-                    if same:
-                        break
-                slot = (slot + 1) & mask
+            if not _enter(table, out, i * size, hashes[i], words):
+                continue
+            at = control[_COUNT]
+            for k in range(words):
+                states[at * words + k] = out[i * size + k]
+            parents[at] = origins[i]
+            control[_COUNT] = at + 1
+            found = examine(out, i * size)
+            fresh = found & witness_bits & ~control[_WITNESSES]
+            if fresh != 0:
+                control[_WITNESSES] |= fresh
+                for bit in range(len(first)):
+                    if fresh >> bit & 1:
+                        first[bit] = at
+            if found & state_bits:
+                control[_STATUS], control[_AT], control[_DETAIL] = STATE, at, found & state_bits
+                return
     control[_STATUS] = RUNNING
 
 
@@ -182,10 +188,10 @@ class Compiled:
         self.functions, self.question = functions, question
         words = question.words
         per_state = 8 * words + 4
-        capacity = max(question.max_bytes // (per_state + 13), _BATCH + MAX_SUCCESSORS + len(question.initial) + 1)
+        capacity = max(question.max_bytes // (per_state + 13 * words), _BATCH + MAX_SUCCESSORS + len(question.initial) + 1)
         self.states = np.empty(capacity * words, dtype=np.int64)
         self.parents = np.empty(capacity, dtype=np.int32 if capacity < 2**31 else np.int64)
-        self.table = np.zeros(1 << 15, dtype=np.int64)
+        self.table = np.zeros(words << 14, dtype=np.int64)
         batch = _BATCH + MAX_SUCCESSORS
         self.out = np.zeros(batch * (words + 1), dtype=np.int64)
         self.hashes = np.zeros(batch, dtype=np.int64)
@@ -197,7 +203,7 @@ class Compiled:
         for state in question.initial:
             self._seed(state)
         if self.control[_STATUS] == RUNNING:
-            _rehash(self.states, 0, int(self.control[_COUNT]), self.table, words)
+            _rehash(self.states, int(self.control[_COUNT]), self.table, words)
         self.control[_LEVEL_END] = self.control[_COUNT]
 
     def _seed(self, state: tuple[int, ...]) -> None:
@@ -248,7 +254,7 @@ class Compiled:
         size = 2 * len(self.table)
         self.table = np.zeros(0, dtype=np.int64)  # gone before the larger one comes
         self.table = np.zeros(size, dtype=np.int64)
-        _rehash(self.states, 0, count, self.table, self.question.words)
+        _rehash(self.states, count, self.table, self.question.words)
         return True
 
     def _findings(self) -> Findings:

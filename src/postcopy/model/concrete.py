@@ -203,3 +203,9 @@ def violated_by(instance: Instance, state: State) -> tuple[str, ...]:
 def may_rest(instance: Instance, state: State) -> bool:
     """Whether nothing needs to happen in a state."""
     return bool(instance.protocol.may_rest(view(ConcreteReading(instance, state))))
+
+
+def is_deadlock(instance: Instance, state: State) -> bool:
+    """Whether something still has to happen in a state, and nothing but the environment can change it."""
+    moves = any(not step.action.info.environment and step.state != state for step in successors(instance, state))
+    return not moves and not may_rest(instance, state)

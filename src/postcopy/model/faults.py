@@ -270,6 +270,23 @@ class EndBeforeRun(Fault):
             self.main = Main.LEFT
 
 
+class GivesUpAfterEnd(Fault):
+    """A destination that has come to its end still takes a broken connection for a failure (A39)."""
+
+    rule, breaks = "R9", ("states-forward",)
+
+    class destination(Destination):  # noqa: N801
+        """Does not look at the state before it gives up."""
+
+        @action(thread="listen thread")
+        def gives_up_after_end(self) -> None:
+            """finds the connection gone while it still owes its SHUT, and gives the guest up"""
+            require(self.state == State.END)
+            require(self.owes_shut)
+            require(self.return_path.broken)
+            self._give_up()
+
+
 class ResyncInPostcopy(Fault):
     """The dirty log is synchronised in postcopy once more, and marks a page that has been sent (A19)."""
 

@@ -1,6 +1,6 @@
-"""An end for bodies that never end: a bound on the lines of a specification that one run may execute.
+"""An end for bodies that never end: a bound on the instructions of a specification that one run may execute.
 
-Lines are counted with Python's own tracing. Who traces already (a debugger, a measure of coverage) is still
+They are counted with Python's own tracing. Who traces already (a debugger, a measure of coverage) is still
 told of everything, and has its place back afterwards.
 """
 
@@ -13,14 +13,14 @@ from typing import Any
 
 from postcopy.model.reading import LimitReached, foreign
 
-MAX_LINES = 20_000
-"""Lines of Python in one run beyond which an action is taken never to end."""
+MAX_STEPS = 100_000
+"""Lines and instructions of Python in one run beyond which an action is taken never to end."""
 
 _Tracer = Callable[[FrameType, str, Any], Any]
 
 
 def bounded(body: Callable[[], object]) -> object:
-    """Run a body, and end it with `LimitReached` after too many lines.
+    """Run a body, and end it with `LimitReached` after too many instructions.
 
     A plain function, no context manager: who traced before has to see each call and its return, or neither.
     """
@@ -33,15 +33,18 @@ def bounded(body: Callable[[], object]) -> object:
 
 
 def _counting() -> _Tracer:
-    lines = 0
+    steps = 0
 
     def enters(frame: FrameType, event: str, argument: Any) -> Any:
-        return None if foreign(frame.f_code.co_filename) else count(frame, event, argument)
+        if foreign(frame.f_code.co_filename):
+            return None
+        frame.f_trace_opcodes = True  # a loop on one line has no line events
+        return count(frame, event, argument)
 
     def count(_frame: FrameType, _event: str, _argument: Any) -> Any:
-        nonlocal lines
-        lines += 1
-        if lines > MAX_LINES:
+        nonlocal steps
+        steps += 1
+        if steps > MAX_STEPS:
             raise LimitReached
         return count
 
@@ -55,7 +58,9 @@ def _sharing(previous: _Tracer, outermost: FrameType) -> _Tracer:
     def enters(frame: FrameType, event: str, argument: Any) -> Any:
         theirs = previous(frame, event, argument)
         sys.settrace(enters)  # a tracer written in C has put itself back
-        return shared(frame, theirs, counted=not foreign(frame.f_code.co_filename))
+        counted = not foreign(frame.f_code.co_filename)
+        frame.f_trace_opcodes = counted or frame.f_trace_opcodes
+        return shared(frame, theirs, counted)
 
     def shared(frame: FrameType, theirs: Any, counted: bool) -> _Tracer:
         def goes_on(_frame: FrameType, event: str, argument: Any) -> Any:
@@ -66,7 +71,7 @@ def _sharing(previous: _Tracer, outermost: FrameType) -> _Tracer:
                 except LimitReached:
                     leave(frame)
                     raise
-            if theirs is not None:
+            if theirs is not None and event != "opcode":
                 theirs = theirs(frame, event, argument)
             return goes_on
 

@@ -23,9 +23,9 @@ class Refusal(Monitor):
 
 @always("A destination that refuses postcopy never costs the guest", rules="R1 R23", monitor=Refusal)
 def refusal_costs_no_guest(state: View) -> bool:
-    """The destination could not do postcopy from the start, and said so when it was advised; but
-    migrate_start_postcopy may be issued at once, and the source, which waits for no answer, had handed the guest over
-    before the refusal reached it."""
+    """The destination could not do postcopy from the start, and said so as soon as it was advised; but the source waits
+    for no answer before it hands the guest over (at a switch that was asked for at once, or at the end of a short
+    precopy), and it may not take the guest back."""
     refused = state.Refusal.happened and state.destination.state == State.FAILED
     source = state.source
     return not refused or bool(source.running or source.phase < Phase.POSTCOPY or source.phase == Phase.DEAD)

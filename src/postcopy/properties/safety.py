@@ -155,8 +155,11 @@ def nothing_stale_at_start(state: View) -> PageSet | bool:
 
 @every_step("The destination's postcopy states only go forward", rules="R9")
 def states_forward(step: Step) -> bool:
-    """The states are ADVISE, LISTEN, RUNNING, END, in this order and never back."""
-    return bool(step.after.destination.state >= step.before.destination.state)
+    """The states are ADVISE, LISTEN, RUNNING, END, in this order and never back, and END is the end."""
+    before, after = step.before.destination.state, step.after.destination.state
+    if before == State.END:
+        return bool(after == State.END)
+    return bool(after >= before)
 
 
 @every_step("What is over stays over", rules="R2 R9")

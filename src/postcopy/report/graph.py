@@ -1,6 +1,6 @@
 """Graphs of states as files: DOT and SVG for people, GraphML for programs.
 
-    write(build(exploration, ["source.phase", "destination.state"]), Path("states.svg"))
+For example ``write(build(exploration, ["source.phase", "destination.state"]), Path("states.svg"))``.
 """
 
 from __future__ import annotations

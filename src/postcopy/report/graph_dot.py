@@ -1,9 +1,9 @@
 """How a graph of states is drawn: the text for Graphviz. What nodes and edges are stands in `quotient`.
 
 Boxes are phases of the source, colours are machines, dashes are what nobody can rely on, red is the
-counterexample; every colour is joined by a word, a shape or a width. Where many nodes lead to the same change of
-value ("from wherever it is, the source may die"), a letter in each of these nodes and one line at the head stand
-for all the edges.
+counterexample; every colour is joined by a word, a shape or a width. Where many nodes lead to the same change
+of value ("from wherever it is, the source may die"), a letter in each of these nodes and one line at the head
+stand for all the edges.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Drawing:
         names = list(values[0])
         self.boxes = PHASE in names and len(names) > 1
         shown = [name for name in names if not (self.boxes and name == PHASE)]
-        self.told = shown if graph.by else [name for name in shown if len({v[name] for v in values}) > 1]
+        self.told = [name for name in shown if len({v[name] for v in values}) > 1] or shown
         self.drawn = [
             (source, target, edge)
             for source, target, edge in graph.networkx.edges(data=True)
@@ -117,7 +117,7 @@ class _Drawing:
         dot = graphviz.Digraph("states")
         dot.attr(
             "graph", rankdir="TB", fontname=_FONT, fontsize="11", fontcolor=_INK, bgcolor="white", pad="0.3",
-            nodesep="0.35", ranksep="0.5", labelloc="t", labeljust="l", compound="true", label=self._head(),
+            nodesep="0.35", ranksep="0.5", labelloc="t", labeljust="l", label=self._head(),
         )  # fmt: skip
         dot.attr(
             "node", shape="box", style="rounded,filled", fillcolor="white", color="#8a96a3", fontname=_FONT,
@@ -249,6 +249,10 @@ class _Drawing:
             where = f"boxes are {PHASE}, " if self.boxes else ""
             names = ", ".join(name for name in graph.by if not (self.boxes and name == PHASE))
             rows.append(_font(_html(f"{where}nodes are {names}"), 11, _SOFT))
+        if len(self.told) > _ROWS:
+            rows.append(
+                _font("Of so many variables nodes name those that differ from the first node.", 11, _SOFT)
+            )
         if trace is not None:
             ended = "The search ended at the violation: what lies beyond was not looked at."
             rows.append(_font(ended, 11, _SOFT))
@@ -272,11 +276,11 @@ class _Drawing:
 
     def _key(self) -> list[str]:
         """What colours, dashes and borders mean, as far as they are there."""
-        names = [name for *_, edge in self.drawn for name in edge["actions"]]
-        used = {self.actions[name].machine for name in names}
+        usual = [edge for *_, edge in self.drawn if not edge["path"]]
+        used = {self.actions[name].machine for edge in usual for name in edge["actions"]}
         colours = {machine: colour for machine, colour in self.colours.items() if machine in used}
         key = [_font(f"<B>→ {_html(plain(m))}</B>", 10, colour) for m, colour in colours.items()]
-        if any(edge["free"] for *_, edge in self.drawn):
+        if any(edge["free"] for edge in usual):
             key.append(_font("⇢ guest, operator or failure", 10, _INK))
         if self.graph.trace is not None:
             key.append(_font("<B>➔ the counterexample, step by step</B>", 10, _BAD))

@@ -1,4 +1,4 @@
-"""The state space as a graph: a node for every state, or for all states with equal values of chosen variables.
+"""The state space as a graph: a node for every state, or for all with equal values of chosen variables.
 
 Made with the explorer's kernel from the states that it has stored. How a graph is drawn stands in
 `postcopy.report.graph_dot`, how it is written in `postcopy.report.graph`.
@@ -69,8 +69,8 @@ class Graph:
         states: how many states the nodes stand for.
         symmetry: whether a state stands for all that are equal up to a renaming of pages.
         trace: the counterexample, if there is one.
-        readable: names of variables by which the graph would have at most `READABLE` nodes, and how many; looked
-            for only where this graph has more.
+        readable: names of variables by which the graph would have at most `READABLE` nodes, and how many;
+            looked for only where this graph has more.
     """
 
     networkx: nx.MultiDiGraph
@@ -96,9 +96,9 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
 
     Args:
         exploration: what was searched.
-        by: variables by which states are told apart: names such as ``source.phase``, names of machines, of channels
-            or of variables of every vCPU for all of theirs, or globs such as ``destination.*``. With symmetry,
-            classes that are equal up to a renaming of pages are one. None: every state is a node.
+        by: variables by which states are told apart: names such as ``source.phase``, names of machines, of
+            channels or of variables of every vCPU for all of theirs, or globs such as ``destination.*``. With
+            symmetry, classes that are equal up to a renaming of pages are one. None: every state is a node.
 
     Raises:
         UsageError: no such variable, or far too many states.
@@ -321,7 +321,7 @@ def _mark(graph: nx.MultiDiGraph, trace: Trace, nodes: list[int]) -> None:
 def _readable(
     exploration: Exploration, functions: Functions, stored: Sequence[Words]
 ) -> tuple[tuple[str, ...], int] | None:
-    """The most choices of the machines, in order, that tell `READABLE` classes apart at most; and how many."""
+    """The most choices of the machines, in order, that tell at most `READABLE` classes apart."""
     instance, best = exploration.instance, None
     machines = [v for v in instance.variables if v.owner in instance.machines and v.sort is Sort.NUMBER]
     candidates = [v for v in machines if v.size > 2] or machines

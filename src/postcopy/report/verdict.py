@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import ConcreteReading, holds, successors
+from postcopy.model.concrete import ConcreteReading, holds, is_deadlock
 from postcopy.model.expressions import Sort
 from postcopy.model.instance import view
 from postcopy.model.reading import Step
@@ -83,7 +83,7 @@ def judge(trace: Trace, prop: Property) -> Verdict:
             Step(last.action, view(before), view(after), list(last.events), after.pages(NONE))
         )
     elif prop.kind is Kind.NO_DEADLOCK:
-        answer = any(not step.action.info.environment for step in successors(instance, states[-1]))
+        answer = not is_deadlock(instance, states[-1])
     return Verdict(holds(answer), answer.bits if isinstance(answer, ConcretePages) else 0)
 
 
