@@ -48,11 +48,14 @@ def main() -> None:
     def whole() -> None:
         Compiled(functions, exploration._question).run(1 << 60)
 
-    alone = median(lambda: search.expand_all(), options.repeat)
+    alone = median(search.expand_all, options.repeat)
     seconds = median(whole, options.repeat)
-    print(f"{instance.size}: {found.states:,} states, {found.transitions:,} transitions, {exploration.layout.bits} bits")
-    print(f"kernel alone  {found.states / alone / 1e6:6.2f} M states/s  {found.transitions / alone / 1e6:6.1f} M transitions/s")
-    print(f"whole search  {found.states / seconds / 1e6:6.2f} M states/s  {found.transitions / seconds / 1e6:6.1f} M transitions/s")
+    print(
+        f"{instance.size}, {exploration.layout.bits} bits: {found.states:,} states, {found.transitions:,} transitions"
+    )
+    for what, time_taken in (("kernel alone", alone), ("whole search", seconds)):
+        states, transitions = (n / time_taken / 1e6 for n in (found.states, found.transitions))
+        print(f"{what}  {states:6.2f} M states/s  {transitions:6.1f} M transitions/s")
     print(f"memory        {found.bytes / found.states:6.1f} bytes/state")
 
 

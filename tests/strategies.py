@@ -463,9 +463,7 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
     ordered = ["==", "!=", "<", "<=", ">", ">="]
     operators = ordered if issubclass(shape.enumeration, int) else ordered[:2]
     parts: list[st.SearchStrategy[Any]] = [
-        st.builds(
-            Compared, st.just("choice"), st.sampled_from(operators), st.sampled_from(list(shape.enumeration))
-        ),
+        st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.sampled_from(list(shape.enumeration))),
         st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.just(Field("other_choice"))),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.integers(LOW - 1, TOP + 1)),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.just(Field("small"))),
@@ -478,9 +476,7 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
             st.builds(Compared, flags.map(lambda f: f.name), st.sampled_from(["==", "!="]), flags),
         ]
     if shape.sends:
-        parts += [st.builds(Line, st.just("room"), st.integers(1, 3))] * 2 + [
-            st.just(Line("broken out", None))
-        ]
+        parts += [st.builds(Line, st.just("room"), st.integers(1, 3))] * 2 + [st.just(Line("broken out", None))]
     if shape.receives:
         parts += [st.builds(Line, st.just("next"), st.sampled_from(Letter))]
         parts += [st.sampled_from([Line("none", None), Line("broken in", None)])]
@@ -605,9 +601,7 @@ def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
 def random_states(draw: st.DrawFn, instance: Instance) -> State:
     """Any state of the right form, reachable or not: in range, and channels without gaps."""
     universe = (1 << instance.pages) - 1
-    values = {
-        v: draw(st.integers(0, universe if v.sort is Sort.PAGES else v.size - 1)) for v in instance.variables
-    }
+    values = {v: draw(st.integers(0, universe if v.sort is Sort.PAGES else v.size - 1)) for v in instance.variables}
     for channel in instance.channels.values():
         messages = draw(st.integers(0, len(channel.slots)))
         for i, slot in enumerate(channel.slots):

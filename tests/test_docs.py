@@ -55,9 +55,7 @@ def test_an_unknown_block_is_refused() -> None:
         tables.renew("<!-- generated: rule -->\n<!-- end -->")
 
 
-def test_pages_are_rewritten_only_where_they_changed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pages_are_rewritten_only_where_they_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "prose.md").write_text("nothing generated\n")
     (tmp_path / "stale.md").write_text('```python\nprint("new")\n```\n\n```text\nold\n```\n')
     tables.main(tmp_path)
@@ -123,8 +121,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         assert "://" in target or (page.parent / target).exists(), target
     headings = {
-        re.sub(r"[^\w -]", "", h).lower().replace(" ", "-")
-        for h in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     }
     for anchor in re.findall(r"\]\(#([^)]*)\)", text):
         assert anchor in headings, anchor
@@ -132,7 +129,5 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", DOCS, ids=names)
 def test_files_of_the_repository_that_are_named_exist(page: Path) -> None:
-    for path in re.findall(
-        r"`((?:src|tests|docs)/[\w./-]+|(?:model|explorer|report)/\w+\.py)`", page.read_text()
-    ):
+    for path in re.findall(r"`((?:src|tests|docs)/[\w./-]+|(?:model|explorer|report)/\w+\.py)`", page.read_text()):
         assert (ROOT / path).exists() or (ROOT / "src/postcopy" / path).exists(), path

@@ -8,6 +8,7 @@ from postcopy.explorer.explore import Options, Outcome, Verdict, explore
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Source
 from postcopy.properties.catalogue import BY_NAME, DEFAULT
 from postcopy.properties.language import Kind
 from postcopy.properties.safety import SAFETY
@@ -76,7 +77,7 @@ def test_a_witness_that_a_vacuous_protocol_does_not_reach_is_reported() -> None:
     class NeverSwitches(Postcopy):
         """A protocol in which postcopy never comes."""
 
-        class source(Postcopy.source):  # noqa: N801
+        class source(Source):  # noqa: N801
             """Does not switch."""
 
             stops_cpus_to_switch = None  # type: ignore[assignment]

@@ -1,7 +1,7 @@
 """The command `postcopy`: arguments in, exit codes out. What it prints is made in `postcopy.report`.
 
-Exit codes are TLC's where it has one: 0 holds, 11 deadlock, 12 safety violated, 13 liveness violated; 2 for wrong usage or
-input that cannot be read, with one line on stderr; 75 when a check is inconclusive.
+Exit codes are TLC's where it has one: 0 holds, 11 deadlock, 12 safety violated, 13 liveness violated; 2 for wrong
+usage or input that cannot be read, with one line on stderr; 75 when a check is inconclusive.
 """
 
 from __future__ import annotations
@@ -46,16 +46,22 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Check postcopy live migration, and changes to it: exhaustively, with counterexamples that read like the protocol.",
+    help="Check postcopy live migration, and changes to it, exhaustively; counterexamples read like the protocol.",
 )
 
-Target = Annotated[str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")]
+Target = Annotated[
+    str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")
+]
 Pages = Annotated[int, typer.Option("--pages", help="how many target pages the guest has")]
 InFlight = Annotated[int, typer.Option("--in-flight", help="how many messages each channel holds")]
 HostPage = Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")]
 FaultName = Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")]
-PropertyNames = Annotated[list[str] | None, typer.Option("--property", help="check only this one; may be repeated (postcopy list properties)")]
-NoSymmetry = Annotated[bool, typer.Option("--no-symmetry", help="store every state, not one of those equal up to a renaming of pages")]
+PropertyNames = Annotated[
+    list[str] | None, typer.Option("--property", help="check only this one; may be repeated (postcopy list properties)")
+]
+NoSymmetry = Annotated[
+    bool, typer.Option("--no-symmetry", help="store every state, not one of those equal up to a renaming of pages")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
 Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
@@ -72,7 +78,10 @@ def check(
     no_symmetry: NoSymmetry = False,
     max_memory: MaxMemory = "4G",
     engine: Engine = "auto",
-    trace: Annotated[Path | None, typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)")] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)"),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
@@ -140,7 +149,13 @@ def trace(
     if svg is not None:
         _save(svg, sequence_svg(story))
     if as_json:
-        print(json.dumps({"protocol": story.protocol, "violated": run.violated} | summary.counterexample(story), indent=2, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"protocol": story.protocol, "violated": run.violated} | summary.counterexample(story),
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
     elif as_markdown:
         print(markdown(story))
     else:
@@ -157,15 +172,19 @@ def graph(
     host_page: HostPage = None,
     fault: FaultName = None,
     properties: PropertyNames = None,
-    by: Annotated[list[str] | None, typer.Option("--by", help="a variable, machine or glob to tell states apart by; may be repeated")] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="a variable, machine or glob to tell states apart by; may be repeated"),
+    ] = None,
     all_states: Annotated[bool, typer.Option("--all-states", help="every state, no quotient")] = False,
     loops: Annotated[bool, typer.Option("--loops", help="show steps that stay in one node")] = False,
     no_symmetry: NoSymmetry = False,
     max_memory: MaxMemory = "1G",
 ) -> int:
     """Draw the state space of a small instance, or what is left of it when only some variables are looked at."""
-    from postcopy.report.graph import build, write  # networkx takes a while to import, and only this needs it
+    from postcopy.report.graph import build, check_suffix, write  # networkx takes a while to import
 
+    check_suffix(out)
     _, protocol = load(target, fault)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])
     with _progress() as report:
@@ -194,7 +213,11 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False) -> None:
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
     """What stands before a command."""
 
 
@@ -211,7 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
     except _CommandLineError as error:
         code = _complain(error.format_message())  # type: ignore[attr-defined]
     except BrokenPipeError:  # the reader has gone, as with | head
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         code = 0
     sys.exit(code)
 
@@ -225,7 +248,9 @@ def _complain(message: str) -> int:
     return 2
 
 
-def _instance(protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str]) -> Instance:
+def _instance(
+    protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str]
+) -> Instance:
     group = group_of(protocol) if host_page is None else host_page
     return Instance(protocol, pages, in_flight, choose(names), group)
 
@@ -237,9 +262,11 @@ def _make(name: str, pages: int, in_flight: int, group: int) -> Instance:
 def _trace_writer(path: Path) -> Any:
     """How to write a counterexample to a file, by the file's ending; checked before anything is explored."""
     endings = {
-        ".md": lambda run, name: _save(path, markdown(tell(run), f"postcopy check --fault {name}" if name in FAULTS else "")),
-        ".mmd": lambda run, name: _save(path, mermaid(tell(run))),
-        ".svg": lambda run, name: _save(path, sequence_svg(tell(run))),
+        ".md": lambda run, name: _save(
+            path, markdown(tell(run), f"postcopy check --fault {name}" if name in FAULTS else "")
+        ),
+        ".mmd": lambda run, _: _save(path, mermaid(tell(run))),
+        ".svg": lambda run, _: _save(path, sequence_svg(tell(run))),
         ".json": lambda run, name: _store(path, run, name),
     }
     if path.suffix not in endings:
@@ -285,12 +312,21 @@ def _faults() -> list[dict[str, Any]]:
 
 
 def _properties() -> list[dict[str, Any]]:
-    return [{"name": p.name, "kind": p.kind.value, "sentence": p.sentence, "rules": list(p.rules)} for p in BY_NAME.values()]
+    return [
+        {"name": p.name, "kind": p.kind.value, "sentence": p.sentence, "rules": list(p.rules)} for p in BY_NAME.values()
+    ]
 
 
 def _actions(protocol: type[Protocol]) -> list[dict[str, Any]]:
     return [
-        {"name": a.name, "thread": a.thread, "does": a.doc, "rule": a.info.rule, "qemu": a.info.qemu, "environment": a.info.environment}
+        {
+            "name": a.name,
+            "thread": a.thread,
+            "does": a.doc,
+            "rule": a.info.rule,
+            "qemu": a.info.qemu,
+            "environment": a.info.environment,
+        }
         for a in Instance(protocol, 2, 2).actions
     ]
 

@@ -20,7 +20,7 @@ class Result:
 Run = Callable[..., Result]
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """A function that runs `postcopy` with arguments and gives its exit code and what it printed."""
 

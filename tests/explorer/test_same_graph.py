@@ -81,7 +81,7 @@ def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
     for _ in range(25):
         packed = layout.pack(state)
         assert layout.unpack(packed) == state
-        seen = Counter()
+        seen: Counter[object] = Counter()
         for i in range(functions.expand(packed, 0, out, 0)):
             at = i * (layout.words + 1)
             label = out[at + layout.words]
@@ -91,7 +91,9 @@ def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
         steps = list(successors(instance, state))
         assert seen == Counter((s.action.name, s.state, frozenset(s.violated)) for s in steps)
         bits = functions.examine(packed, 0)
-        assert {p.name for n, p in enumerate(SAFETY) if bits >> n & 1 and p.of_states} == set(violated_by(instance, state))
+        assert {p.name for n, p in enumerate(SAFETY) if bits >> n & 1 and p.of_states} == set(
+            violated_by(instance, state)
+        )
         state = data.draw(st.sampled_from([s.state for s in steps]))
 
 

@@ -159,9 +159,7 @@ def letters(pages: int = 2, in_flight: int = 2, group: int = 1) -> Instance:
     return Instance(Letters, pages, in_flight, PROPERTIES, group)
 
 
-def run(
-    labels: list[tuple[str, int | None]], violated: str | None, instance: Instance | None = None
-) -> Trace:
+def run(labels: list[tuple[str, int | None]], violated: str | None, instance: Instance | None = None) -> Trace:
     instance = instance or letters()
     return follow(instance, first_state(instance), labels, violated)
 

@@ -256,9 +256,7 @@ BYS = [
 def describe(graph: Graph, state: State) -> tuple[str, ...]:
     """What a node for the state should say, made without the explorer."""
     instance, said = graph.instance, []
-    slots = {
-        v for channel in instance.channels.values() for slot in channel.slots for v in (slot.kind, slot.pages)
-    }
+    slots = {v for channel in instance.channels.values() for slot in channel.slots for v in (slot.kind, slot.pages)}
     said = [value_words(v, state[instance.index[v]]) for v in graph.variables if v not in slots]
     if slots.intersection(graph.variables):
         said.append(contents_words(contents(instance, state, instance.channels["post"])))
@@ -278,9 +276,7 @@ def renamings(instance: Instance, state: State, symmetry: bool) -> Iterator[Stat
 class TestQuotient:
     @pytest.mark.parametrize("by", BYS)
     @pytest.mark.parametrize("symmetry", [False, True])
-    def test_nodes_and_edges_are_exactly_the_images_of_states_and_steps(
-        self, by: list[str], symmetry: bool
-    ) -> None:
+    def test_nodes_and_edges_are_exactly_the_images_of_states_and_steps(self, by: list[str], symmetry: bool) -> None:
         exploration = explored(pages=2, symmetry=symmetry, in_flight=2)
         instance, graph = exploration.instance, build(exploration, by)
         states = all_states(instance)
@@ -293,18 +289,14 @@ class TestQuotient:
         steps = [(state, step) for state in states for step in successors(instance, state)]
         node = {n: image[tuple(values.values())] for n, values in graph.networkx.nodes(data="values")}
         assert sorted(node.values()) == sorted(set(image.values()))
-        assert {
-            (node[s], node[t], a) for s, t, e in graph.networkx.edges(data=True) for a in e["actions"]
-        } == {
+        assert {(node[s], node[t], a) for s, t, e in graph.networkx.edges(data=True) for a in e["actions"]} == {
             (image[describe(graph, state)], image[describe(graph, step.state)], step.action.name)
             for state, step in steps
         }
 
     @pytest.mark.parametrize("by", [None, *BYS])
     @pytest.mark.parametrize("protocol", [Handover, Unsure, NothingReceived])
-    def test_sizes_add_up_to_the_number_of_states(
-        self, by: list[str] | None, protocol: type[Protocol]
-    ) -> None:
+    def test_sizes_add_up_to_the_number_of_states(self, by: list[str] | None, protocol: type[Protocol]) -> None:
         exploration = explored(protocol, pages=2)
         graph = build(exploration, by)
         assert sum(nodes(graph, "size")) == graph.states == exploration.findings.states
@@ -492,16 +484,12 @@ class TestRefusals:
     def test_no_variables_to_suggest(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(quotient, "READABLE", 1)
         monkeypatch.setattr(formats, "READABLE", 1)
-        message = (
-            "nobody can read a drawing of 6 nodes (1 at most): choose fewer variables, or write .graphml"
-        )
+        message = "nobody can read a drawing of 6 nodes (1 at most): choose fewer variables, or write .graphml"
         assert refusal(lambda: write(graph_of(), tmp_path / "states.dot")) == message
 
     def test_too_much_for_graphml(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(formats, "STORABLE", 5)
-        assert refusal(lambda: to_graphml(graph_of())).startswith(
-            "6 nodes are too many for GraphML (5 at most)"
-        )
+        assert refusal(lambda: to_graphml(graph_of())).startswith("6 nodes are too many for GraphML (5 at most)")
 
     def test_far_too_many_states(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(quotient, "MAX_STATES", 5)
@@ -511,9 +499,7 @@ class TestRefusals:
     @pytest.mark.parametrize("name", ["states", "states.png", "states.dot.gz", ".dot", "states.SVG"])
     def test_other_endings(self, name: str, tmp_path: Path) -> None:
         message = refusal(lambda: write(graph_of(), tmp_path / name))
-        assert (
-            message == f"{tmp_path / name}: a graph is written to a file that ends in .dot, .svg or .graphml"
-        )
+        assert message == f"{tmp_path / name}: a graph is written to a file that ends in .dot, .svg or .graphml"
 
     def test_without_graphviz(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
@@ -528,9 +514,7 @@ class TestRefusals:
             return subprocess.CompletedProcess(command, 1, b"", b"Error: trouble in init_rank\n\tn1 1\n")
 
         monkeypatch.setattr(subprocess, "run", fail)
-        assert refusal(lambda: to_svg(graph_of())) == (
-            "Graphviz's dot failed: Error: trouble in init_rank; write .dot"
-        )
+        assert refusal(lambda: to_svg(graph_of())) == ("Graphviz's dot failed: Error: trouble in init_rank; write .dot")
 
     def test_when_graphviz_fails_at_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail_first(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
@@ -545,9 +529,7 @@ class TestRefusals:
             raise subprocess.TimeoutExpired(command, timeout)
 
         monkeypatch.setattr(subprocess, "run", never_end)
-        assert refusal(lambda: to_svg(graph_of())).startswith(
-            "Graphviz has no drawing of 6 nodes after 120 sec"
-        )
+        assert refusal(lambda: to_svg(graph_of())).startswith("Graphviz has no drawing of 6 nodes after 120 sec")
 
 
 class TestWriting:
@@ -570,9 +552,7 @@ class TestWriting:
         write(graph_of(), old)
         assert stat.S_IMODE(old.stat().st_mode) == usual
 
-    def test_a_failure_leaves_the_old_file_as_it_was(
-        self, old: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_failure_leaves_the_old_file_as_it_was(self, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def no_space(*_: object) -> None:
             raise OSError(28, "No space left on device")
 

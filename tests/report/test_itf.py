@@ -83,9 +83,7 @@ class TestRoundTrip:
         state = initial = first_state(instance)
         steps = []
         for page in (0, 1):
-            step = next(
-                s for s in successors(instance, state) if s.action.name == "writer.writes" and s.page == page
-            )
+            step = next(s for s in successors(instance, state) if s.action.name == "writer.writes" and s.page == page)
             steps.append(step)
             state = step.state
         document = msgspec.json.decode(written(Trace(instance, initial, tuple(steps), None)))
@@ -180,9 +178,7 @@ class TestRefusals:
         text = changed(_set("#meta", "postcopy")({"version": 2, "new": True}))
         assert refusal(text) == "has format version 2, and this reads version 1: regenerate it"
 
-    @pytest.mark.parametrize(
-        "value", [7, {}, {"version": "1"}, {"version": 1}, {"version": 1, "pages": -(2**70)}]
-    )
+    @pytest.mark.parametrize("value", [7, {}, {"version": "1"}, {"version": 1}, {"version": 1, "pages": -(2**70)}])
     def test_damaged_head(self, value: object) -> None:
         assert refusal(changed(_set("#meta", "postcopy")(value))).startswith("has a damaged #meta.postcopy")
 
@@ -276,15 +272,11 @@ class TestRefusals:
         monkeypatch.setattr(itf, "MAX_BYTES", 2**20)
         path = tmp_path / "large.itf.json"
         path.write_bytes(b" " * (2**20 + 1))
-        with pytest.raises(
-            TraceError, match=r"large\.itf\.json: is larger than 1 MiB: too large for a trace"
-        ):
+        with pytest.raises(TraceError, match=r"large\.itf\.json: is larger than 1 MiB: too large for a trace"):
             read_itf(path, make, fingerprint)
 
     def test_too_many_small_values_are_not_decoded(self) -> None:
-        assert refusal(b"[" + b"0," * (itf.MAX_VALUES + 1) + b"0]").startswith(
-            "holds more than 1000000 values"
-        )
+        assert refusal(b"[" + b"0," * (itf.MAX_VALUES + 1) + b"0]").startswith("holds more than 1000000 values")
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(TraceError, match=r"none\.json: cannot be read: No such file or directory"):

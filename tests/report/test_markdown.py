@@ -15,9 +15,7 @@ GOLDEN = Path(__file__).with_name("old_letter.md")
 
 
 def test_a_counterexample_in_full() -> None:
-    assert markdown(tell(old_letter()), "postcopy check letters --pages 2") == GOLDEN.read_text(
-        encoding="utf-8"
-    )
+    assert markdown(tell(old_letter()), "postcopy check letters --pages 2") == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_a_witness_has_no_last_paragraph_and_no_highlight() -> None:

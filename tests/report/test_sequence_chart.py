@@ -34,9 +34,7 @@ def classes(root: ElementTree.Element, tag: str, name: str) -> list[ElementTree.
     return [e for e in root.iter(f"{SVG}{tag}") if name in e.get("class", "").split()]
 
 
-@pytest.mark.parametrize(
-    "trace", [old_letter(), run(CROWDED, None), run([], None)], ids=["old", "crowded", "empty"]
-)
+@pytest.mark.parametrize("trace", [old_letter(), run(CROWDED, None), run([], None)], ids=["old", "crowded", "empty"])
 def test_no_two_texts_meet(trace: Trace) -> None:
     boxes = []
     for text in drawn(trace).iter(f"{SVG}text"):

@@ -12,9 +12,7 @@ from tests.report.examples import OLD_LETTER, old_letter, run
 
 def printed(trace: Trace, width: int = 80, terminal: bool = False) -> str:
     output = io.StringIO()
-    console = Console(
-        file=output, width=width, force_terminal=terminal, color_system="standard" if terminal else None
-    )
+    console = Console(file=output, width=width, force_terminal=terminal, color_system="standard" if terminal else None)
     print_story(tell(trace), console)
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines())
 

@@ -1,0 +1,1 @@
+"""Exhaustive search: from a protocol to a verdict."""

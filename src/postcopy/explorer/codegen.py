@@ -146,7 +146,7 @@ class Writer:
 
     def updated(self, updates: dict[Variable, Expr], scope: _Scope) -> list[str]:
         """The words after a step."""
-        keep = {}
+        keep: dict[int, int] = {}
         pieces: dict[int, list[str]] = {}
         constants: Counter[int] = Counter()
         for v, e in updates.items():

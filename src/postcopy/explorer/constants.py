@@ -6,6 +6,7 @@ nothing is. With one target page a host page, all that assembles host pages disa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from postcopy.model import expressions as ex
@@ -14,7 +15,7 @@ from postcopy.model.instance import ActionInstance, Instance
 from postcopy.model.symbolic import Branch, Leaf, Tree, read_action, read_predicate, read_resting
 from postcopy.properties.language import Property
 
-_REBUILD = {
+_REBUILD: dict[str, Callable[..., Expr]] = {
     "not": ex.negation,
     "and": ex.conjunction,
     "or": ex.disjunction,

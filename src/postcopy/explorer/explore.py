@@ -252,7 +252,9 @@ class Exploration:
         return [self.search.state(at) for at in range(self.findings.states)]
 
 
-def explore(instance: Instance, options: Options | None = None, report: Callable[[Progress], None] | None = None) -> Verdict:
+def explore(
+    instance: Instance, options: Options | None = None, report: Callable[[Progress], None] | None = None
+) -> Verdict:
     """Search everything and say what was found. Raises as `Exploration` does."""
     exploration = Exploration(instance, options or Options(), report)
     exploration.run()

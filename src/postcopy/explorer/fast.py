@@ -15,7 +15,18 @@ from numba import njit, types
 from postcopy.explorer.codegen import LABEL_BITS, REST_BIT, STAYS
 from postcopy.explorer.compiled import Functions
 from postcopy.explorer.prefetch import prefetch
-from postcopy.explorer.search import DEADLOCK, DONE, FULL, MAX_SUCCESSORS, RUNNING, STATE, STEP, WRONG, Findings, Question
+from postcopy.explorer.search import (
+    DEADLOCK,
+    DONE,
+    FULL,
+    MAX_SUCCESSORS,
+    RUNNING,
+    STATE,
+    STEP,
+    WRONG,
+    Findings,
+    Question,
+)
 
 _BATCH = 128
 
@@ -38,12 +49,12 @@ def _hash(words: Any, at: int, size: int) -> int:
         mixed ^= mixed >> np.uint64(32)
     mixed *= np.uint64(0xC4CEB9FE1A85EC53)
     mixed ^= mixed >> np.uint64(29)
-    return np.int64(mixed)
+    return np.int64(mixed)  # type: ignore[return-value]
 
 
 @njit("boolean(int64[::1], int64[::1], int64, int64, int64)", cache=True, nogil=True)
 def _enter(table: Any, words: Any, at: int, mixed: int, size: int) -> bool:
-    """Enter a state; False where it was there. An empty slot's first word is 0, a state's first word is stored plus 1."""
+    """Enter a state; False where it was there. An empty slot's first word is 0, a state's is stored plus 1."""
     mask = len(table) // size - 1
     slot = mixed & mask
     first = words[at] + 1
@@ -81,7 +92,8 @@ def _rehash(states: Any, count: int, table: Any, words: int) -> None:
 @njit(
     types.void(
         _EXPAND, _CANONICAL, _EXAMINE, _WORDS, types.int32[::1], _WORDS, _WORDS, _WORDS, _WORDS, _WORDS,
-        types.boolean[::1], _WORDS, _WORDS, types.int64, types.int64, types.int64, types.int64, types.boolean, types.int64,
+        types.boolean[::1], _WORDS, _WORDS, types.int64, types.int64, types.int64, types.int64, types.boolean,
+        types.int64,
     ),
     cache=True,
     nogil=True,
@@ -89,7 +101,7 @@ def _rehash(states: Any, count: int, table: Any, words: int) -> None:
 def _run(
     expand, canonical, examine, states, parents, table, out, hashes, origins, fired,
     progress, first, control, words, step_bits, state_bits, witness_bits, deadlock, steps,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Expand states until `steps` are done, the table or the array is full, or something is found."""
     size = words + 1
     slots = len(table) // words
@@ -143,7 +155,7 @@ def _run(
                 control[_STATUS], control[_AT] = DEADLOCK, at
                 return
             control[_HEAD] += 1
-        # All at once: where addresses are translated slowly (as in a guest), requests in a row overlap and single ones wait.
+        # All at once: where addresses are translated slowly (as in a guest), requests in a row overlap.
         for i in range(pending):
             prefetch(table, (hashes[i] & mask) * words)
         # enter what is new
@@ -169,7 +181,7 @@ def _run(
 
 
 @njit(types.int64(_EXPAND, _WORDS, _WORDS, types.int64, types.int64), cache=True, nogil=True)
-def _expand_all(expand, states, out, count, words):  # type: ignore[no-untyped-def]
+def _expand_all(expand, states, out, count, words):
     """The successors of the first states, made and thrown away."""
     total = 0
     for at in range(count):
@@ -188,7 +200,9 @@ class Compiled:
         self.functions, self.question = functions, question
         words = question.words
         per_state = 8 * words + 4
-        capacity = max(question.max_bytes // (per_state + 13 * words), _BATCH + MAX_SUCCESSORS + len(question.initial) + 1)
+        capacity = max(
+            question.max_bytes // (per_state + 13 * words), _BATCH + MAX_SUCCESSORS + len(question.initial) + 1
+        )
         self.states = np.empty(capacity * words, dtype=np.int64)
         self.parents = np.empty(capacity, dtype=np.int32 if capacity < 2**31 else np.int64)
         self.table = np.zeros(words << 14, dtype=np.int64)

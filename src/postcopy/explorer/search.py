@@ -1,8 +1,8 @@
 """The search: breadth first, every state stored whole; what it is asked, what it finds, and its plain driver.
 
-`Interpreted` runs a kernel's text in Python, for spaces too small to be worth compiling for. `postcopy.explorer.fast` runs it
-in Numba. Both visit the same states in the same order and know nothing of protocols; `explore` is where one is chosen and
-its findings get their names.
+`Interpreted` runs a kernel's text in Python, for spaces too small to be worth compiling for; `postcopy.explorer.fast`
+runs it in Numba. Both visit the same states in the same order and know nothing of protocols; `explore` is where one is
+chosen and its findings get their names.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The protocol, its faults, and the language that they are written in."""

@@ -37,7 +37,7 @@ class MismatchedCapability(Fault):
 
     rule, breaks = "R1", ("no-two-guests",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Does not understand ADVISE."""
 
         def refuses_advise(self) -> None:
@@ -57,7 +57,7 @@ class LateStartActs(Fault):
 
     rule, breaks = "R2", ("finished-stays-finished",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Remembers the command for ever."""
 
         def operator_starts_postcopy(self) -> None:
@@ -80,7 +80,7 @@ class CpusRunOn(Fault):
 
     rule, breaks = "R3", ("no-write-after-switch", "no-two-guests", "no-stale-read")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Forgets to stop the CPUs."""
 
         def stops_cpus_to_switch(self) -> None:
@@ -97,7 +97,7 @@ class Unpackaged(Fault):
 
     rule, breaks = "R4", ("no-deadlock",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Sends what would be in the package as it comes."""
 
         loose = Choice("what is sent next, for want of a package", Command.LISTEN)
@@ -116,7 +116,7 @@ class Unpackaged(Fault):
                 self.stream.send(Command.RUN)
                 self.phase = Phase.POSTCOPY
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Its main thread reads the stream until RUN."""
 
         def handles_listen(self) -> None:
@@ -160,7 +160,7 @@ class DevicesBeforeListen(Fault):
 
     rule, breaks = "R5", ("no-stale-device-read",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Loads the devices first."""
 
         def reads_package(self) -> None:
@@ -190,7 +190,7 @@ class ListenWaitsForMain(Fault):
 
     rule, breaks = "R6", ("no-deadlock",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """One lock for both threads."""
 
         def places_page(self) -> None:
@@ -204,7 +204,7 @@ class RunBeforeDevices(Fault):
 
     rule, breaks = "R7", ("devices-before-cpus",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Starts the CPUs first."""
 
         def handles_listen(self) -> None:
@@ -235,7 +235,7 @@ class MainClosesStream(Fault):
 
     rule, breaks = "R8", ("no-guest-lost",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Its main thread cleans up."""
 
         def handles_run(self) -> None:
@@ -250,7 +250,7 @@ class EndBeforeRun(Fault):
 
     rule, breaks = "R9", ("states-forward",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Sets states without looking."""
 
         def ends(self) -> None:
@@ -275,7 +275,7 @@ class GivesUpAfterEnd(Fault):
 
     rule, breaks = "R9", ("states-forward",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Does not look at the state before it gives up."""
 
         @action(thread="listen thread")
@@ -292,7 +292,7 @@ class ResyncInPostcopy(Fault):
 
     rule, breaks = "R10", ("nothing-dirtied-after-switch", "no-page-sent-twice", "no-write-overwritten")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Synchronises too late."""
 
         @action(thread="migration thread", rule="R10", qemu="migration_bitmap_sync")
@@ -308,7 +308,7 @@ class NoDiscards(Fault):
 
     rule, breaks = "R11", ("no-stale-device-read", "nothing-stale-at-start", "no-stale-read")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Keeps the discard set to itself."""
 
         def sends_discards(self) -> None:
@@ -323,7 +323,7 @@ class DiscardsTakenTooEarly(Fault):
 
     rule, breaks = "R11", ("discard-set-exact", "nothing-stale-at-start", "no-stale-device-read")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Masks the sent map while the guest still dirties pages."""
 
         masked = Flag("the sent map has been masked")
@@ -351,7 +351,7 @@ class DiscardsAfterPackage(Fault):
 
     rule, breaks = "R11", ("discards-before-start", "no-stale-device-read")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Package first."""
 
         def sends_discards(self) -> None:
@@ -369,7 +369,7 @@ class DiscardsAfterPackage(Fault):
             self._sacrifice_sent_map()
             self.phase = Phase.POSTCOPY
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Its listen thread discards."""
 
         @action(thread="listen thread")
@@ -387,7 +387,7 @@ class SentMapReadInPostcopy(Fault):
 
     rule, breaks = "R12", ("no-request-lost",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Asks the sent map whether a page has been sent."""
 
         def serves_request(self, page: Page) -> None:
@@ -409,7 +409,7 @@ class RequestServedAgain(Fault):
 
     rule, breaks = "R13", ("no-page-sent-twice", "no-write-overwritten")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Does not look at the migration bitmap."""
 
         def serves_request(self, page: Page) -> None:
@@ -427,7 +427,7 @@ class SendLeavesDirty(Fault):
 
     rule, breaks = "R14", ("sends-bounded", "no-page-sent-twice", "no-write-overwritten")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Does not clear the bit."""
 
         def sends_background_page(self, page: Page) -> None:
@@ -444,7 +444,7 @@ class ResumesAfterHandover(Fault):
 
     rule, breaks = "R15", ("no-two-guests",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Has no point of no return."""
 
         def _fail(self) -> None:
@@ -459,7 +459,7 @@ class StaysStoppedInPrecopy(Fault):
 
     rule, breaks = "R15", ("guest-goes-on-in-precopy",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Takes every failure for one in postcopy."""
 
         def _fail(self) -> None:
@@ -474,7 +474,7 @@ class FaultNotRequested(Fault):
 
     rule, breaks = "R16", ("no-request-lost",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Asks nobody."""
 
         def requests_page(self, page: Page) -> None:
@@ -489,7 +489,7 @@ class NoBackgroundSending(Fault):
 
     rule, breaks = "R17", ("no-deadlock",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Waits to be asked."""
 
         sends_background_page = None  # type: ignore[assignment]
@@ -500,7 +500,7 @@ class BackgroundFirst(Fault):
 
     rule, breaks = "R17", ("requested-first",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Does not look at the queue."""
 
         def sends_background_page(self, page: Page) -> None:
@@ -517,7 +517,7 @@ class NoReturnPath(Fault):
 
     rule, breaks = "R19", ("no-deadlock",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Does not open it."""
 
         def opens_return_path(self) -> None:
@@ -531,7 +531,7 @@ class ReplyDroppedWhenFull(Fault):
 
     rule, breaks = "R19", ("no-request-lost",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Does not block."""
 
         def requests_page(self, page: Page) -> None:
@@ -549,7 +549,7 @@ class MainReadsOn(Fault):
 
     rule, breaks = "R20", ("one-reader",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Does not end its loops."""
 
         def handles_run(self) -> None:
@@ -563,7 +563,7 @@ class PartialHostPages(Fault):
 
     rule, breaks, group = "R21", ("no-partial-page", "discard-set-exact"), 2
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Counts in target pages only."""
 
         def _compute_discards(self) -> None:
@@ -576,7 +576,7 @@ class PlacesFirstTargetPage(Fault):
 
     rule, breaks, group = "R21", ("no-stale-device-read", "no-stale-read"), 2
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Does not wait for the rest."""
 
         def places_page(self) -> None:
@@ -594,7 +594,7 @@ class TornPlacement(Fault):
 
     rule, breaks = "R22", ("no-partial-page", "no-stale-device-read", "no-stale-read")
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Places in two steps."""
 
         def places_page(self) -> None:
@@ -621,7 +621,7 @@ class UnsupportedHostGoesOn(Fault):
 
     rule, breaks = "R23", ("no-stale-device-read", "no-stale-read")
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Does not check its host."""
 
         def _can_do_postcopy(self) -> bool:
@@ -640,7 +640,7 @@ class EndsWithDirtyPages(Fault):
 
     rule, breaks = "R24", ("no-page-lost", "nothing-missing-at-end")
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Does not look at the migration bitmap."""
 
         def ends_postcopy(self) -> None:
@@ -657,7 +657,7 @@ class CompletesWithoutShut(Fault):
 
     rule, breaks = "R24", ("completed-means-arrived",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Does not wait for SHUT."""
 
         def ends_postcopy(self) -> None:
@@ -671,7 +671,7 @@ class BalloonNotInhibited(Fault):
 
     rule, breaks = "R25", ("no-request-lost",)
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Lets the balloon work."""
 
         def _balloon_allowed(self) -> bool:
@@ -684,7 +684,7 @@ class MemoryStaysLocked(Fault):
 
     rule, breaks = "R26", ("no-stale-device-read", "nothing-stale-at-start", "no-stale-read")
 
-    class destination(Destination):  # noqa: N801
+    class destination(Destination):
         """Locks its memory."""
 
         def _prepare_memory(self) -> None:
@@ -696,7 +696,7 @@ class CancelAfterSwitch(Fault):
 
     rule, breaks = "R27", ("no-two-guests",)
 
-    class source(Source):  # noqa: N801
+    class source(Source):
         """Has no state that tells the operator."""
 
         def operator_cancels(self) -> None:

@@ -1,0 +1,1 @@
+"""What must hold, what must be reachable, and how it is stated."""

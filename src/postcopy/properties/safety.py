@@ -9,7 +9,7 @@ from postcopy.model.guest import Memory, Mishap
 from postcopy.model.language import Bitmap, Flag, Monitor, PageSet, Step, View
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
-from postcopy.properties.language import NO_DEADLOCK, Property, always, every_step
+from postcopy.properties.language import NO_DEADLOCK, Answer, Property, always, every_step
 
 STREAM_READER = "listen thread"
 
@@ -40,7 +40,7 @@ class Handover(Monitor):
 
 
 @every_step("No page is sent twice in postcopy", rules="R10 R13", monitor=SentSinceSwitch)
-def no_page_sent_twice(step: Step) -> PageSet | bool:
+def no_page_sent_twice(step: Step) -> Answer:
     """The migration bitmap is there to ensure that no page is sent more than once: this one was sent before, in this
     same postcopy phase, and the destination may have written to it since."""
     if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
@@ -49,14 +49,14 @@ def no_page_sent_twice(step: Step) -> PageSet | bool:
 
 
 @every_step("No vCPU reads a stale page", rules="R3 R5 R11 R22")
-def no_stale_read(step: Step) -> PageSet | bool:
+def no_stale_read(step: Step) -> Answer:
     """A read returns the last write, wherever the guest ran when it wrote: what this vCPU read is not what the guest
     wrote last."""
     return _stale(step, Memory.CPU_READ)
 
 
 @every_step("The device load reads no stale page", rules="R5 R6 R11 R26")
-def no_stale_device_read(step: Step) -> PageSet | bool:
+def no_stale_device_read(step: Step) -> Answer:
     """Loading the devices touches guest memory as the guest itself would: what it read is not what the guest wrote
     last."""
     if step.before.source.running:  # the guest went on there: this load is in vain
@@ -64,7 +64,7 @@ def no_stale_device_read(step: Step) -> PageSet | bool:
     return _stale(step, Memory.DEVICE_READ)
 
 
-def _stale(step: Step, what: Memory) -> PageSet | bool:
+def _stale(step: Step, what: Memory) -> Answer:
     if not step.happened(what):
         return True
     before = step.before
@@ -73,7 +73,7 @@ def _stale(step: Step, what: Memory) -> PageSet | bool:
 
 
 @every_step("No placed page overwrites a destination write", rules="R10 R13")
-def no_write_overwritten(step: Step) -> PageSet | bool:
+def no_write_overwritten(step: Step) -> Answer:
     """The guest has written this page at the destination; the copy that arrives from the source is older, and placing
     it destroys the write."""
     if not step.happened(Memory.PLACE):
@@ -83,7 +83,7 @@ def no_write_overwritten(step: Step) -> PageSet | bool:
 
 
 @always("No page is lost: it is at the destination, on its way, or still to be sent", rules="R10 R17 R24")
-def no_page_lost(state: View) -> PageSet | bool:
+def no_page_lost(state: View) -> Answer:
     """The last write of this page is nowhere from where the destination could still get it: it is not there, not on the
     stream, and the source does not mean to send it."""
     phase = state.source.phase
@@ -131,7 +131,7 @@ def discards_before_start(step: Step) -> bool:
 
 
 @every_step("The discard set is exactly what the destination has and may not keep", rules="R11 R12 R21")
-def discard_set_exact(step: Step) -> PageSet | bool:
+def discard_set_exact(step: Step) -> Answer:
     """Discarded must be the pages that were sent and are dirty again (and with them the rest of their host page): this
     one is discarded although its copy is good, or kept although its copy is stale."""
     source = step.before.source
@@ -144,7 +144,7 @@ def discard_set_exact(step: Step) -> PageSet | bool:
 
 
 @always("When the CPUs start nothing stale is left at the destination", rules="R3 R11")
-def nothing_stale_at_start(state: View) -> PageSet | bool:
+def nothing_stale_at_start(state: View) -> Answer:
     """The destination's CPUs run, and this page is there, sensitive to nobody's touch, with a content that is not the
     guest's last write."""
     if not state.destination.running:
@@ -170,7 +170,7 @@ def finished_stays_finished(step: Step) -> bool:
 
 
 @every_step("Nothing is dirtied after the switch", rules="R3 R10")
-def nothing_dirtied_after_switch(step: Step) -> PageSet | bool:
+def nothing_dirtied_after_switch(step: Step) -> Answer:
     """During postcopy the source's CPUs are stopped and nothing should dirty anything any more: this page was clean and
     needs sending again."""
     if step.before.source.phase < Phase.SWITCHING:
@@ -199,16 +199,17 @@ def sends_bounded(step: Step) -> bool:
 
 
 @every_step("No background page is sent before a requested one", rules="R17")
-def requested_first(step: Step) -> PageSet | bool:
+def requested_first(step: Step) -> Answer:
     """A vCPU stands still until its page comes: a page that nobody asked for was sent ahead of it."""
     source = step.before.source
     if not step.sends(Command.PAGE) or source.phase != Phase.POSTCOPY or source.requests.empty:
         return True
-    return step.sent(Command.PAGE) - source.requests.host_pages - source.sending
+    offending: PageSet = step.sent(Command.PAGE) - source.requests.host_pages - source.sending
+    return offending
 
 
 @always("No request is lost", rules="R12 R16 R19 R25")
-def no_request_lost(state: View) -> PageSet | bool:
+def no_request_lost(state: View) -> Answer:
     """Somebody at the destination sleeps until this page comes, and nobody is going to bring it: no fault is queued, no
     request is under way or waits at the source, and the page is not on the stream."""
     destination, source = state.destination, state.source
@@ -217,7 +218,8 @@ def no_request_lost(state: View) -> PageSet | bool:
     waiting: PageSet = destination.waiting.any | destination.device_waiting
     asked_for = destination.faulted | state.return_path.in_flight(Reply.REQ_PAGES) | source.requests
     coming = state.stream.in_flight(Command.PAGE) | destination.assembling | source.sending
-    return waiting.host_pages - asked_for.host_pages - coming.host_pages
+    offending: PageSet = waiting.host_pages - asked_for.host_pages - coming.host_pages
+    return offending
 
 
 @always("The CPUs start on loaded devices", rules="R7")
@@ -228,13 +230,14 @@ def devices_before_cpus(state: View) -> bool:
 
 
 @always("A partly placed host page is never visible", rules="R21 R22")
-def no_partial_page(state: View) -> PageSet | bool:
+def no_partial_page(state: View) -> Answer:
     """A page is placed whole and in one step: the guest can touch this host page, and a part of it has not arrived."""
     destination = state.destination
     if not (destination.state == State.LISTEN or destination.state == State.RUNNING):
         return True
     have: PageSet = destination.present
-    return (have.host_pages - have) | (have & destination.assembling)
+    offending: PageSet = (have.host_pages - have) | (have & destination.assembling)
+    return offending
 
 
 @every_step("Once RUN is processed only the listen thread reads the stream", rules="R8 R20")
@@ -255,7 +258,7 @@ def completed_means_arrived(state: View) -> bool:
 
 
 @always("At the end no page is missing", rules="R24 R25")
-def nothing_missing_at_end(state: View) -> PageSet | bool:
+def nothing_missing_at_end(state: View) -> Answer:
     """The destination has come to its end and watches for missing pages no more: a touch of this page would find zeros
     where the guest has data."""
     if state.destination.state != State.END:

@@ -90,7 +90,11 @@ def index(directory: Path) -> str:
     ]
     for exhibit, (fault, properties) in EXHIBITS.items():
         rule = FAULTS[fault].rule if fault else " ".join(properties[0].rules)
-        what = " ".join((FAULTS[fault].__doc__ or "").split()) if fault else f"the document's own protocol: not “{properties[0].sentence}”"
+        what = (
+            " ".join((FAULTS[fault].__doc__ or "").split())
+            if fault
+            else f"the document's own protocol: not “{properties[0].sentence}”"
+        )
         steps = (directory / f"{exhibit}.itf.json").read_text(encoding="utf-8").count('"action"')
         lines.append(f"| [{exhibit}]({exhibit}.md) | {rule} | {what} | {steps} |")
     return "\n".join(lines) + "\n"

@@ -250,9 +250,7 @@ class _Drawing:
             names = ", ".join(name for name in graph.by if not (self.boxes and name == PHASE))
             rows.append(_font(_html(f"{where}nodes are {names}"), 11, _SOFT))
         if len(self.told) > _ROWS:
-            rows.append(
-                _font("Of so many variables nodes name those that differ from the first node.", 11, _SOFT)
-            )
+            rows.append(_font("Of so many variables nodes name those that differ from the first node.", 11, _SOFT))
         if trace is not None:
             ended = "The search ended at the violation: what lies beyond was not looked at."
             rows.append(_font(ended, 11, _SOFT))

@@ -178,9 +178,7 @@ def _decode(text: bytes) -> _File:
     try:
         return msgspec.json.decode(text, type=_File)
     except msgspec.ValidationError as error:
-        raise TraceError(
-            f"is JSON but not a trace in ITF ({error}): give a file that was written as ITF"
-        ) from None
+        raise TraceError(f"is JSON but not a trace in ITF ({error}): give a file that was written as ITF") from None
     except RecursionError:
         raise TraceError("is nested too deeply for a trace: regenerate it") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -193,9 +191,7 @@ def _decode(text: bytes) -> _File:
 
 def _about(meta: _Meta) -> _Postcopy:
     if meta.format != FORMAT:
-        raise TraceError(
-            f"is in the format {_quoted(meta.format)}, not {FORMAT}: give a file that was written as ITF"
-        )
+        raise TraceError(f"is in the format {_quoted(meta.format)}, not {FORMAT}: give a file that was written as ITF")
     if not bytes(meta.postcopy):
         raise TraceError(
             "is ITF but not of a postcopy model (#meta has no postcopy): only its own traces can be replayed"
@@ -294,9 +290,7 @@ def _check_claim(trace: Trace) -> None:
         return
     prop = violated_property(trace)
     if prop is None:
-        raise TraceError(
-            f"speaks of a property {_quoted(trace.violated)} that the model does not have: regenerate it"
-        )
+        raise TraceError(f"speaks of a property {_quoted(trace.violated)} that the model does not have: regenerate it")
     if judge(trace, prop).holds:
         raise TraceError(f"claims to violate {prop.name}, which holds at its end: regenerate it")
 

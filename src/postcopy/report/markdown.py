@@ -41,9 +41,7 @@ def markdown(story: Story, reproduce: str = "") -> str:
 def _row(step: StoryStep) -> str:
     source = "; ".join(part for part in (step.rule, f"`{step.qemu}`" if step.qemu else "") if part)
     what = escape(step.what) + (f" ({source})" if source else "")
-    changes = (
-        "<br>".join(f"*{escape(c.short)}*" if c.ghost else escape(c.short) for c in step.changes) or "nothing"
-    )
+    changes = "<br>".join(f"*{escape(c.short)}*" if c.ghost else escape(c.short) for c in step.changes) or "nothing"
     return f"| {step.number} | {escape(step.thread)} | {what} | {changes} |"
 
 

@@ -134,9 +134,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
         _mark(graph, trace, [node_of[exploration.representative(state)] for state in trace.states])
     readable = _readable(exploration, functions, stored) if len(graph) > READABLE else None
     symmetry = exploration.options.symmetry and instance.pages > 1
-    return Graph(
-        graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable
-    )
+    return Graph(graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable)
 
 
 def choose_variables(instance: Instance, by: Sequence[str]) -> tuple[Variable, ...]:
@@ -172,9 +170,7 @@ class _Classes:
     may differ in no more than the names of pages: it is made canonical once more.
     """
 
-    def __init__(
-        self, exploration: Exploration, variables: Sequence[Variable] | None, functions: Functions
-    ) -> None:
+    def __init__(self, exploration: Exploration, variables: Sequence[Variable] | None, functions: Functions) -> None:
         layout = exploration.layout
         self._canonical = functions.canonical
         self._masks: list[int] | None = None
@@ -207,7 +203,7 @@ class _Classes:
 def _columns(instance: Instance, variables: Sequence[Variable]) -> list[tuple[str, Callable[[State], str]]]:
     """What is said of a node: each variable by name, and a channel with all its variables as one list."""
     columns: dict[str, Callable[[State], str]] = {}
-    whole = {}
+    whole: dict[Variable, str] = {}
     for name, channel in instance.channels.items():
         slots = [v for slot in channel.slots for v in (slot.kind, slot.pages, *slot.marks.values())]
         if all(v in variables for v in slots):

@@ -155,8 +155,7 @@ def tell(trace: Trace) -> Story:
     contradiction = explain(trace)
     flights = _flights(trace)
     steps = tuple(
-        _step(instance, number, step, states[number - 1], flights)
-        for number, step in enumerate(trace.steps, start=1)
+        _step(instance, number, step, states[number - 1], flights) for number, step in enumerate(trace.steps, start=1)
     )
     used = {flight.message.channel for flight in flights}
     return Story(
@@ -175,9 +174,7 @@ def tell(trace: Trace) -> Story:
     )
 
 
-def _step(
-    instance: Instance, number: int, step: Transition, before: State, flights: list[Flight]
-) -> StoryStep:
+def _step(instance: Instance, number: int, step: Transition, before: State, flights: list[Flight]) -> StoryStep:
     info = step.action.info
     return StoryStep(
         number=number,
@@ -200,15 +197,11 @@ def _changes(instance: Instance, before: State, after: State) -> Iterator[Change
         changed = [v for v in slots if before[instance.index[v]] != after[instance.index[v]]]
         if changed:
             old, new = (contents_words(contents(instance, state, channel)) for state in (before, after))
-            yield Change(
-                channel.name, plain(channel.name), old, new, all(v.ghost for v in changed), channel=True
-            )
+            yield Change(channel.name, plain(channel.name), old, new, all(v.ghost for v in changed), channel=True)
     for v in instance.variables:
         old_stored, new_stored = before[instance.index[v]], after[instance.index[v]]
         if v not in folded and old_stored != new_stored:
-            yield Change(
-                v.name, variable_words(v), value_words(v, old_stored), value_words(v, new_stored), v.ghost
-            )
+            yield Change(v.name, variable_words(v), value_words(v, old_stored), value_words(v, new_stored), v.ghost)
 
 
 def _given(instance: Instance, initial: State) -> Iterator[str]:
@@ -235,9 +228,7 @@ def _lanes(trace: Trace) -> tuple[Lane, ...]:
 
 def _channels_at(machine: type, end: type[Network | Receives]) -> set[str]:
     """The channels that a machine has such an end of."""
-    return {
-        value.channel for base in machine.__mro__ for value in vars(base).values() if isinstance(value, end)
-    }
+    return {value.channel for base in machine.__mro__ for value in vars(base).values() if isinstance(value, end)}
 
 
 def _flights(trace: Trace) -> list[Flight]:

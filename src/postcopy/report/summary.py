@@ -55,7 +55,13 @@ def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[st
         "words_per_state": verdict.words,
         "bytes": verdict.bytes,
         "properties": [
-            {"name": p.name, "sentence": p.sentence, "kind": p.kind.value, "rules": list(p.rules), "answer": answer(verdict, p)}
+            {
+                "name": p.name,
+                "sentence": p.sentence,
+                "kind": p.kind.value,
+                "rules": list(p.rules),
+                "answer": answer(verdict, p),
+            }
             for p in instance.properties
         ],
         "actions": verdict.fired,
@@ -88,7 +94,13 @@ def counterexample(story: Story) -> dict[str, Any]:
 def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple[str, ...] = ()) -> None:
     """The verdict in a screenful: properties, size of the search, coverage, and the verdict itself at the end."""
     instance = verdict.instance
-    console.print(Text.assemble((name, "bold"), f"  {instance.size}", ("  page symmetry" if verdict.options.symmetry else "  no symmetry", "dim")))
+    console.print(
+        Text.assemble(
+            (name, "bold"),
+            f"  {instance.size}",
+            ("  page symmetry" if verdict.options.symmetry else "  no symmetry", "dim"),
+        )
+    )
     console.print()
     for prop_kind, title in ((False, "Must hold"), (True, "Must be reachable")):
         chosen = [p for p in instance.properties if p.is_witness is prop_kind]
@@ -100,10 +112,21 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
     for warning in warnings(verdict):
         console.print(Text(f"! {warning}", style="yellow"))
     console.print()
-    console.print(Text(sentence(verdict), style="bold green" if verdict.outcome is Outcome.HOLDS else "bold red" if verdict.violated else "bold yellow"))
+    console.print(
+        Text(
+            sentence(verdict),
+            style="bold green"
+            if verdict.outcome is Outcome.HOLDS
+            else "bold red"
+            if verdict.violated
+            else "bold yellow",
+        )
+    )
     if expected:
         found = verdict.violated is not None and verdict.violated.name in expected
-        console.print(Text(f"expected of this fault: {', '.join(expected)}" + (" - found" if found else " - NOT found")))
+        console.print(
+            Text(f"expected of this fault: {', '.join(expected)}" + (" - found" if found else " - NOT found"))
+        )
 
 
 def _table(verdict: Verdict, properties: list[Property]) -> Table:
@@ -122,7 +145,10 @@ def _print_numbers(verdict: Verdict, console: Console) -> None:
     )
     taken = sum(1 for times in verdict.fired.values() if times)
     never = f" ({len(verdict.impossible)} cannot be at this size)" if verdict.impossible else ""
-    console.print(f"{taken} of {len(verdict.fired)} actions taken{never}; {verdict.bits} bits a state, {verdict.bytes / 1e6:.1f} MB")
+    console.print(
+        f"{taken} of {len(verdict.fired)} actions taken{never}; {verdict.bits} bits a state, "
+        f"{verdict.bytes / 1e6:.1f} MB"
+    )
 
 
 def warnings(verdict: Verdict) -> list[str]:

@@ -140,9 +140,7 @@ def _write_heads(chart: _Chart, top: float) -> float:
         x = chart.x[thread]
         chart.front.append(draw.rect(x - PITCH / 2 + 6, y, PITCH - 12, height, style="note", radius=6))
         first = y + height / 2 - (len(lines) - 1) * LINE / 2 + 4
-        chart.front += [
-            draw.text(x, first + i * LINE, line, "head", middle=True) for i, line in enumerate(lines)
-        ]
+        chart.front += [draw.text(x, first + i * LINE, line, "head", middle=True) for i, line in enumerate(lines)]
     return y + height + 16
 
 
@@ -166,9 +164,7 @@ def _write_ground(chart: _Chart, top: float, bottom: float) -> None:
     for number, (left, right) in enumerate(ends):
         start = left - (BOX / 2 + 6 if number == 0 else PITCH / 2 + 4)
         end = right + (BOX / 2 + 6 if number == len(ends) - 1 else PITCH / 2 + 4)
-        chart.back.append(
-            draw.rect(start, top, end - start, bottom - top, style=f"band{number % 3}", radius=10)
-        )
+        chart.back.append(draw.rect(start, top, end - start, bottom - top, style=f"band{number % 3}", radius=10))
 
 
 def _write_lives(chart: _Chart, rows_from: float, bottom: float) -> None:
@@ -176,17 +172,11 @@ def _write_lives(chart: _Chart, rows_from: float, bottom: float) -> None:
         chart.back.append(draw.line(x, rows_from, x, bottom - 6, "life"))
 
 
-def _write_flight(
-    chart: _Chart, flight: Flight, notes: dict[int, _Note], bottom: float
-) -> tuple[float, float, float]:
+def _write_flight(chart: _Chart, flight: Flight, notes: dict[int, _Note], bottom: float) -> tuple[float, float, float]:
     """Draw a message's way; returns where its label goes: left end, middle, and right end."""
     sender = notes[flight.sent]
     together = [f for f in chart.story.flights if f.sent == flight.sent]
-    y = (
-        sender.y
-        + (together.index(flight) - (len(together) - 1) / 2) * PILL
-        + (7 if sender.step.received else 0)
-    )
+    y = sender.y + (together.index(flight) - (len(together) - 1) / 2) * PILL + (7 if sender.step.received else 0)
     towards = _goal(chart, flight, sender, notes)
     direction = 1 if towards > sender.x else -1
     edge = sender.side(towards)
@@ -209,9 +199,7 @@ def _write_flight(
         parts += draw.arrow(start_x, start_y, end_x, end_y)
     else:
         parts.append(
-            draw.line(
-                start_x, start_y, end_x, end_y, "flight" if flight.lost is not None else "flight pending"
-            )
+            draw.line(start_x, start_y, end_x, end_y, "flight" if flight.lost is not None else "flight pending")
         )
         if flight.lost is not None:
             parts.append(f'<path class="cross" d="M{end_x - 6:.1f} {end_y - 6:.1f}l12 12m0 -12l-12 12"/>')
@@ -243,9 +231,7 @@ def _write_note(chart: _Chart, note: _Note, last: bool) -> None:
     kind = "note" + (" free" if note.step.environment else "") + (" last" if last else "")
     left, top = note.x - note.width / 2, note.y - note.height / 2
     chart.front.append(
-        draw.text(
-            MARGIN + 14, note.y + 4, str(note.step.number), "number bad" if last else "number", end=True
-        )
+        draw.text(MARGIN + 14, note.y + 4, str(note.step.number), "number bad" if last else "number", end=True)
     )
     chart.front.append(draw.rect(left, top, note.width, note.height, style=kind, radius=7))
     first = note.y - (len(note.lines) - 1) * LINE / 2 + 4

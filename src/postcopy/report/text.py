@@ -25,9 +25,7 @@ def print_story(story: Story, console: Console) -> None:
     table.add_column(ratio=1)
     for step in story.steps:
         last = step is story.steps[-1] and story.contradiction is not None
-        table.add_row(
-            str(step.number), Text(step.thread, style="bold red" if last else ""), _step(step, last)
-        )
+        table.add_row(str(step.number), Text(step.thread, style="bold red" if last else ""), _step(step, last))
     console.print(table)
     if any(change.ghost for step in story.steps for change in step.changes):
         console.print()

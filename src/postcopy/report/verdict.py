@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import ConcreteReading, holds, is_deadlock
+from postcopy.model.concrete import ConcreteReading, holds, is_deadlock, successors
 from postcopy.model.expressions import Sort
 from postcopy.model.instance import view
 from postcopy.model.reading import Step
@@ -53,9 +53,7 @@ class Contradiction:
     def words(self) -> str:
         """The whole paragraph."""
         rules = f" ({' '.join(self.rules)})" if self.rules else ""
-        return " ".join(
-            part for part in (f"Violated: “{self.sentence}”{rules}.", self.culprits, self.because) if part
-        )
+        return " ".join(part for part in (f"Violated: “{self.sentence}”{rules}.", self.culprits, self.because) if part)
 
 
 def violated_property(trace: Trace) -> Property | None:
@@ -79,9 +77,7 @@ def judge(trace: Trace, prop: Property) -> Verdict:
             return Verdict(True, 0)
         last = trace.steps[-1]
         before = ConcreteReading(instance, states[-2])
-        answer = prop.holds(
-            Step(last.action, view(before), view(after), list(last.events), after.pages(NONE))
-        )
+        answer = prop.holds(Step(last.action, view(before), view(after), list(last.events), after.pages(NONE)))
     elif prop.kind is Kind.NO_DEADLOCK:
         answer = not is_deadlock(instance, states[-1])
     return Verdict(holds(answer), answer.bits if isinstance(answer, ConcretePages) else 0)
@@ -93,9 +89,7 @@ def explain(trace: Trace) -> Contradiction | None:
         return None
     prop = violated_property(trace)
     if prop is None:
-        return Contradiction(
-            trace.violated, trace.violated, (), "", "This model has no property of that name."
-        )
+        return Contradiction(trace.violated, trace.violated, (), "", "This model has no property of that name.")
     verdict = judge(trace, prop)
     if verdict.holds:
         culprits = "Yet it holds at the end of this run: the run does not show what it was recorded for."
@@ -108,9 +102,7 @@ def explain(trace: Trace) -> Contradiction | None:
 
 def _offence(trace: Trace, prop: Property, verdict: Verdict) -> str:
     if not trace.steps:
-        return "It is false before the first step" + (
-            f", for {page_words(verdict.pages)}." if verdict.pages else "."
-        )
+        return "It is false before the first step" + (f", for {page_words(verdict.pages)}." if verdict.pages else ".")
     last = trace.steps[-1]
     what = f"{last.action.thread}: {step_words(last.action.doc, last.page)}"
     pages = f" for {page_words(verdict.pages)}" if verdict.pages else ""
@@ -122,9 +114,7 @@ def _offence(trace: Trace, prop: Property, verdict: Verdict) -> str:
 def _blocked(trace: Trace) -> str:
     """Who waits for what in the last state, what nobody reads, and who could still move but need not."""
     instance, state = trace.instance, trace.states[-1]
-    sentences = [
-        "No thread can move." if not trace.steps else f"After step {len(trace.steps)} no thread can move."
-    ]
+    sentences = ["No thread can move." if not trace.steps else f"After step {len(trace.steps)} no thread can move."]
     for variable in instance.variables:
         stored = state[instance.index[variable]]
         who = waiter(variable_words(variable))
