@@ -30,9 +30,14 @@ def assert_same_graph(instance: Instance) -> None:
     assert found.depth == max(graph.depth.values())
 
 
-@pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 1, 2)])
-def test_the_protocol_has_the_same_states_and_edges_in_both_readings(pages: int, in_flight: int, group: int) -> None:
-    assert_same_graph(Instance(Postcopy, pages, in_flight, SAFETY, group))
+@pytest.mark.parametrize(("in_flight", "group"), [(1, 1), (2, 1)])
+def test_the_protocol_with_all_properties_has_the_same_graph_in_both_readings(in_flight: int, group: int) -> None:
+    assert_same_graph(Instance(Postcopy, 1, in_flight, SAFETY, group))
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_the_protocol_with_two_pages_has_the_same_graph_in_both_readings(group: int) -> None:
+    assert_same_graph(Instance(Postcopy, 2, 1, (), group))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -131,7 +131,6 @@ def _run(
                     control[_STATUS], control[_AT], control[_DETAIL] = WRONG, at, label
                     return
                 fired[label & (STAYS - 1)] += 1
-                moves |= progress[label & (STAYS - 1)] and label & STAYS == 0
                 if label >> LABEL_BITS & step_bits:
                     control[_STATUS], control[_AT], control[_DETAIL] = STEP, at, label
                     for k in range(words):
@@ -144,6 +143,7 @@ def _run(
                     same &= out[i * size + k] == states[at * words + k]
                 if same:
                     continue
+                moves |= progress[label & (STAYS - 1)]
                 if pending != i:
                     for k in range(words):
                         out[pending * size + k] = out[i * size + k]

@@ -130,12 +130,12 @@ class Interpreted:
                 if label < 0:
                     return self._stop(WRONG, at, label)
                 self.fired[label & STAYS - 1] += 1
-                progress = progress or (not label & STAYS and question.progress[label & STAYS - 1])
                 if label >> LABEL_BITS & question.step_bits:
                     after = self.order[at] if label & STAYS else tuple(out[to : to + size - 1])
                     return self._stop(STEP, at, label, after)
-                if label & STAYS:
+                if label & STAYS or tuple(out[to : to + size - 1]) == self.order[at]:
                     continue
+                progress = progress or question.progress[label & STAYS - 1]
                 functions.canonical(out, to)
                 words = tuple(out[to : to + size - 1])
                 if words not in self.seen:
