@@ -7,6 +7,7 @@ import pytest
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
+from postcopy.model.language import action
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
 from postcopy.properties.catalogue import BY_NAME, DEFAULT
@@ -92,3 +93,27 @@ def test_names_of_properties_are_unique_and_every_one_explains_itself() -> None:
     assert len(BY_NAME) == len({p.sentence for p in BY_NAME.values()})
     assert all(p.because for p in BY_NAME.values())
     assert [p for p in SAFETY if p.kind is Kind.NO_DEADLOCK] == [BY_NAME["no-deadlock"]]
+
+
+def test_a_thread_that_spins_in_place_does_not_hide_a_deadlock() -> None:
+    base = FAULTS["listen-waits-for-main"]
+
+    class Spinning(Source):
+        """Has a thread that is always busy and does nothing."""
+
+        @action(thread="idle thread")
+        def spins(self) -> None:
+            """does nothing, for ever"""
+
+        @action(thread="idle thread")
+        def assigns_what_is_there(self) -> None:
+            """assigns a variable the value that it has"""
+            self.dirty &= self.dirty | self.sent
+
+    class Busy(base):  # type: ignore[misc, valid-type]
+        """A deadlock with a busy thread beside it."""
+
+        source = Spinning
+
+    verdict = explore(Instance(Busy, 1, 1, [BY_NAME["no-deadlock"]]), Options(engine="interpreted"))
+    assert verdict.outcome is Outcome.DEADLOCK

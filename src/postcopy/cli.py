@@ -129,7 +129,8 @@ def list_things(
         return 0
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in rows[0]:
-        table.add_column(column, overflow="fold", no_wrap=column in ("name", "number", "rule"))
+        short = column == "name" or all(len(str(row[column])) <= 4 for row in rows)
+        table.add_column(column, overflow="fold", no_wrap=short, min_width=len(column) if short else None)
     for row in rows:
         table.add_row(*(Text(", ".join(v) if isinstance(v, list) else str(v)) for v in row.values()))
     Console(highlight=False).print(table)
