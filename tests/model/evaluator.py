@@ -85,15 +85,12 @@ def apply(tree: Tree, instance: Instance, state: State, page: int | None) -> Out
     for variable, e in tree.updates.items():
         after[instance.index[variable]] = int(evaluate(e, state, page, instance))
     events = tuple(
-        (event.what, evaluate(event.pages, state, page, instance), event.channel, event.sent)
-        for event in tree.events
+        (event.what, evaluate(event.pages, state, page, instance), event.channel, event.sent) for event in tree.events
     )
     violated = tuple(
         instance.properties[index].name
         for index, condition in tree.violated
         if evaluate(condition, state, page, instance)
     )
-    failed = [
-        message for condition, message, _ in tree.checks if not evaluate(condition, state, page, instance)
-    ]
+    failed = [message for condition, message, _ in tree.checks if not evaluate(condition, state, page, instance)]
     return Outcome(tuple(after), events, violated, failed[0] if failed else None)

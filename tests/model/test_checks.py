@@ -348,9 +348,7 @@ def test_an_action_that_asks_otherwise_the_second_time_is_refused(monkeypatch: p
 
 def test_an_action_with_too_many_ways_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(symbolic, "MAX_PATHS", 2)
-    with pytest.raises(
-        SpecError, match=r"in \w+: more than 2 ways through it: split it into several actions"
-    ):
+    with pytest.raises(SpecError, match=r"in \w+: more than 2 ways through it: split it into several actions"):
         read(Decent)
 
 

@@ -37,9 +37,7 @@ DECLARATIONS: list[Any] = []
 
 def declared(message: str, at: Any = None, inside: str = "") -> Callable[[Any], Any]:
     def note(what: Any) -> Any:
-        DECLARATIONS.append(
-            pytest.param(what, at or what, inside or what.__name__, message, id=what.__name__)
-        )
+        DECLARATIONS.append(pytest.param(what, at or what, inside or what.__name__, message, id=what.__name__))
         return what
 
     return note
@@ -65,9 +63,7 @@ class Replaces(Base):
     serves_request = True  # type: ignore[assignment]  # here
 
 
-@declared(
-    "Parameters.act has a parameter pages: an action may have `page: Page` and `cpu: Cpu`", inside="act"
-)
+@declared("Parameters.act has a parameter pages: an action may have `page: Page` and `cpu: Cpu`", inside="act")
 class Parameters(Base):
     @action(thread="thread")  # here
     def act(self, pages: Page) -> None:

@@ -74,9 +74,7 @@ leaves: dict[Sort, Pairs] = {
             Pair(ex.FULL_SET, lambda state, page: UNIVERSE),
         ]
     ),
-    Sort.TRUTH: st.sampled_from(
-        [Pair(ex.TRUE, lambda state, page: True), Pair(ex.FALSE, lambda state, page: False)]
-    ),
+    Sort.TRUTH: st.sampled_from([Pair(ex.TRUE, lambda state, page: True), Pair(ex.FALSE, lambda state, page: False)]),
 }
 
 
@@ -110,9 +108,7 @@ def pairs(sort: Sort, depth: int) -> Pairs:
     return st.one_of(leaves[sort], chosen, *more)
 
 
-states = st.tuples(
-    *(st.integers(0, UNIVERSE if v.sort is Sort.PAGES else v.size - 1) for v in INSTANCE.variables)
-)
+states = st.tuples(*(st.integers(0, UNIVERSE if v.sort is Sort.PAGES else v.size - 1) for v in INSTANCE.variables))
 
 
 @settings(max_examples=300, deadline=None)

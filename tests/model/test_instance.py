@@ -62,8 +62,7 @@ def test_what_is_left_open_doubles_the_initial_states() -> None:
     assert len(states) == 2
     assert {state[instance.index[instance.variable["left.open"]]] for state in states} == {0, 1}
     assert {
-        instance.variable["left.phase"].decode(s[instance.index[instance.variable["left.phase"]]])
-        for s in states
+        instance.variable["left.phase"].decode(s[instance.index[instance.variable["left.phase"]]]) for s in states
     } == {Phase.IDLE}
 
 
@@ -93,7 +92,5 @@ def test_an_annotation_that_cannot_be_found_is_refused() -> None:
         def act(self, page: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821
             self.dirty |= page
 
-    with pytest.raises(
-        SpecError, match=r"test_instance.py:\d+, in act: Unknown.act: name 'Missing' is not defined"
-    ):
+    with pytest.raises(SpecError, match=r"test_instance.py:\d+, in act: Unknown.act: name 'Missing' is not defined"):
         Instance(protocol_of(Unknown), 1, 1)

@@ -36,8 +36,7 @@ case = Cases()
 
 
 @case(
-    "Reads has no field right: a machine sees only its own state and its ends of the channels; "
-    "send a message instead"
+    "Reads has no field right: a machine sees only its own state and its ends of the channels; send a message instead"
 )
 class Reads(Base):
     @action(thread="thread")
@@ -105,8 +104,7 @@ class ClosesThroughGhost(Base):
 
 
 @case(
-    "left writes memory.old, which belongs to memory: only memory itself may change it; "
-    "call a method of memory instead"
+    "left writes memory.old, which belongs to memory: only memory itself may change it; call a method of memory instead"
 )
 class WritesGhost(Base):
     @action(thread="thread")
@@ -232,10 +230,7 @@ class ReadsUnknown(Base):
         require(self.xyz)  # here
 
 
-@case(
-    "AssignsUndeclared has no field bussy: declare it in the class, "
-    'e.g. bussy = Flag("..."); did you mean busy?'
-)
+@case('AssignsUndeclared has no field bussy: declare it in the class, e.g. bussy = Flag("..."); did you mean busy?')
 class AssignsUndeclared(Base):
     @action(thread="thread")
     def act(self: Any) -> None:

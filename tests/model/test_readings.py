@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from postcopy.errors import SpecError
 from postcopy.model.concrete import may_rest, successors, take, violated_by
 from postcopy.model.instance import ActionInstance, Instance, State
+from postcopy.model.network import Command
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase
 from postcopy.model.symbolic import Tree, read_action, read_predicate, read_resting
@@ -28,9 +29,7 @@ MISHAPS = re.compile("dies|cancels|loses|gives_up|to_finish_in_precopy")
 """What ends a walk early: taken now and then only."""
 
 
-def concrete(
-    instance: Instance, state: State, action: ActionInstance, page: int | None
-) -> Outcome | str | None:
+def concrete(instance: Instance, state: State, action: ActionInstance, page: int | None) -> Outcome | str | None:
     """The concrete reading's answer, in the evaluator's words; an error as its message without the place."""
     try:
         taken = take(instance, state, action, page)
@@ -113,3 +112,19 @@ def test_the_document_read_both_ways_means_the_same_on_random_walks(pages: int, 
     phases = {state[instance.index[instance.variable["source.phase"]]] for state in seen}
     assert len(seen) > 80
     assert list(Phase).index(Phase.POSTCOPY) in phases
+
+
+def test_what_is_sent_and_received_is_an_event_in_both_readings() -> None:
+    """Both readings share the code that notes events: so it is held against the text of the protocol."""
+    instance = Instance(Postcopy, 1, 1)
+    actions = {action.name: action for action in instance.actions}
+    state = instance.initial_states()[-1]
+    seen = []
+    for name in ("source.operator_starts_migration", "source.opens_return_path", "destination.opens_return_path"):
+        answer = concrete(instance, state, actions[name], None)
+        assert isinstance(answer, Outcome)
+        assert answer == symbolic(read_action(instance, actions[name]), instance, state, None)
+        state = answer.state
+        seen.append(answer.events)
+    command = Command.OPEN_RETURN_PATH
+    assert seen == [(), ((command, 0, "stream", True),), ((command, 0, "stream", False),)]

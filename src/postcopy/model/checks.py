@@ -98,9 +98,7 @@ def _check_method(part: Any, name: str) -> None:
         inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
     ):
         code = body.__code__
-        raise SpecError(
-            "it has a yield or await: an action is a plain method", place(code, code.co_firstlineno)
-        )
+        raise SpecError("it has a yield or await: an action is a plain method", place(code, code.co_firstlineno))
 
 
 def _own_functions(part: type[Part]) -> list[str]:
@@ -127,9 +125,7 @@ def _plain(value: object) -> FunctionType | None:
 
 
 def _public(*kinds: type) -> frozenset[str]:
-    return frozenset(
-        n for k in kinds for n in dir(k) if not n.startswith("_") and inspect.isfunction(getattr(k, n))
-    )
+    return frozenset(n for k in kinds for n in dir(k) if not n.startswith("_") and inspect.isfunction(getattr(k, n)))
 
 
 _LANGUAGE_METHODS = _public(SendEnd, ObserverEnd, NetworkEnd, PageSet, CpuPages)
@@ -214,14 +210,10 @@ class _Walk:
         if name == "IMPORT_NAME":
             raise SpecError(f"it imports {value}: imports stand at the top of the file", where)
         if name == "PUSH_EXC_INFO":
-            raise SpecError(
-                "it has a try or with statement, which would swallow guards: use if and require", where
-            )
+            raise SpecError("it has a try or with statement, which would swallow guards: use if and require", where)
         if name in _ATTRIBUTES:
             if value in REFUSED_ATTRIBUTES or (value.startswith("__") and value.endswith("__")):
-                raise SpecError(
-                    f".{value} is not for specifications: a machine sees only its fields and ends", where
-                )
+                raise SpecError(f".{value} is not for specifications: a machine sees only its fields and ends", where)
             truth = following in ("UNARY_NOT", "TO_BOOL") or following.startswith(("POP_JUMP_", "JUMP_IF_"))
             if truth and self._is_method(value):
                 raise SpecError(f"{value} without () is always true: write {value}()", where)
@@ -235,9 +227,7 @@ class _Walk:
         for part in _flat(value):
             module = _library_of(part)
             if module == _BUILTINS:
-                raise SpecError(
-                    f"it uses {text}, which looks past the language: use fields, ends and constants", where
-                )
+                raise SpecError(f"it uses {text}, which looks past the language: use fields, ends and constants", where)
             if module is not None:
                 raise SpecError(f"it uses {text}, which depends on {module} and not on the state", where)
             function = _plain(part)
@@ -246,8 +236,7 @@ class _Walk:
             elif not _is_fixed(part):
                 a = f"{'an' if type(part).__name__[0] in 'aeiou' else 'a'} {type(part).__name__}"
                 raise SpecError(
-                    f"it uses {text}, {a} that is not part of the state: "
-                    "declare a field, or make it a constant",
+                    f"it uses {text}, {a} that is not part of the state: declare a field, or make it a constant",
                     where,
                 )
 
@@ -267,10 +256,7 @@ def _line(instruction: dis.Instruction) -> int | None:
 def _line_of(code: CodeType, name: str) -> int:
     """The first line that uses a variable of an enclosing function."""
     lines = (
-        _line(i)
-        for c in _codes(code)
-        for i in dis.get_instructions(c)
-        if i.argval == name and "DEREF" in i.opname
+        _line(i) for c in _codes(code) for i in dis.get_instructions(c) if i.argval == name and "DEREF" in i.opname
     )
     return next((line for line in lines if line is not None), code.co_firstlineno)
 
@@ -338,9 +324,7 @@ def _library_of(value: object) -> str | None:
     name: object = None
     if isinstance(value, ModuleType):
         name = value.__name__
-    elif isinstance(value, BuiltinFunctionType | MethodType) and not isinstance(
-        value.__self__, ModuleType | None
-    ):
+    elif isinstance(value, BuiltinFunctionType | MethodType) and not isinstance(value.__self__, ModuleType | None):
         name = type(value.__self__).__module__
     elif isinstance(value, type) or callable(value):
         name = getattr(value, "__module__", None)
@@ -369,9 +353,7 @@ def _is_fixed(value: object) -> bool:
         _End,
         UnionType,
     )
-    return (
-        value is None or value is Ellipsis or isinstance(value, kinds) or type(value).__module__ == "typing"
-    )
+    return value is None or value is Ellipsis or isinstance(value, kinds) or type(value).__module__ == "typing"
 
 
 def check_callable(function: Callable[..., object]) -> None:

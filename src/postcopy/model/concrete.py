@@ -54,9 +54,7 @@ class ConcreteReading(Reading):
             ) from None
         if not 0 <= stored < variable.size:
             high = variable.low + variable.size - 1
-            self.failed.append(
-                SpecError(f"{variable.name} leaves its range {variable.low} to {high}", self.where())
-            )
+            self.failed.append(SpecError(f"{variable.name} leaves its range {variable.low} to {high}", self.where()))
         return stored
 
     def pages(self, what: Whole) -> ConcretePages:
@@ -70,9 +68,7 @@ class ConcreteReading(Reading):
 
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         if not self.room(channel, 1):
-            raise SpecError(
-                f"{channel.name} is full here: require room before sending {kind.name}", self.where()
-            )
+            raise SpecError(f"{channel.name} is full here: require room before sending {kind.name}", self.where())
         slot = channel.slots[self._kinds(channel).index(None)]
         self.store(slot.kind, kind)
         self.store(slot.pages, pages)
@@ -86,9 +82,7 @@ class ConcreteReading(Reading):
         first = channel.slots[0]
         pages = cast(PageSet, self.load(first.pages))
         none = self.pages(NONE)
-        message = Message(
-            pages, Marks({name: pages if self.load(m) else none for name, m in first.marks.items()})
-        )
+        message = Message(pages, Marks({name: pages if self.load(m) else none for name, m in first.marks.items()}))
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
             self.store(here.kind, self.load(following.kind))
             self.store(here.pages, self.load(following.pages))
@@ -116,9 +110,7 @@ class ConcreteReading(Reading):
     def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
         result: PageSet = self.pages(NONE)
         for slot in channel.slots:
-            if self.load(slot.kind) is kind and all(
-                self.load(slot.marks[m]) is want for m, want in marks.items()
-            ):
+            if self.load(slot.kind) is kind and all(self.load(slot.marks[m]) is want for m, want in marks.items()):
                 result = result | cast(PageSet, self.load(slot.pages))
         return result
 
@@ -148,9 +140,7 @@ class Transition:
     violated: tuple[str, ...]
 
 
-def take(
-    instance: Instance, state: State, action: ActionInstance, page: int | None = None
-) -> Transition | None:
+def take(instance: Instance, state: State, action: ActionInstance, page: int | None = None) -> Transition | None:
     """Take one action, or None where a guard forbids it.
 
     Raises:

@@ -44,16 +44,12 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
             of_class(protocol),
         )
     if type(protocol.cpus) is not int or protocol.cpus < 1:
-        raise SpecError(
-            f"{title}.cpus is {protocol.cpus!r}: at least 1 is needed", of_class(protocol, "cpus")
-        )
+        raise SpecError(f"{title}.cpus is {protocol.cpus!r}: at least 1 is needed", of_class(protocol, "cpus"))
     _check_names(protocol)
     taken: dict[str, object] = {**machines, **ghosts, **channels}
     for monitor in monitors:
         if taken.setdefault(monitor.__name__, monitor) is not monitor:
-            raise SpecError(
-                f"the monitor {monitor.__name__} has the name of something else", of_class(monitor)
-            )
+            raise SpecError(f"the monitor {monitor.__name__} has the name of something else", of_class(monitor))
     for name, channel in channels.items():
         _check_channel(protocol, name, channel)
     for machine in machines.values():
@@ -126,9 +122,7 @@ def _check_part(part: type[Part]) -> None:
             if name.startswith("__"):
                 continue
             if name in _RESERVED and not (name == "watch" and issubclass(part, Monitor)):
-                raise SpecError(
-                    f"{where}: the name is taken by the language, choose another", of_class(base, name)
-                )
+                raise SpecError(f"{where}: the name is taken by the language, choose another", of_class(base, name))
             if isinstance(value, Field):
                 problem = value.problem()
                 if problem is not None:
@@ -136,15 +130,12 @@ def _check_part(part: type[Part]) -> None:
             elif _plain(value) is None and not all(_is_fixed(item) for item in _flat(value)):
                 kind = type(value).__name__
                 raise SpecError(
-                    f"{where} is a {kind}, which is not part of the state: "
-                    "declare a field, e.g. a Flag or Bitmap",
+                    f"{where} is a {kind}, which is not part of the state: declare a field, e.g. a Flag or Bitmap",
                     of_class(base, name),
                 )
 
 
-def _check_machine(
-    machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]
-) -> None:
+def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]) -> None:
     _check_part(machine)
     actions = {name for base in machine.__mro__ for name, value in vars(base).items() if _is_action(value)}
     for base in machine.__mro__[:-1]:
@@ -153,10 +144,7 @@ def _check_machine(
             if name in ghosts:
                 raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
             if isinstance(value, _End) and value.channel not in channels:
-                hint = (
-                    did_you_mean(value.channel, channels)
-                    or f"; its channels are {', '.join(channels) or 'none'}"
-                )
+                hint = did_you_mean(value.channel, channels) or f"; its channels are {', '.join(channels) or 'none'}"
                 raise SpecError(
                     f"{where}: {protocol.__name__} has no channel {value.channel}{hint}", of_class(base, name)
                 )

@@ -45,9 +45,7 @@ class Variable:
     doc: str = ""
 
     def __hash__(self) -> int:
-        return hash(
-            self.name
-        )  # names are unique in a protocol; hashing all the rest took a tenth of all reading
+        return hash(self.name)  # names are unique in a protocol; hashing all the rest took a tenth of all reading
 
     @property
     def kind(self) -> str:
@@ -82,12 +80,7 @@ class Expr:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return (
-            isinstance(other, Expr)
-            and self._hash == other._hash
-            and self.op == other.op
-            and self.args == other.args
-        )
+        return isinstance(other, Expr) and self._hash == other._hash and self.op == other.op and self.args == other.args
 
     def __repr__(self) -> str:
         return show(self)

@@ -161,9 +161,7 @@ class Instance:
                 if function is None or info is None:
                     continue
                 parameters = _parameters(machine, method, function)
-                doc = " ".join(
-                    (inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split()
-                )
+                doc = " ".join((inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split())
                 for cpu in range(self.cpus) if "cpu" in parameters else [None]:
                     label = f"{name}.{method}" + (f"[{cpu}]" if cpu is not None else "")
                     yield ActionInstance(label, name, method, info, cpu, "page" in parameters, doc)
@@ -205,8 +203,7 @@ def _parameters(machine: type[Machine], method: str, function: Any) -> dict[str,
     for name in names:
         if hints.get(name) is not allowed.get(name, object()):
             raise SpecError(
-                f"{machine.__name__}.{method} has a parameter {name}: "
-                "an action may have `page: Page` and `cpu: Cpu`",
+                f"{machine.__name__}.{method} has a parameter {name}: an action may have `page: Page` and `cpu: Cpu`",
                 _definition(function),
             )
     return {name: hints[name] for name in names}

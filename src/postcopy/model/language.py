@@ -163,11 +163,7 @@ class Field(Generic[T]):
 
     def problem(self) -> str | None:
         """What is wrong with the declaration, if anything."""
-        return (
-            None
-            if isinstance(self.initial, Whole)
-            else f"starts as {self.initial!r}: it can start as NONE or ALL"
-        )
+        return None if isinstance(self.initial, Whole) else f"starts as {self.initial!r}: it can start as NONE or ALL"
 
 
 class Bitmap(Field[PageSet]):
@@ -286,8 +282,7 @@ class CpuBitmap(Field[CpuPages]):
 
     def __set__(self, part: Part, value: CpuPages) -> None:
         raise SpecError(
-            f"{part.name}.{self.name} is a set for each vCPU: "
-            f"assign to one, {self.name}[cpu] = ..., or remove() pages",
+            f"{part.name}.{self.name} is a set for each vCPU: assign to one, {self.name}[cpu] = ..., or remove() pages",
             part.reading.where(),
         )
 
@@ -345,17 +340,13 @@ class Channel:
         values = (None, *self.kinds)
         slots = tuple(
             Slot(
-                Variable(
-                    f"{name}[{i}].kind", name, Sort.NUMBER, len(values), values, doc=f"message {i} on {name}"
-                ),
+                Variable(f"{name}[{i}].kind", name, Sort.NUMBER, len(values), values, doc=f"message {i} on {name}"),
                 Variable(f"{name}[{i}].pages", name, Sort.PAGES, doc=f"pages of message {i} on {name}"),
                 {mark: _mark(name, i, mark) for mark in self.marks},
             )
             for i in range(capacity)
         )
-        up = Variable(
-            f"{name}.up", name, Sort.NUMBER, 2, (False, True), doc=f"the connection below {name} stands"
-        )
+        up = Variable(f"{name}.up", name, Sort.NUMBER, 2, (False, True), doc=f"the connection below {name} stands")
         initial: list[tuple[Variable, object]] = [(up, True)]
         for slot in slots:
             initial += [(slot.kind, None), (slot.pages, NONE), *((m, False) for m in slot.marks.values())]
@@ -393,8 +384,7 @@ class Part:
         if not isinstance(declared, Field | _End):
             hint = did_you_mean(name, self.fields())
             raise SpecError(
-                f"{type(self).__name__} has no field {name}: declare it in the class, e.g. "
-                f'{name} = Flag("...")' + hint,
+                f'{type(self).__name__} has no field {name}: declare it in the class, e.g. {name} = Flag("...")' + hint,
                 self.reading.where(),
             )
         declared.__set__(self, cast(Any, value))
@@ -421,18 +411,13 @@ class Machine(Part):
         if name in instance.machines:
             hint = ": a machine sees only its own state and its ends of the channels; send a message instead"
         else:
-            hint = (
-                did_you_mean(name, dir(type(self)))
-                or f"; its fields are {', '.join(self.fields()) or 'none'}"
-            )
+            hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
         raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.reading.where())
 
     def observe(self, what: Enum, pages: PageSet | Whole = NONE) -> None:
         """Say that something happened that properties speak of. Changes nothing."""
         if not isinstance(what, Enum):
-            raise SpecError(
-                f"a member of an enumeration is needed to observe, not {what!r}", self.reading.where()
-            )
+            raise SpecError(f"a member of an enumeration is needed to observe, not {what!r}", self.reading.where())
         self.reading.events.append(Event(what, self.reading.page_set(pages)))
 
 

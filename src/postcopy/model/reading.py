@@ -217,9 +217,7 @@ class Reading(ABC):
         """Mark every message of a marked kind that concerns one of the pages."""
 
     @contextmanager
-    def acting(
-        self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]
-    ) -> Iterator[None]:
+    def acting(self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]) -> Iterator[None]:
         """For a while, let `actor` read and write just what is given (readable None: everything)."""
         before = self.actor, self.readable, self.writable
         self.actor, self.readable, self.writable = actor, readable, writable
@@ -241,14 +239,9 @@ class Reading(ABC):
         """Refuse a write to what does not belong to the acting machine."""
         if owner not in self.writable:
             who = self.actor or "a property"
-            instead = (
-                f"call a method of {owner} instead"
-                if owner in self.instance.ghosts
-                else "send a message instead"
-            )
+            instead = f"call a method of {owner} instead" if owner in self.instance.ghosts else "send a message instead"
             raise SpecError(
-                f"{who} writes {name}, which belongs to {owner}: "
-                f"only {owner} itself may change it; {instead}",
+                f"{who} writes {name}, which belongs to {owner}: only {owner} itself may change it; {instead}",
                 self.where(),
             )
 
@@ -380,9 +373,7 @@ class SendEnd(ChannelEnd):
     def room(self, messages: int = 1) -> bool:
         """Whether that many messages can be sent now; a real sender would block otherwise."""
         if not isinstance(messages, int) or messages < 1:
-            raise SpecError(
-                f"room({messages!r}): a number of messages from 1 on is needed", self._reading.where()
-            )
+            raise SpecError(f"room({messages!r}): a number of messages from 1 on is needed", self._reading.where())
         return self._reading.room(self._channel, messages)
 
     def send(self, kind: Enum, pages: PageSet | Whole = NONE, **marks: PageSet | Whole) -> None:

@@ -188,9 +188,7 @@ class SymbolicTruth(Symbol, Truth):
         return self.run.decide(self.expr)
 
     def __eq__(self, other: object) -> Any:
-        return SymbolicTruth(
-            self.run, ex.equal(ex.number_of(self.expr), ex.number_of(self.run.truth_of(other)))
-        )
+        return SymbolicTruth(self.run, ex.equal(ex.number_of(self.expr), ex.number_of(self.run.truth_of(other))))
 
     def __ne__(self, other: object) -> Any:
         return SymbolicTruth(self.run, ex.negation((self == other).expr))
@@ -215,23 +213,16 @@ class SymbolicNumber(Symbol):
     def _other(self, other: object) -> Expr:
         if isinstance(other, SymbolicNumber):
             if other.kind is not self.kind:
-                raise SpecError(
-                    f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where()
-                )
-            return (
-                ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
-            )
+                raise SpecError(f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where())
+            return ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
         if type(other) is not self.kind and (other is not None or None not in self.values):
             raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where())
         return ex.number(self.values.index(other) if self.values else cast(int, other) - self.low)
 
     def _ordered(self, other: object) -> Expr:
-        if self.values and not (
-            issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))
-        ):
+        if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):
             raise SpecError(
-                f"the members of {self.kind.__name__} have no order: "
-                "make it an IntEnum with ascending values",
+                f"the members of {self.kind.__name__} have no order: make it an IntEnum with ascending values",
                 self.run.where(),
             )
         return self._other(other)
@@ -256,9 +247,7 @@ class SymbolicNumber(Symbol):
 
     def __add__(self, other: int) -> SymbolicNumber:
         if self.values or type(other) is not int:
-            raise SpecError(
-                "only a constant whole number can be added, and only to a Count", self.run.where()
-            )
+            raise SpecError("only a constant whole number can be added, and only to a Count", self.run.where())
         return SymbolicNumber(self.run, ex.plus(self.expr, ex.number(other)), (), self.low)
 
     __radd__ = __add__
@@ -350,8 +339,7 @@ class SymbolicReading(Reading):
         """The truth of a condition on this path. Machines may not ask about ghosts."""
         if condition.ghost and self.readable is not None and condition not in (ex.TRUE, ex.FALSE):
             raise SpecError(
-                f"a guard reads history ({ex.show(condition)}): "
-                "ghosts are for properties, no step may depend on one",
+                f"a guard reads history ({ex.show(condition)}): ghosts are for properties, no step may depend on one",
                 self.where(),
             )
         return self.path.decide(condition)
@@ -390,9 +378,7 @@ class SymbolicReading(Reading):
             return ex.number_of(self.truth_of(value))
         if isinstance(value, SymbolicNumber):
             if value.kind is not (type(variable.values[-1]) if variable.values else int):
-                raise SpecError(
-                    f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where()
-                )
+                raise SpecError(f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where())
             shift = value.low - variable.low
             expr = ex.plus(value.expr, ex.number(shift)) if shift else value.expr
             self._check_range(variable, expr)
@@ -445,9 +431,7 @@ class SymbolicReading(Reading):
         if messages > len(channel.slots):
             return ex.FALSE
         kinds = self.kinds.get(channel.name)
-        return ex.equal(
-            kinds[-messages] if kinds else ex.variable(channel.slots[-messages].kind), ex.number(0)
-        )
+        return ex.equal(kinds[-messages] if kinds else ex.variable(channel.slots[-messages].kind), ex.number(0))
 
     def _disturbed(self, channel: ChannelVariables) -> None:
         """Messages went: from here on room is counted anew."""
@@ -518,9 +502,7 @@ class SymbolicReading(Reading):
         parts = []
         for slot in channel.slots:
             matches = [ex.equal(self.value(slot.kind), ex.number(channel.code(kind)))]
-            matches += [
-                ex.equal(self.value(slot.marks[m]), ex.number(int(want))) for m, want in marks.items()
-            ]
+            matches += [ex.equal(self.value(slot.marks[m]), ex.number(int(want))) for m, want in marks.items()]
             parts.append(ex.choose(ex.conjunction(*matches), self.value(slot.pages), ex.EMPTY_SET))
         return SymbolicPages(self, ex.union(*parts))
 
@@ -530,9 +512,7 @@ class SymbolicReading(Reading):
             concerns = ex.negation(ex.is_empty(ex.intersection(self.value(slot.pages), self.set_of(pages))))
             marked = ex.disjunction(*(ex.equal(self.value(slot.kind), ex.number(code)) for code in codes))
             variable = slot.marks[mark]
-            self._assign(
-                variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.value(variable))
-            )
+            self._assign(variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.value(variable)))
 
 
 def _explore(
@@ -552,8 +532,7 @@ def _explore(
         return None
     except _Wavering as wavering:
         raise SpecError(
-            "two runs on the same values took different ways: "
-            "it branches on something that is not part of the state",
+            "two runs on the same values took different ways: it branches on something that is not part of the state",
             location(None, where, wavering.__traceback__),
         ) from None
     except _Undecided as undecided:
@@ -589,9 +568,7 @@ def read_action(instance: Instance, action: ActionInstance) -> Tree:
         with reading.acting(action.machine, own, own):
             answer = bounded(lambda: body(machine(action.machine, reading), **arguments))
         if answer is not None:
-            raise SpecError(
-                f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where
-            )
+            raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
         return _finish(reading, action)
 
     with told(action.name, action.method):
@@ -600,9 +577,7 @@ def read_action(instance: Instance, action: ActionInstance) -> Tree:
             check_ghost(ghost)
         first, second = _explore(run, where), _explore(run, where)
         if first != second:
-            raise SpecError(
-                "two runs of it differ: it depends on something that is not part of the state", where
-            )
+            raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
     return first
 
 
@@ -645,26 +620,18 @@ def _predicate(
                 Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent)
                 for e in events or ()
             ]
-            subject = Step(
-                action, view(SymbolicReading(instance, path)), view(after), mine, after.pages(NONE)
-            )
+            subject = Step(action, view(SymbolicReading(instance, path)), view(after), mine, after.pages(NONE))
         try:
             answer = bounded(lambda: holds(subject))
         except _Undecided as undecided:
             condition = undecided.condition
             if len(given) == MAX_DECISIONS:
-                raise SpecError(
-                    f"more than {MAX_DECISIONS} decisions on one path: it never ends", where
-                ) from None
+                raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: it never ends", where) from None
             return ex.choose(condition, ask((*given, (condition, True))), ask((*given, (condition, False))))
         except Disabled:
-            raise SpecError(
-                "a property has a guard: it answers with a truth value or a set of pages", where
-            ) from None
+            raise SpecError("a property has a guard: it answers with a truth value or a set of pages", where) from None
         if not isinstance(answer, SymbolicPages | SymbolicTruth | bool):
-            raise SpecError(
-                f"it answers {answer!r}: a property answers with a truth value or a set of pages", where
-            )
+            raise SpecError(f"it answers {answer!r}: a property answers with a truth value or a set of pages", where)
         return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
 
     with told(where, holds.__name__):
