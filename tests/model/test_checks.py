@@ -1,6 +1,6 @@
 """Bodies that depend on more than the state, mislead, or never end: each exact message with its line."""
 
-# ruff: noqa: B006, F821, PLC0415, PLW0603
+# ruff: noqa: B006, F821, PLW0603
 
 from __future__ import annotations
 
