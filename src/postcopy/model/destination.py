@@ -1,7 +1,7 @@
 """The destination host: main thread, listen thread, fault thread, and the guest's CPUs once they run there.
 
 Memory is under userfaultfd from LISTEN to END: a touch of a missing page puts the toucher to sleep and an event in the
-fault thread's queue. The queue is a set: the document does not order faults, and two faults on one page ask for the same.
+fault thread's queue. That is a set: the document does not order faults, and two on one page ask for the same.
 """
 
 from enum import Enum, IntEnum, auto

@@ -40,7 +40,9 @@ def load(target: str | None = None, fault: str | None = None) -> tuple[str, type
         name = next(iter(protocols))
     if name not in protocols:
         has = f"it has {', '.join(protocols)}" if protocols else "it has no class that is a Protocol"
-        raise UsageError(f"{file} has no protocol {name}: {has}" if name else f"{file}: say which class, FILE.py:Class: {has}")
+        raise UsageError(
+            f"{file} has no protocol {name}: {has}" if name else f"{file}: say which class, FILE.py:Class: {has}"
+        )
     return f"{file}:{name}", protocols[name]
 
 
@@ -76,9 +78,9 @@ def _protocols(path: Path) -> dict[str, type[Protocol]]:
     except PostcopyError:
         raise
     except Exception as error:
-        line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0)
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0
+        )
         raise UsageError(f"cannot read {path}: line {line}: {type(error).__name__}: {error}") from None
     found = vars(module).values()
-    return {
-        c.__name__: c for c in found if isinstance(c, type) and issubclass(c, Protocol) and c.__module__ == name
-    }
+    return {c.__name__: c for c in found if isinstance(c, type) and issubclass(c, Protocol) and c.__module__ == name}

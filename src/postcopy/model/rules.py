@@ -126,8 +126,7 @@ _RULES = (
     ),
     Rule(
         "R17",
-        "Pages that nobody asks for are sent too, in the background; those that were asked for go ahead of "
-        "them.",
+        "Pages that nobody asks for are sent too, in the background; those that were asked for go ahead of them.",
         "What is never touched never arrives, or a waiting vCPU waits for all the rest.",
     ),
     Rule(
@@ -136,8 +135,7 @@ _RULES = (
         "destination. A fault looks there first and asks the source only for what the cache lacks; the "
         "source may go when all is across.",
         "Nothing: it is a proposal.",
-        "It is a change to judge and not a rule to keep; the document's protocol has no cache and one "
-        "connection.",
+        "It is a change to judge and not a rule to keep; the document's protocol has no cache and one connection.",
     ),
     Rule(
         "R19",

@@ -63,7 +63,9 @@ class Property:
         return self.kind is Kind.SOMETIMES
 
 
-def _property(kind: Kind, sentence: str, rules: str, monitor: type[Monitor] | None) -> Callable[[Callable[..., Answer]], Property]:
+def _property(
+    kind: Kind, sentence: str, rules: str, monitor: type[Monitor] | None
+) -> Callable[[Callable[..., Answer]], Property]:
     def make(function: Callable[..., Answer]) -> Property:
         because = " ".join((inspect.getdoc(function) or "").split())
         name = function.__name__.replace("_", "-")
@@ -72,12 +74,16 @@ def _property(kind: Kind, sentence: str, rules: str, monitor: type[Monitor] | No
     return make
 
 
-def always(sentence: str, rules: str = "", monitor: type[Monitor] | None = None) -> Callable[[Callable[[View], Answer]], Property]:
+def always(
+    sentence: str, rules: str = "", monitor: type[Monitor] | None = None
+) -> Callable[[Callable[[View], Answer]], Property]:
     """A property of every reachable state."""
     return _property(Kind.ALWAYS, sentence, rules, monitor)
 
 
-def every_step(sentence: str, rules: str = "", monitor: type[Monitor] | None = None) -> Callable[[Callable[[Step], Answer]], Property]:
+def every_step(
+    sentence: str, rules: str = "", monitor: type[Monitor] | None = None
+) -> Callable[[Callable[[Step], Answer]], Property]:
     """A property of every step."""
     return _property(Kind.EVERY_STEP, sentence, rules, monitor)
 

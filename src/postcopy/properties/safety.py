@@ -87,7 +87,12 @@ def no_page_lost(state: View) -> Answer:
     """The last write of this page is nowhere from where the destination could still get it: it is not there, not on the
     stream, and the source does not mean to send it."""
     phase = state.source.phase
-    if phase < Phase.PRECOPY or phase > Phase.COMPLETED or state.stream.broken or state.destination.state == State.FAILED:
+    if (
+        phase < Phase.PRECOPY
+        or phase > Phase.COMPLETED
+        or state.stream.broken
+        or state.destination.state == State.FAILED
+    ):
         return True
     at_destination = state.destination.present - state.guest.stale_at_destination
     waiting = state.destination.assembling - state.guest.stale_in_assembly

@@ -76,7 +76,9 @@ def discards_spare_a_page(state: View) -> bool:
 @sometimes("The guest is lost by a failure in postcopy", rules="R15")
 def guest_lost_in_postcopy(state: View) -> bool:
     """The document allows it, and says so."""
-    return bool(state.destination.state == State.FAILED and state.source.phase == Phase.FAILED and not state.source.running)
+    return bool(
+        state.destination.state == State.FAILED and state.source.phase == Phase.FAILED and not state.source.running
+    )
 
 
 @sometimes("The migration fails in precopy and the guest goes on", rules="R15 R23")
@@ -94,19 +96,27 @@ def runs_at_destination_only(state: View) -> bool:
 @sometimes("The migration completes after postcopy", rules="R9 R24")
 def completes_after_postcopy(state: View) -> bool:
     """All states have been gone through."""
-    return bool(state.source.phase == Phase.COMPLETED and state.destination.main == Main.LEFT and not state.SentSinceSwitch.pages.empty)
+    return bool(
+        state.source.phase == Phase.COMPLETED
+        and state.destination.main == Main.LEFT
+        and not state.SentSinceSwitch.pages.empty
+    )
 
 
 @sometimes("The migration completes without ever leaving precopy", rules="R2")
 def completes_in_precopy(state: View) -> bool:
     """As if postcopy did not exist."""
-    return bool(state.source.phase == Phase.COMPLETED and state.SentSinceSwitch.pages.empty and state.destination.locked)
+    return bool(
+        state.source.phase == Phase.COMPLETED and state.SentSinceSwitch.pages.empty and state.destination.locked
+    )
 
 
 @sometimes("The listen thread reads while the main thread still loads the devices", rules="R6 R8 R20")
 def two_threads_at_work(state: View) -> bool:
     """A page has been placed, and the device load goes on."""
-    return bool(state.destination.main == Main.DEVICES and not (state.destination.present & state.SentSinceSwitch.pages).empty)
+    return bool(
+        state.destination.main == Main.DEVICES and not (state.destination.present & state.SentSinceSwitch.pages).empty
+    )
 
 
 @sometimes("The destination refuses postcopy", rules="R1 R23")
