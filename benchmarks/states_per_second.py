@@ -46,7 +46,7 @@ def main() -> None:
     found = search.run(1 << 60)
 
     def whole() -> None:
-        Compiled(functions, exploration._question).run(1 << 60)
+        Compiled(functions, exploration.question).run(1 << 60)
 
     alone = median(search.expand_all, options.repeat)
     seconds = median(whole, options.repeat)

@@ -56,18 +56,14 @@ def brute_force(instance: Instance, limit: int = 10**9) -> Graph:
 
 def kernel_edges(instance: Instance, exploration: object) -> Iterator[Edge]:
     """Every labelled edge as the generated kernel sees it, from every state that was stored (no symmetry)."""
-    from postcopy.explorer.codegen import STAYS
     from postcopy.explorer.compiled import interpret
     from postcopy.explorer.explore import Exploration
+    from postcopy.explorer.writing import STAYS
 
     assert isinstance(exploration, Exploration)
     expand = interpret(exploration.kernel).expand
-    words = exploration.layout.words
-    out = [0] * 1024 * (words + 1)
+    action_of = exploration.kernel.numbering.action_of
     for packed in exploration.stored():
         state = exploration.layout.unpack(packed)
-        for i in range(expand(packed, 0, out, 0)):
-            at = i * (words + 1)
-            label = out[at + words]
-            after = state if label & STAYS else exploration.layout.unpack(out[at : at + words])
-            yield state, instance.actions[label & STAYS - 1].name, after
+        for label, *words in expand(*packed):
+            yield state, instance.actions[action_of[label & STAYS - 1]].name, exploration.layout.unpack(words)

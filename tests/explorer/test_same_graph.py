@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from postcopy.explorer.compiled import compile_kernel
 from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.explorer.fast import Compiled
 from postcopy.model.concrete import successors, violated_by
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
@@ -71,31 +73,30 @@ def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
 def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
     data: st.DataObject, size: tuple[int, int, int]
 ) -> None:
-    from postcopy.explorer.codegen import LABEL_BITS, STAYS, generate
+    from postcopy.explorer.codegen import generate
     from postcopy.explorer.compiled import interpret
     from postcopy.explorer.constants import read
     from postcopy.explorer.layout import lay_out
+    from postcopy.explorer.writing import LABEL_BITS, STAYS
 
     pages, in_flight, group = size
     instance = Instance(Postcopy, pages, in_flight, SAFETY, group)
     reading = read(instance)
     layout = lay_out(instance, reading.variables, reading.constants)
-    functions = interpret(generate(reading, layout, symmetry=False))
+    kernel = generate(reading, layout, symmetry=False)
+    functions, action_of = interpret(kernel), kernel.numbering.action_of
     state = data.draw(st.sampled_from(instance.initial_states()))
-    out = [0] * 1024 * (layout.words + 1)
     for _ in range(25):
         packed = layout.pack(state)
         assert layout.unpack(packed) == state
         seen: Counter[object] = Counter()
-        for i in range(functions.expand(packed, 0, out, 0)):
-            at = i * (layout.words + 1)
-            label = out[at + layout.words]
-            after = state if label & STAYS else layout.unpack(out[at : at + layout.words])
+        for label, *words in functions.expand(*packed):
+            after = layout.unpack(words)
             broken = frozenset(p.name for n, p in enumerate(SAFETY) if label >> LABEL_BITS + n & 1)
-            seen[instance.actions[label & STAYS - 1].name, after, broken] += 1
+            seen[instance.actions[action_of[label & STAYS - 1]].name, after, broken] += 1
         steps = list(successors(instance, state))
         assert seen == Counter((s.action.name, s.state, frozenset(s.violated)) for s in steps)
-        bits = functions.examine(packed, 0)
+        bits = functions.examine(*packed)
         assert {p.name for n, p in enumerate(SAFETY) if bits >> n & 1 and p.of_states} == set(
             violated_by(instance, state)
         )
@@ -113,3 +114,18 @@ def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool
     assert fast.stored() == slow.stored()
     same = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
     assert [getattr(fast.findings, a) for a in same] == [getattr(slow.findings, a) for a in same]
+
+
+def test_two_workers_find_what_one_finds() -> None:
+    instance = Instance(Postcopy, 2, 1, SAFETY)
+    alone = Exploration(instance, Options(engine="compiled"))
+    alone.run()
+    machine = compile_kernel(alone.kernel)
+    shared = Compiled(machine, alone.question, workers=2, split_at=100)
+    found = shared.run(1 << 40)
+    assert len(shared.shards) == 2
+    assert set(shared.stored()) == set(alone.stored())
+    same = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
+    assert [getattr(found, a) for a in same] == [getattr(alone.findings, a) for a in same]
+    for bit, at in alone.findings.first.items():
+        assert len(shared.path(found.first[bit])) == len(alone.search.path(at))

@@ -1,4 +1,4 @@
-"""From a kernel's text to functions: compiled by Numba and kept on disk, or interpreted by Python as they stand.
+"""From a kernel's texts to functions: compiled by Numba and kept on disk, or interpreted by Python as they stand.
 
 The file that is compiled is named by the hash of its text, so a change of protocol, size or option is another file and
 a kernel is compiled once in a machine's life. Numba keeps its machine code beside the file.
@@ -13,59 +13,50 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from platformdirs import user_cache_path
 
 from postcopy import __version__
 from postcopy.explorer.codegen import Kernel
+from postcopy.explorer.writing import BLOCK
 
-_HEADER = '''"""Generated; see postcopy.explorer.codegen."""
-
-from numba import int64, njit, void
-
-WORDS = int64[::1]
-'''
-
-_SIGNATURES = {
-    "def expand(": "@njit(int64(WORDS, int64, WORDS, int64), cache=True, nogil=True)",
-    "def canonical(": "@njit(void(WORDS, int64), cache=True, nogil=True)",
-    "def examine(": "@njit(int64(WORDS, int64), cache=True, nogil=True)",
-}
+_LINE = "# ---- from here on ----"
 
 
 @dataclass(frozen=True)
 class Functions:
-    """The three functions of a kernel (see `codegen`)."""
+    """The functions of a kernel's plain text (see `codegen`)."""
 
-    expand: Callable[..., int]
-    canonical: Callable[..., None]
+    expand: Callable[..., list[tuple[int, ...]]]
+    canonical: Callable[..., tuple[int, ...]]
     examine: Callable[..., int]
 
 
 def interpret(kernel: Kernel) -> Functions:
-    """The kernel as plain Python functions, on lists of whole numbers."""
+    """The kernel as plain Python functions, on whole numbers."""
     names: dict[str, Any] = {}
-    exec(compile(kernel.text, "<kernel>", "exec"), names)
+    exec(compile(kernel.plain, "<kernel>", "exec"), names)
     return Functions(names["expand"], names["canonical"], names["examine"])
 
 
 def is_compiled(kernel: Kernel) -> bool:
     """Whether compiling will be quick, because it has been done before."""
     path = _path(kernel)
-    return any(path.parent.glob(f"__pycache__/{path.stem}.expand-*.nbc"))
+    return any(path.parent.glob(f"__pycache__/{path.stem}.run-*.nbc"))
 
 
-def compile_kernel(kernel: Kernel) -> Functions:
-    """The kernel as machine code, on arrays of int64; from disk where it has been compiled before."""
+def compile_kernel(kernel: Kernel) -> ModuleType:
+    """The kernel's module: its functions and the search's loop (see `loop`); from disk where it has been compiled."""
     path = _path(kernel)
-    text = _decorated(kernel.text, kernel.layout.words)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            file.write(text)
+            file.write(_module_text(kernel))
         os.replace(file.name, path)
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
@@ -77,7 +68,7 @@ def compile_kernel(kernel: Kernel) -> Functions:
         spec.loader.exec_module(module)
     finally:
         del sys.modules[name]
-    return Functions(module.expand, module.canonical, module.examine)
+    return module
 
 
 def cache_directory() -> Path:
@@ -87,15 +78,61 @@ def cache_directory() -> Path:
 
 
 def _path(kernel: Kernel) -> Path:
-    key = "\n".join((__version__, version("numba"), _decorated(kernel.text, kernel.layout.words)))
+    key = "\n".join((__version__, version("numba"), _module_text(kernel)))
     return cache_directory() / f"kernel_{hashlib.sha256(key.encode()).hexdigest()[:24]}.py"
 
 
-def _decorated(text: str, words: int) -> str:
-    threads = "@njit(int64(" + "int64, " * words + "WORDS, int64, int64), cache=True, nogil=True)"
-    lines = [_HEADER]
-    for line in text.splitlines():
-        if line.startswith("def "):
-            lines.append(next((s for start, s in _SIGNATURES.items() if line.startswith(start)), threads))
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+@cache
+def _loop_text() -> str:
+    return Path(__file__).with_name("loop.py").read_text().split(_LINE, 1)[1]
+
+
+def _module_text(kernel: Kernel) -> str:
+    layout = kernel.layout
+    instance = layout.instance
+    words = range(layout.words)
+    columns = "\n".join(f"@njit\n{line}" if line.startswith("def ") else line for line in kernel.columns.splitlines())
+    successor = ", ".join(f"out[{k}, j]" for k in words)
+    return f'''"""Generated; see postcopy.explorer.codegen."""
+
+import numpy as np
+from numba import njit, types
+
+from postcopy.explorer.control import (
+    AT,
+    BOXED,
+    COUNT,
+    DEADLOCK,
+    DETAIL,
+    FULL,
+    HEAD,
+    LEVEL,
+    LEVEL_END,
+    RUNNING,
+    STATE,
+    STATUS,
+    STEP,
+    WITNESSES,
+    WRONG,
+)
+from postcopy.explorer.prefetch import prefetch
+
+U = np.uint64
+ZERO, ONE = U(0), U(1)
+WORDS, MARK_WORD, MARK = {layout.words}, {layout.mark[0]}, {-(1 << layout.mark[1])}
+SUCCESSORS = {sum(instance.pages if action.takes_page else 1 for action in instance.actions)}
+BLOCK, SIZE = {BLOCK}, {BLOCK * instance.pages}
+
+{columns}
+
+@njit
+def examine_at(states, at):
+    return examine({", ".join(f"states[{k}, at]" for k in words)})
+
+
+@njit
+def canonical_block(out, count):
+    for j in range(count):
+        {successor}, = canonical({successor})
+
+{_loop_text()}'''

@@ -12,7 +12,7 @@ from enum import Enum
 from math import factorial
 
 from postcopy.errors import SpecError
-from postcopy.explorer import codegen, compiled, constants, layout, search
+from postcopy.explorer import codegen, compiled, constants, layout, search, writing
 from postcopy.explorer.trace import Trace, thread_through
 from postcopy.model.instance import Instance, State
 from postcopy.properties.language import Kind, Property
@@ -41,11 +41,13 @@ class Options:
         symmetry: store one of all states that are equal up to a renaming of pages.
         max_memory: bytes that states may take.
         engine: ``compiled``, ``interpreted`` or ``auto`` (interpreted as long as the space is small).
+        workers: cores that a large compiled search may use.
     """
 
     symmetry: bool = True
     max_memory: int = 8 << 30
     engine: str = "auto"
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -126,21 +128,21 @@ class Exploration:
         self._impossible = frozenset(action.name for action, tree in reading.actions if tree is None)
         self.kernel = codegen.generate(reading, self.layout, options.symmetry and instance.pages > 1)
         self._plain = compiled.interpret(self.kernel)
-        self._question = self._ask()
+        self.question = self._ask()
         self.seconds = 0.0
         self.engine = "interpreted"
         self.search: search.Search
         if options.engine == "compiled" or (options.engine == "auto" and compiled.is_compiled(self.kernel)):
             self._compile()
         else:
-            self.search = search.Interpreted(self._plain, self._question)
+            self.search = search.Interpreted(self._plain, self.question)
         self.findings = self.search.run(0)
 
     def _ask(self) -> search.Question:
         properties = list(enumerate(self.instance.properties))
         return search.Question(
             initial=[self.layout.pack(state) for state in self.instance.initial_states()],
-            words=self.layout.words,
+            numbering=self.kernel.numbering,
             progress=[not action.info.environment for action in self.instance.actions],
             state_bits=sum(1 << i for i, p in properties if p.of_states),
             step_bits=sum(1 << i for i, p in properties if p.of_steps),
@@ -153,7 +155,7 @@ class Exploration:
         from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed
 
         self._report(Progress("compiling"))
-        self.search = Compiled(compiled.compile_kernel(self.kernel), self._question)
+        self.search = Compiled(compiled.compile_kernel(self.kernel), self.question, self.options.workers)
         self.engine = "compiled"
 
     def run(self) -> None:
@@ -181,11 +183,11 @@ class Exploration:
         found, properties = self.findings, self.instance.properties
         outcome, violated, why, trace = Outcome.HOLDS, None, "", None
         if found.status == search.WRONG:
-            message, place = self.kernel.checks[-found.detail - 1]
+            message, place = self.kernel.numbering.checks[-found.detail - 1]
             raise SpecError(message, place)
         if found.status in (search.STATE, search.STEP):
-            bits = found.detail if found.status == search.STATE else found.detail >> codegen.LABEL_BITS
-            bits &= self._question.state_bits if found.status == search.STATE else self._question.step_bits
+            bits = found.detail if found.status == search.STATE else found.detail >> writing.LABEL_BITS
+            bits &= self.question.state_bits if found.status == search.STATE else self.question.step_bits
             violated = properties[(bits & -bits).bit_length() - 1]
             outcome = Outcome.VIOLATED
         elif found.status == search.DEADLOCK:
@@ -225,10 +227,7 @@ class Exploration:
 
     def representative(self, state: State) -> tuple[int, ...]:
         """The packed state that is stored for this one."""
-        words = list(self.layout.pack(state))
-        if self.options.symmetry and self.instance.pages > 1:
-            self._plain.canonical(words, 0)
-        return tuple(words)
+        return self._plain.canonical(*self.layout.pack(state))
 
     def _same(self, a: State, b: State) -> bool:
         return self.representative(a) == self.representative(b)
@@ -249,7 +248,7 @@ class Exploration:
 
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, in the order of discovery. For tests and graphs of small spaces."""
-        return [self.search.state(at) for at in range(self.findings.states)]
+        return self.search.stored()
 
 
 def explore(

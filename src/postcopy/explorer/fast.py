@@ -1,303 +1,313 @@
-"""The search in Numba: the fast driver of a kernel.
+"""The search in Numba: the fast driver of a kernel, on one core or on several.
 
-States lie in one array in the order of discovery, so it is the queue too; a hash table holds them once more, whole, so
-that to look one up touches one place in memory. Successors are handled in batches: the table slots of a whole batch are
-asked of the memory before the first of them is needed, so that hardly anything is waited for.
+With several workers the states are dealt to shards, one for each worker, by their hash. A worker expands the states of
+its shard and enters those successors that belong there; the others go to outboxes, which are read by their owners when
+all have come to the end of the level or an outbox is full. So nothing is shared while a worker runs: no locks, no
+atomic instructions, and each touches only memory that it touched first. Two runs with as many workers see the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numba import njit, types
 
-from postcopy.explorer.codegen import LABEL_BITS, REST_BIT, STAYS
-from postcopy.explorer.compiled import Functions
-from postcopy.explorer.prefetch import prefetch
-from postcopy.explorer.search import (
-    DEADLOCK,
-    DONE,
+from postcopy.explorer import control, search
+from postcopy.explorer.control import (
+    AT,
+    BOXED,
+    COUNT,
+    DETAIL,
     FULL,
-    MAX_SUCCESSORS,
+    HEAD,
+    LEVEL,
+    LEVEL_END,
     RUNNING,
     STATE,
-    STEP,
-    WRONG,
-    Findings,
-    Question,
+    STATUS,
+    WITNESSES,
 )
+from postcopy.explorer.search import Findings, Question
+from postcopy.explorer.writing import BLOCK, REST_BIT
 
-_BATCH = 128
+SPLIT_AT = 300_000
+"""States from which on several workers pay."""
 
-# Numbers that the compiled loop keeps between calls, by their place in one array.
-_COUNT, _HEAD, _TRANSITIONS, _DEPTH, _LEVEL_END, _WITNESSES, _STATUS, _AT, _DETAIL = range(9)
-_CONTROL = 9
-
-_WORDS = types.int64[::1]
-_EXPAND = types.FunctionType(types.int64(_WORDS, types.int64, _WORDS, types.int64))
-_CANONICAL = types.FunctionType(types.void(_WORDS, types.int64))
-_EXAMINE = types.FunctionType(types.int64(_WORDS, types.int64))
+_FIRST_BITS = 16
+_BOX = 1 << 17
 
 
-@njit("int64(int64[::1], int64, int64)", cache=True, inline="always")
-def _hash(words: Any, at: int, size: int) -> int:
-    mixed = np.uint64(0x9E3779B97F4A7C15)
-    for k in range(size):
-        mixed ^= np.uint64(words[at + k])
-        mixed *= np.uint64(0xFF51AFD7ED558CCD)
-        mixed ^= mixed >> np.uint64(32)
-    mixed *= np.uint64(0xC4CEB9FE1A85EC53)
-    mixed ^= mixed >> np.uint64(29)
-    return np.int64(mixed)  # type: ignore[return-value]
-
-
-@njit("boolean(int64[::1], int64[::1], int64, int64, int64)", cache=True, nogil=True)
-def _enter(table: Any, words: Any, at: int, mixed: int, size: int) -> bool:
-    """Enter a state; False where it was there. An empty slot's first word is 0, a state's is stored plus 1."""
-    mask = len(table) // size - 1
-    slot = mixed & mask
-    first = words[at] + 1
-    while True:
-        base = slot * size
-        entry = table[base]
-        if entry == 0:
-            table[base] = first
-            for k in range(1, size):
-                table[base + k] = words[at + k]
-            return True
-        if entry == first:
-            same = True
-            for k in range(1, size):
-                same &= table[base + k] == words[at + k]
-            if same:
-                return False
-        slot = (slot + 1) & mask
-
-
-@njit("void(int64[::1], int64, int64[::1], int64)", cache=True, nogil=True)
-def _rehash(states: Any, count: int, table: Any, words: int) -> None:
-    """Enter the first states into an empty table."""
-    mask = len(table) // words - 1
-    hashes = np.empty(_BATCH, dtype=np.int64)
-    for begin in range(0, count, _BATCH):
-        end = min(begin + _BATCH, count)
-        for at in range(begin, end):
-            hashes[at - begin] = _hash(states, at * words, words)
-            prefetch(table, (hashes[at - begin] & mask) * words)
-        for at in range(begin, end):
-            _enter(table, states, at * words, hashes[at - begin], words)
-
-
-@njit(
-    types.void(
-        _EXPAND, _CANONICAL, _EXAMINE, _WORDS, types.int32[::1], _WORDS, _WORDS, _WORDS, _WORDS, _WORDS,
-        types.boolean[::1], _WORDS, _WORDS, types.int64, types.int64, types.int64, types.int64, types.boolean,
-        types.int64,
-    ),
-    cache=True,
-    nogil=True,
-)  # fmt: skip
-def _run(
-    expand, canonical, examine, states, parents, table, out, hashes, origins, fired,
-    progress, first, control, words, step_bits, state_bits, witness_bits, deadlock, steps,
-):  # fmt: skip
-    """Expand states until `steps` are done, the table or the array is full, or something is found."""
-    size = words + 1
-    slots = len(table) // words
-    mask = slots - 1
-    room = min(len(parents), (slots >> 3) * 5)
-    end = control[_HEAD] + steps
-    while control[_HEAD] < end:
-        if control[_HEAD] == control[_COUNT]:
-            control[_STATUS] = DONE
-            return
-        if control[_HEAD] == control[_LEVEL_END]:
-            control[_DEPTH] += 1
-            control[_LEVEL_END] = control[_COUNT]
-        if control[_COUNT] + _BATCH + MAX_SUCCESSORS > room:
-            control[_STATUS] = FULL
-            return
-        # expand states of this level until the batch is full
-        pending = 0
-        while pending < _BATCH and control[_HEAD] < control[_LEVEL_END]:
-            at = control[_HEAD]
-            count = expand(states, at * words, out, pending * size)
-            control[_TRANSITIONS] += count
-            moves = False
-            for i in range(pending, pending + count):
-                label = out[i * size + words]
-                if label < 0:
-                    control[_STATUS], control[_AT], control[_DETAIL] = WRONG, at, label
-                    return
-                fired[label & (STAYS - 1)] += 1
-                if label >> LABEL_BITS & step_bits:
-                    control[_STATUS], control[_AT], control[_DETAIL] = STEP, at, label
-                    for k in range(words):
-                        out[k] = states[at * words + k] if label & STAYS else out[i * size + k]
-                    return
-                if label & STAYS:
-                    continue
-                same = True
-                for k in range(words):
-                    same &= out[i * size + k] == states[at * words + k]
-                if same:
-                    continue
-                moves |= progress[label & (STAYS - 1)]
-                if pending != i:
-                    for k in range(words):
-                        out[pending * size + k] = out[i * size + k]
-                canonical(out, pending * size)
-                hashes[pending] = _hash(out, pending * size, words)
-                origins[pending] = at
-                pending += 1
-            if deadlock and not moves and examine(states, at * words) >> REST_BIT & 1 == 0:
-                control[_STATUS], control[_AT] = DEADLOCK, at
-                return
-            control[_HEAD] += 1
-        # All at once: where addresses are translated slowly (as in a guest), requests in a row overlap.
-        for i in range(pending):
-            prefetch(table, (hashes[i] & mask) * words)
-        # enter what is new
-        for i in range(pending):
-            if not _enter(table, out, i * size, hashes[i], words):
-                continue
-            at = control[_COUNT]
-            for k in range(words):
-                states[at * words + k] = out[i * size + k]
-            parents[at] = origins[i]
-            control[_COUNT] = at + 1
-            found = examine(out, i * size)
-            fresh = found & witness_bits & ~control[_WITNESSES]
-            if fresh != 0:
-                control[_WITNESSES] |= fresh
-                for bit in range(len(first)):
-                    if fresh >> bit & 1:
-                        first[bit] = at
-            if found & state_bits:
-                control[_STATUS], control[_AT], control[_DETAIL] = STATE, at, found & state_bits
-                return
-    control[_STATUS] = RUNNING
-
-
-@njit(types.int64(_EXPAND, _WORDS, _WORDS, types.int64, types.int64), cache=True, nogil=True)
-def _expand_all(expand, states, out, count, words):
-    """The successors of the first states, made and thrown away."""
-    total = 0
-    for at in range(count):
-        total += expand(states, at * words, out, 0)
-    return total
-
-
-class Compiled:
-    """The search in Numba.
+class Shard:
+    """The states that one worker owns.
 
     Memory is taken as it is needed: the arrays for all states that `max_bytes` allows are reserved at once, but the
-    system gives them page by page; only the table is grown, by entering all states into one twice as large.
+    system gives them page by page; only the table is grown, by sweeping it into one twice as large.
     """
 
-    def __init__(self, functions: Functions, question: Question) -> None:
-        self.functions, self.question = functions, question
-        words = question.words
-        per_state = 8 * words + 4
-        capacity = max(
-            question.max_bytes // (per_state + 13 * words), _BATCH + MAX_SUCCESSORS + len(question.initial) + 1
-        )
-        self.states = np.empty(capacity * words, dtype=np.int64)
-        self.parents = np.empty(capacity, dtype=np.int32 if capacity < 2**31 else np.int64)
-        self.table = np.zeros(words << 14, dtype=np.int64)
-        batch = _BATCH + MAX_SUCCESSORS
-        self.out = np.zeros(batch * (words + 1), dtype=np.int64)
-        self.hashes = np.zeros(batch, dtype=np.int64)
-        self.origins = np.zeros(batch, dtype=np.int64)
-        self.fired = np.zeros(len(question.progress), dtype=np.int64)
-        self.progress = np.array(question.progress, dtype=np.bool_)
+    def __init__(self, machine: ModuleType, question: Question, number: int, shards: int, max_bytes: int) -> None:
+        self.machine, self.question, self.max_bytes = machine, question, max_bytes
+        self.number, self.shards = np.uint64(number), np.uint64(shards)
+        words, most = machine.WORDS, BLOCK * machine.SUCCESSORS
+        self.per_state = 8 * words + 4
+        capacity = max(max_bytes // (self.per_state + 13 * words), most + len(question.initial) + 1)
+        capacity = min(capacity, (2**31 - 1) // shards)
+        self.states = np.empty((words, capacity), dtype=np.int64)
+        self.parents = np.empty(capacity, dtype=np.int32)
+        self.bits = max(_FIRST_BITS, (2 * most).bit_length())
+        self.table = np.zeros(words << self.bits, dtype=np.int64)
+        self.out = np.zeros((words, most), dtype=np.int64)
+        self.hashes = np.zeros(most, dtype=np.uint64)
+        self.origin = np.zeros(most, dtype=np.uint32)
+        self.label = np.zeros(most, dtype=np.int64)
+        self.fired = np.zeros(len(question.progress), dtype=np.uint64)
+        self.moved = np.zeros(BLOCK, dtype=np.uint64)
+        self.lists = np.zeros(machine.LISTS * machine.SIZE, dtype=np.uint32)
+        self.items = np.zeros(machine.SIZE, dtype=np.uint32)
+        self.picks = np.zeros(machine.LISTS * machine.SIZE, dtype=np.int64)
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
-        self.control = np.zeros(_CONTROL, dtype=np.int64)
-        for state in question.initial:
-            self._seed(state)
-        if self.control[_STATUS] == RUNNING:
-            _rehash(self.states, int(self.control[_COUNT]), self.table, words)
-        self.control[_LEVEL_END] = self.control[_COUNT]
+        self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
+        box = most + _BOX if shards > 1 else 1
+        self.boxes = np.zeros((shards, words, box), dtype=np.int64)
+        self.senders = np.zeros((shards, box), dtype=np.int64)
+        self.filled = np.zeros(shards, dtype=np.uint64)
+        self.read = np.zeros(shards, dtype=np.uint64)  # of each other shard's box for this one, how much was entered
 
-    def _seed(self, state: tuple[int, ...]) -> None:
-        words, control = self.question.words, self.control
-        packed = np.array(state, dtype=np.int64)
-        self.functions.canonical(packed, 0)
-        at = int(control[_COUNT])
-        if any(tuple(packed) == self.state(i) for i in range(at)):
-            return
-        self.states[at * words : (at + 1) * words] = packed
-        self.parents[at] = -1
-        control[_COUNT] += 1
-        found = self.functions.examine(packed, 0)
-        fresh = found & self.question.witness_bits & ~int(control[_WITNESSES])
-        control[_WITNESSES] |= fresh
-        for bit in range(REST_BIT):
-            if fresh >> bit & 1:
-                self.first[bit] = at
-        if found & self.question.state_bits and control[_STATUS] == RUNNING:
-            control[_STATUS], control[_AT], control[_DETAIL] = STATE, at, found & self.question.state_bits
+    @property
+    def shift(self) -> np.uint64:
+        """How far to shift a hash to have its slot."""
+        return np.uint64(64 - self.bits)
 
-    def run(self, steps: int) -> Findings:
-        """Expand at most about that many states more."""
-        question, control, functions = self.question, self.control, self.functions
-        while control[_STATUS] == RUNNING:
-            _run(
-                functions.expand, functions.canonical, functions.examine, self.states, self.parents, self.table,
-                self.out, self.hashes, self.origins, self.fired, self.progress, self.first, control, question.words,
-                question.step_bits, question.state_bits, question.witness_bits, question.deadlock, steps,
+    @property
+    def bytes(self) -> int:
+        """Memory in use."""
+        boxes = self.boxes.nbytes + self.senders.nbytes
+        return int(self.control[COUNT] * self.per_state + self.table.nbytes + boxes)
+
+    def run(self, steps: int) -> None:
+        """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
+        question, machine = self.question, self.machine
+        while True:
+            machine.run(
+                self.states, self.parents, self.table, self.shift, self.out, self.hashes, self.origin, self.label,
+                self.fired, self.moved, self.lists, self.items, self.picks, self.first, self.control, self.boxes,
+                self.senders, self.filled, self.number, self.shards, question.step_bits, question.state_bits,
+                question.witness_bits, question.deadlock, steps,
             )  # fmt: skip
-            if control[_STATUS] != FULL or not self._grow():
-                break
-            control[_STATUS] = RUNNING
-        return self._findings()
+            if self.control[STATUS] != FULL or not self._grow():
+                return
 
-    def expand_all(self) -> int:
-        """Make all successors of all states found so far and count them: for measuring the kernel alone."""
-        count = int(self.control[_COUNT])
-        return int(_expand_all(self.functions.expand, self.states, self.out, count, self.question.words))
+    def receive(self, others: Sequence[Shard]) -> None:
+        """Enter what the others have sent."""
+        me = int(self.number)
+        for other in others:
+            if other is self:
+                continue
+            at = self.read[other.number] = self._receive(other, me, np.uint64(0))
+            while self.control[STATUS] == FULL and self._grow():
+                self.control[STATUS] = LEVEL
+                at = self._receive(other, me, np.uint64(at))
+            if self.control[STATUS] in (FULL, STATE):
+                return
+
+    def _receive(self, other: Shard, me: int, begin: Any) -> Any:
+        return self.machine.receive(
+            self.states, self.parents, self.table, self.shift, self.hashes, self.first, self.control, other.boxes[me],
+            other.senders[me], begin, other.filled[me], other.number, self.shards, self.question.state_bits,
+            self.question.witness_bits,
+        )  # fmt: skip
+
+    def deal(self, whole: Shard, ids: Any) -> None:
+        """Take this shard's part of all states seen so far."""
+        self.machine.deal(
+            whole.states, whole.parents, whole.control[COUNT], whole.control[HEAD], self.number, self.shards, ids,
+            self.states, self.parents, self.control,
+        )  # fmt: skip
+        while int(self.control[COUNT]) > len(self.table) // self.machine.WORDS // 4:
+            self.bits += 1
+            self.table = np.zeros(self.machine.WORDS << self.bits, dtype=np.int64)
+        self.machine.refill(self.states, self.control[COUNT], self.table, self.shift)
 
     def _grow(self) -> bool:
         """Make room; False where the memory allowed does not suffice."""
-        count = int(self.control[_COUNT])
-        if count + _BATCH + MAX_SUCCESSORS > len(self.parents):
+        count = int(self.control[COUNT])
+        if count + len(self.origin) > len(self.parents):
             return False
-        if count * (8 * self.question.words + 4) + 16 * len(self.table) > self.question.max_bytes:
+        if count * self.per_state + 3 * self.table.nbytes > self.max_bytes:
             return False
-        size = 2 * len(self.table)
-        self.table = np.zeros(0, dtype=np.int64)  # gone before the larger one comes
-        self.table = np.zeros(size, dtype=np.int64)
-        _rehash(self.states, count, self.table, self.question.words)
+        old = self.table
+        self.bits += 1
+        self.table = np.zeros(2 * len(old), dtype=np.int64)
+        self.machine.grow(old, self.table, self.shift)
         return True
 
+
+class Compiled:
+    """The search in Numba, a while at a time."""
+
+    def __init__(self, machine: ModuleType, question: Question, workers: int = 1, split_at: int = SPLIT_AT) -> None:
+        self.machine, self.question, self.workers, self.split_at = machine, question, workers, split_at
+        self.shards = [Shard(machine, question, 0, 1, question.max_bytes)]
+        self.pool: ThreadPoolExecutor | None = None
+        self.depth = 0
+        self.status = search.RUNNING
+        only = self.shards[0]
+        for state in question.initial:
+            self._seed(only, state)
+        machine.refill(only.states, only.control[COUNT], only.table, only.shift)
+        only.control[LEVEL_END] = only.control[COUNT]
+        if machine.look(
+            only.states, np.uint64(0), np.uint64(only.control[COUNT]), only.first, only.control, question.state_bits,
+            question.witness_bits,
+        ):  # fmt: skip
+            only.control[STATUS] = RUNNING
+        else:
+            self.status = search.STATE
+
+    def _seed(self, only: Shard, state: tuple[int, ...]) -> None:
+        at = int(only.control[COUNT])
+        only.out[:, 0] = np.array(state, dtype=np.uint64).view(np.int64)
+        self.machine.canonical_block(only.out, np.uint64(1))
+        if any((only.states[:, i] == only.out[:, 0]).all() for i in range(at)):
+            return
+        only.states[:, at] = only.out[:, 0]
+        only.parents[at] = -1
+        only.control[COUNT] += 1
+
+    def run(self, steps: int) -> Findings:
+        """Expand at most about that many states more."""
+        end = self._expanded() + steps
+        while self.status == search.RUNNING and self._expanded() < end:
+            if len(self.shards) == 1:
+                self.shards[0].run(end - self._expanded())
+            else:
+                self._round(end - self._expanded())
+            self._judge()
+        return self._findings()
+
+    def _expanded(self) -> int:
+        return sum(int(shard.control[HEAD]) for shard in self.shards)
+
+    def _all(self, do: Callable[[Shard], None]) -> None:
+        assert self.pool is not None
+        list(self.pool.map(do, self.shards))
+
+    def _round(self, steps: int) -> None:
+        """Let every worker run until it can do no more alone, then let all read what they were sent."""
+        share = max(steps // len(self.shards), 1)
+        for shard in self.shards:
+            shard.filled[:] = 0
+        self._all(lambda shard: shard.run(share))
+        if all(shard.control[STATUS] in (RUNNING, LEVEL, BOXED) for shard in self.shards):
+            self._all(lambda shard: shard.receive(self.shards))
+
+    def _judge(self) -> None:
+        """Go on to the next level, or stop, as the shards' states demand."""
+        stopped = [s for s in self.shards if s.control[STATUS] not in (RUNNING, LEVEL, BOXED)]
+        if stopped:
+            self.status = _STATUS[int(stopped[0].control[STATUS])]
+            return
+        reached = 0
+        for shard in self.shards:
+            reached |= int(shard.control[WITNESSES])
+        for shard in self.shards:  # so that none notes a later one
+            shard.control[WITNESSES] = reached
+        if any(shard.control[HEAD] < shard.control[LEVEL_END] for shard in self.shards):
+            return
+        if all(shard.control[HEAD] == shard.control[COUNT] for shard in self.shards):
+            self.status = search.DONE
+            return
+        self.depth += 1
+        for shard in self.shards:
+            shard.control[LEVEL_END] = shard.control[COUNT]
+        if self.workers > len(self.shards) and self.shards[0].control[COUNT] >= self.split_at:
+            self._split()
+
+    def _split(self) -> None:
+        """Deal all states to as many shards as there are workers."""
+        whole, workers = self.shards[0], self.workers
+        ids = np.empty(int(whole.control[COUNT]), dtype=np.int64)
+        self.machine.number(whole.states, whole.control[COUNT], np.uint64(workers), ids)
+        share = self.question.max_bytes // workers
+        self.shards = [Shard(self.machine, self.question, i, workers, share) for i in range(workers)]
+        self.pool = ThreadPoolExecutor(workers)
+        self._all(lambda shard: shard.deal(whole, ids))
+        self.shards[0].fired += whole.fired
+        self.shards[0].control[WITNESSES] = whole.control[WITNESSES]
+        for bit, at in enumerate(whole.first):
+            if at >= 0:
+                self.shards[ids[at] % workers].first[bit] = ids[at] // workers
+
+    def expand_all(self) -> int:
+        """Make all successors of all states found so far and count them: for measuring the kernel alone."""
+        total = 0
+        for s in self.shards:
+            total += self.machine.expand_only(
+                s.states, 0, int(s.control[COUNT]), s.out, s.origin, s.label, s.fired.copy(), s.moved, s.lists,
+                s.items, s.picks,
+            )  # fmt: skip
+        return total
+
     def _findings(self) -> Findings:
-        control = [int(x) for x in self.control]
-        words, count = self.question.words, control[_COUNT]
-        return Findings(
-            status=control[_STATUS],
-            states=count,
-            transitions=control[_TRANSITIONS],
-            depth=control[_DEPTH],
-            frontier=count - control[_HEAD],
-            fired=[int(n) for n in self.fired],
-            witnesses=control[_WITNESSES],
-            first={bit: int(at) for bit, at in enumerate(self.first) if at >= 0},
-            at=control[_AT],
-            detail=control[_DETAIL],
-            after=tuple(int(w) for w in self.out[:words]) if control[_STATUS] == STEP else (),
-            bytes=count * (8 * words + 4) + self.table.nbytes,
+        shards = self.shards
+        fired = np.sum([shard.fired for shard in shards], axis=0)
+        first = {}
+        for shard in shards:
+            for bit, at in enumerate(shard.first):
+                if at >= 0 and bit not in first:
+                    first[bit] = self._global(shard, int(at))
+        states = sum(int(shard.control[COUNT]) for shard in shards)
+        found = Findings(
+            status=self.status,
+            states=states,
+            transitions=int(fired.sum()),
+            depth=self.depth,
+            frontier=states - self._expanded(),
+            fired=[int(n) for n in fired],
+            witnesses=sum(1 << bit for bit in first),
+            first=first,
+            bytes=sum(shard.bytes for shard in shards),
         )
+        if self.status not in (search.RUNNING, search.DONE, search.FULL):
+            shard = next(s for s in shards if s.control[STATUS] in _STATUS)
+            found.at = self._global(shard, int(shard.control[AT]))
+            found.detail = int(shard.control[DETAIL])
+            if self.status == search.STEP:
+                found.after = _words(shard.out[:, 0])
+        return found
+
+    def _global(self, shard: Shard, at: int) -> int:
+        return at * len(self.shards) + int(shard.number)
 
     def state(self, at: int) -> tuple[int, ...]:
         """The packed state with this index."""
-        words = self.question.words
-        return tuple(int(w) for w in self.states[at * words : (at + 1) * words])
+        place, number = divmod(at, len(self.shards))
+        return _words(self.shards[number].states[:, place])
+
+    def stored(self) -> list[tuple[int, ...]]:
+        """All packed states, shard by shard in the order of discovery."""
+        return [_words(shard.states[:, i]) for shard in self.shards for i in range(int(shard.control[COUNT]))]
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""
         states = []
         while at >= 0:
             states.append(self.state(at))
-            at = int(self.parents[at])
+            place, number = divmod(at, len(self.shards))
+            at = int(self.shards[number].parents[place])
         return states[::-1]
+
+
+_STATUS = {
+    control.STEP: search.STEP,
+    control.STATE: search.STATE,
+    control.DEADLOCK: search.DEADLOCK,
+    control.WRONG: search.WRONG,
+    control.FULL: search.FULL,
+}
+
+
+def _words(column: Any) -> tuple[int, ...]:
+    return tuple(int(word) & (1 << 64) - 1 for word in column)

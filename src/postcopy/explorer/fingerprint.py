@@ -14,4 +14,4 @@ def fingerprint(instance: Instance) -> str:
     reading = read(bare)
     kernel = generate(reading, lay_out(bare, reading.variables, reading.constants), symmetry=False)
     words = [f"{action.name} {action.doc}" for action in bare.actions]
-    return hashlib.sha256("\n".join([kernel.text, *words]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([kernel.plain, *words]).encode()).hexdigest()[:16]

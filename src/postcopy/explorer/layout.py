@@ -1,9 +1,11 @@
 """Where each variable lies in a packed state.
 
-A state is a few words of 63 bits (the sign is left alone, so that the generated text means the same to Python and to
-compiled code). What concerns one page, its bit in every set of pages, is one record; records come first, as many in a
-word as fit, all in the same order inside. A set of pages is then a strided mask, whole-bitmap operators are word
-operations, and to rename pages is to permute records. Numbers fill the bits that are left.
+A state is a few words of 64 bits. What concerns one page, its bit in every set of pages, is one record; records come
+first, as many in a word as fit, all in the same order inside. A set of pages is then a strided mask, whole-bitmap
+operators are word operations, and to rename pages is to permute records. Numbers fill the bits that are left.
+
+Python's words are never negative, compiled ones are (int64, modulo 2 to the 64th). The generated text means the same to
+both because nothing but a record ever uses bit 63, and records are masked after they are shifted down.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from postcopy.model import expressions as ex
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import Instance, State
 
-WORD = 63
+WORD = 64
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Layout:
         numbers: where each number lies.
         words: words in a state.
         records: for each page, its word and the lowest bit of its record.
+        mark: a word and a bit of it that no state sets: a table of states marks its full slots with it.
     """
 
     instance: Instance
@@ -47,6 +50,7 @@ class Layout:
     numbers: dict[Variable, Place]
     words: int
     records: tuple[tuple[int, int], ...]
+    mark: tuple[int, int]
 
     @property
     def width(self) -> int:
@@ -100,26 +104,30 @@ def lay_out(instance: Instance, variables: Sequence[Variable], constants: dict[V
     """
     sets = tuple(v for v in variables if v.sort is Sort.PAGES)
     width = max(len(sets), 1)
-    together = WORD // (width * instance.group) * instance.group
+    host = width * instance.group
+    together = WORD // host * instance.group if host < WORD else 0  # host pages are compared as signed numbers
     if together == 0:
         raise UsageError(
             f"{width} bits for each of {instance.group} target pages do not fit into a word of {WORD}: "
             "use fewer messages in flight or smaller host pages"
         )
     records = tuple((page // together, page % together * width) for page in range(instance.pages))
-    free = [WORD - width * sum(w == word for w, _ in records) for word in range(records[-1][0] + 1)]
+    used = [width * sum(w == word for w, _ in records) for word in range(records[-1][0] + 1)]
     numbers: dict[Variable, Place] = {}
     for v in sorted((v for v in variables if v.sort is Sort.NUMBER), key=lambda v: -v.size):
         bits = max((v.size - 1).bit_length(), 1)
-        word = next((w for w, room in enumerate(free) if room >= bits), None)
+        word = next((w for w, taken in enumerate(used) if taken + bits < WORD), None)  # bit 63 holds no number
         if word is None:
-            word = len(free)
-            free.append(WORD)
-        numbers[v] = Place(word, WORD - free[word], (1 << bits) - 1)
-        free[word] -= bits
+            word = len(used)
+            used.append(0)
+        numbers[v] = Place(word, used[word], (1 << bits) - 1)
+        used[word] += bits
+    if min(used) == WORD:
+        used.append(0)
     everything = (1 << instance.pages) - 1
     stored = {
         v: everything if e == ex.FULL_SET else 0 if e == ex.EMPTY_SET else ex.constant(e) or 0
         for v, e in constants.items()
     }
-    return Layout(instance, stored, sets, numbers, len(free), records)
+    mark = max(word for word, taken in enumerate(used) if taken < WORD)
+    return Layout(instance, stored, sets, numbers, len(used), records, (mark, WORD - 1))

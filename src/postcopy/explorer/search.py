@@ -1,7 +1,8 @@
 """The search: breadth first, every state stored whole; what it is asked, what it finds, and its plain driver.
 
 `Interpreted` runs a kernel's text in Python, for spaces too small to be worth compiling for; `postcopy.explorer.fast`
-runs it in Numba. Both visit the same states in the same order and know nothing of protocols; `explore` is where one is
+runs it in Numba. Both visit the same states in the same order (level by level, in blocks of so many states, the
+successors of a block by leaf, then by state, then by page) and know nothing of protocols; `explore` is where one is
 chosen and its findings get their names.
 """
 
@@ -10,15 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from postcopy.explorer.codegen import LABEL_BITS, REST_BIT, STAYS
 from postcopy.explorer.compiled import Functions
+from postcopy.explorer.writing import BLOCK, LABEL_BITS, REST_BIT, STAYS, Numbering
 
 RUNNING, DONE, STEP, STATE, DEADLOCK, WRONG, FULL = range(7)
 """How a search stands: more to do; all seen; a property of steps or of states violated; a deadlock; the specification
 itself is wrong (a check failed); no room for more states."""
-
-MAX_SUCCESSORS = 1024
-"""More than any state has: 46 actions without and 16 x 30 with a page."""
 
 
 @dataclass
@@ -60,7 +58,7 @@ class Question:
 
     Attributes:
         initial: packed initial states.
-        words: words in a state.
+        numbering: the numbers of the leaves that labels name.
         progress: for each action, whether it saves a state from being a deadlock.
         state_bits: bits of `examine` that must not be set.
         step_bits: bits of a label (from bit `LABEL_BITS` on, shifted down) that must not be set.
@@ -70,7 +68,7 @@ class Question:
     """
 
     initial: list[tuple[int, ...]]
-    words: int
+    numbering: Numbering
     progress: list[bool]
     state_bits: int
     step_bits: int
@@ -91,6 +89,9 @@ class Search(Protocol):
     def state(self, at: int) -> tuple[int, ...]:
         """The packed state with this index."""
 
+    def stored(self) -> list[tuple[int, ...]]:
+        """All packed states. For tests and graphs of small spaces."""
+
 
 class Interpreted:
     """The search in plain Python."""
@@ -106,66 +107,71 @@ class Interpreted:
         self.head = self.transitions = self.depth = self.level_end = self.witnesses = 0
         self.fired = [0] * len(question.progress)
         self.first: dict[int, int] = {}
-        self.out = [0] * MAX_SUCCESSORS * (question.words + 1)
         self.stopped: Findings | None = None
         for state in question.initial:
-            words = list(state)
-            functions.canonical(words, 0)
-            self._add(tuple(words), -1)
+            words = functions.canonical(*state)
+            if words not in self.seen and self.stopped is None:
+                self._add(words, -1)
         self.level_end = len(self.order)
 
     def run(self, steps: int) -> Findings:
-        """Expand at most that many states more."""
-        question, size = self.question, self.question.words + 1
-        out, functions = self.out, self.functions
+        """Expand at most about that many states more."""
         end = self.head + steps
         while self.stopped is None and self.head < min(end, len(self.order)):
             if self.head == self.level_end:
                 self.depth, self.level_end = self.depth + 1, len(self.order)
-            at, progress = self.head, False
-            count = functions.expand(self.order[at], 0, out, 0)
-            self.transitions += count
-            for to in range(0, count * size, size):
-                label = out[to + size - 1]
-                if label < 0:
-                    return self._stop(WRONG, at, label)
-                self.fired[label & STAYS - 1] += 1
-                if label >> LABEL_BITS & question.step_bits:
-                    after = self.order[at] if label & STAYS else tuple(out[to : to + size - 1])
-                    return self._stop(STEP, at, label, after)
-                if label & STAYS or tuple(out[to : to + size - 1]) == self.order[at]:
-                    continue
-                progress = progress or question.progress[label & STAYS - 1]
-                functions.canonical(out, to)
-                words = tuple(out[to : to + size - 1])
-                if words not in self.seen:
-                    self._add(words, at)
-                    if self.stopped is not None:
-                        return self.stopped
-            if not progress and question.deadlock and not functions.examine(self.order[at], 0) >> REST_BIT & 1:
-                return self._stop(DEADLOCK, at, 0)
-            self.head += 1
-            if len(self.order) * self.BYTES_PER_STATE > question.max_bytes:
-                return self._stop(FULL, 0, 0)
+            self._block(range(self.head, min(self.head + BLOCK, self.level_end)))
         return self.stopped or self._findings(DONE if self.head == len(self.order) else RUNNING)
+
+    def _block(self, block: range) -> None:
+        question, functions, order = self.question, self.functions, self.order
+        numbering, stuck = question.numbering, set(block)
+        successors = [(label, at, words) for at in block for label, *words in functions.expand(*order[at])]
+        successors.sort(key=lambda successor: numbering.leaf_of(successor[0]))
+        new = []
+        for label, at, words in successors:
+            action = numbering.action_of[numbering.leaf_of(label)]
+            self.fired[action] += 1
+            after = tuple(words)
+            if label < 0:
+                self._stop(WRONG, at, label)
+            elif label >> LABEL_BITS & question.step_bits:
+                self._stop(STEP, at, label, after)
+            if not label & STAYS and after != order[at]:
+                new.append((after, at))
+                if question.progress[action]:
+                    stuck.discard(at)
+        self.transitions += len(successors)
+        for at in sorted(stuck) if question.deadlock else ():
+            if not functions.examine(*order[at]) >> REST_BIT & 1:
+                self._stop(DEADLOCK, at, 0)
+        for after, at in new if self.stopped is None else ():
+            state = functions.canonical(*after)
+            if state not in self.seen:
+                self._add(state, at)
+                if self.stopped is not None:
+                    return
+        self.head = block.stop
+        if len(order) * self.BYTES_PER_STATE > question.max_bytes:
+            self._stop(FULL, 0, 0)
 
     def _add(self, words: tuple[int, ...], parent: int) -> None:
         at = len(self.order)
         self.seen.add(words)
         self.order.append(words)
         self.parents.append(parent)
-        found = self.functions.examine(words, 0)
+        found = self.functions.examine(*words)
         fresh = found & self.question.witness_bits & ~self.witnesses
         self.witnesses |= fresh
         for bit in range(fresh.bit_length()):
             if fresh >> bit & 1:
                 self.first[bit] = at
-        if found & self.question.state_bits and self.stopped is None:
+        if found & self.question.state_bits:
             self._stop(STATE, at, found & self.question.state_bits)
 
-    def _stop(self, status: int, at: int, detail: int, after: tuple[int, ...] = ()) -> Findings:
-        self.stopped = self._findings(status, at, detail, after)
-        return self.stopped
+    def _stop(self, status: int, at: int, detail: int, after: tuple[int, ...] = ()) -> None:
+        """Stop, unless something was found before."""
+        self.stopped = self.stopped or self._findings(status, at, detail, after)
 
     def _findings(self, status: int, at: int = 0, detail: int = 0, after: tuple[int, ...] = ()) -> Findings:
         states = len(self.order)
@@ -177,6 +183,10 @@ class Interpreted:
     def state(self, at: int) -> tuple[int, ...]:
         """The packed state with this index."""
         return self.order[at]
+
+    def stored(self) -> list[tuple[int, ...]]:
+        """All packed states, in the order of discovery."""
+        return self.order
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""

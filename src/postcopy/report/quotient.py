@@ -14,11 +14,10 @@ from typing import Any
 import networkx as nx
 
 from postcopy.errors import UsageError
-from postcopy.explorer.codegen import LABEL_BITS, REST_BIT, STAYS
 from postcopy.explorer.compiled import Functions, interpret
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.search import MAX_SUCCESSORS
 from postcopy.explorer.trace import Trace
+from postcopy.explorer.writing import LABEL_BITS, REST_BIT, STAYS
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import Instance, State
 from postcopy.model.reading import did_you_mean
@@ -194,9 +193,7 @@ class _Classes:
         """The number of a state's class."""
         key = words
         if self._masks is not None:
-            blanked = [word & mask for word, mask in zip(words, self._masks, strict=True)]
-            self._canonical(blanked, 0)
-            key = tuple(blanked)
+            key = self._canonical(*(word & mask for word, mask in zip(words, self._masks, strict=True)))
         return self._numbers.setdefault(key, len(self._numbers))
 
 
@@ -240,8 +237,7 @@ class _Expansion:
         self.state_bits = sum(1 << i for i, p in enumerate(self.properties) if p.of_states)
         self.step_bits = sum(1 << i for i, p in enumerate(self.properties) if p.of_steps)
         self.deadlock_bits = sum(1 << i for i, p in enumerate(self.properties) if p.kind is Kind.NO_DEADLOCK)
-        self.size = exploration.layout.words + 1
-        self.out = [0] * MAX_SUCCESSORS * self.size
+        self.action_of = exploration.kernel.numbering.action_of
         self.initial = {exploration.representative(state) for state in instance.initial_states()}
         self.distance: dict[Words, int] = dict.fromkeys(self.initial, 0)
         self.violating = [0] * len(graph)
@@ -273,12 +269,12 @@ class _Expansion:
         node["size"] += 1
         node["distance"] = distance if node["distance"] is None else node["distance"]
         node["initial"] = node["initial"] or words in self.initial
-        found, moves = self.functions.examine(words, 0), False
+        found, moves = self.functions.examine(*words), False
         self.violating[at] |= found & self.state_bits
         rests = bool(found >> REST_BIT & 1)
         self.resting[at] = self.resting[at] or rests
         for label, after in self._steps(words):
-            action = label & STAYS - 1
+            action = self.action_of[label & STAYS - 1]
             moves = moves or not self.actions[action].info.environment
             target = self.node_of.get(after)
             if target is None:
@@ -293,16 +289,9 @@ class _Expansion:
             self.violating[at] |= self.deadlock_bits
 
     def _steps(self, words: Words) -> Iterator[tuple[int, Words]]:
-        out, size = self.out, self.size
-        for to in range(0, self.functions.expand(words, 0, out, 0) * size, size):
-            label = out[to + size - 1]
-            if label < 0:
-                continue  # a step that leaves a field's range, and that the search did not come to
-            if label & STAYS:
-                yield label, words
-            else:
-                self.functions.canonical(out, to)
-                yield label, tuple(out[to : to + size - 1])
+        for label, *after in self.functions.expand(*words):
+            if label >= 0:  # not a step that leaves a field's range, and that the search did not come to
+                yield label, words if label & STAYS else self.functions.canonical(*after)
 
 
 def _mark(graph: nx.MultiDiGraph, trace: Trace, nodes: list[int]) -> None:

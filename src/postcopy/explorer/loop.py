@@ -1,0 +1,289 @@
+"""The search's loop in the part of Python that Numba compiles; it is appended to a kernel's text.
+
+It is compiled anew with each kernel, so that the number of words is known to the compiler: loops over words vanish, and
+the kernel's functions are called directly. It is not imported: what stands above the line is for readers and linters,
+the kernel's file has its own.
+
+The states of a shard are columns in the order of discovery, so they are the queue too. A hash table holds them once
+more, whole, so that to look one up touches one place in memory; a slot is full where the marking bit is set. A state's
+slot comes from the high bits of its hash, so that a table twice as large has the same order and growing it is two
+sweeps through memory side by side; its shard comes from the low bits. Successors come in blocks: the slots of a whole
+block are asked of the memory before the first is needed, all in a row, since translations of addresses overlap then.
+"""
+
+# ruff: noqa: D103  (what each does is said here and in `fast`, which calls them)
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from postcopy.explorer.control import (
+    AT,
+    BOXED,
+    COUNT,
+    DEADLOCK,
+    DETAIL,
+    FULL,
+    HEAD,
+    LEVEL,
+    LEVEL_END,
+    RUNNING,
+    STATE,
+    STATUS,
+    STEP,
+    WITNESSES,
+    WRONG,
+)
+from postcopy.explorer.prefetch import prefetch
+
+BLOCK, WORDS, MARK_WORD = 128, 2, 1
+U = np.uint64
+ZERO, ONE = U(0), U(1)
+MARK = -(1 << 63)
+
+
+def expand_block(*_: Any) -> int:
+    return 0
+
+
+def canonical_block(*_: Any) -> None: ...
+
+
+def examine_at(*_: Any) -> int:
+    return 0
+
+
+# ---- from here on ----
+
+I64, U64, U32 = types.int64, types.uint64, types.uint32
+COLUMNS, I32S, I64S, U64S, U32S = (
+    types.int64[:, ::1],
+    types.int32[::1],
+    types.int64[::1],
+    types.uint64[::1],
+    types.uint32[::1],
+)
+BOXES = types.int64[:, :, ::1]
+
+
+@njit(inline="always")
+def hash_at(columns, at):
+    mixed = U(0x9E3779B97F4A7C15)
+    for k in range(WORDS):
+        mixed = (mixed ^ U(columns[k, at])) * U(0xFF51AFD7ED558CCD)
+        mixed ^= mixed >> U(32)
+    return mixed * U(0xC4CEB9FE1A85EC53)
+
+
+@njit(inline="always")
+def owner(mixed, shards):
+    return (mixed >> U(8) & U(0xFFFF)) % shards
+
+
+@njit(inline="always")
+def enter(table, shift, columns, at, mixed):
+    """Enter a state; False where it was there."""
+    mask = (ONE << (U(64) - shift)) - ONE
+    slot = mixed >> shift
+    while True:
+        base = slot * U(WORDS)
+        if table[base + U(MARK_WORD)] == 0:
+            for k in range(WORDS):
+                table[base + U(k)] = columns[k, at] | (MARK if k == MARK_WORD else 0)
+            return True
+        same = True
+        for k in range(WORDS):
+            same &= table[base + U(k)] == columns[k, at] | (MARK if k == MARK_WORD else 0)
+        if same:
+            return False
+        slot = (slot + ONE) & mask
+
+
+@njit(types.void(I64S, I64S, U64), nogil=True, cache=True)
+def grow(old, table, shift):
+    """Enter what an old table holds into a larger one."""
+    column = np.zeros((WORDS, 1), dtype=np.int64)
+    for slot in range(U(len(old) // WORDS)):
+        base = slot * U(WORDS)
+        if old[base + U(MARK_WORD)] != 0:
+            for k in range(WORDS):
+                column[k, 0] = old[base + U(k)] & (~MARK if k == MARK_WORD else -1)
+            enter(table, shift, column, ZERO, hash_at(column, ZERO))
+
+
+@njit(types.void(COLUMNS, I64, U64, I64S), nogil=True, cache=True)
+def number(states, count, shards, ids):
+    """Say where each state will lie when dealt: shard + shards * place."""
+    filled = np.zeros(shards, dtype=np.int64)
+    for at in range(U(count)):
+        shard = owner(hash_at(states, at), shards)
+        ids[at] = filled[shard] * np.int64(shards) + np.int64(shard)
+        filled[shard] += 1
+
+
+@njit(types.void(COLUMNS, I32S, I64, I64, U64, U64, I64S, COLUMNS, I32S, I64S), nogil=True, cache=True)
+def deal(states, parents, count, expanded, shard, shards, ids, own_states, own_parents, control):
+    """Give a shard its part of the first states."""
+    known = U(0)
+    for at in range(count):
+        if ids[at] % np.int64(shards) == np.int64(shard):
+            for k in range(WORDS):
+                own_states[k, known] = states[k, at]
+            own_parents[known] = ids[parents[at]] if parents[at] >= 0 else -1
+            known += ONE
+            if at < expanded:
+                control[HEAD] += 1
+    control[COUNT] = control[LEVEL_END] = known
+
+
+@njit(types.void(COLUMNS, I64, I64S, U64), nogil=True, cache=True)
+def refill(states, count, table, shift):
+    """Enter the first states into an empty table."""
+    for at in range(U(count)):
+        enter(table, shift, states, at, hash_at(states, at))
+
+
+@njit(types.boolean(COLUMNS, U64, U64, I64S, I64S, I64, I64), nogil=True, cache=True)
+def look(states, begin, end, first, control, state_bits, witness_bits):
+    """Examine new states; False where one violates a property."""
+    for at in range(begin, end):
+        found = examine_at(states, at)
+        fresh = found & witness_bits & ~control[WITNESSES]
+        if fresh != 0:
+            control[WITNESSES] |= fresh
+            for bit in range(len(first)):
+                if fresh >> bit & 1:
+                    first[bit] = at
+        if found & state_bits:
+            control[STATUS], control[AT], control[DETAIL] = STATE, at, found & state_bits
+            control[COUNT] = at + ONE
+            return False
+    return True
+
+
+@njit(
+    types.void(
+        COLUMNS, I32S, I64S, U64, COLUMNS, U64S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S, I64S, BOXES,
+        types.int64[:, ::1], U64S, U64, U64, I64, I64, I64, types.boolean, I64,
+    ),
+    nogil=True,
+    cache=True,
+)  # fmt: skip
+def run(
+    states, parents, table, shift, out, hashes, origin, label, fired, moved, lists, items, picks, first, control,
+    boxes, senders, filled, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
+):  # fmt: skip
+    """Expand states of this level until about `steps` are done, there is no room, or something is found."""
+    room = min(len(parents), len(table) // WORDS // 8 * 5)
+    end = min(control[HEAD] + steps, control[LEVEL_END])
+    while control[HEAD] < end:
+        at = control[HEAD]
+        n = min(BLOCK, control[LEVEL_END] - at)
+        if control[COUNT] + len(origin) > room:
+            control[STATUS] = FULL
+            return
+        for other in range(shards):
+            if filled[other] + U(len(origin)) > U(boxes.shape[2]) and other != shard:
+                control[STATUS] = BOXED
+                return
+        for i in range(n):
+            moved[i] = 0
+        found = expand_block(states, U(at), U(n), out, origin, label, fired, moved, lists, items, picks)
+        count = U(found & ((1 << 62) - 1))
+        if found >> 62 != 0:
+            for j in range(count):
+                wrong = label[j] < 0
+                if wrong or label[j] >> 16 & step_bits:
+                    control[STATUS], control[AT], control[DETAIL] = WRONG if wrong else STEP, at + origin[j], label[j]
+                    for k in range(WORDS):
+                        out[k, 0] = out[k, j]
+                    return
+        if deadlock:
+            for i in range(n):
+                if moved[i] == 0 and examine_at(states, at + i) >> 61 & 1 == 0:
+                    control[STATUS], control[AT] = DEADLOCK, at + i
+                    return
+        canonical_block(out, count)
+        for j in range(count):
+            hashes[j] = hash_at(out, j)
+        kept = count
+        if shards > ONE:
+            kept = ZERO
+            for j in range(count):
+                other = owner(hashes[j], shards)
+                if other == shard:
+                    for k in range(WORDS):
+                        out[k, kept] = out[k, j]
+                    hashes[kept] = hashes[j]
+                    origin[kept] = origin[j]
+                    kept += ONE
+                else:
+                    to = filled[other]
+                    for k in range(WORDS):
+                        boxes[other, k, to] = out[k, j]
+                    senders[other, to] = at + origin[j]
+                    filled[other] = to + ONE
+        for j in range(kept):
+            prefetch(table, (hashes[j] >> shift) * U(WORDS))
+        begin = known = U(control[COUNT])
+        for j in range(kept):
+            if enter(table, shift, out, j, hashes[j]):
+                for k in range(WORDS):
+                    states[k, known] = out[k, j]
+                parents[known] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
+                known += ONE
+        control[COUNT] = known
+        if not look(states, begin, known, first, control, state_bits, witness_bits):
+            return
+        control[HEAD] = at + n
+    control[STATUS] = RUNNING if control[HEAD] < control[LEVEL_END] else LEVEL
+
+
+@njit(
+    U64(
+        COLUMNS, I32S, I64S, U64, U64S, I64S, I64S, COLUMNS, I64S, U64, U64, U64, U64, I64, I64,
+    ),
+    nogil=True,
+    cache=True,
+)  # fmt: skip
+def receive(
+    states, parents, table, shift, hashes, first, control, box, senders, begin, filled, sender, shards, state_bits,
+    witness_bits,
+):  # fmt: skip
+    """Enter what another shard has sent, from `begin` on; returns how far it came."""
+    room = min(len(parents), len(table) // WORDS // 8 * 5)
+    while begin < filled:
+        end = min(begin + U(len(hashes)), filled)
+        if control[COUNT] + len(hashes) > room:
+            control[STATUS] = FULL
+            return begin
+        for j in range(begin, end):
+            hashes[j - begin] = hash_at(box, j)
+            prefetch(table, (hashes[j - begin] >> shift) * U(WORDS))
+        first_new = known = U(control[COUNT])
+        for j in range(begin, end):
+            if enter(table, shift, box, j, hashes[j - begin]):
+                for k in range(WORDS):
+                    states[k, known] = box[k, j]
+                parents[known] = senders[j] * np.int64(shards) + np.int64(sender)
+                known += ONE
+        control[COUNT] = known
+        begin = end
+        if not look(states, first_new, known, first, control, state_bits, witness_bits):
+            return begin
+    return begin
+
+
+@njit(I64(COLUMNS, I64, I64, COLUMNS, U32S, I64S, U64S, U64S, U32S, U32S, I64S), nogil=True, cache=True)
+def expand_only(states, begin, end, out, origin, label, fired, moved, lists, items, picks):
+    """Make the successors of some states and throw them away: for measuring the kernel alone."""
+    total = 0
+    for at in range(begin, end, BLOCK):
+        found = expand_block(
+            states, U(at), U(min(BLOCK, end - at)), out, origin, label, fired, moved, lists, items, picks
+        )
+        total += found & ((1 << 62) - 1)
+    return total
