@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.engine.errors import WireError
@@ -75,6 +75,7 @@ def test_so_are_replies(data: st.DataObject, sent: list[Reply]) -> None:
     assert found == sent
 
 
+@settings(deadline=None, max_examples=30)
 @given(streams())
 def test_byte_by_byte_no_more_is_held_than_the_message_under_way(messages: list[StreamMessage]) -> None:
     longest = max(sum(len(b) for b in StreamWriter().encode([m])) for m in messages)
@@ -205,6 +206,12 @@ def test_nothing_may_follow_the_end() -> None:
 def test_what_is_wrong_inside_a_package(inside: bytes, what: str) -> None:
     with pytest.raises(WireError, match=what):
         read_package(inside, PAGE)
+
+
+def test_an_opaque_device_needs_its_footer() -> None:
+    data = b"".join(StreamWriter(opaque_devices=True).encode([Device(7, "timer", 0, 2, b"state")]))
+    with pytest.raises(WireError, match="package offset 0: ends within a message"):
+        read_package(data[:-1], PAGE, opaque_devices=True)
 
 
 def test_outside_of_a_package_an_opaque_device_has_no_end() -> None:

@@ -605,18 +605,16 @@ class ReplyWriter:
 
     def encode(self, reply: Reply) -> bytes:
         """The bytes of one reply. Not safe for several threads: the order of the bytes on the wire is that of calls."""
-        match reply:
-            case Shut(status):
-                return _REPLY.pack(ReplyCode.SHUT, 4) + _U32.pack(status)
-            case Pong(value):
-                return _REPLY.pack(ReplyCode.PONG, 4) + _U32.pack(value)
-            case Request(block, offset, length):
-                what = _REQUEST.pack(offset, length)
-                if block == self._block:
-                    return _REPLY.pack(ReplyCode.REQ_PAGES, len(what)) + what
-                self._block = block
-                what += _named(block)
-                return _REPLY.pack(ReplyCode.REQ_PAGES_ID, len(what)) + what
+        if isinstance(reply, Shut):
+            return _REPLY.pack(ReplyCode.SHUT, 4) + _U32.pack(reply.status)
+        if isinstance(reply, Pong):
+            return _REPLY.pack(ReplyCode.PONG, 4) + _U32.pack(reply.value)
+        what = _REQUEST.pack(reply.offset, reply.length)
+        if reply.block == self._block:
+            return _REPLY.pack(ReplyCode.REQ_PAGES, len(what)) + what
+        self._block = reply.block
+        what += _named(reply.block)
+        return _REPLY.pack(ReplyCode.REQ_PAGES_ID, len(what)) + what
 
 
 def read_package(data: bytes, page_size: int, *, opaque_devices: bool = False) -> list[StreamMessage]:
