@@ -36,9 +36,7 @@ Vcpus = Annotated[int, typer.Option("--vcpus", help="vCPUs of the guest: 1 or 2"
 Workload = Annotated[str, typer.Option("--workload", help=", ".join(workload.KINDS))]
 Rate = Annotated[int, typer.Option("--rate", help="touches per second of each vCPU; 0 for no limit")]
 Seed = Annotated[int, typer.Option("--seed", help="of the workload")]
-Switch = Annotated[
-    str, typer.Option("--switch", help="to postcopy: at-once, first-pass, never, or after so many seconds")
-]
+Switch = Annotated[str, typer.Option("--switch", help="to postcopy: at-once, first-pass, never, or after seconds")]
 Timeout = Annotated[float, typer.Option("--timeout", help="seconds that anything may stand still")]
 Settle = Annotated[float, typer.Option("--settle", help="seconds that the guest goes on before it is checked")]
 LogFile = Annotated[Path | None, typer.Option("--log", help="keep the event log (JSON lines)")]

@@ -103,7 +103,7 @@ class DestinationHost:
         self._carry_out(effects)
         self.memory.stop_faults()
 
-    # -- steps and what they ask for ------------------------------------------------------------------------------------
+    # -- steps and what they ask for ----------------------------------------------------------------------------------
 
     def _step(self, step: Callable[[], Sequence[Output]]) -> None:
         """One step of the core, and its effects."""
@@ -155,7 +155,7 @@ class DestinationHost:
                 case _:
                     raise TypeError(f"nobody carries out {effect!r}")
 
-    # -- threads ----------------------------------------------------------------------------------------------------------
+    # -- threads ------------------------------------------------------------------------------------------------------
 
     def _main(self) -> None:
         while self.core.main == Main.STREAM:

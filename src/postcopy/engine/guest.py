@@ -28,7 +28,7 @@ _memcpy.restype = ctypes.c_void_p
 
 DEVICE_LOAD = -1
 """Who touches memory when it is the device load."""
-RING_PAGES = 8
+RING_PAGES = 4
 
 
 class Setup(msgspec.Struct):

@@ -159,6 +159,10 @@ def histogram_svg(milliseconds: list[float]) -> str:
     bins: dict[int, int] = {}
     for t in milliseconds:
         bins[math.floor(4 * math.log10(max(t, 0.001)))] = bins.get(math.floor(4 * math.log10(max(t, 0.001))), 0) + 1
+
+    def label(x: float, y: float, text: str) -> str:
+        return f'<text x="{x:g}" y="{y:g}" font-size="10" text-anchor="middle">{text}</text>'
+
     low, high = min(bins, default=0), max(bins, default=0)
     most = max(bins.values(), default=1)
     width, height, bar = 60 + 44 * (high - low + 1), 240, 44

@@ -308,9 +308,7 @@ class SourceHost:
             while not self.core.over:
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise ConnectionLost(
-                        f"the destination has not said how it ended within {self._options.timeout:g} s"
-                    )
+                    raise ConnectionLost(f"no word of how it ended within {self._options.timeout:g} s")
                 self._changed.wait(left)
 
     def _read_replies(self) -> None:

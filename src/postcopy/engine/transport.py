@@ -19,7 +19,7 @@ from postcopy.engine.wire import Buffer
 
 IOV_MAX = 1024
 CHUNK = 1 << 20
-SOCKET_BUFFER = 1 << 19
+SOCKET_BUFFER = 1 << 16
 """Bytes. What waits here goes out before a page that somebody asks for, so it is not made large."""
 
 
@@ -36,6 +36,7 @@ class Connection:
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
         self._closed = False
         self._close_lock = threading.Lock()
 

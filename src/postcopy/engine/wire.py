@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
 from postcopy.engine.errors import WireError
@@ -79,8 +79,8 @@ class CommandCode(IntEnum):
     PACKAGED = 8
 
 
-class Ram(IntFlag):
-    """``RAM_SAVE_FLAG_...``, the low bits of a page's offset."""
+class Ram:
+    """``RAM_SAVE_FLAG_...``, the low bits of a page's offset; plain numbers, because every page asks for them."""
 
     ZERO = 0x02
     MEM_SIZE = 0x04
@@ -413,7 +413,7 @@ class StreamParser(_Parser):
         head: int = _U64.unpack_from(self._buffer, self._need(8))[0]
         flags = head & FLAG_BITS
         kind = flags & ~Ram.CONTINUE
-        if kind in (Ram.PAGE, Ram.ZERO):
+        if kind == Ram.PAGE or kind == Ram.ZERO:  # noqa: PLR1714  (no tuple to be looked through for every page)
             return self._page(head - flags, flags)
         if flags == Ram.EOS and head == flags:
             self._read = self._footer
@@ -545,7 +545,7 @@ class StreamWriter:
 
     def page(self, block: str, offset: int, data: Buffer | None) -> tuple[Buffer, ...]:
         """One page's record, its contents as they are."""
-        flags = int(Ram.ZERO if data is None else Ram.PAGE)
+        flags = Ram.ZERO if data is None else Ram.PAGE
         if block == self._block:
             head = _U64.pack(offset | flags | Ram.CONTINUE)
         else:
