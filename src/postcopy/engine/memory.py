@@ -33,6 +33,8 @@ from postcopy.engine.messages import Block, Device
 
 KINDS = ("userfaultfd", "software")
 FIRST_DEVICE_SECTION = 3
+BOOT_TIMEOUT = 30.0
+"""Seconds."""
 
 
 class GuestOptions(msgspec.Struct, frozen=True):
@@ -96,6 +98,10 @@ class GuestProcess:
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # an interrupt at the terminal is for the engine to act on
         )
+        numbers = [s.fileno() for s in theirs]
+        for s in theirs:
+            s.close()
+        line.settimeout(BOOT_TIMEOUT)
         self._link = Link(line)
         self._turn = threading.Lock()
         setup = Setup(
@@ -109,15 +115,18 @@ class GuestProcess:
             incoming=incoming,
             memfd=self.memfd,
             table=self.table_fd,
-            faults=[s.fileno() for s in theirs[:-1]],
+            faults=numbers[:-1],
         )
-        self._link.send(msgspec.to_builtins(setup))
-        for s in theirs:
-            s.close()
-        answer, self.descriptors = self._link.receive()
-        if "error" in answer:
-            self.kill()
-            raise GuestError(f"{answer['error']}; --memory software does without")
+        self.descriptors: list[int] = []
+        try:
+            self._link.send(msgspec.to_builtins(setup))
+            answer, self.descriptors = self._link.receive()
+            if "error" in answer:
+                raise GuestError(f"{answer['error']}; --memory software does without")
+        except GuestError:
+            self.close()
+            raise
+        line.settimeout(None)  # loading a device may wait for pages; whoever gives up kills the guest
         self.address: int = answer["address"]
         self.pid: int = answer["pid"]
 
