@@ -132,9 +132,8 @@ class Vcpu:
             slot = self.random.randrange(max(1, slots // 10))
         else:
             slot = self.random.randrange(slots)
-        if self.kind == "readonly" or self.random.random() < 0.5:
-            self.check(memory, slot, self.index)
-        else:
+        self.check(memory, slot, self.index)  # before a write too: it would cover the damage up
+        if self.kind != "readonly" and self.random.random() < 0.5:
             self.write(memory, slot)
 
 
