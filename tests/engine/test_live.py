@@ -164,7 +164,8 @@ def test_a_connection_that_stands_still_is_given_up_in_time() -> None:
 
 
 def test_after_the_package_a_standstill_loses_the_guest() -> None:
-    source, destination = migrate(SOFTWARE, timeout=1.0, meddler=Meddler(pages_after(Packaged, 5), "stall"))
+    end = pages_after(Packaged, 5)
+    source, destination = migrate(SOFTWARE, switch="at-once", timeout=1.0, meddler=Meddler(end, "stall"))
     assert nowhere_else(source, destination) == []
 
 
