@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postcopy import __version__
-from postcopy.engine.cli import app as engine_app
+from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
@@ -50,7 +50,7 @@ app = typer.Typer(
     help="Check postcopy live migration, and changes to it, exhaustively; counterexamples read like the protocol.",
 )
 
-app.add_typer(engine_app, name="run")
+register(app)
 
 Target = Annotated[
     str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")

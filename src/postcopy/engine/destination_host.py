@@ -182,9 +182,8 @@ class DestinationHost:
     def _listen(self) -> None:
         while not self.core.end_seen:
             message = self._next_message()
-            with self._lock:
-                outputs = self.core.receive_listening(message)
-            self._carry_out(outputs)
+            with self._lock:  # placing is part of the step: nobody is woken, and faults again, before it is logged
+                self._carry_out(self.core.receive_listening(message))
         with self._changed:
             if not self._changed.wait_for(lambda: self.core.state != State.LISTEN, self._timeout):
                 raise GuestError(f"the devices have not been loaded within {self._timeout:g} s")

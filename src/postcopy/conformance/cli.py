@@ -1,4 +1,4 @@
-"""The command ``postcopy run``: a migration that really happens, here or between two machines."""
+"""Commands about what really runs: ``run`` a migration, ``conform`` a log of one to the model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import msgspec
 import typer
 from rich.console import Console
 
+from postcopy.conformance.logs import Explanation, explain
 from postcopy.engine import memory, workload
 from postcopy.engine.errors import EngineError
-from postcopy.engine.eventlog import head, write_log
+from postcopy.engine.eventlog import Line, head, read_log, write_log
 from postcopy.engine.memory import GuestOptions
 from postcopy.engine.report import DAMAGED, FAILED, GUEST_LOST, OK, as_json, histogram_svg, print_summary, summarize
 from postcopy.engine.run import Check, Network, run_destination, run_here, run_source
@@ -24,10 +25,17 @@ from postcopy.engine.source import Phase
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
 from postcopy.errors import UsageError
 
-KEPT_PAGES = 1 << 15
+KEPT_PAGES = 1 << 12
 """Up to so many pages the log is kept for the verdict on it, unless it is asked for anyway."""
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="Migrate a real guest process, live.")
+run_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="Migrate a real guest process, live.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(run_app, name="run")
+    app.command()(conform)
+
 
 Size = Annotated[str, typer.Option("--size", help="guest memory, e.g. 64M or 1G")]
 TargetPage = Annotated[int, typer.Option("--target-page", help="bytes of a target page: 1024, 2048 or 4096")]
@@ -45,7 +53,7 @@ TlsDirectory = Annotated[Path | None, typer.Option("--tls", help="directory with
 Insecure = Annotated[bool, typer.Option("--insecure", help="cross a network in the clear")]
 
 
-@app.callback()
+@run_app.callback()
 def run(
     context: typer.Context,
     size: Size = "64M",
@@ -75,6 +83,9 @@ def run(
     with _progress() as look:
         done = run_here(options, source_options, log_to=log, keep_log=keep, settle=settle, look=look)
     summary = summarize(done)
+    if keep and done.destination:
+        geometry = options.geometry()
+        summary.conformance = _verdict(geometry.pages, geometry.group, [*done.source.lines, *done.destination.lines])
     if histogram is not None:
         latencies = done.destination.report.latencies if done.destination else []
         histogram.write_text(histogram_svg([1000 * t for t in latencies]), encoding="utf-8")
@@ -85,7 +96,7 @@ def run(
     return summary.code
 
 
-@app.command("source")
+@run_app.command("source")
 def source(
     to: Annotated[str, typer.Argument(metavar="HOST:PORT", help="the destination")],
     size: Size = "64M",
@@ -121,7 +132,7 @@ def source(
     return _code(result.guest, FAILED)
 
 
-@app.command("destination")
+@run_app.command("destination")
 def destination(
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="where to wait")] = "127.0.0.1:0",
     size: Size = "64M",
@@ -167,6 +178,41 @@ def destination(
     else:
         print(_told(report.outcome, report.why, result.guest))
     return _code(result.guest, OK)
+
+
+def conform(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="an event log (postcopy run --log LOG)")],
+    as_json_: AsJson = False,
+) -> int:
+    """Say whether a log of a real migration is a behaviour of the model; if not, which event none explains."""
+    first, lines = read_log(log)
+    found = explain(first.pages, first.group, [line.record for line in lines])
+    if as_json_:
+        print(json.dumps(msgspec.to_builtins(found), indent=2))
+    else:
+        print(_explained(found, len(lines)))
+    return DAMAGED if found.unexplained else OK
+
+
+def _verdict(pages: int, group: int, lines: list[Line]) -> str:
+    found = explain(pages, group, [line.record for line in lines])
+    return "conforms" if found.unexplained is None else found.unexplained.why
+
+
+def _explained(found: Explanation, records: int) -> str:
+    if found.unexplained is None:
+        return f"the log conforms: its {records:,} records are {found.actions:,} steps of the model"
+    odd = found.unexplained
+    record = odd.record
+    about = f" {record.page}" if record.page is not None else ""
+    return "\n".join(
+        [
+            f"no behaviour of the model explains this log: {found.steps:,} of {records:,} records are explained",
+            f"first unexplained: record {odd.number} of the {record.host}, {record.thread}: {record.step.value}{about}",
+            f"why: {odd.why}",
+            f"could have been taken instead: {', '.join(odd.enabled) or 'nothing'}",
+        ]
+    )
 
 
 def _told(outcome: str, why: str, guest: Check | None) -> str:
