@@ -143,6 +143,20 @@ class LongReading(Reading):
                 queue[index] = replace(message, marks=message.marks | {mark})
                 self._undo.append(partial(queue.__setitem__, index, message))
 
+    def become(self, other: ConcreteReading) -> None:
+        """The same state as another reading has, of the same size."""
+        for variable in self._values:
+            value = other.load(variable)
+            self._values[variable] = (
+                self.set_of(cast(ConcretePages, value).bits) if variable.sort is Sort.PAGES else value
+            )
+        for name, channel in self.instance.channels.items():
+            self.queues[name] = deque(
+                InFlight(cast(Enum, kind), self.set_of(cast(ConcretePages, other.load(slot.pages)).bits))
+                for slot in channel.slots
+                if (kind := other.load(slot.kind)) is not None
+            )
+
     # -- steps ------------------------------------------------------------------------------------------------------
 
     @property

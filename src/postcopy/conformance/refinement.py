@@ -1,0 +1,235 @@
+"""Whether the engine's cores refine the model: every interleaving of their threads, at small sizes.
+
+Each move of the controlled world is some model actions in a row, or none. Search goes through all pairs of a world and
+the model state that its moves have led to. Two things can be wrong: the model cannot take the step, or it can and the
+two do not agree afterwards. As the model's properties hold in all of its states, they hold of all of the engine's then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+from postcopy.conformance.reading import LongReading
+from postcopy.conformance.steps import ACTIONS, BREAKS, CPU_TOUCHES, DEVICE_TOUCH
+from postcopy.conformance.world import CPUS, StaleRead, World
+from postcopy.engine.destination import State
+from postcopy.engine.errors import EngineError
+from postcopy.engine.log import Record, Step
+from postcopy.engine.source import Phase
+from postcopy.model.concrete import ConcreteReading, take
+from postcopy.model.instance import Instance, view
+from postcopy.model.instance import State as ModelState
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.values import ConcretePages
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A shortest run of the engine that is none of the model's.
+
+    Attributes:
+        moves: what happened, in order.
+        why: what is wrong with the last.
+        rule: the rule of the action that could not be taken, if that is what is wrong.
+    """
+
+    moves: tuple[str, ...]
+    why: str
+    rule: str = ""
+
+
+@dataclass
+class Refinement:
+    """What the search found.
+
+    Attributes:
+        states: pairs of a world and a model state.
+        failure: a shortest run that is none of the model's, or None.
+        actions: how often each model action was taken.
+    """
+
+    states: int = 0
+    transitions: int = 0
+    failure: Failure | None = None
+    actions: dict[str, int] = field(default_factory=dict)
+    complete: bool = False
+
+
+def refine(
+    start: World, *, limit: int | None = None, progress: Callable[[int, int], None] = lambda _states, _frontier: None
+) -> Refinement:
+    """Search all interleavings from a world in which nothing has happened.
+
+    Args:
+        start: the world.
+        limit: stop after so many states; the result is then not complete.
+    """
+    return _Search(start, limit, progress).run()
+
+
+class _Search:
+    def __init__(self, start: World, limit: int | None, progress: Callable[[int, int], None]) -> None:
+        self.instance = Instance(Postcopy, start.geometry.pages, start.capacity, group=start.geometry.group)
+        self.actions = {action.name: action for action in self.instance.actions}
+        self.take = cache(self._take)
+        self.start, self.limit, self.progress = start, limit, progress
+        self.result = Refinement()
+        self.parents: dict[object, tuple[object, str]] = {}
+
+    def run(self) -> Refinement:
+        wanted = {
+            "source.postcopy_capability": self.start.source.capability,
+            "destination.postcopy_capability": self.start.destination.capability,
+            "destination.host_support": self.start.destination.host_support,
+        }
+        (first,) = (s for s in self.instance.initial_states() if self._has(s, wanted))
+        key = (self.start.key(), first)
+        self.parents[key] = (None, "")
+        frontier = deque([(self.start, first, key)])
+        while frontier:
+            world, model, key = frontier.popleft()
+            moved = False
+            for name, move in world.moves():
+                moved = moved or not name.startswith(("operator", "network", "source guest", "vCPU", "device load"))
+                after = world.copy()
+                try:
+                    move(after)
+                except StaleRead as error:
+                    return self._fail(key, name, str(error))
+                except EngineError as error:
+                    return self._fail(key, name, f"{type(error).__name__}: {error}")
+                reached = self._follow(key, name, world, after, model)
+                if reached is None:
+                    return self.result
+                self.result.transitions += 1
+                node = (after.key(), reached)
+                if node not in self.parents:
+                    self.parents[node] = (key, name)
+                    frontier.append((after, reached, node))
+            if not moved and not _may_rest(world):
+                return self._fail(key, "", "deadlock: no thread can move, and the migration is not over")
+            self.result.states += 1
+            if self.result.states % 1000 == 0:
+                self.progress(self.result.states, len(frontier))
+            if self.limit and self.result.states >= self.limit:
+                return self.result
+        self.result.complete = True
+        return self.result
+
+    def _has(self, state: ModelState, wanted: dict[str, bool]) -> bool:
+        index = self.instance.index
+        return all(state[index[self.instance.variable[name]]] == value for name, value in wanted.items())
+
+    def _follow(self, key: object, name: str, world: World, after: World, model: ModelState) -> ModelState | None:
+        """Take the model along; None where it cannot come."""
+        for action, page in _actions(name, world, after.records):
+            following = self.take(model, action, page)
+            if following is None:
+                guard = self._why_not(model, action, page)
+                self._fail(key, name, f"{action} is not possible: {guard}", self.actions[action].info.rule)
+                return None
+            self.result.actions[action] = self.result.actions.get(action, 0) + 1
+            model = following
+        different = list(self._differences(after, model))
+        if different:
+            self._fail(key, name, "afterwards engine and model differ in " + "; ".join(different))
+            return None
+        return model
+
+    def _take(self, model: ModelState, action: str, page: int | None) -> ModelState | None:
+        step = take(self.instance, model, self.actions[action], page)
+        return None if step is None else step.state
+
+    def _why_not(self, model: ModelState, action: str, page: int | None) -> str:
+        reading = LongReading(self.instance, self.instance.pages, self.instance.group, {})
+        reading.become(ConcreteReading(self.instance, model))
+        forbidden = reading.take(self.actions[action], 1 << page if page is not None else 0)
+        return f"{forbidden.guard} ({forbidden.where}) does not hold" if forbidden else "the channel is full"
+
+    def _differences(self, world: World, model: ModelState) -> Iterator[str]:
+        state = view(ConcreteReading(self.instance, model))
+        for name, ours in _observed(world).items():
+            machine, _, variable = name.partition(".")
+            theirs = getattr(getattr(state, machine), variable)
+            value = theirs.bits if isinstance(theirs, ConcretePages) else getattr(theirs, "name", theirs)
+            if value != ours:
+                yield f"{name}: {ours} and {value}"
+        for cpu in range(CPUS):
+            theirs, page = state.destination.waiting[cpu].bits, world.waiting[cpu]
+            if theirs != (0 if page is None else 1 << page):
+                yield f"what vCPU {cpu} waits for: {page} and {theirs:b}"
+
+    def _fail(self, key: object, name: str, why: str, rule: str = "") -> Refinement:
+        moves = [name] if name else []
+        while key is not None:
+            key, move = self.parents[key]
+            if move:
+                moves.append(move)
+        self.result.failure = Failure(tuple(reversed(moves)), why, rule)
+        return self.result
+
+
+def _observed(world: World) -> dict[str, object]:
+    """The model's variables as they are in the engine; sets of pages as bits."""
+    source, destination, group = world.source, world.destination, world.geometry.group
+    waits = world.waiting[CPUS]
+    return {
+        "source.phase": source.phase.name,
+        "source.running": source.guest_may_run,
+        "source.start_postcopy": source.switch_asked,
+        "source.dirty": int(source.dirty) | (world.dirty_log if source.phase <= Phase.PRECOPY else 0),
+        "source.sent": sum(map(_bits, source.discards)) or int(source.sent),
+        "source.requests": sum(_bits(range(first, first + group)) for first in source.requests),
+        "source.sending": sum(1 << page for page in source.rest_of_host_page),
+        "destination.state": destination.state.name,
+        "destination.main": destination.main.name,
+        "destination.running": destination.guest_runs,
+        "destination.owes_shut": destination.owes_shut,
+        "destination.present": int(destination.received),
+        "destination.assembling": sum(1 << page for page in destination.assembling),
+        "destination.faulted": world.faults,
+        "destination.device_waiting": 0 if waits is None else 1 << waits,
+        "guest.stale_at_source": world.stale_at_source,
+        "guest.stale_at_destination": world.stale,
+    }
+
+
+def _bits(pages: range) -> int:
+    return sum(1 << page for page in pages)
+
+
+def _may_rest(world: World) -> bool:
+    if world.source.phase == Phase.IDLE:
+        return True
+    return world.source.over and world.destination.state >= State.END and not any(w is not None for w in world.waiting)
+
+
+def _actions(name: str, world: World, records: list[Record]) -> Iterator[tuple[str, int | None]]:
+    """The model actions of a move, each with its page."""
+    who, _, what = name.partition(": ")
+    page = int(what.rsplit(" ", 1)[1]) if what[-1:].isdigit() else None
+    if who == "network":
+        yield (
+            {
+                "loses the connection": BREAKS,
+                "loses the newest on the stream": "wire.loses_newest_on_stream",
+                "loses the newest on the return path": "wire.loses_newest_on_return_path",
+            }[what],
+            None,
+        )
+    elif who == "source guest":
+        yield "source.guest_writes", page
+    elif what.startswith("writes"):
+        yield "destination.cpu_writes[0]", page
+    elif what.startswith("touches"):
+        assert page is not None
+        if not world.present >> page & 1:
+            yield DEVICE_TOUCH if who == "device load" else CPU_TOUCHES[int(who.removeprefix("vCPU "))], page
+    for record in records:
+        if record.step is not Step.DIRTIED:
+            yield ACTIONS[record.step], record.page
+        if record.step is Step.SENT_PRECOPY and world.dirty_log >> (record.page or 0) & 1:
+            yield ACTIONS[Step.DIRTIED], record.page  # written before it was sent, and logged: as if written again
