@@ -1,12 +1,13 @@
-"""Commands about what really runs: ``run`` a migration, ``conform`` a log of one to the model."""
+"""Commands about what really runs: ``run`` a migration, ``conform`` it to the model, ``replay`` a counterexample."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,10 @@ import typer
 from rich.console import Console
 
 from postcopy.conformance.logs import Explanation, explain
+from postcopy.conformance.refinement import Refinement, refine
+from postcopy.conformance.replay import Refusal
+from postcopy.conformance.replay import replay as drive
+from postcopy.conformance.world import World
 from postcopy.engine import memory, workload
 from postcopy.engine.errors import EngineError
 from postcopy.engine.eventlog import Line, head, read_log, write_log
@@ -24,6 +29,11 @@ from postcopy.engine.run import Check, Network, run_destination, run_here, run_s
 from postcopy.engine.source import Phase
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
 from postcopy.errors import UsageError
+from postcopy.explorer.fingerprint import fingerprint
+from postcopy.model.instance import Instance
+from postcopy.model.loading import by_name
+from postcopy.properties.catalogue import BY_NAME
+from postcopy.report.itf import read_itf
 
 KEPT_PAGES = 1 << 12
 """Up to so many pages the log is kept for the verdict on it, unless it is asked for anyway."""
@@ -35,6 +45,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.add_typer(run_app, name="run")
     app.command()(conform)
+    app.command()(replay)
 
 
 Size = Annotated[str, typer.Option("--size", help="guest memory, e.g. 64M or 1G")]
@@ -181,10 +192,20 @@ def destination(
 
 
 def conform(
-    log: Annotated[Path, typer.Argument(metavar="LOG", help="an event log (postcopy run --log LOG)")],
+    log: Annotated[Path | None, typer.Argument(metavar="[LOG]", help="an event log (postcopy run --log LOG)")] = None,
+    exhaustive: Annotated[
+        bool, typer.Option("--exhaustive", help="every interleaving of the engine's threads instead of one log")
+    ] = False,
+    pages: Annotated[int, typer.Option("--pages", help="target pages, with --exhaustive")] = 1,
+    in_flight: Annotated[int, typer.Option("--in-flight", help="messages in each channel, with --exhaustive")] = 1,
+    host_page: Annotated[int, typer.Option("--host-page", help="target pages of a host page, with --exhaustive")] = 1,
     as_json_: AsJson = False,
 ) -> int:
-    """Say whether a log of a real migration is a behaviour of the model; if not, which event none explains."""
+    """Hold the engine against the model: a log of a real migration, or every interleaving at a small size."""
+    if exhaustive == (log is not None):
+        raise UsageError("give either a LOG or --exhaustive")
+    if log is None:
+        return _exhaust(pages, in_flight, host_page, as_json_)
     first, lines = read_log(log)
     found = explain(first.pages, first.group, [line.record for line in lines])
     if as_json_:
@@ -192,6 +213,70 @@ def conform(
     else:
         print(_explained(found, len(lines)))
     return DAMAGED if found.unexplained else OK
+
+
+def _exhaust(pages: int, in_flight: int, host_page: int, as_json_: bool) -> int:
+    if pages < 1 or in_flight < 1 or host_page not in (1, 2, 4) or pages % host_page:
+        raise UsageError("--pages and --in-flight from 1 on, --host-page 1, 2 or 4 and a divisor of --pages")
+    console = Console(stderr=True)
+    with console.status("searching") if console.is_terminal else nullcontext() as status:
+        begin = time.monotonic()
+
+        def show(states: int, frontier: int) -> None:
+            if status is not None:
+                status.update(f"{states:,} states, {states / (time.monotonic() - begin):,.0f}/s, frontier {frontier:,}")
+
+        found = refine(World.new(pages, in_flight, host_page), progress=show)
+    if as_json_:
+        print(json.dumps(msgspec.to_builtins(found), indent=2))
+    else:
+        print(_searched(found))
+    return DAMAGED if found.failure else OK
+
+
+def _searched(found: Refinement) -> str:
+    size = f"{found.states:,} states, {found.transitions:,} transitions"
+    if found.failure is None:
+        silent = f"; {len(found.actions)} of the model's actions were taken"
+        return f"the engine refines the model: every interleaving, {size}{silent}"
+    lines = [f"the engine does what the model does not ({size} until then)"]
+    lines += [f"{n:3}. {move}" for n, move in enumerate(found.failure.moves, start=1)]
+    rule = f" ({found.failure.rule})" if found.failure.rule else ""
+    return "\n".join([*lines, f"why: {found.failure.why}{rule}"])
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a stored counterexample (.itf.json)")],
+    as_json_: AsJson = False,
+) -> int:
+    """Drive the sound engine along a stored counterexample: it refuses the faulty step, and this says which rule it kept."""
+    run = read_itf(file, _model, fingerprint)
+    found = drive(run)
+    if as_json_:
+        print(json.dumps(msgspec.to_builtins(found) | {"refused": found.refused, "steps": len(run.steps)}, indent=2))
+    else:
+        print(_refused(found, run.instance.protocol.__name__, len(run.steps)))
+    return OK if found.refused else DAMAGED
+
+
+def _model(name: str, pages: int, in_flight: int, group: int) -> Instance:
+    return Instance(by_name(name), pages, in_flight, tuple(BY_NAME.values()), group)
+
+
+def _refused(found: Refusal, protocol: str, steps: int) -> str:
+    if not found.refused:
+        return (
+            f"the engine goes along with all {steps} steps of {protocol}: it does not keep {found.rule or 'the rule'}"
+        )
+    where = f"at step {found.number} of {steps}, {found.action}" if found.action else f"after all {steps} steps"
+    kept = f"; so it keeps {found.rule}" if found.rule else ""
+    return "\n".join(
+        [
+            f"{protocol}: the engine goes along for {found.number - 1} steps and refuses {where}{kept}",
+            f"how: {found.how}",
+            f"its threads could do instead: {', '.join(found.could) or 'nothing'}",
+        ]
+    )
 
 
 def _verdict(pages: int, group: int, lines: list[Line]) -> str:

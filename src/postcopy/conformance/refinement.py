@@ -11,19 +11,37 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import cast
 
 from postcopy.conformance.reading import LongReading
 from postcopy.conformance.steps import ACTIONS, BREAKS, CPU_TOUCHES, DEVICE_TOUCH
-from postcopy.conformance.world import CPUS, StaleRead, World
+from postcopy.conformance.world import CPUS, STALE, StaleRead, World
 from postcopy.engine.destination import State
 from postcopy.engine.errors import EngineError
 from postcopy.engine.log import Record, Step
+from postcopy.engine.messages import (
+    Advise,
+    Device,
+    Discard,
+    Eof,
+    Message,
+    OpenReturnPath,
+    Packaged,
+    Page,
+    Ping,
+    Pong,
+    Request,
+)
 from postcopy.engine.source import Phase
 from postcopy.model.concrete import ConcreteReading, take
 from postcopy.model.instance import Instance, view
 from postcopy.model.instance import State as ModelState
 from postcopy.model.postcopy import Postcopy
+from postcopy.model.reading import Slot
 from postcopy.model.values import ConcretePages
+
+ENVIRONMENT = ("operator", "network", "source guest", "vCPU", "device load", "source host", "destination host")
+"""Who may act and never has to."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ class _Search:
             world, model, key = frontier.popleft()
             moved = False
             for name, move in world.moves():
-                moved = moved or not name.startswith(("operator", "network", "source guest", "vCPU", "device load"))
+                moved = moved or not name.startswith(ENVIRONMENT)
                 after = world.copy()
                 try:
                     move(after)
@@ -125,7 +143,7 @@ class _Search:
 
     def _follow(self, key: object, name: str, world: World, after: World, model: ModelState) -> ModelState | None:
         """Take the model along; None where it cannot come."""
-        for action, page in _actions(name, world, after.records):
+        for action, page in actions_of(name, world, after.records):
             following = self.take(model, action, page)
             if following is None:
                 guard = self._why_not(model, action, page)
@@ -133,7 +151,7 @@ class _Search:
                 return None
             self.result.actions[action] = self.result.actions.get(action, 0) + 1
             model = following
-        different = list(self._differences(after, model))
+        different = list(differences(self.instance, after, model))
         if different:
             self._fail(key, name, "afterwards engine and model differ in " + "; ".join(different))
             return None
@@ -149,19 +167,6 @@ class _Search:
         forbidden = reading.take(self.actions[action], 1 << page if page is not None else 0)
         return f"{forbidden.guard} ({forbidden.where}) does not hold" if forbidden else "the channel is full"
 
-    def _differences(self, world: World, model: ModelState) -> Iterator[str]:
-        state = view(ConcreteReading(self.instance, model))
-        for name, ours in _observed(world).items():
-            machine, _, variable = name.partition(".")
-            theirs = getattr(getattr(state, machine), variable)
-            value = theirs.bits if isinstance(theirs, ConcretePages) else getattr(theirs, "name", theirs)
-            if value != ours:
-                yield f"{name}: {ours} and {value}"
-        for cpu in range(CPUS):
-            theirs, page = state.destination.waiting[cpu].bits, world.waiting[cpu]
-            if theirs != (0 if page is None else 1 << page):
-                yield f"what vCPU {cpu} waits for: {page} and {theirs:b}"
-
     def _fail(self, key: object, name: str, why: str, rule: str = "") -> Refinement:
         moves = [name] if name else []
         while key is not None:
@@ -172,12 +177,39 @@ class _Search:
         return self.result
 
 
+def differences(instance: Instance, world: World, model: ModelState) -> Iterator[str]:
+    """What an engine and a state of the model do not agree on, each time the engine's value first."""
+    state = view(ConcreteReading(instance, model))
+    for name, ours in _observed(world).items():
+        machine, _, variable = name.partition(".")
+        theirs = getattr(getattr(state, machine), variable)
+        value = theirs.bits if isinstance(theirs, ConcretePages) else getattr(theirs, "name", theirs)
+        if value != ours:
+            yield f"{name}: {ours} and {value}"
+    for name, here in (("stream", _on_stream(world)), ("return_path", _on_return_path(world))):
+        slots = instance.channels[name].slots
+        there = [m for slot in slots if (m := _message(instance, model, slot))[0]]
+        if here != there:
+            yield f"what is on the {name.replace('_', ' ')}: {_told(here)} and {_told(there)}"
+    for cpu in range(CPUS):
+        theirs, page = state.destination.waiting[cpu].bits, world.waiting[cpu]
+        if theirs != (0 if page is None else 1 << page):
+            yield f"what vCPU {cpu} waits for: {page} and {theirs:b}"
+
+
+def _message(instance: Instance, model: ModelState, slot: Slot) -> OnTheWay:
+    reading = ConcreteReading(instance, model)
+    kind = reading.load(slot.kind)
+    pages = cast(ConcretePages, reading.load(slot.pages)).bits
+    return getattr(kind, "name", ""), pages, any(bool(reading.load(mark)) for mark in slot.marks.values())
+
+
 def _observed(world: World) -> dict[str, object]:
     """The model's variables as they are in the engine; sets of pages as bits."""
     source, destination, group = world.source, world.destination, world.geometry.group
     waits = world.waiting[CPUS]
     return {
-        "source.phase": source.phase.name,
+        "source.phase": "DEAD" if world.source_dead else source.phase.name,
         "source.running": source.guest_may_run,
         "source.start_postcopy": source.switch_asked,
         "source.dirty": int(source.dirty) | (world.dirty_log if source.phase <= Phase.PRECOPY else 0),
@@ -197,6 +229,55 @@ def _observed(world: World) -> dict[str, object]:
     }
 
 
+OnTheWay = tuple[str, int, bool]
+"""A message of the model: its kind, its pages as bits, and whether it is marked stale."""
+
+
+def _on_stream(world: World) -> list[OnTheWay]:
+    """What is on the stream, in the model's words; an end that was read and not yet acted on still counts as there."""
+    held = world.destination.end_seen and world.destination.listening
+    found: list[OnTheWay] = [("EOF", 0, False)] if held else []
+    for unit in world.stream:
+        pages = [m for m in unit if isinstance(m, Page)]
+        if pages:
+            found.append(("PAGE", 1 << world.geometry.page(pages[0].block, pages[0].offset), pages[0].data == STALE))
+        elif isinstance(unit[0], Discard):
+            discards = [world.geometry.range(m.block, *r) for m in unit if isinstance(m, Discard) for r in m.ranges]
+            found.append(("DISCARD", sum(map(_bits, discards)), False))
+        elif isinstance(unit[-1], Eof):
+            found.append(("PRECOPY_END" if any(isinstance(m, Device) for m in unit) else "EOF", 0, False))
+        else:
+            names = [_COMMANDS[type(m)] for m in unit if type(m) in _COMMANDS]
+            found += [(name, 0, False) for name in names]
+    return found
+
+
+_COMMANDS: dict[type[Message], str] = {
+    OpenReturnPath: "OPEN_RETURN_PATH",
+    Ping: "PING",
+    Advise: "ADVISE",
+    Packaged: "PACKAGED",
+}
+
+
+def _on_return_path(world: World) -> list[OnTheWay]:
+    found: list[OnTheWay] = []
+    for reply in world.replies:
+        if isinstance(reply, Request):
+            found.append(("REQ_PAGES", _bits(world.geometry.range(reply.block, reply.offset, reply.length)), False))
+        else:
+            name = "PONG" if isinstance(reply, Pong) else "SHUT_ERROR" if reply.status else "SHUT_OK"
+            found.append((name, 0, False))
+    return found
+
+
+def _told(messages: list[OnTheWay]) -> str:
+    return (
+        ", ".join(f"{name}{f' {pages:b}' if pages else ''}{' (stale)' * stale}" for name, pages, stale in messages)
+        or "nothing"
+    )
+
+
 def _bits(pages: range) -> int:
     return sum(1 << page for page in pages)
 
@@ -207,7 +288,7 @@ def _may_rest(world: World) -> bool:
     return world.source.over and world.destination.state >= State.END and not any(w is not None for w in world.waiting)
 
 
-def _actions(name: str, world: World, records: list[Record]) -> Iterator[tuple[str, int | None]]:
+def actions_of(name: str, world: World, records: list[Record]) -> Iterator[tuple[str, int | None]]:
     """The model actions of a move, each with its page."""
     who, _, what = name.partition(": ")
     page = int(what.rsplit(" ", 1)[1]) if what[-1:].isdigit() else None
@@ -220,6 +301,9 @@ def _actions(name: str, world: World, records: list[Record]) -> Iterator[tuple[s
             }[what],
             None,
         )
+    elif what == "dies":
+        yield f"{who.removesuffix(' host')}.host_dies", None
+        return
     elif who == "source guest":
         yield "source.guest_writes", page
     elif what.startswith("writes"):
@@ -230,6 +314,6 @@ def _actions(name: str, world: World, records: list[Record]) -> Iterator[tuple[s
             yield DEVICE_TOUCH if who == "device load" else CPU_TOUCHES[int(who.removeprefix("vCPU "))], page
     for record in records:
         if record.step is not Step.DIRTIED:
-            yield ACTIONS[record.step], record.page
+            yield ACTIONS[record.step], page if record.step is Step.REQUESTED else record.page
         if record.step is Step.SENT_PRECOPY and world.dirty_log >> (record.page or 0) & 1:
             yield ACTIONS[Step.DIRTIED], record.page  # written before it was sent, and logged: as if written again

@@ -23,6 +23,7 @@ from postcopy.engine.destination import (
     PlacePage,
     State,
 )
+from postcopy.engine.errors import LocalProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record
 from postcopy.engine.messages import (
@@ -35,6 +36,7 @@ from postcopy.engine.messages import (
     RamEnd,
     Reply,
     SectionPart,
+    SectionStart,
     StreamMessage,
 )
 from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
@@ -59,6 +61,7 @@ class World:
     Attributes:
         stream, replies: what is on its way, oldest first.
         broken, failed: the connection is gone; and it is the network that lost it.
+        source_dead: the source's host has died.
         stopping: the migration thread has stopped the CPUs, for the switch or to finish, and has not yet told its core.
         guest_stands: the source's CPUs stand still.
         dirty_log: pages written at the source since the log was last read, as bits.
@@ -76,6 +79,7 @@ class World:
     replies: tuple[Reply, ...] = ()
     broken: bool = False
     failed: bool = False
+    source_dead: bool = False
     stopping: str = ""
     guest_stands: bool = False
     dirty_log: int = 0
@@ -180,6 +184,10 @@ class World:
         yield from self._source_moves()
         yield from self._destination_moves()
         yield from self._guest_moves()
+        if Phase.IDLE < self.source.phase < Phase.COMPLETED:
+            yield "source host: dies", _source_dies
+        if self.destination.state < State.END:
+            yield "destination host: dies", _destination_loses
         if not self.broken and self.source.phase > Phase.IDLE:
             yield "network: loses the connection", _break
         if self.failed:
@@ -196,7 +204,7 @@ class World:
             return
         if not core.switch_asked:
             yield "operator: asks for postcopy", lambda w: _ignore(w.source.start_postcopy())
-        if core.phase < Phase.POSTCOPY:
+        if not core.over:
             yield "operator: cancels", _cancel
 
     def _source_moves(self) -> Iterator[tuple[str, Callable[[World], None]]]:
@@ -207,35 +215,46 @@ class World:
         if Phase.IDLE < core.phase < Phase.COMPLETED:
             if self.broken:
                 yield "migration thread: notices the loss", _source_loses
-            elif len(self.stream) < self.capacity:
+            else:
                 yield from self._migration()
+                if sum(map(_counts, self.stream)) < self.capacity:
+                    yield from self._sending()
             if self.replies:
                 yield "return-path thread: receives", _receive_reply
 
     def _migration(self) -> Iterator[tuple[str, Callable[[World], None]]]:
+        """What needs no room on the stream."""
+        core = self.source
+        if core.phase == Phase.ADVISING and not core.capability:
+            yield "migration thread: advises", _sends(lambda w: w.source.advise())
+        if core.phase == Phase.SWITCHING and not core.discards:
+            yield "migration thread: has nothing to discard", _sends(lambda w: w.source.send_discards())
+        if core.phase != Phase.PRECOPY:
+            return
+        if self.stopping:
+            yield "migration thread: has stopped the CPUs", _stopped
+            return
+        if self.dirty_log:
+            yield "migration thread: reads the dirty log", _sync
+        yield "migration thread: stops the CPUs to finish", _stop("finish")
+        if core.switch_asked:
+            yield "migration thread: stops the CPUs to switch", _stop("switch")
+
+    def _sending(self) -> Iterator[tuple[str, Callable[[World], None]]]:
+        """What needs room on the stream."""
         core = self.source
         match core.phase:
             case Phase.OPENING:
                 yield "migration thread: opens", _sends(lambda w: w.source.open())
             case Phase.PINGING:
                 yield "migration thread: pings", _sends(lambda w: w.source.ping())
-            case Phase.ADVISING:
+            case Phase.ADVISING if core.capability:
                 yield "migration thread: advises", _sends(lambda w: w.source.advise())
-            case Phase.PRECOPY if self.stopping:
-                yield "migration thread: has stopped the CPUs", _stopped
-            case Phase.PRECOPY:
-                if core.dirty:
-                    yield "migration thread: sends a page", _send_page
-                if self.dirty_log:
-                    yield "migration thread: reads the dirty log", _sync
-                yield "migration thread: stops the CPUs to finish", _stop("finish")
-                if core.switch_asked:
-                    yield "migration thread: stops the CPUs to switch", _stop("switch")
-            case Phase.FINISHING if core.dirty:
+            case Phase.PRECOPY | Phase.FINISHING if core.dirty and not self.stopping:
                 yield "migration thread: sends a page", _send_page
-            case Phase.FINISHING:
+            case Phase.FINISHING if not core.dirty:
                 yield "migration thread: ends precopy", _sends(lambda w: w.source.end_precopy([CPU]))
-            case Phase.SWITCHING:
+            case Phase.SWITCHING if core.discards:
                 yield "migration thread: sends the discards", _sends(lambda w: w.source.send_discards())
             case Phase.PACKAGING:
                 yield "migration thread: sends the package", _sends(lambda w: w.source.send_package([CPU]))
@@ -286,6 +305,11 @@ class World:
 # -- what a move does -------------------------------------------------------------------------------------------------
 
 
+def _counts(unit: Unit) -> bool:
+    """The sizes of memory on their own are no message of the model."""
+    return not isinstance(unit[0], SectionStart)
+
+
 def _ignore(_: object) -> None:
     pass
 
@@ -314,12 +338,22 @@ def _settle(world: World) -> None:
 
 
 def _cancel(world: World) -> None:
-    world.source.cancel()
+    try:
+        world.source.cancel()
+    except LocalProtocolError:
+        return  # the operator is told that it is too late
     _settle(world)
 
 
 def _source_loses(world: World) -> None:
     world.source.lose("the connection is gone")
+    _settle(world)
+
+
+def _source_dies(world: World) -> None:
+    world.source.lose("died")
+    world.source.guest_may_run = False
+    world.source_dead = True
     _settle(world)
 
 
@@ -401,6 +435,8 @@ def _receive(world: World) -> None:
     world.stream = tuple(rest)
     core = world.destination
     for message in unit:
+        if core.state is State.FAILED:
+            return  # nobody reads on
         world._carry_out(core.receive_listening(message) if core.listening else core.receive(message))
 
 
