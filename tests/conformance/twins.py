@@ -6,8 +6,10 @@ Each is a core with one method changed, as small as the mistake that somebody mi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from postcopy.conformance.world import World
 from postcopy.engine.destination import (
     DestinationCore,
     Main,
@@ -325,36 +327,72 @@ class NotSensitive(DestinationCore):
         return effects
 
 
-TWINS: list[tuple[type[SourceCore] | type[DestinationCore], str]] = [
-    (MismatchedCapability, "R2"),
-    (LateStartActs, "differ"),
-    (CpusRunOn, "differ"),
-    (DevicesBeforeListen, "differ"),
-    (RunBeforeDevices, "differ"),
-    (EndBeforeRun, "R8 R9 R24"),
-    (GivesUpAfterEnd, "differ"),
-    (ResyncInPostcopy, "differ"),
-    (NoDiscards, "differ"),
-    (DiscardsTakenTooEarly, "differ"),
-    (DiscardsAfterPackage, "R11"),
-    (KeepsDiscarded, "differ"),
-    (SentMapReadInPostcopy, "differ"),
-    (RequestServedAgain, "differ"),
-    (SendLeavesDirty, "differ"),
-    (ResumesAfterHandover, "differ"),
-    (StaysStoppedInPrecopy, "differ"),
-    (FaultNotRequested, "differ"),
-    (NoBackgroundSending, "R24"),
-    (BackgroundFirst, "R17"),
-    (NoReturnPath, "R19"),
-    (MainReadsOn, "differ"),
-    (UnsupportedHostGoesOn, "R1 R9 R26"),
-    (NotSensitive, "differ"),
-    (EndsWithDirtyPages, "R24"),
-    (CompletesWithoutShut, "differ"),
-    (CancelAfterSwitch, ""),
-    (CancelBringsNobodyBack, "differ"),
-    (PartialHostPages, ""),
-    (PlacesFirstTargetPage, "differ"),
-]
-"""Each twin, and what the search says of it: the rule of the action that is not possible, or that the two differ."""
+class ReplyDropped(DestinationCore):
+    """Drops the first request."""
+
+    dropped = False
+
+    def fault(self, page: int, who: str = "") -> Sequence[Output]:
+        replies = super().fault(page, who)
+        first, self.dropped = not self.dropped, True
+        return [] if first else replies
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A core without one rule, the model's fault it is the twin of, and what the search has to say of it."""
+
+    core: type[SourceCore] | type[DestinationCore]
+    fault: str
+    says: str
+    group: int = 1
+
+    @property
+    def world(self) -> World:
+        """A small world with it, large enough to show it."""
+        if issubclass(self.core, SourceCore):
+            return World.new(self.group, 1, self.group, source=self.core)
+        return World.new(self.group, 1, self.group, destination=self.core)
+
+
+TWINS = (
+    Twin(MismatchedCapability, "mismatched-capability", "reads no stream (R20)"),
+    Twin(LateStartActs, "late-start-acts", "differ in source.start_postcopy: True and False"),
+    Twin(CpusRunOn, "cpus-run-on", "differ in source.running: True and False"),
+    Twin(DevicesBeforeListen, "devices-before-listen", "differ in destination.main: DEVICES and PACKAGE"),
+    Twin(RunBeforeDevices, "run-before-devices", "differ in destination.main: RUN and DEVICES"),
+    Twin(EndBeforeRun, "end-before-run", "destination.ends is not possible: require(self.state == State.RUNNING)"),
+    Twin(GivesUpAfterEnd, "gives-up-after-end", "differ in destination.state: FAILED and END"),
+    Twin(ResyncInPostcopy, "resync-in-postcopy", "differ in source.dirty: 1 and 0"),
+    Twin(NoDiscards, "no-discards", "what is on the stream: nothing and DISCARD 1"),
+    Twin(DiscardsTakenTooEarly, "discards-taken-too-early", "source.sent: 0 and 1"),
+    Twin(DiscardsAfterPackage, "discards-after-package", "what is on the stream: nothing and DISCARD 1"),
+    Twin(KeepsDiscarded, "no-discards", "differ in destination.present: 1 and 0"),
+    Twin(SentMapReadInPostcopy, "sent-map-read-in-postcopy", "source.sends_background_page is not possible"),
+    Twin(RequestServedAgain, "request-served-again", "differ in source.dirty: 1 and 0"),
+    Twin(SendLeavesDirty, "send-leaves-dirty", "differ in source.dirty: 1 and 0"),
+    Twin(ResumesAfterHandover, "resumes-after-handover", "differ in source.running: True and False"),
+    Twin(StaysStoppedInPrecopy, "stays-stopped-in-precopy", "differ in source.running: False and True"),
+    Twin(FaultNotRequested, "fault-not-requested", "what is on the return path: nothing and REQ_PAGES 1"),
+    Twin(ReplyDropped, "reply-dropped-when-full", "what is on the return path: nothing and REQ_PAGES 1"),
+    Twin(NoBackgroundSending, "no-background-sending", "still to be served (R24)"),
+    Twin(
+        BackgroundFirst,
+        "background-first",
+        "sends_background_page is not possible: require(self.requests.empty)",
+    ),
+    Twin(NoReturnPath, "no-return-path", "what is on the stream: nothing and OPEN_RETURN_PATH"),
+    Twin(MainReadsOn, "main-reads-on", "differ in destination.main: STREAM and LEFT"),
+    Twin(
+        UnsupportedHostGoesOn,
+        "unsupported-host-goes-on",
+        "not possible: require(self._can_do_postcopy())",
+    ),
+    Twin(NotSensitive, "unsupported-host-goes-on", "differ in destination.state: ADVISE and LISTEN"),
+    Twin(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
+    Twin(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
+    Twin(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),
+    Twin(CancelBringsNobodyBack, "stays-stopped-in-precopy", "differ in source.running: False and True"),
+    Twin(PartialHostPages, "partial-host-pages", "differ in source.dirty: 2 and 3", group=2),
+    Twin(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),
+)

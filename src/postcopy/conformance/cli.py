@@ -249,14 +249,14 @@ def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a stored counterexample (.itf.json)")],
     as_json_: AsJson = False,
 ) -> int:
-    """Drive the sound engine along a stored counterexample: it refuses the faulty step, and this says which rule it kept."""
+    """Drive the sound engine along a stored counterexample: where it refuses, and which rule it keeps by that."""
     run = read_itf(file, _model, fingerprint)
     found = drive(run)
     if as_json_:
         print(json.dumps(msgspec.to_builtins(found) | {"refused": found.refused, "steps": len(run.steps)}, indent=2))
     else:
         print(_refused(found, run.instance.protocol.__name__, len(run.steps)))
-    return OK if found.refused else DAMAGED
+    return OK if found.refused is bool(found.rule) else DAMAGED
 
 
 def _model(name: str, pages: int, in_flight: int, group: int) -> Instance:
@@ -265,9 +265,8 @@ def _model(name: str, pages: int, in_flight: int, group: int) -> Instance:
 
 def _refused(found: Refusal, protocol: str, steps: int) -> str:
     if not found.refused:
-        return (
-            f"the engine goes along with all {steps} steps of {protocol}: it does not keep {found.rule or 'the rule'}"
-        )
+        said = f"it does not keep {found.rule}" if found.rule else "as it should: no rule is missing in this protocol"
+        return f"the engine goes along with all {steps} steps of {protocol}: {said}"
     where = f"at step {found.number} of {steps}, {found.action}" if found.action else f"after all {steps} steps"
     kept = f"; so it keeps {found.rule}" if found.rule else ""
     return "\n".join(

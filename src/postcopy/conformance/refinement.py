@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from typing import cast
+from functools import cache, partial
 
 from postcopy.conformance.reading import LongReading
 from postcopy.conformance.steps import ACTIONS, BREAKS, CPU_TOUCHES, DEVICE_TOUCH
@@ -34,10 +33,9 @@ from postcopy.engine.messages import (
 )
 from postcopy.engine.source import Phase
 from postcopy.model.concrete import ConcreteReading, take
-from postcopy.model.instance import Instance, view
+from postcopy.model.instance import Instance
 from postcopy.model.instance import State as ModelState
 from postcopy.model.postcopy import Postcopy
-from postcopy.model.reading import Slot
 from postcopy.model.values import ConcretePages
 
 ENVIRONMENT = ("operator", "network", "source guest", "vCPU", "device load", "source host", "destination host")
@@ -93,6 +91,7 @@ class _Search:
         self.instance = Instance(Postcopy, start.geometry.pages, start.capacity, group=start.geometry.group)
         self.actions = {action.name: action for action in self.instance.actions}
         self.take = cache(self._take)
+        self.expected = cache(partial(expected_of, self.instance))
         self.start, self.limit, self.progress = start, limit, progress
         self.result = Refinement()
         self.parents: dict[object, tuple[object, str]] = {}
@@ -151,7 +150,7 @@ class _Search:
                 return None
             self.result.actions[action] = self.result.actions.get(action, 0) + 1
             model = following
-        different = list(differences(self.instance, after, model))
+        different = differences(after, self.expected(model))
         if different:
             self._fail(key, name, "afterwards engine and model differ in " + "; ".join(different))
             return None
@@ -177,31 +176,32 @@ class _Search:
         return self.result
 
 
-def differences(instance: Instance, world: World, model: ModelState) -> Iterator[str]:
+def differences(world: World, expected: dict[str, object]) -> list[str]:
     """What an engine and a state of the model do not agree on, each time the engine's value first."""
-    state = view(ConcreteReading(instance, model))
-    for name, ours in _observed(world).items():
-        machine, _, variable = name.partition(".")
-        theirs = getattr(getattr(state, machine), variable)
-        value = theirs.bits if isinstance(theirs, ConcretePages) else getattr(theirs, "name", theirs)
-        if value != ours:
-            yield f"{name}: {ours} and {value}"
-    for name, here in (("stream", _on_stream(world)), ("return_path", _on_return_path(world))):
-        slots = instance.channels[name].slots
-        there = [m for slot in slots if (m := _message(instance, model, slot))[0]]
-        if here != there:
-            yield f"what is on the {name.replace('_', ' ')}: {_told(here)} and {_told(there)}"
-    for cpu in range(CPUS):
-        theirs, page = state.destination.waiting[cpu].bits, world.waiting[cpu]
-        if theirs != (0 if page is None else 1 << page):
-            yield f"what vCPU {cpu} waits for: {page} and {theirs:b}"
+    return [
+        f"{name}: {_told(ours)} and {_told(expected[name])}"
+        for name, ours in _observed(world).items()
+        if ours != expected[name]
+    ]
 
 
-def _message(instance: Instance, model: ModelState, slot: Slot) -> OnTheWay:
+def expected_of(instance: Instance, model: ModelState) -> dict[str, object]:
+    """A state of the model in the values that `_observed` has; sets of pages as bits."""
     reading = ConcreteReading(instance, model)
-    kind = reading.load(slot.kind)
-    pages = cast(ConcretePages, reading.load(slot.pages)).bits
-    return getattr(kind, "name", ""), pages, any(bool(reading.load(mark)) for mark in slot.marks.values())
+    found: dict[str, object] = {}
+    for variable in instance.variables:
+        value = reading.load(variable)
+        found[variable.name] = value.bits if isinstance(value, ConcretePages) else getattr(value, "name", value)
+    for name, channel in instance.channels.items():
+        found[_ON[name]] = [
+            (kind, found[slot.pages.name], any(found[mark.name] for mark in slot.marks.values()))
+            for slot in channel.slots
+            if (kind := found[slot.kind.name]) is not None
+        ]
+    return found
+
+
+_ON = {"stream": "what is on the stream", "return_path": "what is on the return path"}
 
 
 def _observed(world: World) -> dict[str, object]:
@@ -224,6 +224,9 @@ def _observed(world: World) -> dict[str, object]:
         "destination.assembling": sum(1 << page for page in destination.assembling),
         "destination.faulted": world.faults,
         "destination.device_waiting": 0 if waits is None else 1 << waits,
+        **{f"destination.waiting[{n}]": 0 if w is None else 1 << w for n, w in enumerate(world.waiting[:CPUS])},
+        _ON["stream"]: _on_stream(world),
+        _ON["return_path"]: _on_return_path(world),
         "guest.stale_at_source": world.stale_at_source,
         "guest.stale_at_destination": world.stale,
     }
@@ -271,11 +274,11 @@ def _on_return_path(world: World) -> list[OnTheWay]:
     return found
 
 
-def _told(messages: list[OnTheWay]) -> str:
-    return (
-        ", ".join(f"{name}{f' {pages:b}' if pages else ''}{' (stale)' * stale}" for name, pages, stale in messages)
-        or "nothing"
-    )
+def _told(value: object) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    words = [f"{name}{f' {pages:b}' if pages else ''}{' (stale)' * stale}" for name, pages, stale in value]
+    return ", ".join(words) or "nothing"
 
 
 def _bits(pages: range) -> int:

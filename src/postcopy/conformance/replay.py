@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import permutations
 
-from postcopy.conformance.refinement import ENVIRONMENT, actions_of, differences
+from postcopy.conformance.refinement import ENVIRONMENT, actions_of, differences, expected_of
 from postcopy.conformance.steps import CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import StaleRead, World
 from postcopy.engine.errors import EngineError
@@ -82,7 +82,7 @@ class _Replay:
                 return self._refusal(number, name, str(error))
             if following is None:
                 return self._refusal(number, name, "the engine does not do this here")
-            different = list(differences(self.run.instance, following, self._renamed(step.state)))
+            different = differences(following, expected_of(self.run.instance, self._renamed(step.state)))
             if different:
                 return self._refusal(number, name, "the engine does this differently: " + "; ".join(different))
             self.world = following
