@@ -94,8 +94,7 @@ def read(data: bytes, parser: StreamParser | ReplyParser, chance: random.Random)
                 if isinstance(message, Packaged):
                     read_package(message.data, PAGE)
         parser.close()
-    except WireError as error:
-        assert 0 <= error.offset <= len(data)
+    except WireError:
         return False
     assert parser.buffered == 0
     return True
@@ -115,9 +114,7 @@ def main() -> None:
         survived += read(damage(valid[0], chance), StreamParser(PAGE), chance)
         survived += read(damage(valid[1], chance), ReplyParser(), chance)
         tried += 2
-    print(
-        f"{tried:,} damaged inputs with seed {given.seed}: {tried - survived:,} refused cleanly, {survived:,} still valid"
-    )
+    print(f"{tried:,} damaged inputs: {tried - survived:,} refused cleanly, {survived:,} still valid")
 
 
 if __name__ == "__main__":

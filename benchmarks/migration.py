@@ -126,9 +126,7 @@ def main() -> None:
     run = migration(size, "idle")
     assert run.source.report.outcome == "completed"
     seconds = run.source.report.ended - run.source.report.started
-    print(
-        f"throughput, {mebibytes} MiB: bare socket {mebibytes / copied:,.0f} MiB/s, engine {mebibytes / seconds:,.0f} MiB/s"
-    )
+    print(f"{mebibytes} MiB: bare socket {mebibytes / copied:,.0f}, engine {mebibytes / seconds:,.0f} MiB/s")
     print(f"  the engine takes {seconds / copied:.1f} times as long; {size // PAGE / seconds:,.0f} pages/s")
     bare = bare_faults()
     run = migration(size, "readonly")

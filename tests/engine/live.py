@@ -17,6 +17,7 @@ from postcopy.engine.source_host import SourceHost, SourceOptions
 from postcopy.engine.wire import StreamParser
 
 PONG_BYTES = 8
+BUFFER = 1 << 16
 
 SMALL = GuestOptions(size=1 << 20, rate=5000)
 SOFTWARE = GuestOptions(size=1 << 20, rate=5000, memory="software")
@@ -34,6 +35,7 @@ class Meddler:
     def __init__(self, end: Callable[[Message, int], bool], how: str = "cut", chunk: int = 1 << 16) -> None:
         self._end, self._how, self._chunk = end, how, chunk
         self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # nobody shall get far ahead
         self.port: int = self._server.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self.cut_after: Message | None = None
@@ -54,6 +56,7 @@ class Meddler:
     def _stream(self, port: int) -> None:
         source, _ = self._server.accept()
         destination = socket.create_connection(("127.0.0.1", port))
+        destination.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         self._sockets = [source, destination]
         self._begin(self._replies, source, destination)
         parser, count, done = StreamParser(4096), 0, 0

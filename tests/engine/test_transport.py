@@ -243,9 +243,9 @@ def test_a_destination_that_lies_costs_the_source_nothing(reply: bytes, why: str
 
     def lie() -> None:
         caller, _ = server.accept()
-        caller.recv(1 << 16)
-        while b"ram" not in caller.recv(1 << 16):
-            pass
+        seen = b""
+        while b"guest.ram" not in seen:  # precopy has begun
+            seen += caller.recv(1 << 16)
         caller.sendall(reply)
         while caller.recv(1 << 16):
             pass

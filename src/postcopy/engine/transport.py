@@ -19,7 +19,7 @@ from postcopy.engine.wire import Buffer
 
 IOV_MAX = 1024
 CHUNK = 1 << 20
-SOCKET_BUFFER = 1 << 16
+SOCKET_BUFFER = 1 << 17
 """Bytes. What waits here goes out before a page that somebody asks for, so it is not made large."""
 
 
