@@ -364,6 +364,6 @@ def _progress() -> Iterator[Callable[[SourceHost], None]]:
             phase = core.phase.name.lower()
             if core.phase in (Phase.PRECOPY, Phase.POSTCOPY):
                 phase += f", {core.dirty.count:,} pages to send"
-            status.update(f"{phase}; {sent:,.0f} MiB sent, {report.passes} passes")
+            status.update(f"{phase}; {sent:,.0f} MiB sent")
 
         yield look

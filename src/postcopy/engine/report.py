@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -129,7 +130,10 @@ def print_summary(summary: Summary, console: Console) -> None:
     size = s.pages * s.page_bytes / 2**20
     table.add_row("memory", f"{size:,.0f} MiB, {s.pages:,} pages of {s.page_bytes} bytes, {s.memory}")
     table.add_row("time", f"{s.total:.2f} s in all" + (f", downtime {s.downtime_ms:.1f} ms" if s.downtime_ms else ""))
-    table.add_row("precopy", f"{s.precopy_pages:,} pages, {s.precopy_bytes / 2**20:,.1f} MiB, {s.passes} passes")
+    table.add_row(
+        "precopy",
+        f"{s.precopy_pages:,} pages, {s.precopy_bytes / 2**20:,.1f} MiB, {s.passes} pass{'es' * (s.passes != 1)}",
+    )
     table.add_row("postcopy", f"{s.postcopy_pages:,} pages, {s.postcopy_bytes / 2**20:,.1f} MiB")
     table.add_row("zero pages", f"{s.zero_pages:,}")
     if s.mode == "postcopy":
@@ -156,31 +160,24 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 def histogram_svg(milliseconds: list[float]) -> str:
     """A picture of fault latencies, on a logarithmic scale of four bins to each factor of ten."""
-    bins: dict[int, int] = {}
-    for t in milliseconds:
-        bins[math.floor(4 * math.log10(max(t, 0.001)))] = bins.get(math.floor(4 * math.log10(max(t, 0.001))), 0) + 1
 
     def label(x: float, y: float, text: str) -> str:
         return f'<text x="{x:g}" y="{y:g}" font-size="10" text-anchor="middle">{text}</text>'
 
+    bins = Counter(math.floor(4 * math.log10(max(t, 0.001))) for t in milliseconds)
     low, high = min(bins, default=0), max(bins, default=0)
     most = max(bins.values(), default=1)
-    width, height, bar = 60 + 44 * (high - low + 1), 240, 44
+    bar, height = 44, 240
+    width = max(320, 60 + bar * (high - low + 1))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="10" y="18" font-size="13">Fault latency: {len(milliseconds)} pages, from fault to placing</text>',
     ]
     for n in range(low, high + 1):
-        count = bins.get(n, 0)
+        count, x = bins[n], 30 + bar * (n - low)
         tall = round(150 * count / most)
-        x = 30 + bar * (n - low)
         parts.append(f'<rect x="{x + 2}" y="{200 - tall}" width="{bar - 4}" height="{tall}" fill="#3b6ea5"/>')
-        parts.append(
-            f'<text x="{x + bar / 2}" y="{194 - tall}" font-size="10" text-anchor="middle">{count or ""}</text>'
-        )
-        parts.append(f'<text x="{x}" y="216" font-size="10" text-anchor="middle">{10 ** (n / 4):.3g}</text>')
-    x = 30 + bar * (high - low + 1)
-    parts.append(f'<text x="{x}" y="216" font-size="10" text-anchor="middle">{10 ** ((high + 1) / 4):.3g}</text>')
-    parts.append(f'<text x="{width / 2}" y="234" font-size="11" text-anchor="middle">milliseconds</text></svg>')
-    return "\n".join(parts) + "\n"
+        parts += [label(x + bar / 2, 194 - tall, str(count or "")), label(x, 216, f"{10 ** (n / 4):.3g}")]
+    parts.append(label(30 + bar * (high - low + 1), 216, f"{10 ** ((high + 1) / 4):.3g}"))
+    return "\n".join([*parts, label(width / 2, 234, "milliseconds"), "</svg>"]) + "\n"
