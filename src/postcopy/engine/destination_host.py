@@ -200,8 +200,8 @@ class DestinationHost:
             if data is None:
                 raise ConnectionLost(f"the source has sent nothing for {self._timeout:g} s")
             if not data:
-                parser.close()
-                raise ConnectionLost("the source closed the connection")
+                within = " within a message" if parser.buffered else ""
+                raise ConnectionLost(f"the source closed the connection{within}")
             parser.feed(data)
 
     def _faults(self) -> None:

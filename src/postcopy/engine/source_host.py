@@ -112,6 +112,7 @@ class SourceHost:
         """
         with self._changed:
             self.core.cancel()
+            self.report.why = "by the operator"
             self._changed.notify_all()
         self._connection.close()
         self._settle_guest()
@@ -321,8 +322,8 @@ class SourceHost:
             if data is None:
                 continue
             if not data:
-                parser.close()
-                raise ConnectionLost("the destination closed the connection")
+                within = " within a message" if parser.buffered else ""
+                raise ConnectionLost(f"the destination closed the connection{within}")
             parser.feed(data)
             for reply in parser:
                 with self._changed:
