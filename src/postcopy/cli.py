@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postcopy import __version__
+from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
@@ -48,6 +49,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Check postcopy live migration, and changes to it, exhaustively; counterexamples read like the protocol.",
 )
+
+register(app)
 
 Target = Annotated[
     str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")

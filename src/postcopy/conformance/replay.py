@@ -1,0 +1,147 @@
+"""A stored counterexample of a faulty protocol, tried on the sound engine: it has to refuse somewhere; this says where.
+
+The engine is driven move by move so that its steps are those of the run. As pages have no names in the model, every
+naming of them is tried, and the one that comes furthest counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+from postcopy.conformance.refinement import ENVIRONMENT, actions_of, differences, expected_of
+from postcopy.conformance.steps import CPU_TOUCHES, DEVICE_TOUCH
+from postcopy.conformance.world import StaleRead, World
+from postcopy.engine.errors import EngineError
+from postcopy.explorer.trace import Trace
+from postcopy.model.faults import Fault
+from postcopy.model.instance import Instance, State
+
+OUTSIDE = ("destination.balloon_takes",)
+"""What no core has a say in."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Where the engine does not go along.
+
+    Attributes:
+        number: which step of the run, from 1; one more than there are where the engine went along to the end.
+        action: that step.
+        how: in words.
+        rule: the rule that the run's protocol lacks, and the engine has.
+        could: what the engine could do instead.
+    """
+
+    number: int
+    action: str
+    how: str
+    rule: str
+    could: tuple[str, ...]
+
+    @property
+    def refused(self) -> bool:
+        """The engine refused."""
+        return self.how != ""
+
+
+def replay(run: Trace) -> Refusal:
+    """Drive the engine along a run."""
+    instance = run.instance
+    group = instance.group
+    hosts = range(instance.pages // group)
+    best: Refusal | None = None
+    for order in permutations(hosts):
+        names = [order[page // group] * group + page % group for page in range(instance.pages)]
+        found = _Replay(run, names).result()
+        if best is None or found.number > best.number:
+            best = found
+    assert best is not None
+    return best
+
+
+class _Replay:
+    def __init__(self, run: Trace, names: list[int]) -> None:
+        self.run, self.names = run, names
+        instance = run.instance
+        self.rule = run.instance.protocol.rule if issubclass(run.instance.protocol, Fault) else ""
+        self.world = World.new(instance.pages, instance.in_flight, instance.group)
+        initial = {v.name: bool(value) for v, value in zip(instance.variables, run.initial, strict=True)}
+        self.world.source.capability = initial["source.postcopy_capability"]
+        self.world.destination.capability = initial["destination.postcopy_capability"]
+        self.world.destination.host_support = initial["destination.host_support"]
+
+    def result(self) -> Refusal:
+        for number, step in enumerate(self.run.steps, start=1):
+            name, page = step.action.name, step.page if step.page is None else self.names[step.page]
+            if name in OUTSIDE:
+                return self._refusal(number, name, f"{name} is nothing that the cores have a say in")
+            try:
+                following = _reach(self.world, name, page)
+            except (EngineError, StaleRead) as error:
+                return self._refusal(number, name, str(error))
+            if following is None:
+                return self._refusal(number, name, "the engine does not do this here")
+            different = differences(following, expected_of(self.run.instance, self._renamed(step.state)))
+            if different:
+                return self._refusal(number, name, "the engine does this differently: " + "; ".join(different))
+            self.world = following
+        if self.run.violated == "no-deadlock" and self._could():
+            number = len(self.run.steps) + 1
+            return self._refusal(number, "", "where the run stands still for ever, the engine goes on")
+        return Refusal(len(self.run.steps) + 1, "", "", self.rule, self._could())
+
+    def _refusal(self, number: int, name: str, how: str) -> Refusal:
+        return Refusal(number, name, how, self.rule, self._could())
+
+    def _could(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.world.moves() if not name.startswith(ENVIRONMENT))
+
+    def _renamed(self, state: State) -> State:
+        return renamed(self.run.instance, state, self.names)
+
+
+def renamed(instance: Instance, state: State, names: list[int]) -> State:
+    """The same state with other names for its pages."""
+
+    def bits(value: int) -> int:
+        return sum(1 << names[page] for page in range(len(names)) if value >> page & 1)
+
+    pages = [variable.sort.name == "PAGES" for variable in instance.variables]
+    return tuple(bits(value) if is_set else value for is_set, value in zip(pages, state, strict=True))
+
+
+def _reach(world: World, action: str, page: int | None) -> World | None:
+    """The world after a move that is this action, and perhaps after some before it that are none in the model."""
+    waiting = [world]
+    seen = {world.key()}
+    while waiting:
+        here = waiting.pop(0)
+        for name, move in here.moves():
+            after = here.copy()
+            if _is_look(name, action, page):
+                move(after)
+                return after
+            try:
+                move(after)
+            except (EngineError, StaleRead):
+                continue
+            done = list(actions_of(name, here, after.records))
+            if [what for what, _ in done] == [action] and (page is None or done[0][1] == page):
+                return after
+            quiet = not done and name.startswith(("migration thread", "main thread: receives"))
+            if quiet and after.key() not in seen:
+                seen.add(after.key())
+                waiting.append(after)
+    return None
+
+
+def _is_look(move: str, action: str, page: int | None) -> bool:
+    """A touch of a page that is there is a step of the model too, but changes nothing."""
+    who, _, what = move.partition(": ")
+    if what != f"touches {page}":
+        return False
+    if who == "device load":
+        return action == DEVICE_TOUCH
+    cpu = int(who.removeprefix("vCPU "))
+    return action in (CPU_TOUCHES[cpu], f"destination.cpu_reads[{cpu}]")

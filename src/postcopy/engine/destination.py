@@ -1,0 +1,477 @@
+"""The destination: everything that decides what the destination does. No socket, no thread, no clock, no guest memory.
+
+Inputs are messages of the stream (for the main thread or, from LISTEN on, the listen thread), the main thread's steps
+through the package, faults, and the end of the connection; outputs are replies for the return path and effects on the
+guest and its memory, to be carried out in order. A call that the protocol forbids now raises and changes nothing. A
+caller with several threads holds one lock around each call; each call is one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, IntEnum, auto
+from typing import TypeAlias
+
+import msgspec
+
+from postcopy.engine.bitmap import Bitmap
+from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
+from postcopy.engine.geometry import Geometry
+from postcopy.engine.log import Record, Sink, Step, nowhere
+from postcopy.engine.messages import (
+    Advise,
+    Configuration,
+    Device,
+    Discard,
+    Eof,
+    Footer,
+    Header,
+    Listen,
+    OpenReturnPath,
+    Packaged,
+    Page,
+    Ping,
+    Pong,
+    RamEnd,
+    RamSize,
+    Reply,
+    Request,
+    Run,
+    SectionEnd,
+    SectionPart,
+    SectionStart,
+    Shut,
+    StreamMessage,
+)
+from postcopy.engine.source import MACHINE
+from postcopy.engine.wire import read_package
+
+MAIN, LISTEN, FAULT = "main thread", "listen thread", "fault thread"
+
+
+class State(IntEnum):
+    """The document's postcopy states (R9), with what is before and beside them."""
+
+    NONE = auto()
+    ADVISE = auto()
+    LISTEN = auto()
+    RUNNING = auto()
+    END = auto()
+    FAILED = auto()
+
+
+class Main(Enum):
+    """Where the main thread is."""
+
+    STREAM = auto()
+    PACKAGE = auto()
+    DEVICES = auto()
+    RUN = auto()
+    LEFT = auto()
+
+
+class Effect(msgspec.Struct, frozen=True, gc=False):
+    """Something to be done to the guest or its memory."""
+
+
+class PrepareMemory(Effect, frozen=True):
+    """Make memory fit for postcopy: not locked, no huge pages (R23, R26)."""
+
+
+class LoadPage(Effect, frozen=True):
+    """Write a target page of precopy; None stands for zeros."""
+
+    page: int
+    data: bytes | None
+
+
+class DropPages(Effect, frozen=True):
+    """Throw pages away, so that touching one is a fault again (R11)."""
+
+    pages: range
+
+
+class Sensitise(Effect, frozen=True):
+    """From here on touching a missing page is a fault (R5)."""
+
+
+class PlacePage(Effect, frozen=True):
+    """Place a whole host page in one step and wake who waits for it (R22); None stands for zeros.
+
+    Attributes:
+        page: its first target page.
+    """
+
+    page: int
+    data: bytes | None
+
+
+class LoadDevice(Effect, frozen=True):
+    """Load a device's state. It may touch missing memory and wait (R6): no lock may be held."""
+
+    device: Device
+
+
+class StartGuest(Effect, frozen=True):
+    """Start the CPUs (R7)."""
+
+
+class ReleaseMemory(Effect, frozen=True):
+    """All has come: touching memory is no fault any more."""
+
+
+class GiveUpGuest(Effect, frozen=True):
+    """The guest must never run here, or no longer."""
+
+
+Output: TypeAlias = Reply | Effect
+
+
+class DestinationCore:
+    """The destination of one migration.
+
+    Args:
+        geometry: guest memory.
+        capability: postcopy was switched on here too (R1).
+        host_support: this host has userfaultfd, or what is used in its place (R23).
+        machine: what kind of machine the guest is.
+        log: where the records go.
+
+    Attributes:
+        state: the postcopy state.
+        main: where the main thread is.
+        received: the pages that are here.
+        guest_runs: the guest's CPUs run here.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        *,
+        capability: bool = True,
+        host_support: bool = True,
+        machine: str = MACHINE,
+        log: Sink = nowhere,
+    ) -> None:
+        self.geometry, self.machine, self._log = geometry, machine, log
+        self.capability, self.host_support = capability, host_support
+        self.state = State.NONE
+        self.main = Main.STREAM
+        self.received = Bitmap(geometry.pages)
+        self.guest_runs = False
+        self.owes_shut = False
+        self.end_seen = False
+        self._return_path_open = False
+        self._configured = False
+        self._sized = False
+        self._devices: list[Device] = []
+        self._assembly: dict[int, bytes | None] = {}
+
+    @property
+    def listening(self) -> bool:
+        """The stream is the listen thread's."""
+        return self.state in (State.LISTEN, State.RUNNING)
+
+    @property
+    def assembling(self) -> tuple[int, ...]:
+        """Target pages that wait for the rest of their host page."""
+        return tuple(self._assembly)
+
+    # -- the main thread reads the stream -----------------------------------------------------------------------------
+
+    def receive(self, message: StreamMessage) -> Sequence[Output]:
+        """The main thread has read a message.
+
+        Raises:
+            RemoteProtocolError: one that cannot come now, or lies. The caller gives up with `lose`.
+        """
+        if self.main != Main.STREAM:
+            raise LocalProtocolError(f"the main thread is at {self.main.name} and reads no stream", "R20")
+        if type(message) is Page:
+            return self._precopy_page(message)
+        match message:
+            case Configuration(machine):
+                return self._configuration(machine)
+            case _ if not self._configured and not isinstance(message, Header):
+                raise RemoteProtocolError(f"{type(message).__name__} comes before the configuration")
+            case OpenReturnPath():
+                self._record(MAIN, Step.RETURN_PATH_OPEN)
+                self._return_path_open = True
+            case Ping(value):
+                self._need_return_path("PING")
+                self._record(MAIN, Step.ANSWERED)
+                return [Pong(value)]
+            case Advise():
+                return self._advise(message)
+            case RamSize(blocks):
+                self._ram_size(blocks)
+            case Discard():
+                return self._discard(message)
+            case Packaged(data):
+                self._packaged(data)
+            case Device():
+                return self._precopy_device(message)
+            case Eof():
+                return self._end_in_precopy()
+            case Listen() | Run():
+                raise RemoteProtocolError(f"{type(message).__name__.upper()} comes outside of the package", "R4")
+            case _:
+                pass  # framing, which the wire has checked
+        return []
+
+    def _configuration(self, machine: str) -> Sequence[Output]:
+        if self._configured:
+            raise RemoteProtocolError("a second configuration")
+        if machine != self.machine:
+            raise RemoteProtocolError(f"the machine is {machine} there and {self.machine} here")
+        self._configured = True
+        return []
+
+    def _advise(self, message: Advise) -> Sequence[Output]:
+        if self.state != State.NONE:
+            raise RemoteProtocolError(f"ADVISE comes in {self.state.name}", "R9")
+        here = self.geometry
+        if (message.host_page, message.target_page) != (here.host_page, here.target_page):
+            raise RemoteProtocolError(
+                f"host and target pages have {message.host_page} and {message.target_page} bytes there, "
+                f"{here.host_page} and {here.target_page} here",
+                "R21",
+            )
+        if not (self.capability and self.host_support):
+            self._need_return_path("ADVISE")
+            why = "this host cannot do postcopy" if self.capability else "postcopy is not switched on here"
+            self._record(MAIN, Step.REFUSED, why=why)
+            self._over(State.FAILED)
+            return [Shut(1), GiveUpGuest()]
+        self._record(MAIN, Step.PREPARED)
+        self.state = State.ADVISE
+        return [PrepareMemory()]
+
+    def _ram_size(self, blocks: tuple[object, ...]) -> None:
+        if self._sized:
+            raise RemoteProtocolError("the sizes of memory come a second time")
+        if blocks != self.geometry.blocks:
+            raise RemoteProtocolError(f"memory is {_listed(blocks)} there and {_listed(self.geometry.blocks)} here")
+        self._sized = True
+
+    def _precopy_page(self, message: Page) -> Sequence[Output]:
+        if not self._sized:
+            raise RemoteProtocolError("a page comes before the sizes of memory")
+        page = self.geometry.page(message.block, message.offset)
+        self._check_contents(message)
+        self._record(MAIN, Step.LOADED, page)
+        self.received.add(page)
+        return [LoadPage(page, message.data)]
+
+    def _discard(self, message: Discard) -> Sequence[Output]:
+        if self.state != State.ADVISE:
+            raise RemoteProtocolError(f"DISCARD comes in {self.state.name}", "R11")
+        pages = [self.geometry.range(message.block, *part) for part in message.ranges]
+        self._record(MAIN, Step.DISCARDED, pages=pages)
+        for part in pages:
+            self.received.remove_all(part)
+        return [DropPages(part) for part in pages]
+
+    def _packaged(self, data: bytes) -> None:
+        """R4: the whole package is here and has been read before any of it is acted on."""
+        if self.state != State.ADVISE:
+            raise RemoteProtocolError(f"PACKAGED comes in {self.state.name}", "R4")
+        if not self._sized:
+            raise RemoteProtocolError("PACKAGED comes before the sizes of memory", "R4")
+        self._need_return_path("PACKAGED")
+        inside = read_package(data, self.geometry.target_page)
+        if not inside or not isinstance(inside[0], Listen):
+            raise RemoteProtocolError("the package does not begin with LISTEN", "R5")
+        if len(inside) < 2 or not isinstance(inside[-1], Run):
+            raise RemoteProtocolError("the package does not end with RUN", "R7")
+        devices = [message for message in inside[1:-1] if isinstance(message, Device)]
+        if len(devices) < len(inside) - 2:
+            raise RemoteProtocolError("the package has more in it than LISTEN, devices and RUN", "R4")
+        self._record(MAIN, Step.READ_PACKAGE)
+        self._devices = devices
+        self.main = Main.PACKAGE
+
+    def _precopy_device(self, device: Device) -> Sequence[Output]:
+        return [LoadDevice(device)]
+
+    def _end_in_precopy(self) -> Sequence[Output]:
+        self._check_all_here()
+        self._need_return_path("the end of the stream")
+        self._record(MAIN, Step.ENDED_IN_PRECOPY)
+        self.state = State.END
+        self.main = Main.LEFT
+        self.guest_runs = True
+        self.owes_shut = True
+        return [ReleaseMemory(), StartGuest()]
+
+    # -- the main thread processes the package ------------------------------------------------------------------------
+
+    def listen(self) -> Sequence[Output]:
+        """LISTEN: the listen thread starts, and memory becomes sensitive (R5)."""
+        self._require_main(Main.PACKAGE, "LISTEN is the package's first command", "R5")
+        self._record(MAIN, Step.LISTENS)
+        self.state = State.LISTEN
+        self.main = Main.DEVICES
+        return [Sensitise()]
+
+    def next_device(self) -> Sequence[Output]:
+        """The next device to load; none where all have been loaded."""
+        self._require_main(Main.DEVICES, "devices are loaded between LISTEN and RUN", "R7")
+        return [LoadDevice(self._devices.pop(0))] if self._devices else []
+
+    def devices_loaded(self) -> None:
+        """All devices have been loaded."""
+        self._require_main(Main.DEVICES, "devices are loaded between LISTEN and RUN", "R7")
+        if self._devices:
+            raise LocalProtocolError(f"{len(self._devices)} devices are still to be loaded", "R7")
+        self._record(MAIN, Step.DEVICES_LOADED)
+        self.main = Main.RUN
+
+    def run(self) -> Sequence[Output]:
+        """RUN: the CPUs start, and the main thread leaves migration alone (R7, R8)."""
+        self._require_main(Main.RUN, "RUN is the package's last command", "R7")
+        self._record(MAIN, Step.RUNS)
+        self.state = State.RUNNING
+        self.main = Main.LEFT
+        self.guest_runs = True
+        return [StartGuest()]
+
+    # -- the listen thread --------------------------------------------------------------------------------------------
+
+    def receive_listening(self, message: StreamMessage) -> Sequence[Output]:
+        """The listen thread has read a message.
+
+        Raises:
+            RemoteProtocolError: one that cannot come now, or lies. The caller gives up with `lose`.
+        """
+        if not self.listening:
+            raise LocalProtocolError(f"there is no listen thread in {self.state.name}", "R8")
+        if self.end_seen:
+            raise RemoteProtocolError(f"{type(message).__name__} comes after the end of the stream", "R24")
+        if type(message) is Page:
+            return self._postcopy_page(message)
+        match message:
+            case Eof():
+                self._check_all_here()
+                self.end_seen = True
+            case SectionPart() | SectionEnd() | SectionStart() | RamEnd() | Footer():
+                pass  # framing, which the wire has checked
+            case Discard():
+                raise RemoteProtocolError(f"DISCARD comes in {self.state.name}", "R11")
+            case _:
+                raise RemoteProtocolError(f"{type(message).__name__} comes in {self.state.name}", "R9")
+        return []
+
+    def _postcopy_page(self, message: Page) -> Sequence[Output]:
+        page = self.geometry.page(message.block, message.offset)
+        self._check_contents(message)
+        group = self.geometry.group
+        if page in self.received or page in self._assembly:
+            raise RemoteProtocolError(f"page {page} comes in postcopy although it is here", "R13")
+        first = page // group * group
+        if self._assembly and first != next(iter(self._assembly)) // group * group:
+            raise RemoteProtocolError(f"page {page} comes before the host page under way is whole", "R21")
+        self._record(LISTEN, Step.PLACED, page)
+        if group == 1:
+            self.received.add(page)
+            return [PlacePage(page, message.data)]
+        self._assembly[page] = message.data
+        if len(self._assembly) < group:
+            return []
+        parts = [self._assembly[n] for n in range(first, first + group)]
+        self._assembly.clear()
+        self.received.add_all(range(first, first + group))
+        zeros = bytes(self.geometry.target_page)
+        data = None if all(part is None for part in parts) else b"".join(zeros if p is None else p for p in parts)
+        return [PlacePage(first, data)]
+
+    def end(self) -> Sequence[Output]:
+        """The listen thread cleans up: the end of the stream was read, and the CPUs have been started (R8, R24)."""
+        if self.state != State.RUNNING:
+            raise LocalProtocolError(f"the end waits for RUN, in {self.state.name}", "R9")
+        if not self.end_seen:
+            raise LocalProtocolError("the end of the stream has not been read", "R24")
+        self._record(LISTEN, Step.ENDED)
+        self.state = State.END
+        self.owes_shut = True
+        return [ReleaseMemory()]
+
+    def shut(self) -> Sequence[Output]:
+        """The source is told that all has arrived (R24)."""
+        if not self.owes_shut:
+            raise LocalProtocolError(f"there is nothing to tell the source in {self.state.name}", "R24")
+        self._record(LISTEN, Step.SHUT)
+        self.owes_shut = False
+        return [Shut(0)]
+
+    # -- the fault thread ---------------------------------------------------------------------------------------------
+
+    def fault(self, page: int, who: str = "") -> Sequence[Output]:
+        """Somebody touched a missing page and sleeps until it comes: its host page is asked for (R16).
+
+        That is done for a page that has come meanwhile too: the source ignores it (R13).
+        """
+        if self.state == State.END:
+            return []  # all pages are here; whoever slept has been woken
+        if not self.listening:
+            raise LocalProtocolError(f"memory is not sensitive in {self.state.name}", "R16")
+        page = page // self.geometry.group * self.geometry.group
+        self._record(FAULT, Step.REQUESTED, page, who=who)
+        block, offset = self.geometry.locate(page)
+        return [Request(block, offset, self.geometry.host_page)]
+
+    # -- the connection -----------------------------------------------------------------------------------------------
+
+    def lose(self, why: str) -> Sequence[Output]:
+        """The connection is gone, or the other side cannot be trusted: this guest is given up, unless all is here."""
+        if self.state >= State.END:
+            return []
+        self._record(LISTEN if self.listening else MAIN, Step.LOST_GUEST if self.listening else Step.GAVE_UP, why=why)
+        self._over(State.FAILED)
+        return [GiveUpGuest()]
+
+    # -- what the steps share -----------------------------------------------------------------------------------------
+
+    def _over(self, state: State) -> None:
+        self.state = state
+        self.main = Main.LEFT
+        self.guest_runs = False
+        self.received.clear()
+        self._assembly.clear()
+        self._devices.clear()
+
+    def _check_contents(self, message: Page) -> None:
+        if message.data is not None and len(message.data) != self.geometry.target_page:
+            raise RemoteProtocolError(f"a page of {len(message.data)} bytes: it has {self.geometry.target_page}", "R21")
+
+    def _check_all_here(self) -> None:
+        missing = self.geometry.pages - self.received.count
+        if missing or self._assembly:
+            absent = Bitmap(self.geometry.pages)
+            absent.assign(((1 << self.geometry.pages) - 1) & ~int(self.received))
+            raise RemoteProtocolError(
+                f"the stream ends, and {missing} pages have not come, page {absent.next(0)} the first", "R24"
+            )
+
+    def _need_return_path(self, what: str) -> None:
+        if not self._return_path_open:
+            raise RemoteProtocolError(f"{what} comes before the return path is open", "R19")
+
+    def _require_main(self, main: Main, why: str, rule: str) -> None:
+        if self.main != main:
+            raise LocalProtocolError(f"the main thread is at {self.main.name}: {why}", rule)
+
+    def _record(
+        self,
+        thread: str,
+        step: Step,
+        page: int | None = None,
+        pages: Sequence[range] = (),
+        who: str = "",
+        why: str = "",
+    ) -> None:
+        self._log(Record("destination", thread, step, page, tuple((r.start, len(r)) for r in pages), who, why))
+
+
+def _listed(blocks: tuple[object, ...]) -> str:
+    return ", ".join(f"{getattr(b, 'name', b)} of {getattr(b, 'length', '?')} bytes" for b in blocks)

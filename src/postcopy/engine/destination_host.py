@@ -1,0 +1,219 @@
+"""The destination's threads around its core: main, listen and fault thread, as in the document."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from postcopy.engine.destination import (
+    DestinationCore,
+    DropPages,
+    GiveUpGuest,
+    LoadDevice,
+    LoadPage,
+    Main,
+    Output,
+    PlacePage,
+    PrepareMemory,
+    ReleaseMemory,
+    Sensitise,
+    StartGuest,
+    State,
+)
+from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError
+from postcopy.engine.eventlog import EventLog
+from postcopy.engine.memory import GuestProcess, destination_memory
+from postcopy.engine.messages import Message, Page, StreamMessage
+from postcopy.engine.transport import Connection
+from postcopy.engine.wire import ReplyWriter, StreamParser
+
+
+class DestinationReport(msgspec.Struct):
+    """What came of it, as the destination knows it; times in seconds since 1970, 0 where it did not happen."""
+
+    outcome: str = ""
+    why: str = ""
+    guest_runs_here: bool = False
+    guest_started: float = 0.0
+    ended: float = 0.0
+    requests: int = 0
+    duplicate_requests: int = 0
+    latencies: list[float] = []
+    counts: dict[str, int] = {}
+
+
+class DestinationHost:
+    """One migration into a guest process.
+
+    Args:
+        core: made by `DestinationCore` with this log, or by a test's variant of it.
+    """
+
+    def __init__(
+        self, core: DestinationCore, guest: GuestProcess, connection: Connection, log: EventLog, timeout: float
+    ) -> None:
+        self.core, self._guest, self._connection, self._log, self._timeout = core, guest, connection, log, timeout
+        self.report = DestinationReport()
+        self.memory = destination_memory(guest)
+        self._parser = StreamParser(guest.geometry.target_page)
+        self._replies = ReplyWriter()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._reply_lock = threading.Lock()  # taken before the core's: replies go out in the order of their steps
+        self._asked: dict[int, float] = {}
+        self._requested: set[int] = set()
+        self._listen_thread = threading.Thread(target=self._guarded, args=(self._listen,), name="listen", daemon=True)
+        self._fault_thread = threading.Thread(target=self._guarded, args=(self._faults,), name="fault", daemon=True)
+
+    def run(self) -> DestinationReport:
+        """Be the main thread, until the migration is over."""
+        self._guarded(self._main)
+        for thread in (self._listen_thread, self._fault_thread):
+            if thread.ident is not None:
+                thread.join()
+        self._connection.finish()
+        self._connection.release()
+        self.memory.close()
+        report = self.report
+        report.ended = time.time()
+        report.outcome = "completed" if self.core.state == State.END else "failed"
+        report.guest_runs_here = self.core.guest_runs
+        report.counts = {step.value: count for step, count in self._log.counts.items()}
+        return report
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        try:
+            body()
+        except EngineError as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(f"{type(error).__name__}: {error}")
+            raise
+
+    def _fail(self, why: str) -> None:
+        with self._changed:
+            if self.core.state < State.END:
+                self.report.why = why
+            effects = self.core.lose(why)
+            self._changed.notify_all()
+        self._carry_out(effects)
+        self.memory.stop_faults()
+
+    # -- steps and what they ask for ----------------------------------------------------------------------------------
+
+    def _step(self, step: Callable[[], Sequence[Output]]) -> None:
+        """One step of the core, and its effects."""
+        with self._changed:
+            outputs = step()
+            self._changed.notify_all()
+        self._carry_out(outputs)
+
+    def _step_with_reply(self, step: Callable[[], Sequence[Output]]) -> None:
+        """The same for a step that may reply: replies are on the wire in the order of their steps."""
+        with self._reply_lock:
+            with self._changed:
+                outputs = step()
+                self._changed.notify_all()
+            replies = [o for o in outputs if isinstance(o, Message)]
+            for reply in replies:
+                self._connection.send([self._replies.encode(reply)])
+        self._carry_out([o for o in outputs if not isinstance(o, Message)])
+
+    def _carry_out(self, effects: Sequence[Output]) -> None:
+        for effect in effects:
+            match effect:
+                case PlacePage(page, data):
+                    self.memory.place(page, data)
+                    asked = self._asked.pop(page, None)
+                    if asked is not None:
+                        self.report.latencies.append(time.perf_counter() - asked)
+                case LoadPage(page, data):
+                    self.memory.load(page, data)
+                case DropPages(pages):
+                    self.memory.drop(pages)
+                case Sensitise():
+                    self.memory.sensitise()
+                    self._fault_thread.start()
+                    self._listen_thread.start()
+                case LoadDevice(device):
+                    self._guest.load(device)
+                case StartGuest():
+                    self._guest.ask("start")
+                    self.report.guest_started = time.time()
+                case ReleaseMemory():
+                    if self._fault_thread.ident is not None:
+                        self.memory.release()
+                        self.memory.stop_faults()
+                case GiveUpGuest():
+                    self._guest.kill()
+                case PrepareMemory():
+                    pass  # shared memory is not locked, and has no huge pages unless somebody asks for them
+                case _:
+                    raise TypeError(f"nobody carries out {effect!r}")
+
+    # -- threads ------------------------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        while self.core.main == Main.STREAM:
+            message = self._next_message()
+            step = self._step if type(message) is Page else self._step_with_reply
+            step(partial(self.core.receive, message))
+        if self.core.state == State.END:
+            self._step_with_reply(self.core.shut)
+            return
+        if self.core.state == State.FAILED:
+            self.report.why = "this host refuses postcopy"
+            return
+        self._step(self.core.listen)
+        while True:
+            with self._lock:
+                effects = self.core.next_device()
+            if not effects:
+                break
+            self._carry_out(effects)
+        with self._lock:
+            self.core.devices_loaded()
+        self._step(self.core.run)
+
+    def _listen(self) -> None:
+        while not self.core.end_seen:
+            message = self._next_message()
+            with self._lock:  # placing is part of the step: nobody is woken, and faults again, before it is logged
+                self._carry_out(self.core.receive_listening(message))
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.core.state != State.LISTEN, self._timeout):
+                raise GuestError(f"the devices have not been loaded within {self._timeout:g} s")
+        self._step(self.core.end)
+        self._step_with_reply(self.core.shut)
+
+    def _next_message(self) -> StreamMessage:
+        parser = self._parser
+        while True:
+            message = parser.next_message()
+            if message is not None:
+                return message
+            data = self._connection.receive()
+            if data is None:
+                raise ConnectionLost(f"the source has sent nothing for {self._timeout:g} s")
+            if not data:
+                within = " within a message" if parser.buffered else ""
+                raise ConnectionLost(f"the source closed the connection{within}")
+            parser.feed(data)
+
+    def _faults(self) -> None:
+        group = self._guest.geometry.group
+        while self.core.listening:
+            for page, who in self.memory.faults(self._timeout):
+                first = page // group * group
+                self._asked.setdefault(first, time.perf_counter())
+                self.report.requests += 1
+                self.report.duplicate_requests += first in self._requested
+                self._requested.add(first)
+                try:
+                    self._step_with_reply(partial(self.core.fault, page, who))
+                except LocalProtocolError:
+                    return  # given up meanwhile

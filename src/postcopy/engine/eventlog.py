@@ -1,0 +1,121 @@
+"""Keeps what the cores tell: counts always, the records themselves where somebody wants them. JSON lines on disk."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from postcopy.engine.geometry import Geometry
+from postcopy.engine.log import Record, Step
+from postcopy.errors import UsageError
+
+FORMAT = 1
+
+
+class Head(msgspec.Struct, frozen=True, tag="postcopy-log"):
+    """The first line of a log.
+
+    Attributes:
+        format: 1.
+        pages: target pages of the guest.
+        group: target pages of a host page.
+        blocks: names and lengths in bytes.
+    """
+
+    format: int
+    pages: int
+    group: int
+    target_page: int
+    blocks: tuple[tuple[str, int], ...]
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A record with the time it was made at, in seconds since 1970."""
+
+    t: float
+    host: str
+    thread: str
+    step: Step
+    page: int | None = None
+    pages: tuple[tuple[int, int], ...] = ()
+    who: str = ""
+    why: str = ""
+
+    @property
+    def record(self) -> Record:
+        """The record, as the core made it."""
+        return Record(self.host, self.thread, self.step, self.page, self.pages, self.who, self.why)
+
+
+class EventLog:
+    """A sink for records.
+
+    Args:
+        keep: keep the records, not only their counts.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
+        self.counts: Counter[Step] = Counter()
+        self._keep = keep
+        self._kept: list[tuple[float, Record]] = []
+
+    def __call__(self, record: Record) -> None:
+        """Take a record."""
+        self.counts[record.step] += 1
+        if self._keep:
+            self._kept.append((time.time(), record))
+
+    @property
+    def lines(self) -> list[Line]:
+        """What was kept, in order."""
+        return [Line(round(t, 6), r.host, r.thread, r.step, r.page, r.pages, r.who, r.why) for t, r in self._kept]
+
+
+def head(geometry: Geometry) -> Head:
+    """The first line of a log of a migration of this memory."""
+    blocks = tuple((b.name, b.length) for b in geometry.blocks)
+    return Head(FORMAT, geometry.pages, geometry.group, geometry.target_page, blocks)
+
+
+def write_log(path: Path, first: Head, lines: Iterable[Line]) -> None:
+    """Write a log.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    encoder = msgspec.json.Encoder()
+    try:
+        with path.open("wb") as file:
+            file.write(encoder.encode(first) + b"\n")
+            file.writelines(encoder.encode(line) + b"\n" for line in lines)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def read_log(path: Path) -> tuple[Head, list[Line]]:
+    """Read a log.
+
+    Raises:
+        UsageError: there is none, or it is damaged.
+    """
+    try:
+        rows = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    number = 1
+    try:
+        first = msgspec.json.decode(rows[0] if rows else b"", type=Head)
+        decoder = msgspec.json.Decoder(Line)
+        lines: list[Line] = []
+        for row in rows[1:]:
+            number += 1
+            lines.append(decoder.decode(row))
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}:{number}: this is no event log: {error}") from None
+    if first.format != FORMAT:
+        raise UsageError(f"{path}: format {first.format} is not known, only {FORMAT}")
+    return first, lines

@@ -1,0 +1,88 @@
+"""The event log: one record for each step of the protocol, made by the cores. Conformance reads it.
+
+The names of the steps are this file's; what they are in the model is for `postcopy.conformance` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+
+class Step(StrEnum):
+    """What a thread of a host did, as one step that no other thread of the host came between."""
+
+    # the source
+    STARTED = "started"
+    SWITCH_ASKED = "switch asked for"
+    CANCELLED = "cancelled"
+    OPENED = "opened the return path"
+    PINGED = "pinged"
+    ADVISED = "advised"
+    DIRTIED = "took pages from the dirty log"
+    SENT_PRECOPY = "sent a page in precopy"
+    STOPPED_TO_FINISH = "stopped the CPUs to finish in precopy"
+    ENDED_PRECOPY = "ended precopy"
+    STOPPED_TO_SWITCH = "stopped the CPUs to switch"
+    SENT_DISCARDS = "sent the discards"
+    SENT_PACKAGE = "sent the package"
+    SERVED = "served a request"
+    DROPPED = "dropped a request"
+    SENT_REST = "sent the rest of a host page"
+    SENT_BACKGROUND = "sent a page in the background"
+    ENDED_POSTCOPY = "ended postcopy"
+    GOT_PONG = "got a pong"
+    GOT_REQUEST = "got a request"
+    GOT_SHUT = "got the word that all has arrived"
+    GOT_SHUT_ERROR = "got the word that the destination has failed"
+    SOURCE_LOST = "lost the connection"
+    # the destination
+    RETURN_PATH_OPEN = "opened its return path"
+    ANSWERED = "answered a ping"
+    PREPARED = "prepared for postcopy"
+    REFUSED = "refused postcopy"
+    LOADED = "loaded a page in precopy"
+    DISCARDED = "discarded pages"
+    READ_PACKAGE = "read the package"
+    LISTENS = "listens"
+    DEVICES_LOADED = "loaded the devices"
+    RUNS = "started the CPUs"
+    PLACED = "received a page in postcopy"
+    ENDED = "came to the end"
+    ENDED_IN_PRECOPY = "came to the end in precopy"
+    REQUESTED = "requested a page"
+    SHUT = "sent its word that all has arrived"
+    GAVE_UP = "gave up"
+    LOST_GUEST = "lost the guest"
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One step.
+
+    Attributes:
+        host: ``source`` or ``destination``.
+        thread: whose step it was, in the document's words.
+        step: what it was.
+        page: the page it was about.
+        pages: runs of pages it was about: first, and how many.
+        who: the toucher of a missing page: ``vCPU 0``, ``device load``.
+        why: of a failure.
+    """
+
+    host: str
+    thread: str
+    step: Step
+    page: int | None = None
+    pages: tuple[tuple[int, int], ...] = ()
+    who: str = ""
+    why: str = ""
+
+
+Sink = Callable[[Record], None]
+"""Where a core puts its records; called within the step."""
+
+
+def nowhere(_: Record) -> None:
+    """Keeps nothing."""

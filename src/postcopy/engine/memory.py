@@ -1,0 +1,358 @@
+"""Guest memory as the engine sees it: a guest process, its memory, and how pages are read, logged, dropped and placed.
+
+Memory is shared (a memfd): what the engine reads and writes through its own mapping is no touch by the guest. It is of
+one of two kinds:
+
+- ``userfaultfd``: the kernel's page table. Faults and placing by userfaultfd, the dirty log by asynchronous write
+  protection, discards by punching holes.
+- ``software``: a page table of ours in shared memory, for where userfaultfd is not permitted. Cores and workload are
+  the same.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from postcopy.engine import uffd
+from postcopy.engine.errors import GuestError
+from postcopy.engine.geometry import Geometry
+from postcopy.engine.guest import Setup
+from postcopy.engine.link import Link
+from postcopy.engine.messages import Block, Device
+
+KINDS = ("userfaultfd", "software")
+FIRST_DEVICE_SECTION = 3
+BOOT_TIMEOUT = 30.0
+"""Seconds."""
+
+
+class GuestOptions(msgspec.Struct, frozen=True):
+    """What guest there is.
+
+    Attributes:
+        size: bytes of memory.
+        target_page: bytes of a target page.
+        memory: one of `KINDS`.
+        workload: one of `postcopy.engine.workload.KINDS`.
+        rate: touches per second of each vCPU, 0 for no limit.
+        filled: the part of all pages that is written before the migration.
+    """
+
+    size: int = 64 << 20
+    target_page: int = 4096
+    memory: str = "userfaultfd"
+    workload: str = "random"
+    vcpus: int = 2
+    rate: int = 20_000
+    filled: float = 0.5
+    seed: int = 1
+
+    def geometry(self) -> Geometry:
+        """One block, in pages."""
+        return Geometry([Block("guest.ram", self.size)], self.target_page, uffd.SYSTEM_PAGE)
+
+
+class GuestProcess:
+    """A guest process, made to run or to wait for its state.
+
+    Raises:
+        GuestError: it cannot be started, for example where userfaultfd is not permitted.
+    """
+
+    def __init__(self, options: GuestOptions, *, incoming: bool) -> None:
+        self.options, self.geometry = options, options.geometry()
+        self.memfd = os.memfd_create("postcopy-guest", os.MFD_CLOEXEC)
+        os.ftruncate(self.memfd, options.size)
+        self.map = mmap.mmap(self.memfd, options.size)
+        self.table_fd, self.table = -1, None
+        self.fault_lines: list[socket.socket] = []
+        theirs: list[socket.socket] = []
+        passed = [self.memfd]
+        if options.memory == "software":
+            self.table_fd = os.memfd_create("postcopy-table", os.MFD_CLOEXEC)
+            os.ftruncate(self.table_fd, 2 * self.geometry.pages)
+            self.table = mmap.mmap(self.table_fd, 2 * self.geometry.pages)
+            if not incoming:
+                self.table[: self.geometry.pages] = b"\1" * self.geometry.pages
+            for _ in range(options.vcpus + 1):  # the last one is the device load's
+                ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                self.fault_lines.append(ours)
+                theirs.append(its)
+            passed += [self.table_fd, *(s.fileno() for s in theirs)]
+        line, its_line = socket.socketpair()
+        theirs.append(its_line)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "postcopy.engine.guest", str(its_line.fileno())],
+            pass_fds=[*passed, its_line.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # an interrupt at the terminal is for the engine to act on
+        )
+        numbers = [s.fileno() for s in theirs]
+        for s in theirs:
+            s.close()
+        line.settimeout(BOOT_TIMEOUT)
+        self._link = Link(line)
+        self._turn = threading.Lock()
+        setup = Setup(
+            memory=options.memory,
+            pages=self.geometry.pages,
+            page_size=options.target_page,
+            vcpus=options.vcpus,
+            workload=options.workload,
+            rate=options.rate,
+            seed=options.seed,
+            incoming=incoming,
+            memfd=self.memfd,
+            table=self.table_fd,
+            faults=numbers[:-1],
+        )
+        self.descriptors: list[int] = []
+        try:
+            self._link.send(msgspec.to_builtins(setup))
+            answer, self.descriptors = self._link.receive()
+            if "error" in answer:
+                raise GuestError(f"{answer['error']}; --memory software does without")
+        except GuestError:
+            self.close()
+            raise
+        line.settimeout(None)  # loading a device may wait for pages; whoever gives up kills the guest
+        self.address: int = answer["address"]
+        self.pid: int = answer["pid"]
+
+    def ask(self, what: str, *arguments: Any) -> Any:
+        """Have the guest do something (see `postcopy.engine.guest.Guest`).
+
+        Raises:
+            GuestError: it cannot, or is gone.
+        """
+        with self._turn:
+            self._link.send([what, *arguments])
+            answer, _ = self._link.receive()
+        if "error" in answer:
+            raise GuestError(f"the guest: {answer['error']}")
+        return answer["value"]
+
+    def devices(self) -> list[Device]:
+        """The state of all devices; the CPUs have been stopped."""
+        state = self.ask("state")
+        return [Device(FIRST_DEVICE_SECTION + i, name, n, 1, data) for i, (name, n, data) in enumerate(state)]
+
+    def load(self, device: Device) -> None:
+        """Load a device; returns when all memory that it touches has come."""
+        self.ask("load", device.name, device.instance, device.data)
+
+    def kill(self) -> None:
+        """The guest is no more."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        """The guest is no more, and neither is anything that belonged to it."""
+        self.kill()
+        self._link.close()
+        for s in self.fault_lines:
+            s.close()
+        for fd in [*self.descriptors, self.memfd, self.table_fd]:
+            if fd >= 0:
+                os.close(fd)
+        self.descriptors, self.memfd, self.table_fd = [], -1, -1
+
+
+class SourceMemory(Protocol):
+    """Memory from which pages are sent."""
+
+    def take_dirty(self) -> list[range]:
+        """Pages written since the last time."""
+
+
+class KernelSourceMemory:
+    """The kernel's dirty log."""
+
+    def __init__(self, guest: GuestProcess) -> None:
+        self._geometry = guest.geometry
+        self._log = uffd.DirtyLog(guest.pid, guest.address, guest.options.size)
+
+    def take_dirty(self) -> list[range]:
+        """Pages written since the last time; a system page is one or several target pages."""
+        size = self._geometry.target_page
+        return [range(offset // size, (offset + length) // size) for offset, length in self._log.take()]
+
+
+class TableSourceMemory:
+    """The dirty log of the page table in software."""
+
+    def __init__(self, guest: GuestProcess) -> None:
+        assert guest.table is not None
+        self._table, self._pages = guest.table, guest.geometry.pages
+
+    def take_dirty(self) -> list[range]:
+        """Pages written since the last time. A mark is taken away before its page is read: no write is missed."""
+        found: list[range] = []
+        begin = self._pages
+        while (begin := self._table.find(b"\1", begin)) >= 0:
+            end = self._table.find(b"\0", begin)
+            end = 2 * self._pages if end < 0 else end
+            self._table[begin:end] = bytes(end - begin)
+            found.append(range(begin - self._pages, end - self._pages))
+            begin = end
+        return found
+
+
+def source_memory(guest: GuestProcess) -> SourceMemory:
+    """The memory of a guest that is to be sent."""
+    return KernelSourceMemory(guest) if guest.options.memory == "userfaultfd" else TableSourceMemory(guest)
+
+
+Fault = tuple[int, str]
+"""A page, and who waits for it."""
+
+
+class DestinationMemory:
+    """Memory that pages are loaded and placed into; what the two kinds share."""
+
+    def __init__(self, guest: GuestProcess) -> None:
+        self.guest, self.geometry = guest, guest.geometry
+        self._ended, self._end = socket.socketpair()
+
+    def load(self, page: int, data: bytes | None) -> None:
+        """Write a target page of precopy."""
+        size = self.geometry.target_page
+        self.guest.map[page * size : (page + 1) * size] = bytes(size) if data is None else data
+
+    def stop_faults(self) -> None:
+        """Whoever waits for faults waits no longer."""
+        self._end.send(b"x")
+
+    def close(self) -> None:
+        """Nobody waits for anything any more."""
+        self._ended.close()
+        self._end.close()
+
+    def _wait(self, readable: Sequence[int], timeout: float) -> list[int]:
+        poll = select.poll()
+        for fd in [*readable, self._ended.fileno()]:
+            poll.register(fd, select.POLLIN)
+        return [fd for fd, _ in poll.poll(timeout * 1000)]
+
+
+class KernelDestinationMemory(DestinationMemory):
+    """Memory under userfaultfd."""
+
+    def __init__(self, guest: GuestProcess) -> None:
+        super().__init__(guest)
+        self._fd = guest.descriptors[0]
+        self._placer = uffd.Placer(self._fd, self.geometry.host_page)
+        self._touchers: dict[int, str] = {guest.pid: "device load"}
+
+    def drop(self, pages: range) -> None:
+        """Throw pages away."""
+        size = self.geometry.target_page
+        uffd.punch_hole(self.guest.memfd, pages.start * size, len(pages) * size)
+
+    def sensitise(self) -> None:
+        """Touching a missing page is a fault from here on."""
+        uffd.register(self._fd, self.guest.address, self.guest.options.size, uffd.MODE_MISSING)
+
+    def release(self) -> None:
+        """It is no fault any more."""
+        uffd.unregister(self._fd, self.guest.address, self.guest.options.size)
+
+    def place(self, page: int, data: bytes | None) -> None:
+        """Place a whole host page."""
+        self._placer.place(self.guest.address + page * self.geometry.target_page, data)
+
+    def faults(self, timeout: float) -> list[Fault]:
+        """Faults, when there are some; none after `stop_faults` or the timeout, in seconds."""
+        if self._fd not in self._wait([self._fd], timeout):
+            return []
+        found = []
+        for address, thread in uffd.read_faults(self._fd):
+            who = self._touchers.setdefault(thread, f"vCPU {len(self._touchers) - 1}")
+            found.append(((address - self.guest.address) // self.geometry.target_page, who))
+        return found
+
+
+class TableDestinationMemory(DestinationMemory):
+    """Memory behind the page table in software."""
+
+    def __init__(self, guest: GuestProcess) -> None:
+        super().__init__(guest)
+        assert guest.table is not None
+        self._table = guest.table
+        self._lock = threading.Lock()
+        self._sensitive = False
+        self._waiting: dict[int, list[socket.socket]] = {}
+
+    def load(self, page: int, data: bytes | None) -> None:
+        """Write a target page of precopy."""
+        super().load(page, data)
+        self._table[page] = 1
+
+    def drop(self, pages: range) -> None:
+        """Throw pages away."""
+        size = self.geometry.target_page
+        self._table[pages.start : pages.stop] = bytes(len(pages))
+        self.guest.map[pages.start * size : pages.stop * size] = bytes(len(pages) * size)
+
+    def sensitise(self) -> None:
+        """Nothing to do: missing pages are missed from the start."""
+
+    def release(self) -> None:
+        """Nothing to do: nothing is missing."""
+
+    def place(self, page: int, data: bytes | None) -> None:
+        """Place a whole host page: first its contents, then the marks, then those who wait."""
+        size, pages = self.geometry.target_page, range(page, page + self.geometry.group)
+        if self._table[page]:
+            raise GuestError(f"page {page} is there already (R13)")
+        if data is not None:
+            self.guest.map[page * size : pages.stop * size] = data
+        with self._lock:
+            self._table[pages.start : pages.stop] = b"\1" * len(pages)
+            woken = [line for n in pages for line in self._waiting.pop(n, [])]
+        for line in woken:
+            line.send(b"x")
+
+    def faults(self, timeout: float) -> list[Fault]:
+        """Faults, when there are some; none after `stop_faults` or the timeout, in seconds."""
+        lines = {line.fileno(): (i, line) for i, line in enumerate(self.guest.fault_lines)}
+        found: list[Fault] = []
+        for fd in self._wait(list(lines), timeout):
+            if fd not in lines:
+                return []
+            index, line = lines[fd]
+            try:
+                data = line.recv(8)
+            except OSError:
+                data = b""
+            if not data:
+                raise GuestError("the guest process is gone")
+            page = int.from_bytes(data, "little")
+            with self._lock:
+                present = self._table[page]
+                if not present:
+                    self._waiting.setdefault(page, []).append(line)
+            if present:
+                line.send(b"x")
+            found.append((page, f"vCPU {index}" if index < self.guest.options.vcpus else "device load"))
+        return found
+
+
+AnyDestinationMemory = KernelDestinationMemory | TableDestinationMemory
+
+
+def destination_memory(guest: GuestProcess) -> AnyDestinationMemory:
+    """The memory of a guest that is awaited."""
+    return KernelDestinationMemory(guest) if guest.options.memory == "userfaultfd" else TableDestinationMemory(guest)

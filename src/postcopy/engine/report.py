@@ -1,0 +1,183 @@
+"""What is said of a run: one object for machines, a page of text for people, and a picture of the fault latencies."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from postcopy.engine.log import Step
+from postcopy.engine.run import Run
+
+PRECOPY = (Step.SENT_PRECOPY,)
+POSTCOPY = (Step.SERVED, Step.SENT_BACKGROUND, Step.SENT_REST)
+
+OK, FAILED, GUEST_LOST, DAMAGED = 0, 1, 3, 12
+"""Exit codes: the guest is whole at the destination; it is whole at the source; it is nowhere (R15); it is damaged."""
+
+
+class Latency(msgspec.Struct):
+    """From the fault's being read to the page's being placed, in milliseconds."""
+
+    count: int
+    median: float
+    p99: float
+    most: float
+
+
+class Summary(msgspec.Struct):
+    """A run in numbers; times in seconds unless they say otherwise.
+
+    Attributes:
+        outcome: ``completed``, ``failed`` or ``cancelled``, as the source has it.
+        mode: ``postcopy`` or ``precopy``: how it ended.
+        guest: ``destination``, ``source`` or ``lost``.
+        downtime_ms: from the stop of the CPUs at the source to their start at the destination.
+        damage: what the guest found that is not as it was written.
+        conformance: what the model says of the log, if it was asked.
+    """
+
+    outcome: str
+    why: str
+    mode: str
+    guest: str
+    memory: str
+    pages: int
+    page_bytes: int
+    total: float
+    downtime_ms: float | None
+    passes: int
+    precopy_pages: int
+    precopy_bytes: int
+    postcopy_pages: int
+    postcopy_bytes: int
+    zero_pages: int
+    requests: int
+    duplicate_requests: int
+    latency: Latency | None
+    reads: int
+    writes: int
+    damage: list[str]
+    conformance: str | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        if self.damage or (self.conformance and self.conformance != "conforms"):
+            return DAMAGED
+        if self.guest == "lost":
+            return GUEST_LOST
+        return OK if self.outcome == "completed" else FAILED
+
+
+def summarize(run: Run) -> Summary:
+    """The numbers of a run."""
+    source, destination = run.source.report, run.destination.report if run.destination else None
+    guest = (run.destination.guest if run.destination else None) or run.source.guest
+    started = destination.guest_started if destination else 0.0
+    latencies = sorted(1000 * t for t in destination.latencies) if destination else []
+    counted = source.counts
+
+    def pages(steps: tuple[Step, ...]) -> int:
+        return sum(counted.get(step.value, 0) for step in steps)
+
+    return Summary(
+        outcome=source.outcome,
+        why=source.why or (destination.why if destination else ""),
+        mode="postcopy" if counted.get(Step.SENT_PACKAGE.value) else "precopy",
+        guest=guest.where if guest else "lost",
+        memory=run.guest.memory,
+        pages=run.guest.geometry().pages,
+        page_bytes=run.guest.target_page,
+        total=source.ended - source.started,
+        downtime_ms=1000 * (started - source.cpus_stopped) if started and source.cpus_stopped else None,
+        passes=source.passes,
+        precopy_pages=pages(PRECOPY),
+        precopy_bytes=source.precopy_bytes,
+        postcopy_pages=pages(POSTCOPY),
+        postcopy_bytes=source.postcopy_bytes,
+        zero_pages=source.zero_pages,
+        requests=destination.requests if destination else 0,
+        duplicate_requests=destination.duplicate_requests if destination else 0,
+        latency=latency(latencies),
+        reads=guest.reads if guest else 0,
+        writes=guest.writes if guest else 0,
+        damage=guest.damage if guest else [],
+    )
+
+
+def latency(milliseconds: list[float]) -> Latency | None:
+    """Of sorted latencies."""
+    if not milliseconds:
+        return None
+    p99 = milliseconds[math.ceil(0.99 * len(milliseconds)) - 1]
+    return Latency(
+        len(milliseconds), round(statistics.median(milliseconds), 3), round(p99, 3), round(milliseconds[-1], 3)
+    )
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """A page of text."""
+    s = summary
+    where = {"destination": "runs at the destination", "source": "runs at the source", "lost": "is lost"}[s.guest]
+    console.print(f"migration {s.outcome} in {s.mode}; the guest {where}" + (f" ({s.why})" if s.why else ""))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    size = s.pages * s.page_bytes / 2**20
+    table.add_row("memory", f"{size:,.0f} MiB, {s.pages:,} pages of {s.page_bytes} bytes, {s.memory}")
+    table.add_row("time", f"{s.total:.2f} s in all" + (f", downtime {s.downtime_ms:.1f} ms" if s.downtime_ms else ""))
+    table.add_row(
+        "precopy",
+        f"{s.precopy_pages:,} pages, {s.precopy_bytes / 2**20:,.1f} MiB, {s.passes} pass{'es' * (s.passes != 1)}",
+    )
+    table.add_row("postcopy", f"{s.postcopy_pages:,} pages, {s.postcopy_bytes / 2**20:,.1f} MiB")
+    table.add_row("zero pages", f"{s.zero_pages:,}")
+    if s.mode == "postcopy":
+        table.add_row("requests", f"{s.requests:,}, of them {s.duplicate_requests:,} for a page asked for before")
+    if s.latency:
+        table.add_row(
+            "fault latency",
+            f"median {s.latency.median:.2f} ms, 99 % below {s.latency.p99:.2f} ms, most {s.latency.most:.2f} ms",
+        )
+    table.add_row("guest", f"{s.reads:,} reads, {s.writes:,} writes; every read was compared")
+    console.print(table)
+    for text in s.damage:
+        console.print(f"damage: {text}")
+    if s.guest != "lost":
+        console.print("the guest found its memory as it wrote it" if not s.damage else "the guest's memory is damaged")
+    if s.conformance:
+        console.print(f"conformance: {s.conformance}")
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """One object."""
+    return dict(msgspec.to_builtins(summary))
+
+
+def histogram_svg(milliseconds: list[float]) -> str:
+    """A picture of fault latencies, on a logarithmic scale of four bins to each factor of ten."""
+
+    def label(x: float, y: float, text: str) -> str:
+        return f'<text x="{x:g}" y="{y:g}" font-size="10" text-anchor="middle">{text}</text>'
+
+    bins = Counter(math.floor(4 * math.log10(max(t, 0.001))) for t in milliseconds)
+    low, high = min(bins, default=0), max(bins, default=0)
+    most = max(bins.values(), default=1)
+    bar, height = 44, 240
+    width = max(320, 60 + bar * (high - low + 1))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<text x="10" y="18" font-size="13">Fault latency: {len(milliseconds)} pages, from fault to placing</text>',
+    ]
+    for n in range(low, high + 1):
+        count, x = bins[n], 30 + bar * (n - low)
+        tall = round(150 * count / most)
+        parts.append(f'<rect x="{x + 2}" y="{200 - tall}" width="{bar - 4}" height="{tall}" fill="#3b6ea5"/>')
+        parts += [label(x + bar / 2, 194 - tall, str(count or "")), label(x, 216, f"{10 ** (n / 4):.3g}")]
+    parts.append(label(30 + bar * (high - low + 1), 216, f"{10 ** ((high + 1) / 4):.3g}"))
+    return "\n".join([*parts, label(width / 2, 234, "milliseconds"), "</svg>"]) + "\n"

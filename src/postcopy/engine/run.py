@@ -1,0 +1,209 @@
+"""A whole run: guests, connection, hosts, and what is to be said of it. `cli` asks for it, `report` tells of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.destination_host import DestinationHost, DestinationReport
+from postcopy.engine.errors import EngineError
+from postcopy.engine.eventlog import EventLog, Line, head, write_log
+from postcopy.engine.memory import GuestOptions, GuestProcess
+from postcopy.engine.source import SourceCore
+from postcopy.engine.source_host import SourceHost, SourceOptions, SourceReport
+from postcopy.engine.transport import Listener, Tls, connect
+
+
+class Network(msgspec.Struct, frozen=True):
+    """Where the other side is, and how the way there is kept safe.
+
+    Attributes:
+        tls: a directory with ``ca.pem``, ``cert.pem`` and ``key.pem``.
+        timeout: seconds that anything may stand still.
+        patience: seconds that a destination waits to be called.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: Path | None = None
+    insecure: bool = False
+    timeout: float = 30.0
+    patience: float = 60.0
+
+
+class Check(msgspec.Struct):
+    """What the guest says of its memory.
+
+    Attributes:
+        where: ``source``, ``destination``, or ``lost``.
+        damage: what it found that is not as it was written; at most 20 a vCPU.
+    """
+
+    where: str
+    reads: int = 0
+    writes: int = 0
+    damage: list[str] = []
+
+
+class SourceResult(msgspec.Struct):
+    """What a source tells; the guest is asked only where it lives on there."""
+
+    report: SourceReport
+    guest: Check | None
+    lines: list[Line] = []
+
+
+class DestinationResult(msgspec.Struct):
+    """What a destination tells; the guest is asked only where it runs there."""
+
+    report: DestinationReport
+    guest: Check | None
+    lines: list[Line] = []
+
+
+Look = Callable[[SourceHost], None]
+"""Looks at a source now and then, for a display of the progress."""
+
+
+def run_source(
+    guest_options: GuestOptions,
+    options: SourceOptions,
+    network: Network,
+    *,
+    keep_log: bool,
+    look: Look = lambda _: None,
+    make_core: Callable[..., SourceCore] = SourceCore,
+) -> SourceResult:
+    """Start a guest, migrate it to a destination that waits, and check it if it is still here.
+
+    An interrupt asks for postcopy to be cancelled; where that is too late it is waited on.
+
+    Raises:
+        EngineError: it could not begin.
+    """
+    log = EventLog(keep=keep_log)
+    with closing(GuestProcess(guest_options, incoming=False)) as guest:
+        guest.ask("fill", guest_options.filled)
+        tls = Tls(network.tls) if network.tls else None
+        connection = connect(network.host, network.port, network.timeout, tls, insecure=network.insecure)
+        guest.ask("start")
+        host = SourceHost(make_core(guest.geometry, log=log), guest, connection, options, log)
+        host.start()
+        while True:
+            try:
+                report = host.wait(lambda: look(host))
+                break
+            except KeyboardInterrupt:
+                with suppress(EngineError):
+                    host.cancel()
+        check = _check(guest, "source", 0.0) if report.guest_runs_here else None
+    return SourceResult(report, check, log.lines)
+
+
+def run_destination(
+    guest_options: GuestOptions,
+    network: Network,
+    *,
+    keep_log: bool,
+    settle: float = 0.5,
+    announce: Callable[[str, int], None] = lambda _host, _port: None,
+    make_core: Callable[..., DestinationCore] = DestinationCore,
+) -> DestinationResult:
+    """Wait for a source, take its guest, let it run for some seconds, and check it.
+
+    Raises:
+        EngineError: it could not begin, or nobody called.
+    """
+    log = EventLog(keep=keep_log)
+    tls = Tls(network.tls) if network.tls else None
+    listener = Listener(network.host, network.port, network.timeout, tls, insecure=network.insecure)
+    with closing(GuestProcess(guest_options, incoming=True)) as guest:
+        announce(listener.host, listener.port)
+        connection = listener.accept(network.patience)
+        core = make_core(guest.geometry, log=log)
+        report = DestinationHost(core, guest, connection, log, network.timeout).run()
+        check = _check(guest, "destination", settle) if report.guest_runs_here else None
+    return DestinationResult(report, check, log.lines)
+
+
+def _check(guest: GuestProcess, where: str, settle: float) -> Check:
+    try:
+        time.sleep(settle)  # the guest goes on with its day
+        guest.ask("stop")
+        guest.ask("check")
+        return Check(where, **guest.ask("verdict"))
+    except EngineError as error:
+        return Check("lost", damage=[str(error)])
+
+
+# -- both sides on this machine ---------------------------------------------------------------------------------------
+
+
+class Run(msgspec.Struct):
+    """A migration from this process to another one on this machine."""
+
+    guest: GuestOptions
+    source: SourceResult
+    destination: DestinationResult | None
+
+
+def run_here(
+    guest_options: GuestOptions,
+    options: SourceOptions,
+    *,
+    log_to: Path | None,
+    keep_log: bool,
+    settle: float = 0.5,
+    look: Look = lambda _: None,
+) -> Run:
+    """Start a destination in a process of its own, and migrate a guest to it over TCP.
+
+    Raises:
+        EngineError: it could not begin.
+    """
+    with _destination_process(guest_options, options.timeout, settle, keep_log) as process:
+        assert process.stdout is not None
+        first = _line(process.stdout)
+        if "error" in first:
+            raise EngineError(first["error"])
+        network = Network(first["host"], first["port"], timeout=options.timeout)
+        source = run_source(guest_options, options, network, keep_log=keep_log, look=look)
+        last = _line(process.stdout)
+        destination = msgspec.convert(last, DestinationResult) if "report" in last else None
+        process.wait()
+    if log_to is not None:
+        lines = sorted([*source.lines, *(destination.lines if destination else [])], key=lambda line: line.t)
+        write_log(log_to, head(guest_options.geometry()), lines)
+    return Run(guest_options, source, destination)
+
+
+def _destination_process(
+    options: GuestOptions, timeout: float, settle: float, keep_log: bool
+) -> subprocess.Popen[bytes]:
+    arguments = [
+        *("run", "destination", "--messages", "--listen", "127.0.0.1:0"),
+        *("--size", str(options.size), "--target-page", str(options.target_page), "--memory", options.memory),
+        *("--vcpus", str(options.vcpus), "--timeout", str(timeout), "--settle", str(settle)),
+        *(["--keep-log"] if keep_log else []),
+    ]
+    return subprocess.Popen(
+        [sys.executable, "-c", "from postcopy.cli import main; main()", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # an interrupt at the terminal is for the source to act on
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _line(stream: Any) -> Any:
+    line = stream.readline()
+    return msgspec.json.decode(line) if line else {"error": "the destination's process has died"}

@@ -1,0 +1,335 @@
+"""The source's threads around its core: migration thread, return-path thread, and the caller as the operator."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
+from postcopy.engine.eventlog import EventLog
+from postcopy.engine.memory import GuestProcess, source_memory
+from postcopy.engine.messages import Footer, RamEnd, SectionPart, StreamMessage
+from postcopy.engine.source import MIGRATION, RAM_SECTION, RETURN_PATH, Phase, SourceCore
+from postcopy.engine.transport import Connection
+from postcopy.engine.wire import Buffer, ReplyParser, StreamWriter
+
+PRECOPY_BATCH = 256
+POSTCOPY_BATCH = 16
+"""Pages of one write. In postcopy a request waits for the batch under way."""
+IDLE = 0.01
+"""Seconds between two looks at the dirty log when there is nothing to send."""
+
+NEVER = "never"
+FIRST_PASS = "first-pass"
+AT_ONCE = "at-once"
+
+
+class SourceOptions(msgspec.Struct, frozen=True):
+    """How to migrate.
+
+    Attributes:
+        switch: when postcopy is asked for: ``at-once``, ``first-pass``, seconds as a text, or ``never``.
+        finish_below: in precopy the CPUs are stopped when no more pages than this are dirty.
+        passes: ... or after so many passes.
+        timeout: seconds that anything may stand still.
+    """
+
+    switch: str = FIRST_PASS
+    finish_below: int = 64
+    passes: int = 30
+    timeout: float = 30.0
+
+
+class SourceReport(msgspec.Struct):
+    """What came of it, as the source knows it; times in seconds since 1970, 0 where it did not happen."""
+
+    outcome: str = ""
+    why: str = ""
+    guest_runs_here: bool = True
+    started: float = 0.0
+    cpus_stopped: float = 0.0
+    handed_over: float = 0.0
+    ended: float = 0.0
+    passes: int = 0
+    precopy_bytes: int = 0
+    postcopy_bytes: int = 0
+    zero_pages: int = 0
+    counts: dict[str, int] = {}
+
+
+class SourceHost:
+    """One migration out of a guest process.
+
+    Args:
+        core: made by `SourceCore` with this log, or by a test's variant of it.
+    """
+
+    def __init__(
+        self, core: SourceCore, guest: GuestProcess, connection: Connection, options: SourceOptions, log: EventLog
+    ) -> None:
+        self.core, self._guest, self._connection, self._options, self._log = core, guest, connection, options, log
+        self.report = SourceReport()
+        self._memory = source_memory(guest)
+        self._writer = StreamWriter()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._guest_lock = threading.Lock()
+        self._page = guest.geometry.target_page
+        self._zeros = bytes(self._page)
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(self._migrate,), name="migration", daemon=True),
+            threading.Thread(target=self._guarded, args=(self._read_replies,), name="return path", daemon=True),
+        ]
+
+    # -- the operator -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the migration."""
+        self._memory.take_dirty()  # the log begins here; the migration bitmap begins with all pages
+        with self._lock:
+            self.core.start()
+            if self._options.switch == AT_ONCE:
+                self.core.start_postcopy()
+        self.report.started = time.time()
+        for thread in self._threads:
+            thread.start()
+
+    def start_postcopy(self) -> bool:
+        """Ask for postcopy; whether that means anything now."""
+        with self._changed:
+            meant = self.core.start_postcopy()
+            self._changed.notify_all()
+            return meant
+
+    def cancel(self) -> None:
+        """Cancel; the guest goes on here.
+
+        Raises:
+            LocalProtocolError: it is too late.
+        """
+        with self._changed:
+            self.core.cancel()
+            self.report.why = "by the operator"
+            self._changed.notify_all()
+        self._connection.close()
+        self._settle_guest()
+
+    def wait(self, look: Callable[[], None] = lambda: None, every: float = 0.1) -> SourceReport:
+        """Wait until it is over, looking now and then.
+
+        Raises:
+            KeyboardInterrupt: as it comes; the migration goes on.
+        """
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(every)
+                look()
+        self._connection.release()
+        self._settle_guest()
+        report = self.report
+        report.ended = report.ended or time.time()
+        report.outcome = self.core.phase.name.lower()
+        report.guest_runs_here = self.core.guest_may_run
+        report.counts = {step.value: count for step, count in self._log.counts.items()}
+        return report
+
+    # -- threads ----------------------------------------------------------------------------------------------------
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        try:
+            body()
+        except EngineError as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            self._settle_guest()
+
+    def _fail(self, why: str) -> None:
+        with self._changed:
+            if not self.core.over:
+                self.report.why = why
+                self.core.lose(why, MIGRATION if threading.current_thread() is self._threads[0] else RETURN_PATH)
+            self._changed.notify_all()
+        self._connection.close()
+
+    def _settle_guest(self) -> None:
+        """The core says whether the guest may run here; whoever changes it comes by here."""
+        with self._guest_lock:
+            if not self.core.over:
+                return
+            try:
+                if self.core.guest_may_run and self.report.cpus_stopped:
+                    self._guest.ask("start")
+                    self.report.cpus_stopped = 0.0
+            except GuestError as error:
+                self.report.why = self.report.why or str(error)
+
+    def _migrate(self) -> None:
+        for step in (self.core.open, self.core.ping, self.core.advise):
+            self._send(self._step(step))
+        if self._precopy():
+            self._switch()
+            self._postcopy()
+        else:
+            self._finish()
+        self._wait_for_the_end()
+
+    def _step(self, step: Callable[[], Sequence[StreamMessage]]) -> Sequence[StreamMessage]:
+        with self._lock:
+            self._check()
+            return step()
+
+    def _check(self) -> None:
+        """Another thread may have ended the migration."""
+        if self.core.over:
+            raise ConnectionLost(self.report.why or self.core.phase.name.lower())
+
+    def _send(self, messages: Sequence[StreamMessage]) -> None:
+        self._count(self._connection.send(self._writer.encode(messages)))
+
+    def _count(self, sent: int) -> None:
+        if self.core.phase >= Phase.SWITCHING:
+            self.report.postcopy_bytes += sent
+        else:
+            self.report.precopy_bytes += sent
+
+    def _precopy(self) -> bool:
+        """Send pages pass by pass; whether it is postcopy that comes next."""
+        begin = last_sent = time.monotonic()
+        while True:
+            with self._lock:
+                self._check()
+                if self.core.switch_asked:
+                    return True
+                pages = self._take(PRECOPY_BATCH)
+            now = time.monotonic()
+            if pages:
+                self._send_pages(pages)
+                last_sent = now
+                if not self._due(now - begin):
+                    continue
+            else:
+                self.report.passes += 1
+            if self._due(now - begin) or (not pages and self._options.switch == FIRST_PASS):
+                self.start_postcopy()
+                continue
+            dirty = self._memory.take_dirty()
+            with self._changed:
+                self._check()
+                self.core.merge_dirty(dirty)
+                count = self.core.dirty.count
+                if self._options.switch == NEVER and (
+                    count <= self._options.finish_below or self.report.passes >= self._options.passes
+                ):
+                    return self.core.switch_asked
+                if not count:
+                    self._changed.wait(IDLE)
+            if not count and now - last_sent > self._options.timeout / 3:
+                self._send_pages([])  # a sign of life
+                last_sent = now
+
+    def _due(self, seconds: float) -> bool:
+        switch = self._options.switch
+        return switch not in (NEVER, FIRST_PASS, AT_ONCE) and not self.core.switch_asked and seconds >= float(switch)
+
+    def _stop_cpus(self) -> list[range]:
+        with self._guest_lock:
+            self.report.cpus_stopped = time.time()
+            self._guest.ask("stop")
+        return self._memory.take_dirty()
+
+    def _finish(self) -> None:
+        dirty = self._stop_cpus()
+        with self._lock:
+            self._check()
+            self.core.cpus_stopped_to_finish(dirty)
+        while True:
+            with self._lock:
+                self._check()
+                pages = self._take(PRECOPY_BATCH)
+            if not pages:
+                break
+            self._send_pages(pages)
+        devices = self._guest.devices()
+        messages = self._step(lambda: self.core.end_precopy(devices))
+        self.report.handed_over = time.time()
+        self._send(messages)
+
+    def _switch(self) -> None:
+        dirty = self._stop_cpus()
+        with self._lock:
+            self._check()
+            self.core.cpus_stopped_to_switch(dirty)
+        devices = self._guest.devices()
+        self._send(self._step(self.core.send_discards))
+        package = self._step(lambda: self.core.send_package(devices))
+        self.report.handed_over = time.time()
+        self._send(package)
+
+    def _postcopy(self) -> None:
+        while True:
+            with self._lock:
+                self._check()
+                pages = self._take(POSTCOPY_BATCH)
+                end = [] if pages else self.core.end_postcopy()
+            if end:
+                self._send(end)
+                return
+            self._send_pages(pages)
+
+    def _take(self, most: int) -> list[int]:
+        pages: list[int] = []
+        while len(pages) < most and (page := self.core.next_page()) is not None:
+            pages.append(page)
+        return pages
+
+    def _send_pages(self, pages: list[int]) -> None:
+        buffers: list[Buffer] = self._writer.encode([SectionPart(RAM_SECTION)])
+        size, memory, zeros = self._page, self._guest.map, self._zeros
+        block = self._guest.geometry.blocks[0].name
+        for page in pages:
+            at = page * size
+            data = memory[at : at + size]
+            if data == zeros:
+                self.report.zero_pages += 1
+                buffers += self._writer.page(block, at, None)
+            else:
+                buffers += self._writer.page(block, at, data)
+        buffers += self._writer.encode([RamEnd(), Footer(RAM_SECTION)])
+        self._count(self._connection.send(buffers))
+
+    def _wait_for_the_end(self) -> None:
+        end = time.monotonic() + self._options.timeout
+        with self._changed:
+            while not self.core.over:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise ConnectionLost(f"no word of how it ended within {self._options.timeout:g} s")
+                self._changed.wait(left)
+
+    def _read_replies(self) -> None:
+        parser = ReplyParser()
+        while True:
+            with self._lock:
+                if self.core.over:
+                    return
+            data = self._connection.receive(1.0)
+            if data is None:
+                continue
+            if not data:
+                within = " within a message" if parser.buffered else ""
+                raise ConnectionLost(f"the destination closed the connection{within}")
+            parser.feed(data)
+            for reply in parser:
+                with self._changed:
+                    if self.core.over:
+                        return
+                    self.core.receive(reply)
+                    if self.core.phase == Phase.FAILED:
+                        self.report.why = "the destination says that it has failed"
+                    self._changed.notify_all()

@@ -1,0 +1,317 @@
+"""One connection between two hosts: TCP, in the clear on one machine, else under TLS with certificates of both sides.
+
+TLS runs on memory buffers (`ssl.MemoryBIO`) and not on the socket, because one thread reads while others write, which a
+TLS socket of Python does not allow. Every wait has a bound.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from postcopy.engine.errors import ConnectionLost, EngineError
+from postcopy.engine.wire import Buffer
+
+IOV_MAX = 1024
+CHUNK = 1 << 20
+SOCKET_BUFFER = 1 << 17
+"""Bytes. What waits here goes out before a page that somebody asks for, so it is not made large."""
+
+
+class Connection:
+    """A connection in the clear.
+
+    Args:
+        timeout: seconds that a write may stand still, and a read wait, unless it says otherwise.
+    """
+
+    def __init__(self, sock: socket.socket, timeout: float) -> None:
+        self._socket, self.timeout = sock, timeout
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
+        self._closed = False
+        self._close_lock = threading.Lock()
+
+    def send(self, buffers: Sequence[Buffer]) -> int:
+        """Write all of it, in order; how many bytes that were. One thread at a time.
+
+        Raises:
+            ConnectionLost: the other side is gone or does not read.
+        """
+        total = 0
+        for begin in range(0, len(buffers), IOV_MAX):
+            part = list(buffers[begin : begin + IOV_MAX])
+            size = sum(map(len, part))
+            total += size
+            while True:
+                sent = self._write(part)
+                if sent == size:
+                    break
+                size -= sent
+                part = _rest(part, sent)
+        return total
+
+    def receive(self, timeout: float | None = None) -> bytes | None:
+        """What has arrived; empty at the end, None after the timeout, in seconds.
+
+        Raises:
+            ConnectionLost: the connection broke.
+        """
+        if not self._ready(select.POLLIN, self.timeout if timeout is None else timeout):
+            return None
+        try:
+            return self._socket.recv(CHUNK)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self._lost(error) from None
+
+    def finish(self) -> None:
+        """Nothing more will be written."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Whoever waits on this connection finds it closed."""
+        with self._close_lock:
+            if not self._closed:
+                self._closed = True
+                try:
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def release(self) -> None:
+        """Give the socket back; nobody uses it any more."""
+        self.close()
+        self._socket.close()
+
+    def _write(self, buffers: list[Buffer]) -> int:
+        while True:
+            try:
+                return self._socket.sendmsg(buffers)
+            except BlockingIOError:
+                if not self._ready(select.POLLOUT, self.timeout):
+                    raise ConnectionLost(f"the other side has read nothing for {self.timeout:g} s") from None
+            except OSError as error:
+                raise self._lost(error) from None
+
+    def _ready(self, event: int, timeout: float) -> bool:
+        if self._closed and event == select.POLLOUT:
+            raise ConnectionLost("the connection was closed here")
+        poll = select.poll()
+        try:
+            poll.register(self._socket.fileno(), event)
+        except ValueError:
+            raise ConnectionLost("the connection was closed here") from None
+        return bool(poll.poll(timeout * 1000))
+
+    def _lost(self, error: OSError) -> ConnectionLost:
+        return ConnectionLost(f"the connection broke: {error.strerror or error}")
+
+
+class TlsConnection(Connection):
+    """A connection under TLS.
+
+    Args:
+        server: this side was called.
+        name: the name that the other side's certificate has to be for, where this side calls.
+    """
+
+    def __init__(self, sock: socket.socket, timeout: float, context: ssl.SSLContext, name: str | None) -> None:
+        super().__init__(sock, timeout)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=name is None, server_hostname=name)
+        self._lock = threading.Lock()  # for the TLS state
+        self._write_lock = threading.Lock()  # for the order of records on the socket
+        self._handshake()
+
+    def _handshake(self) -> None:
+        while True:
+            try:
+                self._tls.do_handshake()
+                done = True
+            except ssl.SSLWantReadError:
+                done = False
+            except (ssl.SSLError, ssl.CertificateError) as error:
+                reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+                self._flush_quietly()
+                raise ConnectionLost(f"TLS: {reason}".replace("_", " ")) from None
+            self._flush()
+            if done:
+                return
+            data = super().receive()
+            if not data:
+                raise ConnectionLost("TLS: the other side ended the handshake; does it know our certificate?")
+            self._incoming.write(data)
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data:
+            super().send([data])
+
+    def _flush_quietly(self) -> None:
+        try:
+            self._flush()
+        except ConnectionLost:
+            pass
+
+    def send(self, buffers: Sequence[Buffer]) -> int:
+        """Write all of it, in order; how many bytes that were."""
+        data = b"".join(buffers)
+        with self._write_lock:
+            with self._lock:
+                at = 0
+                while at < len(data):
+                    at += self._tls.write(memoryview(data)[at : at + CHUNK])
+                out = self._outgoing.read()
+            super().send([out])
+        return len(data)
+
+    def receive(self, timeout: float | None = None) -> bytes | None:
+        """What has arrived; empty at the end, None after the timeout, in seconds."""
+        while True:
+            with self._lock:
+                try:
+                    return self._tls.read(CHUNK)
+                except ssl.SSLWantReadError:
+                    pass
+                except ssl.SSLZeroReturnError:
+                    return b""
+                except ssl.SSLError as error:
+                    raise ConnectionLost(f"TLS: {error.reason or error}") from None
+            data = super().receive(timeout)
+            if not data:
+                return data
+            with self._lock:
+                self._incoming.write(data)
+
+
+def _rest(buffers: list[Buffer], sent: int) -> list[Buffer]:
+    for index, buffer in enumerate(buffers):
+        if sent < len(buffer):
+            return [memoryview(buffer)[sent:], *buffers[index + 1 :]]
+        sent -= len(buffer)
+    return []
+
+
+# -- calling and being called -----------------------------------------------------------------------------------------
+
+
+class Tls:
+    """Certificates of this side, and of the authority that signs both sides'.
+
+    Args:
+        directory: has ``ca.pem``, ``cert.pem`` and ``key.pem``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def context(self, *, server: bool) -> ssl.SSLContext:
+        """TLS 1.3, and the other side has to show a certificate, whichever side it is.
+
+        Raises:
+            EngineError: a file is missing or is no certificate.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_cert_chain(self.directory / "cert.pem", self.directory / "key.pem")
+            context.load_verify_locations(self.directory / "ca.pem")
+        except (OSError, ssl.SSLError) as error:
+            raise EngineError(
+                f"--tls {self.directory}: needs ca.pem, cert.pem and key.pem ({error.strerror or error})"
+            ) from None
+        return context
+
+
+def check_allowed(host: str, tls: Tls | None, *, insecure: bool) -> None:
+    """Guest memory does not cross a network in the clear unless somebody says so.
+
+    Raises:
+        EngineError: it would.
+    """
+    if tls is None and not insecure and not is_loopback(host):
+        raise EngineError(
+            f"{host} is another machine: guest memory would cross the network in the clear. "
+            "Give certificates with --tls, or say --insecure"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Listener:
+    """Waits for one source.
+
+    Args:
+        host: an address of this machine; loopback unless TLS or ``insecure`` allows more.
+        port: 0 for one that is free.
+    """
+
+    def __init__(self, host: str, port: int, timeout: float, tls: Tls | None = None, *, insecure: bool = False) -> None:
+        check_allowed(host, tls, insecure=insecure)
+        self._timeout = timeout
+        self._context = tls.context(server=True) if tls else None
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family, backlog=1)
+        except OSError as error:
+            raise EngineError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        self.host, self.port = self._socket.getsockname()[:2]
+
+    def accept(self, timeout: float) -> Connection:
+        """The first that calls; nobody else may.
+
+        Raises:
+            ConnectionLost: nobody called in time, or who called is not trusted.
+        """
+        self._socket.settimeout(timeout)
+        try:
+            sock, _ = self._socket.accept()
+        except TimeoutError:
+            raise ConnectionLost(f"no source has called within {timeout:g} s") from None
+        finally:
+            self._socket.close()
+        try:
+            if self._context:
+                return TlsConnection(sock, self._timeout, self._context, None)
+            return Connection(sock, self._timeout)
+        except ConnectionLost:
+            sock.close()
+            raise
+
+
+def connect(host: str, port: int, timeout: float, tls: Tls | None = None, *, insecure: bool = False) -> Connection:
+    """Call a destination.
+
+    Raises:
+        EngineError: it is not there or not trusted, or the way there is not safe.
+    """
+    check_allowed(host, tls, insecure=insecure)
+    try:
+        sock = socket.create_connection((host, port), timeout)
+    except OSError as error:
+        raise EngineError(f"cannot reach {host}:{port}: {error.strerror or error}") from None
+    try:
+        return TlsConnection(sock, timeout, tls.context(server=False), host) if tls else Connection(sock, timeout)
+    except EngineError:
+        sock.close()
+        raise

@@ -1,0 +1,80 @@
+"""The sound engine refuses each stored counterexample, at the step that breaks the rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from postcopy.cli import main
+from postcopy.conformance.cli import _model
+from postcopy.conformance.replay import replay
+from postcopy.explorer.fingerprint import fingerprint
+from postcopy.model.faults import FAULTS
+from postcopy.report.itf import read_itf
+
+STORED = Path(__file__).parents[2] / "counterexamples"
+
+REFUSED_AT = {
+    "background-first": "source.sends_background_page",
+    "balloon-not-inhibited": "destination.balloon_takes",
+    "cancel-after-switch": "source.operator_cancels",
+    "completes-without-shut": "source.ends_postcopy",
+    "cpus-run-on": "source.stops_cpus_to_switch",
+    "devices-before-listen": "destination.reads_package",
+    "discards-after-package": "source.sends_discards",
+    "discards-taken-too-early": "source.masks_sent_map",
+    "end-before-run": "destination.ends",
+    "ends-with-dirty-pages": "source.ends_postcopy",
+    "fault-not-requested": "destination.requests_page",
+    "gives-up-after-end": "destination.gives_up_after_end",
+    "late-start-acts": "source.operator_starts_postcopy",
+    "listen-waits-for-main": "",
+    "main-closes-stream": "destination.loses_the_guest",
+    "main-reads-on": "destination.handles_run",
+    "memory-stays-locked": "destination.handles_listen",
+    "mismatched-capability": "destination.refuses_advise",
+    "no-background-sending": "",
+    "no-discards": "source.sends_discards",
+    "no-return-path": "source.opens_return_path",
+    "partial-host-pages": "source.stops_cpus_to_switch",
+    "places-first-target-page": "destination.places_page",
+    "reply-dropped-when-full": "destination.requests_page",
+    "request-served-again": "source.serves_request",
+    "resumes-after-handover": "source.notices_loss",
+    "resync-in-postcopy": "source.synchronises_bitmap",
+    "run-before-devices": "destination.handles_listen",
+    "send-leaves-dirty": "source.sends_background_page",
+    "sent-map-read-in-postcopy": "source.sends_discards",
+    "stays-stopped-in-precopy": "source.notices_loss",
+    "torn-placement": "destination.places_page",
+    "unpackaged": "source.sends_package",
+    "unsupported-host-goes-on": "destination.handles_advise",
+}
+"""The step that the engine refuses; none where the run stands still and the engine goes on."""
+
+
+def test_every_fault_is_here() -> None:
+    assert set(REFUSED_AT) == set(FAULTS)
+
+
+@pytest.mark.parametrize("name", REFUSED_AT)
+def test_the_engine_refuses(name: str) -> None:
+    found = replay(read_itf(STORED / f"{name}.itf.json", _model, fingerprint))
+    assert found.refused
+    assert found.action == REFUSED_AT[name]
+    assert found.rule == FAULTS[name].rule
+
+
+def test_a_run_of_the_sound_protocol_is_gone_along_with() -> None:
+    found = replay(read_itf(STORED / "refusal-costs-no-guest.itf.json", _model, fingerprint))
+    assert not found.refused
+    assert found.rule == ""
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["replay", str(STORED / "request-served-again.itf.json")])
+    assert not stopped.value.code
+    out = capsys.readouterr().out
+    assert "goes along for 18 steps and refuses at step 19 of 19, source.serves_request; so it keeps R13" in out

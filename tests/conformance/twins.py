@@ -1,0 +1,398 @@
+"""The engine with one rule removed: a twin for each of the model's faults that has one in the cores.
+
+Each is a core with one method changed, as small as the mistake that somebody might make. Not shipped as options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from postcopy.conformance.world import World
+from postcopy.engine.destination import (
+    DestinationCore,
+    Main,
+    Output,
+    PlacePage,
+    ReleaseMemory,
+    Sensitise,
+    StartGuest,
+    State,
+)
+from postcopy.engine.log import Step
+from postcopy.engine.messages import Advise, Eof, Footer, OpenReturnPath, RamEnd, SectionEnd, StreamMessage
+from postcopy.engine.source import MIGRATION, RAM_SECTION, Phase, SourceCore
+
+
+class LateStartActs(SourceCore):
+    """Remembers a late wish for postcopy."""
+
+    def start_postcopy(self) -> bool:
+        super().start_postcopy()
+        self.switch_asked = True
+        return True
+
+
+class CpusRunOn(SourceCore):
+    """Leaves the CPUs running at the switch."""
+
+    def cpus_stopped_to_switch(self, pages: Iterable[range]) -> None:
+        super().cpus_stopped_to_switch(pages)
+        self.guest_may_run = True
+
+
+class NoDiscards(SourceCore):
+    """Sends no discards."""
+
+    def send_discards(self) -> list[StreamMessage]:
+        super().send_discards()
+        return []
+
+
+class DiscardsTakenTooEarly(SourceCore):
+    """Masks the sent map without the last of the dirty log."""
+
+    def cpus_stopped_to_switch(self, pages: Iterable[range]) -> None:
+        super().cpus_stopped_to_switch([])
+
+
+class ResyncInPostcopy(SourceCore):
+    """Marks a page dirty again after the package is out."""
+
+    def send_package(self, devices: Any) -> list[StreamMessage]:
+        messages = super().send_package(devices)
+        self.dirty.add(0)
+        return messages
+
+
+class SentMapReadInPostcopy(SourceCore):
+    """Drops a request for a page that the discard set had."""
+
+    kept = 0
+
+    def send_discards(self) -> list[StreamMessage]:
+        self.kept = sum(1 << page for part in self.discards for page in part)
+        return super().send_discards()
+
+    def _next_in_postcopy(self) -> int | None:
+        for first in list(self._requests):
+            if self.kept >> first & 1:
+                del self._requests[first]
+                self._record(MIGRATION, Step.DROPPED, first)
+        return super()._next_in_postcopy()
+
+
+class RequestServedAgain(SourceCore):
+    """Serves a request without a look at the migration bitmap."""
+
+    def _receive_request(self, pages: range) -> None:
+        super()._receive_request(pages)
+        if self.phase == Phase.POSTCOPY:
+            self.dirty.add_all(pages)
+
+
+class SendLeavesDirty(SourceCore):
+    """Does not take a page that it sends out of the migration bitmap."""
+
+    def _take(self, page: int, step: Step) -> None:
+        super()._take(page, step)
+        if self.phase == Phase.POSTCOPY:
+            self.dirty.add(page)
+
+
+class ResumesAfterHandover(SourceCore):
+    """Takes any failure for one in precopy."""
+
+    def lose(self, why: str, thread: str = MIGRATION) -> None:
+        super().lose(why, thread)
+        self.guest_may_run = True
+
+
+class StaysStoppedInPrecopy(SourceCore):
+    """Gives the guest up for any failure."""
+
+    def lose(self, why: str, thread: str = MIGRATION) -> None:
+        super().lose(why, thread)
+        self.guest_may_run = False
+
+
+class NoBackgroundSending(SourceCore):
+    """Sends only what is asked for."""
+
+    def _next_in_postcopy(self) -> int | None:
+        return super()._next_in_postcopy() if self._requests or self._sending else None
+
+
+class BackgroundFirst(SourceCore):
+    """Sends background pages while requests wait."""
+
+    def _next_in_postcopy(self) -> int | None:
+        waiting, self._requests = self._requests, type(self._requests)()
+        try:
+            return super()._next_in_postcopy()
+        finally:
+            self._requests = waiting
+
+
+class NoReturnPath(SourceCore):
+    """Does not open the return path."""
+
+    def open(self) -> list[StreamMessage]:
+        return [m for m in super().open() if not isinstance(m, OpenReturnPath)]
+
+
+class DiscardsAfterPackage(SourceCore):
+    """Sends the package before the discards."""
+
+    def send_discards(self) -> list[StreamMessage]:
+        self.late = super().send_discards()
+        return []
+
+    def send_package(self, devices: Any) -> list[StreamMessage]:
+        return [*super().send_package(devices), *self.late]
+
+
+class EndsWithDirtyPages(SourceCore):
+    """Does not look at the migration bitmap at the end."""
+
+    def next_page(self) -> int | None:
+        return None if self.phase == Phase.POSTCOPY and not self._requests else super().next_page()
+
+    def end_postcopy(self) -> list[StreamMessage]:
+        self._record(MIGRATION, Step.ENDED_POSTCOPY)
+        self.phase = Phase.ENDING
+        return [SectionEnd(RAM_SECTION), RamEnd(), Footer(RAM_SECTION), Eof()]
+
+
+class CompletesWithoutShut(SourceCore):
+    """Reports "completed" as soon as everything is sent."""
+
+    def end_postcopy(self) -> list[StreamMessage]:
+        messages = super().end_postcopy()
+        self.phase = Phase.COMPLETED
+        return messages
+
+
+class CancelAfterSwitch(SourceCore):
+    """Accepts a cancel in postcopy."""
+
+    def cancel(self) -> None:
+        self.phase = min(self.phase, Phase.PACKAGING)
+        super().cancel()
+
+
+class CancelBringsNobodyBack(SourceCore):
+    """Cancels, and leaves the guest stopped."""
+
+    def cancel(self) -> None:
+        super().cancel()
+        self.guest_may_run = False
+
+
+class PartialHostPages(SourceCore):
+    """Counts in target pages only."""
+
+    def cpus_stopped_to_switch(self, pages: Iterable[range]) -> None:
+        group, self.geometry.group = self.geometry.group, 1
+        try:
+            super().cpus_stopped_to_switch(pages)
+        finally:
+            self.geometry.group = group
+
+
+class MismatchedCapability(DestinationCore):
+    """Takes ADVISE, which it does not know, for the end of the stream."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named | {"capability": False})
+
+    def _advise(self, message: Advise) -> Sequence[Output]:
+        self._record("main thread", Step.ENDED_IN_PRECOPY)
+        self.state, self.main, self.guest_runs, self.owes_shut = State.END, Main.LEFT, True, True
+        return [StartGuest()]
+
+
+class UnsupportedHostGoesOn(DestinationCore):
+    """Does not check its host."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named | {"host_support": False})
+
+    def _advise(self, message: Advise) -> Sequence[Output]:
+        self.host_support = True
+        try:
+            return super()._advise(message)
+        finally:
+            self.host_support = False
+
+
+class DevicesBeforeListen(DestinationCore):
+    """Loads the devices before LISTEN."""
+
+    def _packaged(self, data: bytes) -> None:
+        super()._packaged(data)
+        self.main = Main.DEVICES
+
+    def devices_loaded(self) -> None:
+        super().devices_loaded()
+        self.main = Main.PACKAGE
+
+    def listen(self) -> Sequence[Output]:
+        effects = super().listen()
+        self.main = Main.RUN
+        return effects
+
+
+class RunBeforeDevices(DestinationCore):
+    """Starts the CPUs before the devices are loaded."""
+
+    def listen(self) -> Sequence[Output]:
+        effects = super().listen()
+        self.main = Main.RUN
+        return effects
+
+    def run(self) -> Sequence[Output]:
+        effects = super().run()
+        self.main = Main.DEVICES
+        return effects
+
+
+class EndBeforeRun(DestinationCore):
+    """Does not wait for the CPUs to be started."""
+
+    def receive_listening(self, message: StreamMessage) -> Sequence[Output]:
+        effects = super().receive_listening(message)
+        if self.end_seen:
+            self._record("listen thread", Step.ENDED)
+            self.state, self.owes_shut = State.END, True
+            return [ReleaseMemory()]
+        return effects
+
+
+class GivesUpAfterEnd(DestinationCore):
+    """Takes a broken connection for a failure after the end too."""
+
+    def shut(self) -> Sequence[Output]:
+        effects = super().shut()
+        self._over(State.FAILED)
+        return effects
+
+
+class MainReadsOn(DestinationCore):
+    """Goes back to reading the stream after RUN."""
+
+    def run(self) -> Sequence[Output]:
+        effects = super().run()
+        self.main = Main.STREAM
+        return effects
+
+
+class FaultNotRequested(DestinationCore):
+    """Asks nobody for the page."""
+
+    def fault(self, page: int, who: str = "") -> Sequence[Output]:
+        super().fault(page, who)
+        return []
+
+
+class KeepsDiscarded(DestinationCore):
+    """Does not throw away what is to be discarded."""
+
+    def _discard(self, message: Any) -> Sequence[Output]:
+        before = int(self.received)
+        super()._discard(message)
+        self.received.assign(before)
+        return []
+
+
+class PlacesFirstTargetPage(DestinationCore):
+    """Places a host page when its first target page has come."""
+
+    def _postcopy_page(self, message: Any) -> Sequence[Output]:
+        super()._postcopy_page(message)
+        page = self.geometry.page(message.block, message.offset)
+        first = page // self.geometry.group * self.geometry.group
+        self._assembly.clear()
+        self.received.add_all(range(first, first + self.geometry.group))
+        return [PlacePage(first, message.data * self.geometry.group)]
+
+
+class NotSensitive(DestinationCore):
+    """Forgets to make memory sensitive: the listen thread starts, and the state stays."""
+
+    def listen(self) -> Sequence[Output]:
+        effects = [e for e in super().listen() if not isinstance(e, Sensitise)]
+        self.state = State.ADVISE
+        return effects
+
+
+class ReplyDropped(DestinationCore):
+    """Drops the first request."""
+
+    dropped = False
+
+    def fault(self, page: int, who: str = "") -> Sequence[Output]:
+        replies = super().fault(page, who)
+        first, self.dropped = not self.dropped, True
+        return [] if first else replies
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A core without one rule, the model's fault it is the twin of, and what the search has to say of it."""
+
+    core: type[SourceCore] | type[DestinationCore]
+    fault: str
+    says: str
+    group: int = 1
+
+    @property
+    def world(self) -> World:
+        """A small world with it, large enough to show it."""
+        if issubclass(self.core, SourceCore):
+            return World.new(self.group, 1, self.group, source=self.core)
+        return World.new(self.group, 1, self.group, destination=self.core)
+
+
+TWINS = (
+    Twin(MismatchedCapability, "mismatched-capability", "reads no stream (R20)"),
+    Twin(LateStartActs, "late-start-acts", "differ in source.start_postcopy: True and False"),
+    Twin(CpusRunOn, "cpus-run-on", "differ in source.running: True and False"),
+    Twin(DevicesBeforeListen, "devices-before-listen", "differ in destination.main: DEVICES and PACKAGE"),
+    Twin(RunBeforeDevices, "run-before-devices", "differ in destination.main: RUN and DEVICES"),
+    Twin(EndBeforeRun, "end-before-run", "destination.ends is not possible: require(self.state == State.RUNNING)"),
+    Twin(GivesUpAfterEnd, "gives-up-after-end", "differ in destination.state: FAILED and END"),
+    Twin(ResyncInPostcopy, "resync-in-postcopy", "differ in source.dirty: 1 and 0"),
+    Twin(NoDiscards, "no-discards", "what is on the stream: nothing and DISCARD 1"),
+    Twin(DiscardsTakenTooEarly, "discards-taken-too-early", "source.sent: 0 and 1"),
+    Twin(DiscardsAfterPackage, "discards-after-package", "what is on the stream: nothing and DISCARD 1"),
+    Twin(KeepsDiscarded, "no-discards", "differ in destination.present: 1 and 0"),
+    Twin(SentMapReadInPostcopy, "sent-map-read-in-postcopy", "source.sends_background_page is not possible"),
+    Twin(RequestServedAgain, "request-served-again", "differ in source.dirty: 1 and 0"),
+    Twin(SendLeavesDirty, "send-leaves-dirty", "differ in source.dirty: 1 and 0"),
+    Twin(ResumesAfterHandover, "resumes-after-handover", "differ in source.running: True and False"),
+    Twin(StaysStoppedInPrecopy, "stays-stopped-in-precopy", "differ in source.running: False and True"),
+    Twin(FaultNotRequested, "fault-not-requested", "what is on the return path: nothing and REQ_PAGES 1"),
+    Twin(ReplyDropped, "reply-dropped-when-full", "what is on the return path: nothing and REQ_PAGES 1"),
+    Twin(NoBackgroundSending, "no-background-sending", "still to be served (R24)"),
+    Twin(
+        BackgroundFirst,
+        "background-first",
+        "sends_background_page is not possible: require(self.requests.empty)",
+    ),
+    Twin(NoReturnPath, "no-return-path", "what is on the stream: nothing and OPEN_RETURN_PATH"),
+    Twin(MainReadsOn, "main-reads-on", "differ in destination.main: STREAM and LEFT"),
+    Twin(
+        UnsupportedHostGoesOn,
+        "unsupported-host-goes-on",
+        "not possible: require(self._can_do_postcopy())",
+    ),
+    Twin(NotSensitive, "unsupported-host-goes-on", "differ in destination.state: ADVISE and LISTEN"),
+    Twin(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
+    Twin(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
+    Twin(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),
+    Twin(CancelBringsNobodyBack, "stays-stopped-in-precopy", "differ in source.running: False and True"),
+    Twin(PartialHostPages, "partial-host-pages", "differ in source.dirty: 2 and 3", group=2),
+    Twin(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),
+)

@@ -1,0 +1,95 @@
+"""Random streams that a parser has to read: whole ones, in the order that the wire's grammar asks for."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from postcopy.engine.messages import (
+    Advise,
+    Block,
+    Configuration,
+    Device,
+    Discard,
+    Eof,
+    Footer,
+    Header,
+    Listen,
+    OpenReturnPath,
+    Packaged,
+    Page,
+    Ping,
+    Pong,
+    RamEnd,
+    RamSize,
+    Reply,
+    Request,
+    Run,
+    SectionEnd,
+    SectionPart,
+    SectionStart,
+    Shut,
+    StreamMessage,
+)
+from postcopy.engine.wire import StreamWriter
+
+PAGE = 1024
+SECTION = 2
+
+u32 = st.integers(0, 2**32 - 1)
+u64 = st.integers(0, 2**64 - 1)
+names = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=12)
+offsets = st.integers(0, 2**50).map(lambda n: n * PAGE)
+contents = st.binary(min_size=1, max_size=16).map(lambda b: (b * PAGE)[:PAGE])
+pages = st.builds(Page, names, offsets, contents | st.none())
+sizes = st.builds(
+    RamSize, st.lists(st.builds(Block, names, offsets.map(lambda n: n + PAGE)), min_size=1, max_size=4).map(tuple)
+).filter(lambda s: sum(b.length for b in s.blocks) < 2**64)
+devices = st.builds(Device, u32, names, u32, u32, st.binary(max_size=300))
+discards = st.builds(Discard, names, st.lists(st.tuples(u64, u64), min_size=1, max_size=12).map(tuple))
+
+
+@st.composite
+def packages(draw: st.DrawFn) -> Packaged:
+    """A package with some devices."""
+    inside: list[StreamMessage] = [Listen(), *draw(st.lists(devices, max_size=3)), Run()]
+    return Packaged(b"".join(StreamWriter().encode(inside)))
+
+
+@st.composite
+def sections(draw: st.DrawFn, head: StreamMessage, *, sized: bool = False) -> list[StreamMessage]:
+    """A section of guest memory."""
+    inside: list[StreamMessage] = [draw(sizes)] if sized else []
+    return [head, *inside, *draw(st.lists(pages, max_size=4)), RamEnd(), Footer(SECTION)]
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[StreamMessage]:
+    """A whole stream."""
+    loose = st.one_of(
+        st.builds(OpenReturnPath),
+        st.builds(Ping, u32),
+        st.builds(Advise, u64, u64),
+        st.builds(Listen),
+        st.builds(Run),
+        discards,
+        packages(),
+        devices,
+    ).map(lambda m: [m])
+    messages: list[StreamMessage] = [Header(), Configuration(draw(names))]
+    for part in draw(st.lists(loose, max_size=4)):
+        messages += part
+    messages += draw(sections(SectionStart(SECTION, "ram", 0, 4), sized=True))
+    for part in draw(st.lists(loose | sections(SectionPart(SECTION)), max_size=6)):
+        messages += part
+    return [*messages, *draw(sections(SectionEnd(SECTION))), Eof()]
+
+
+replies: st.SearchStrategy[Reply] = st.one_of(
+    st.builds(Shut, u32), st.builds(Pong, u32), st.builds(Request, names, u64, u32)
+)
+
+
+def chunked(draw: st.DrawFn, data: bytes) -> list[bytes]:
+    """The same bytes, cut anywhere."""
+    cuts = sorted(draw(st.sets(st.integers(0, len(data)), max_size=12)))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]

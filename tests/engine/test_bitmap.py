@@ -1,0 +1,47 @@
+"""The bitmap is a set of numbers, whatever is done to it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postcopy.engine.bitmap import Bitmap, whole_host_pages
+
+SIZE = 200
+
+numbers = st.integers(0, SIZE - 1)
+spans = st.tuples(numbers, numbers).map(lambda ab: range(min(ab), max(ab) + 1))
+changes = st.one_of(
+    st.tuples(st.just("add"), numbers),
+    st.tuples(st.just("remove"), numbers),
+    st.tuples(st.just("add_all"), spans),
+    st.tuples(st.just("remove_all"), spans),
+    st.tuples(st.just("clear")),
+)
+
+
+@given(st.lists(changes, max_size=30), st.booleans(), numbers)
+def test_it_behaves_as_a_set(steps: list[tuple[str, int | range]], full: bool, start: int) -> None:
+    bitmap = Bitmap(SIZE, full=full)
+    expected = set(range(SIZE)) if full else set()
+    for name, *arguments in steps:
+        answer = getattr(bitmap, name)(*arguments)
+        change = {n for a in arguments for n in (a if isinstance(a, range) else [a])}
+        if name in ("add", "remove"):
+            assert answer == ((arguments[0] in expected) == (name == "remove"))
+        expected = set() if name == "clear" else expected | change if name.startswith("add") else expected - change
+    assert {n for n in range(SIZE) if n in bitmap} == expected
+    assert (bitmap.count, bool(bitmap)) == (len(expected), bool(expected))
+    assert [n for r in bitmap.runs() for n in r] == sorted(expected)
+    assert all(a.stop < b.start for a, b in zip([*bitmap.runs()], [*bitmap.runs()][1:], strict=False))
+    assert bitmap.next(start) == min(expected, key=lambda n: (n < start, n), default=None)
+    again = Bitmap(SIZE)
+    again.assign(int(bitmap))
+    assert again == bitmap
+    assert again.count == bitmap.count
+
+
+@given(st.sets(st.integers(0, 63)), st.sampled_from([1, 2, 4, 8, 64]))
+def test_a_host_page_is_taken_whole(pages: set[int], group: int) -> None:
+    found = whole_host_pages(sum(1 << p for p in pages), group, 64)
+    assert found == sum(1 << p for p in range(64) if any(p // group == q // group for q in pages))

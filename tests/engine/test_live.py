@@ -1,0 +1,326 @@
+"""Real migrations of small guests: processes, memory, faults, TCP. The guest compares every byte it reads."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from postcopy.engine import memory, uffd
+from postcopy.engine.destination import DestinationCore, DropPages, Output
+from postcopy.engine.errors import GuestError
+from postcopy.engine.log import Step
+from postcopy.engine.memory import GuestOptions, TableDestinationMemory
+from postcopy.engine.messages import Discard, Eof, Message, OpenReturnPath, Packaged, Page, SectionEnd, StreamMessage
+from postcopy.engine.source import Phase, SourceCore
+from postcopy.engine.source_host import SourceHost
+from tests.engine.live import SMALL, SOFTWARE, Meddler, migrate, nowhere_else
+
+
+def permitted() -> bool:
+    try:
+        os.close(uffd.create(uffd.MISSING_SHMEM | uffd.THREAD_ID))
+        os.close(uffd.create(uffd.WP_SHMEM | uffd.WP_UNPOPULATED | uffd.WP_ASYNC))
+    except GuestError:
+        return False
+    return True
+
+
+needs_uffd = pytest.mark.skipif(not permitted(), reason="userfaultfd with write protection is not permitted here")
+KINDS = [pytest.param(SMALL, marks=needs_uffd, id="userfaultfd"), pytest.param(SOFTWARE, id="software")]
+
+
+def with_(guest: GuestOptions, **changes: Any) -> GuestOptions:
+    return msgspec.structs.replace(guest, **changes)
+
+
+class OnePass(SourceCore):
+    """Takes the dirty log at the end only, so that much is dirty then; that is allowed."""
+
+    def merge_dirty(self, pages: Any) -> None:
+        self.written = [*getattr(self, "written", []), *pages]
+
+    def cpus_stopped_to_switch(self, pages: Any) -> None:
+        super().cpus_stopped_to_switch([*getattr(self, "written", []), *pages])
+
+
+def first(kind: type[Message]) -> Callable[[Message, int], bool]:
+    return lambda message, _: isinstance(message, kind)
+
+
+# -- it works -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("guest", KINDS)
+@pytest.mark.parametrize("switch", ["first-pass", "at-once"])
+def test_the_guest_arrives_whole(guest: GuestOptions, switch: str) -> None:
+    source, destination = migrate(guest, switch=switch)
+    assert (source.report.outcome, destination.report.outcome) == ("completed", "completed")
+    assert nowhere_else(source, destination) == ["destination"]
+    assert destination.guest
+    assert destination.guest.damage == []
+    assert destination.guest.writes > 0
+    sent = [line.page for line in source.lines if line.step in (Step.SERVED, Step.SENT_BACKGROUND)]
+    assert len(sent) == len(set(sent)), "no page is sent twice in postcopy"
+    if switch == "at-once":
+        assert len(sent) == 256
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_a_page_that_is_missed_is_asked_for_and_comes(guest: GuestOptions) -> None:
+    more_than_buffers_hold = with_(guest, size=8 << 20)
+    source, destination = migrate(more_than_buffers_hold, switch="at-once", meddler=Meddler(first(Packaged), "hold"))
+    assert source.report.outcome == "completed"
+    assert destination.report.requests > 0
+    assert any(line.who == "device load" for line in destination.lines), "the device load waited for a page (R6)"
+    assert source.report.counts.get(Step.SERVED.value, 0) + source.report.counts.get(Step.DROPPED.value, 0) > 0
+    assert len(destination.report.latencies) > 0
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_it_arrives_in_precopy_too(guest: GuestOptions) -> None:
+    source, destination = migrate(with_(guest, rate=200), switch="never")
+    assert source.report.outcome == "completed"
+    assert Step.SENT_PACKAGE.value not in source.report.counts
+    assert nowhere_else(source, destination) == ["destination"]
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_host_pages_of_four_target_pages(guest: GuestOptions) -> None:
+    source, destination = migrate(with_(guest, target_page=1024), switch="at-once")
+    assert source.report.outcome == "completed"
+    assert destination.guest
+    assert destination.guest.damage == []
+    assert source.report.counts[Step.SENT_REST.value] == 3 * 256
+
+
+def test_memory_that_is_not_permitted_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = GuestOptions(size=1 << 20)
+    monkeypatch.setattr(memory, "sys", type("Sys", (), {"executable": "/bin/false"}))
+    with pytest.raises(GuestError, match="the guest process"):
+        memory.GuestProcess(setup, incoming=True)
+
+
+# -- the world fails --------------------------------------------------------------------------------------------------
+
+
+def pages_after(kind: type[Message], count: int) -> Callable[[Message, int], bool]:
+    seen = {"kind": False, "pages": 0}
+
+    def end(message: Message, _: int) -> bool:
+        seen["kind"] = bool(seen["kind"] or isinstance(message, kind))
+        seen["pages"] += seen["kind"] and isinstance(message, Page)
+        return bool(seen["pages"] >= count)
+
+    return end
+
+
+BEFORE = {
+    "after the first message": lambda _m, count: count == 1,
+    "after the opening": first(OpenReturnPath),
+    "within precopy": pages_after(OpenReturnPath, 100),
+    "after a discard": first(Discard),
+}
+AFTER = {
+    "after the package": first(Packaged),
+    "within postcopy": pages_after(Packaged, 10),
+    "before the end": first(SectionEnd),
+}
+
+
+@pytest.mark.parametrize("where", BEFORE)
+def test_cut_before_the_package_the_guest_lives_on_at_the_source(where: str) -> None:
+    guest = with_(SOFTWARE, size=4 << 20)  # more than buffers hold: the source cannot be far ahead
+    source, destination = migrate(guest, switch="0.4", make_source=OnePass, meddler=Meddler(BEFORE[where]))
+    assert (source.report.outcome, destination.report.outcome) == ("failed", "failed")
+    if any(line.step is Step.SENT_PACKAGE for line in source.lines):
+        assert where == "after a discard", "only there the package may be on its way already"
+        assert nowhere_else(source, destination) == []
+        return
+    assert nowhere_else(source, destination) == ["source"]
+    assert source.guest
+    assert source.guest.damage == []
+    assert "connection" in source.report.why
+
+
+@pytest.mark.parametrize("where", AFTER)
+def test_cut_after_the_package_the_guest_is_lost_and_that_is_said(where: str) -> None:
+    source, destination = migrate(SOFTWARE, switch="at-once", meddler=Meddler(AFTER[where]))
+    assert source.report.outcome == "failed"
+    assert nowhere_else(source, destination) == []
+    assert "the source closed the connection" in destination.report.why
+
+
+def test_cut_after_the_end_the_destination_has_the_guest_whatever_the_source_heard() -> None:
+    source, destination = migrate(SOFTWARE, meddler=Meddler(first(Eof)))
+    assert nowhere_else(source, destination) == ["destination"]
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+def test_a_connection_that_stands_still_is_given_up_in_time() -> None:
+    guest = with_(SOFTWARE, size=8 << 20)  # more than fits into buffers, so that the package cannot be out
+    source, destination = migrate(guest, timeout=1.0, meddler=Meddler(pages_after(OpenReturnPath, 50), "stall"))
+    assert nowhere_else(source, destination) == ["source"]
+    assert "nothing for 1 s" in destination.report.why
+
+
+def test_after_the_package_a_standstill_loses_the_guest() -> None:
+    end = pages_after(Packaged, 5)
+    source, destination = migrate(SOFTWARE, switch="at-once", timeout=1.0, meddler=Meddler(end, "stall"))
+    assert nowhere_else(source, destination) == []
+
+
+def test_in_a_trickle_it_arrives_all_the_same() -> None:
+    guest = with_(SOFTWARE, size=64 << 10, rate=500)
+    source, destination = migrate(guest, meddler=Meddler(lambda _m, _c: False, chunk=7))
+    assert source.report.outcome == "completed"
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+@pytest.mark.parametrize("phase", [Phase.PRECOPY, Phase.POSTCOPY])
+def test_when_the_guest_at_the_destination_is_killed(phase: Phase) -> None:
+    class Killing(DestinationCore):
+        def receive(self, message: StreamMessage) -> Any:
+            if phase is Phase.PRECOPY and isinstance(message, Page) and self.received.count == 100:
+                raise GuestError("the guest process is gone")
+            return super().receive(message)
+
+        def run(self) -> Any:
+            if phase is Phase.POSTCOPY:
+                raise GuestError("the guest process is gone")
+            return super().run()
+
+    source, destination = migrate(SOFTWARE, make_destination=Killing)
+    assert nowhere_else(source, destination) == (["source"] if phase is Phase.PRECOPY else [])
+    assert destination.report.why == "the guest process is gone"
+
+
+def test_when_the_guest_at_the_source_is_killed_nobody_runs() -> None:
+    def look(host: SourceHost) -> None:
+        os.kill(host._guest.pid, signal.SIGKILL)
+
+    source, destination = migrate(SOFTWARE, switch="0.3", look=look)
+    assert source.report.outcome == "failed"
+    assert source.guest is None or source.guest.where == "lost"
+    assert not destination.report.guest_runs_here
+
+
+def test_cancelling_brings_the_guest_back() -> None:
+    def look(host: SourceHost) -> None:
+        if host.core.phase == Phase.PRECOPY:
+            host.cancel()
+
+    source, destination = migrate(SOFTWARE, switch="60", look=look)
+    assert source.report.outcome == "cancelled"
+    assert nowhere_else(source, destination) == ["source"]
+    assert source.guest
+    assert source.guest.damage == []
+
+
+# -- the engine is wrong: a twin for each check that it is there -----------------------------------------------------
+
+
+class ForgetsLog(OnePass):
+    """Does not take it at the end either."""
+
+    def cpus_stopped_to_switch(self, pages: Any) -> None:
+        SourceCore.cpus_stopped_to_switch(self, [])
+
+
+class NoDiscards(OnePass):
+    """Sends no discards."""
+
+    def send_discards(self) -> list[StreamMessage]:
+        super().send_discards()
+        return []
+
+
+class SendsTwice(OnePass):
+    """Does not take a background page out of the migration bitmap once."""
+
+    twice: int | None = None
+
+    def _next_in_postcopy(self) -> int | None:
+        page = super()._next_in_postcopy()
+        if page is not None and self.twice is None:
+            self.twice = page
+            self.dirty.add(page)
+        return page
+
+
+class EndsEarly(OnePass):
+    """Forgets a page."""
+
+    def cpus_stopped_to_switch(self, pages: Any) -> None:
+        super().cpus_stopped_to_switch(pages)
+        self.dirty.remove(next(iter(self.dirty.runs())).start)
+
+
+class KeepsStale(DestinationCore):
+    """Ignores discards, and the page that comes again."""
+
+    def _discard(self, message: Discard) -> Any:
+        return [o for o in super()._discard(message) if not isinstance(o, DropPages)]
+
+    def _postcopy_page(self, message: Page) -> Any:
+        super()._postcopy_page(message)
+        return []
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_a_source_that_forgets_writes_is_found_out_by_the_guest(guest: GuestOptions) -> None:
+    _, destination = migrate(guest, make_source=ForgetsLog, switch="0.4")
+    assert destination.guest
+    assert any("stale" in text or "lost" in text for text in destination.guest.damage)
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_a_destination_that_keeps_what_was_discarded_is_found_out_by_the_guest(guest: GuestOptions) -> None:
+    _, destination = migrate(guest, make_source=OnePass, make_destination=KeepsStale, switch="0.4")
+    assert destination.guest
+    assert any("stale" in text for text in destination.guest.damage)
+
+
+@pytest.mark.parametrize(
+    ("variant", "why"),
+    [(NoDiscards, "although it is here (R13)"), (SendsTwice, "although it is here (R13)"), (EndsEarly, "(R24)")],
+)
+def test_a_source_that_breaks_a_rule_is_refused_by_the_destination(variant: type[SourceCore], why: str) -> None:
+    source, destination = migrate(SOFTWARE, make_source=variant, switch="0.4")
+    assert why in destination.report.why
+    assert nowhere_else(source, destination) == []
+
+
+def test_a_page_shown_before_it_is_filled_is_found_out_by_the_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(self: TableDestinationMemory, page: int, data: bytes | None) -> None:
+        size = self.geometry.target_page
+        if data is not None:
+            self.guest.map[page * size : page * size + 512] = data[:512]
+        sound(self, page, None)
+
+    sound = TableDestinationMemory.place
+    monkeypatch.setattr(TableDestinationMemory, "place", torn)
+    _, destination = migrate(SOFTWARE, switch="at-once")
+    assert destination.guest
+    assert any("torn" in text for text in destination.guest.damage)
+
+
+@needs_uffd
+def test_a_page_placed_twice_is_refused_by_the_kernel() -> None:
+    class Twice(DestinationCore):
+        def _postcopy_page(self, message: Page) -> list[Output]:
+            return 2 * list(super()._postcopy_page(message))
+
+    source, destination = migrate(SMALL, switch="at-once", make_destination=Twice)
+    assert "is there already (R13)" in destination.report.why
+    assert nowhere_else(source, destination) == []

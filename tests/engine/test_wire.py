@@ -1,0 +1,279 @@
+"""The wire format: round trips however the bytes are cut, and errors that say what and where."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postcopy.engine.errors import WireError
+from postcopy.engine.messages import (
+    Block,
+    Device,
+    Discard,
+    Header,
+    Listen,
+    RamSize,
+    Reply,
+    Request,
+    Run,
+    SectionStart,
+    StreamMessage,
+)
+from postcopy.engine.wire import (
+    MAX_BLOCKS,
+    MAX_PACKAGE,
+    ReplyParser,
+    ReplyWriter,
+    StreamParser,
+    StreamWriter,
+    read_package,
+)
+from tests.engine.strategies import PAGE, chunked, replies, streams
+
+
+def read(data: bytes, **how: bool) -> list[StreamMessage]:
+    parser = StreamParser(PAGE, **how)
+    parser.feed(data)
+    messages = list(parser)
+    parser.close()
+    return messages
+
+
+def written(*messages: StreamMessage) -> bytes:
+    return b"".join(StreamWriter().encode(messages))
+
+
+HEAD = written(Header())
+RAM = written(Header(), SectionStart(2, "ram", 0, 4))
+START = RAM[len(HEAD) :]
+
+
+@given(st.data())
+def test_a_stream_is_read_as_it_was_written_however_it_is_cut(data: st.DataObject) -> None:
+    messages = data.draw(streams())
+    parser = StreamParser(PAGE)
+    found: list[StreamMessage] = []
+    for chunk in data.draw(st.composite(chunked)(written(*messages))):
+        parser.feed(chunk)
+        found += parser
+    parser.close()
+    assert found == messages
+    assert parser.offset == len(written(*messages))
+
+
+@given(st.data(), st.lists(replies, max_size=8))
+def test_so_are_replies(data: st.DataObject, sent: list[Reply]) -> None:
+    writer, parser = ReplyWriter(), ReplyParser()
+    found: list[Reply] = []
+    for chunk in data.draw(st.composite(chunked)(b"".join(writer.encode(r) for r in sent))):
+        parser.feed(chunk)
+        found += parser
+    parser.close()
+    assert found == sent
+
+
+@settings(deadline=None, max_examples=30)
+@given(streams())
+def test_byte_by_byte_no_more_is_held_than_the_message_under_way(messages: list[StreamMessage]) -> None:
+    longest = max(sum(len(b) for b in StreamWriter().encode([m])) for m in messages)
+    parser = StreamParser(PAGE)
+    for i in range(len(data := written(*messages))):
+        parser.feed(data[i : i + 1])
+        for _ in parser:
+            pass
+        assert parser.buffered <= longest
+
+
+@given(st.data())
+def test_a_stream_cut_short_says_that_it_ends_within_a_message_or_reads_as_a_prefix(data: st.DataObject) -> None:
+    messages = data.draw(streams())
+    whole = written(*messages)
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    parser = StreamParser(PAGE)
+    parser.feed(whole[:cut])
+    found = list(parser)
+    assert found == messages[: len(found)]
+    if parser.buffered:
+        with pytest.raises(WireError, match=rf"stream offset {parser.offset}: ends within a message"):
+            parser.close()
+
+
+def test_what_a_device_state_is_may_be_left_to_its_footer_in_a_package() -> None:
+    inside: list[StreamMessage] = [
+        Listen(),
+        Device(7, "timer", 0, 2, b"\x7e\0\0\0\x07 is inside"),
+        Device(8, "cpu", 0, 1, b""),
+        Run(),
+    ]
+    data = b"".join(StreamWriter(opaque_devices=True).encode(inside))
+    assert read_package(data, PAGE, opaque_devices=True) == inside
+
+
+def test_the_block_is_named_once() -> None:
+    writer = StreamWriter()
+    a, b, c = (writer.page(block, 0, None) for block in ("one", "one", "two"))
+    assert [len(b"".join(x)) for x in (a, b, c)] == [8 + 4 + 1, 8 + 1, 8 + 4 + 1]
+
+
+def test_an_error_stays() -> None:
+    parser = StreamParser(PAGE)
+    parser.feed(b"not a migration stream")
+    for _ in range(2):
+        with pytest.raises(WireError, match="stream offset 0: magic 0x6e6f7420 is not QEVM"):
+            parser.next_message()
+    with pytest.raises(WireError, match="offset 0"):
+        parser.close()
+
+
+def command(code: int, payload: bytes = b"", claimed: int | None = None) -> bytes:
+    return struct.pack(">BHH", 8, code, len(payload) if claimed is None else claimed) + payload
+
+
+def record(head: int, rest: bytes = b"") -> bytes:
+    return RAM + struct.pack(">Q", head) + rest
+
+
+WRONG_STREAMS = [
+    (struct.pack(">II", 0x5145564D, 2), 0, "file version 2 is not supported, only 3"),
+    (HEAD + b"\x09", 8, "unknown type 0x09"),
+    (HEAD + command(99), 8, "unknown command 99"),
+    (HEAD + command(2, b"", 5), 8, "PING has 5 bytes instead of 4"),
+    (HEAD + command(8, b"\xff\xff\xff\xff"), 8, f"the package claims 4294967295 bytes, more than {MAX_PACKAGE}"),
+    (HEAD + b"\x07\xff\xff\xff\xff", 8, "the machine's name claims 4294967295 bytes, more than 255"),
+    (HEAD + b"\x07\0\0\0\x01\n", 8, r"machine b'\n' is no name"),
+    (HEAD + command(6, b""), 8, "DISCARD of 0 bytes has no block"),
+    (HEAD + command(6, b"\x01\x01a\0"), 8, "DISCARD of version 1, only 0 is known"),
+    (HEAD + command(6, b"\0\x01a\0" + bytes(15)), 8, "DISCARD of 19 bytes does not hold whole ranges"),
+    (HEAD + command(6, b"\0\x01a\0"), 8, "DISCARD of 4 bytes does not hold whole ranges"),
+    (HEAD + command(6, b"\0\xc8a\0" + bytes(16)), 8, "DISCARD of 20 bytes does not hold whole ranges"),
+    (HEAD + command(6, b"\0\x01a\x01" + bytes(16)), 8, "the block's name in DISCARD does not end with a zero byte"),
+    (HEAD + b"\x02\0\0\0\x02", 8, "section 2 was never started"),
+    (written(Header(), SectionStart(2, "block", 0, 4)), 8, "section block in parts: only ram comes in parts"),
+    (written(Header(), SectionStart(2, "ram", 0, 3)), 8, "ram of version 3, only 4 is known"),
+    (HEAD + b"\x04" + bytes(4) + b"\x01x" + bytes(8) + b"\xff" * 4, 8, "device x claims 4294967295 bytes"),
+    (HEAD + b"\x04" + bytes(4) + b"\x01x" + bytes(12) + bytes(5), 8, "section 0 ends without its footer"),
+    (RAM + struct.pack(">Q", 0x10) + b"\x7e\0\0\0\x03", 33, "the footer of section 3 ends section 2"),
+    (RAM + struct.pack(">Q", 0x10) + b"\x7e\0\0\0\x02" + START, 38, "ram is started a second time"),
+    (record(0x80), 25, "memory record 0x80 is of no kind that is supported"),
+    (record(0x0A), 25, "memory record 0xa is of no kind"),
+    (record(0x1010), 25, "memory record 0x1010 is of no kind"),
+    (record(0x28), 25, "the first page does not say which block it is in"),
+    (record(0x08, b"\0"), 25, "block b'' is no name"),
+    (record(0x02, b"\x01a\x07"), 25, "a zero page is filled with 0x07"),
+    (record(0x04), 25, "no block of memory"),
+    (record(0x404, b"\x01a" + bytes(8)), 25, "block a of 0 bytes, 1024 of the total are left"),
+    (record(0x404, b"\x01a" + struct.pack(">Q", 2048)), 25, "block a of 2048 bytes, 1024 of the total are left"),
+]
+
+
+@pytest.mark.parametrize(("data", "offset", "what"), WRONG_STREAMS, ids=[w[2][:40] for w in WRONG_STREAMS])
+def test_what_is_wrong_with_a_stream_and_where(data: bytes, offset: int, what: str) -> None:
+    with pytest.raises(WireError) as error:
+        read(data)
+    assert error.value.offset == offset
+    assert what in str(error.value)
+
+
+def test_more_blocks_than_a_machine_has_are_refused() -> None:
+    sizes = RamSize(tuple(Block(str(i), 1024) for i in range(MAX_BLOCKS + 1)))
+    with pytest.raises(WireError, match=f"more than {MAX_BLOCKS} blocks of memory"):
+        read(RAM + written(sizes))
+
+
+def test_a_page_that_is_not_on_a_page_boundary_is_refused() -> None:
+    parser = StreamParser(4096)
+    parser.feed(record(0x400 | 0x02, b"\x01a\0"))
+    with pytest.raises(WireError, match="offset 0x400 of a page is no multiple of 4096"):
+        list(parser)
+
+
+def test_nothing_may_follow_the_end() -> None:
+    with pytest.raises(WireError, match="stream offset 9: bytes after the end of the stream"):
+        read(HEAD + b"\0\0")
+
+
+@pytest.mark.parametrize(
+    ("inside", "what"),
+    [
+        (b"\x02\0\0\0\x02", "package offset 0: type 0x02 does not belong into a package"),
+        (command(8, bytes(4)), "package offset 0: a package in a package"),
+        (command(4) + b"\x08", "package offset 5: ends within a message, after 1 bytes of it"),
+    ],
+)
+def test_what_is_wrong_inside_a_package(inside: bytes, what: str) -> None:
+    with pytest.raises(WireError, match=what):
+        read_package(inside, PAGE)
+
+
+def test_an_opaque_device_needs_its_footer() -> None:
+    data = b"".join(StreamWriter(opaque_devices=True).encode([Device(7, "timer", 0, 2, b"state")]))
+    with pytest.raises(WireError, match="package offset 0: ends within a message"):
+        read_package(data[:-1], PAGE, opaque_devices=True)
+
+
+def test_outside_of_a_package_an_opaque_device_has_no_end() -> None:
+    with pytest.raises(WireError, match="outside of a package does not tell where it ends"):
+        read(written(Header(), Device(0, "timer", 0, 2, b"x")), opaque_devices=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "offset", "what"),
+    [
+        (b"\0\x09\0\0", 0, "unknown reply 9"),
+        (b"\0\x02\0\x04\0\0\0\x01\0\x01\0\x05", 8, "SHUT has 5 bytes instead of 4"),
+        (b"\0\x04\0\x0c" + bytes(12), 0, "the first request does not say which block it asks for"),
+        (b"\0\x03\0\x0e" + bytes(12) + b"\x02ab", 0, "REQ_PAGES_ID has 14 bytes instead of 15"),
+        (b"\0\x03\0\x0d" + bytes(12) + b"\0", 0, "block b'' is no name"),
+    ],
+)
+def test_what_is_wrong_with_replies_and_where(data: bytes, offset: int, what: str) -> None:
+    parser = ReplyParser()
+    parser.feed(data)
+    with pytest.raises(WireError) as error:
+        list(parser)
+    assert str(error.value) == f"return path offset {offset}: {what}"
+
+
+def test_what_cannot_be_written_is_an_error_of_ours() -> None:
+    with pytest.raises(ValueError, match="1 to 255 printable characters"):
+        written(Discard("", ((0, 1),)))
+    with pytest.raises(ValueError, match="power of two"):
+        StreamParser(512)
+    with pytest.raises(TypeError, match="Request has no bytes"):
+        written(Request("a", 0, 0))  # type: ignore[arg-type]
+
+
+@given(st.data())
+def test_random_damage_is_a_clean_error_or_another_valid_stream(data: st.DataObject) -> None:
+    whole = bytearray(written(*data.draw(streams())))
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    _survives(bytes(whole))
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_so_are_random_bytes(data: bytes, headed: bool) -> None:
+    _survives((HEAD if headed else b"") + data)
+
+
+@given(st.binary(max_size=100))
+def test_so_are_random_replies(data: bytes) -> None:
+    _survives(data, ReplyParser())
+
+
+def _survives(data: bytes, parser: StreamParser | ReplyParser | None = None) -> None:
+    parser = parser or StreamParser(PAGE)
+    where = 0
+    try:
+        for i in range(0, len(data), 64):
+            parser.feed(data[i : i + 64])
+            for _ in parser:
+                pass
+        parser.close()
+    except WireError as error:
+        where = error.offset
+    assert 0 <= where <= len(data)
+    assert parser.buffered <= len(data)
