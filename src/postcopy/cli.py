@@ -24,7 +24,8 @@ from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.trace import rebase
-from postcopy.model.faults import FAULTS, Fault
+from postcopy.model.fault import Fault
+from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
 from postcopy.model.loading import by_name, group_of, load

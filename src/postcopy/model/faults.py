@@ -7,29 +7,13 @@ that every property can be seen to fail, and so that a reader can see what each 
 
 from __future__ import annotations
 
-import re
-from typing import ClassVar
-
 from postcopy.model.destination import Destination, Main, State
+from postcopy.model.fault import Fault, by_rule
+from postcopy.model.faults_liveness import LIVENESS_FAULTS
 from postcopy.model.guest import Memory
 from postcopy.model.language import NONE, Choice, Flag, Page, action, require
 from postcopy.model.network import Command, Reply
-from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
-
-
-class Fault(Postcopy):
-    """The protocol without one of its rules.
-
-    Attributes:
-        rule: the rule that is missing.
-        breaks: names of the properties that fail without it; the first is what a shortest counterexample violates.
-        group: target pages of a host page that are needed to see it.
-    """
-
-    rule: ClassVar[str]
-    breaks: ClassVar[tuple[str, ...]]
-    group: ClassVar[int] = 1
 
 
 class MismatchedCapability(Fault):
@@ -707,10 +691,5 @@ class CancelAfterSwitch(Fault):
             self.running = True
 
 
-def name_of(fault: type[Fault]) -> str:
-    """The name on the command line: the class's name in lower case with hyphens."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", fault.__name__).lower()
-
-
-FAULTS: dict[str, type[Fault]] = {name_of(fault): fault for fault in Fault.__subclasses__()}
+FAULTS: dict[str, type[Fault]] = by_rule([*(f for f in Fault.__subclasses__() if f.__module__ == __name__), *LIVENESS_FAULTS])
 """All faults by name, in the order of the rules."""
