@@ -34,9 +34,9 @@ def _find(keys: Any, states: Any, table: Any, at: int, words: int) -> int:
         for k in range(words):
             same &= states[base + k] == keys[at + k]
         if same:
-            return slot  # type: ignore[no-any-return]
+            return slot  # type: ignore[return-value]
         slot = (slot + 1) & (len(table) - 1)
-    return slot  # type: ignore[no-any-return]
+    return slot  # type: ignore[return-value]
 
 
 @njit("int32[::1](int64[::1], int64)", cache=True, nogil=True)

@@ -1,4 +1,5 @@
-"""What a fair run is, and whether a given run is one. The definition that the checker of liveness is held against.
+"""What a fair run is, what a broken promise is, and whether a given run is the one and has the other. This is the
+definition that the checker of liveness is held against, on concrete states.
 
 A *unit* is what is treated fairly: a thread (all its steps but those of the environment), and each action that is
 marked as fair by itself. A unit can move where one of its steps is possible that changes something; what only an
@@ -10,10 +11,13 @@ Idling for ever is a run too: it is fair where no unit can move.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import successors
-from postcopy.model.instance import Instance, State
+from postcopy.model.concrete import ConcreteReading, successors
+from postcopy.model.instance import Instance, State, view
+from postcopy.model.values import ConcretePages, Cpu
+from postcopy.properties.language import Property
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,43 @@ def duties(trace: Trace) -> list[Duty]:
         )
         for unit in units(instance)
     ]
+
+
+@dataclass(frozen=True)
+class BrokenPromise:
+    """A promise that a run makes and never keeps.
+
+    Attributes:
+        page: the page that it is made for, or None.
+        cpu: the vCPU that it is made for, or None.
+        since: how many steps have been taken when it is made for the last time.
+    """
+
+    page: int | None
+    cpu: int | None
+    since: int
+
+
+def broken(trace: Trace, prop: Property) -> list[BrokenPromise]:
+    """For which pages and vCPUs a run that goes on for ever breaks a promise; whether it is fair is not asked."""
+    assert trace.loop is not None
+    instance, found = trace.instance, []
+    pages = range(instance.pages) if "page" in prop.each else [None]
+    for page, cpu in product(pages, range(instance.cpus) if "cpu" in prop.each else [None]):
+        since: int | None = None
+        for number, state in enumerate(trace.states):
+            reading = ConcreteReading(instance, state)
+            arguments: dict[str, object] = {} if cpu is None else {"cpu": Cpu(cpu)}
+            if page is not None:
+                arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
+            answer = prop.promises(view(reading), **arguments)
+            if answer.then and number >= trace.loop:  # it is kept again in every round
+                break
+            since = None if answer.then else number if answer.when and since is None else since
+        else:
+            if since is not None:
+                found.append(BrokenPromise(page, cpu, since))
+    return found
 
 
 def is_fair(trace: Trace) -> bool:

@@ -204,12 +204,16 @@ def _round(graph: Graph, fair: Fairness, home: int, nodes: set[int]) -> tuple[in
         return units
 
     missing = set(range(fair.own.shape[1])) - content(home, None)
+
+    def helps(node: int, edge: int) -> bool:
+        return not missing.isdisjoint(content(node, edge))
+
     walk: list[int] = []
     here = home
     while missing:
-        part = _search(graph, here, nodes, lambda node, edge: bool(missing & content(node, edge)))
+        part = _search(graph, here, nodes, helps)
         for edge in part:
-            missing -= content(int(graph.target[edge]), edge)
+            missing.difference_update(content(int(graph.target[edge]), edge))
         walk += part
         here = int(graph.target[walk[-1]])
     if here != home:

@@ -1,139 +1,32 @@
 """Do promises get kept on every fair run? From properties of runs to lassos of a protocol.
 
-A check searches once more, with the promises as witnesses and, where one is made for each page, with one page marked;
-then it looks for a fair lasso in the graph of that search (`lasso`) and turns it into a run. Page symmetry stays on:
-threads are not renamed with pages, so that a renaming changes neither who can move nor a promise about the marked page
-(docs/decisions/0011-liveness.md).
+A check searches once more, with the promises as witnesses and, where one is made for each page, with one page marked
+(`promises`); then it looks for a fair lasso in the graph of that search (`lasso`) and turns it into a run. Page
+symmetry stays on: threads are not renamed with pages, so that a renaming changes neither who can move nor a promise
+about the marked page (docs/decisions/0011-liveness.md).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from postcopy.errors import SpecError, TraceError
+from postcopy.errors import TraceError
 from postcopy.explorer.edges import StateGraph, state_graph
-from postcopy.explorer.fairness import is_fair, moves, units
+from postcopy.explorer.fairness import broken, is_fair, moves, units
 from postcopy.explorer.lasso import Lasso, fair_lasso, fairness
+from postcopy.explorer.promises import Finding, Liveness, promises
 from postcopy.explorer.search import DONE
 from postcopy.explorer.trace import Label, Trace, go_round
 from postcopy.model.concrete import Transition, take
 from postcopy.model.instance import Instance, State
-from postcopy.model.language import NONE, Bitmap, Cpu, Monitor, Step, View
-from postcopy.model.reading import place
-from postcopy.properties.language import Kind, LeadsTo, Property
+from postcopy.properties.language import Property
 
 if TYPE_CHECKING:
     from postcopy.explorer.explore import Exploration
-
-
-class _OnePage(Bitmap):
-    """A set that starts as one page. Pages are interchangeable: it does not matter which."""
-
-    def __init__(self, doc: str) -> None:
-        super().__init__(doc, NONE)
-        self.initial = 1
-
-    def problem(self) -> str | None:
-        """Nothing is wrong with it: only an author's own field has to start as NONE or ALL."""
-        return None
-
-
-class Tracked(Monitor):
-    """One page that is told from the others, so that a promise can be followed that is made for each page."""
-
-    page = _OnePage("the page that is followed")
-
-    def watch(self, step: Step) -> None:
-        """It stays the page that it is."""
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A property for one vCPU (where it is asked for each) and for the tracked page (where it is asked for each).
-
-    Attributes:
-        prop: the property.
-        cpu: the vCPU, or None.
-    """
-
-    prop: Property
-    cpu: int | None
-
-    def ask(self, state: View) -> LeadsTo:
-        """The property's own function, asked for this one."""
-        arguments: dict[str, object] = {}
-        if self.cpu is not None:
-            arguments["cpu"] = Cpu(self.cpu)
-        if "page" in self.prop.each:
-            arguments["page"] = state.Tracked.page
-        answer = self.prop.holds(state, **arguments)
-        if not isinstance(answer, LeadsTo):
-            code = self.prop.holds.__code__
-            raise SpecError(
-                f"it answers {answer!r}: what happens in the end is answered with LeadsTo(when=..., then=...)",
-                place(code, code.co_firstlineno),
-            )
-        return answer
-
-    def witnesses(self) -> tuple[Property, Property]:
-        """`when` and `then` as witnesses, which the kernel can be asked for."""
-        monitors = (self.prop.monitor, Tracked if "page" in self.prop.each else None)
-
-        def when(state: View) -> bool:
-            return self.ask(state).when
-
-        def then(state: View) -> bool:
-            return self.ask(state).then
-
-        return (
-            Property("when", self.prop.sentence, Kind.SOMETIMES, when, "", monitor=monitors[0]),
-            Property("then", self.prop.sentence, Kind.SOMETIMES, then, "", monitor=monitors[1]),
-        )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What can be said of one property.
-
-    Attributes:
-        open: in how many states (of the graph that was searched) a promise of it is made and not yet kept.
-        counterexample: a fair run on which it never is, or None.
-    """
-
-    open: int
-    counterexample: Trace | None
-
-
-@dataclass(frozen=True)
-class Liveness:
-    """What a check of liveness has found.
-
-    Attributes:
-        findings: for each property by name; empty where the check did not come to its end.
-        why: why it did not.
-        states, edges: size of the graph.
-    """
-
-    findings: dict[str, Finding]
-    why: str
-    states: int
-    edges: int
-
-    @property
-    def violated(self) -> str | None:
-        """The first property that is violated."""
-        return next((name for name, finding in self.findings.items() if finding.counterexample), None)
-
-
-def promises(properties: Sequence[Property], cpus: int) -> Iterator[Promise]:
-    """One for each property, or for each vCPU where it is asked for each."""
-    for prop in properties:
-        for cpu in range(cpus) if "cpu" in prop.each else [None]:
-            yield Promise(prop, cpu)
 
 
 def check_liveness(instance: Instance, explore: Callable[[Instance], Exploration], max_bytes: int) -> Liveness:
@@ -147,6 +40,7 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Exploration
     Raises:
         SpecError: a property errs.
     """
+    started = time.perf_counter()
     asked = list(promises([p for p in instance.properties if p.of_runs], instance.cpus))
     witnesses = [witness for promise in asked for witness in promise.witnesses()]
     tracked = Instance(instance.protocol, instance.pages, instance.in_flight, witnesses, instance.group)
@@ -154,11 +48,11 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Exploration
     exploration.run()
     found = exploration.findings
     if found.status != DONE:
-        return Liveness({}, _too_large(max_bytes), found.states, 0)
+        return Liveness.unfinished(_too_large(max_bytes), found.states)
     try:
         space = state_graph(exploration, max_bytes - found.bytes)
     except MemoryError:
-        return Liveness({}, _too_large(max_bytes), found.states, found.transitions)
+        return Liveness.unfinished(_too_large(max_bytes), found.states)
     own = np.array([[a.name in unit.actions for unit in units(tracked)] for a in tracked.actions], dtype=np.bool_)
     fair = fairness(space.graph, own)
     findings: dict[str, Finding] = {}
@@ -168,16 +62,16 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Exploration
         earlier = findings.get(promise.prop.name, Finding(0, None))
         run = earlier.counterexample
         if run is None and answer.lasso is not None:
-            run = _run(instance, exploration, space, answer.lasso, promise.prop.name)
+            run = _run(instance, exploration, space, answer.lasso, promise.prop)
         findings[promise.prop.name] = Finding(earlier.open + answer.open, run)
-    return Liveness(findings, "", len(space.states), len(space.graph.target))
+    return Liveness(findings, "", len(space.states), len(space.graph.target), time.perf_counter() - started)
 
 
 def _too_large(max_bytes: int) -> str:
     return f"liveness: {max_bytes >> 20} MiB do not hold the graph of all states"
 
 
-def _run(instance: Instance, exploration: Exploration, space: StateGraph, lasso: Lasso, violated: str) -> Trace:
+def _run(instance: Instance, exploration: Exploration, space: StateGraph, lasso: Lasso, prop: Property) -> Trace:
     """A lasso of the graph as a run of the protocol. With symmetry a round may end in a state that is the one it
     began in but for a renaming of pages; rounds are added until it is the very same."""
     tracked = exploration.instance
@@ -196,15 +90,13 @@ def _run(instance: Instance, exploration: Exploration, space: StateGraph, lasso:
         s for s in instance.initial_states()
         if all(names.get(v.name, stored) == stored for v, stored in zip(instance.variables, s, strict=True))
     )  # fmt: skip
-    run = go_round(instance, plain, labels[:closed], labels[closed:], violated)
-    if not is_fair(run):
-        raise TraceError(f"the run that violates {violated} is not fair: the compiled and the concrete reading disagree")
+    run = go_round(instance, plain, labels[:closed], labels[closed:], prop.name)
+    if not is_fair(run) or not broken(run, prop):
+        raise TraceError(f"the run does not violate {prop.name}: the compiled and the concrete reading disagree")
     return run
 
 
-def _lift(
-    exploration: Exploration, space: StateGraph, state: State, edges: Sequence[int]
-) -> Iterator[Transition]:
+def _lift(exploration: Exploration, space: StateGraph, state: State, edges: Sequence[int]) -> Iterator[Transition]:
     """Concrete steps along edges of the graph, from a state that the first edge's origin stands for."""
     instance, graph = exploration.instance, space.graph
     for edge in edges:

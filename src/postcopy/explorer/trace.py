@@ -9,7 +9,6 @@ from postcopy.errors import TraceError
 from postcopy.model.concrete import Transition, successors, take
 from postcopy.model.instance import Instance, State
 
-
 Label = tuple[str, int | None]
 """A step by its action's name and its page."""
 

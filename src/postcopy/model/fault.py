@@ -1,4 +1,4 @@
-"""What a fault is: the protocol with one rule taken away. The faults themselves are in `faults` and `faults_liveness`."""
+"""What a fault is: the protocol with one rule taken away. The faults are in `faults` and `faults_liveness`."""
 
 from __future__ import annotations
 

@@ -691,5 +691,7 @@ class CancelAfterSwitch(Fault):
             self.running = True
 
 
-FAULTS: dict[str, type[Fault]] = by_rule([*(f for f in Fault.__subclasses__() if f.__module__ == __name__), *LIVENESS_FAULTS])
+_HERE = [fault for fault in Fault.__subclasses__() if fault.__module__ == __name__]
+
+FAULTS: dict[str, type[Fault]] = by_rule([*_HERE, *LIVENESS_FAULTS])
 """All faults by name, in the order of the rules."""

@@ -154,6 +154,7 @@ class EndlessScan(Fault):
             """finds nothing dirty in this half of the bitmap, and goes on with the other"""
             require(self.phase == Phase.POSTCOPY)
             require(self.dirty.empty)
+            require(not self.stream.broken)
             self.second_half = not self.second_half
 
         ends_postcopy = None  # type: ignore[assignment]

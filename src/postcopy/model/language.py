@@ -122,7 +122,9 @@ def action(
         SpecError: a step on which nobody can rely is called fair.
     """
     if environment and fair:
-        raise SpecError("an action cannot be fair and environment: nobody can rely on it", location(sys._getframe(1), None))
+        raise SpecError(
+            "an action cannot be fair and environment: nobody can rely on it", location(sys._getframe(1), None)
+        )
 
     def mark(function: F) -> F:
         function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment, fair)

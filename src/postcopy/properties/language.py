@@ -18,6 +18,7 @@ from postcopy.model.language import Monitor, PageSet, Step, View
 from postcopy.model.reading import place
 
 Answer = bool | PageSet
+"""What a property of states or steps answers."""
 
 
 class LeadsTo(NamedTuple):
@@ -61,7 +62,7 @@ class Property:
     name: str
     sentence: str
     kind: Kind
-    holds: Callable[..., Answer]
+    holds: Callable[..., Answer | LeadsTo]
     because: str
     rules: tuple[str, ...] = ()
     monitor: type[Monitor] | None = None
@@ -87,11 +88,26 @@ class Property:
         """It must hold of every fair run as a whole."""
         return self.kind is Kind.EVENTUALLY
 
+    def promises(self, state: View, **each: object) -> LeadsTo:
+        """What a property of runs answers of a state, for a page or a vCPU where it is asked for each.
+
+        Raises:
+            SpecError: it answers something else.
+        """
+        answer = self.holds(state, **each)
+        if not isinstance(answer, LeadsTo):
+            code = self.holds.__code__
+            raise SpecError(
+                f"it answers {answer!r}: what happens in the end is answered with LeadsTo(when=..., then=...)",
+                place(code, code.co_firstlineno),
+            )
+        return answer
+
 
 def _property(
     kind: Kind, sentence: str, rules: str, monitor: type[Monitor] | None
-) -> Callable[[Callable[..., object]], Property]:
-    def make(function: Callable[..., object]) -> Property:
+) -> Callable[[Callable[..., Answer | LeadsTo]], Property]:
+    def make(function: Callable[..., Answer | LeadsTo]) -> Property:
         because = " ".join((inspect.getdoc(function) or "").split())
         name = function.__name__.replace("_", "-")
         each = tuple(inspect.signature(function).parameters)[1:] if kind is Kind.EVENTUALLY else ()
@@ -130,7 +146,7 @@ def eventually(
 ) -> Callable[[Callable[..., LeadsTo]], Property]:
     """A property of every fair run: whenever `when` holds, `then` holds at that time or later.
 
-    The function takes the `View`, and beside it `page: Page` or `cpu: Cpu` where it is asked for each page or each vCPU.
+    The function takes the `View`, and `page: Page` or `cpu: Cpu` where it is asked for each page or each vCPU.
 
     Raises:
         SpecError: the function has another parameter.
