@@ -42,12 +42,14 @@ class Duty:
     Attributes:
         unit: the unit.
         steps: the numbers (from 1) of the steps of the loop that are its own and change something.
-        idle: it cannot move somewhere in the loop.
+        idle: there are states in the loop where it cannot move.
+        able: there are states in the loop where it can.
     """
 
     unit: Unit
     steps: tuple[int, ...]
     idle: bool
+    able: bool
 
     @property
     def neglected(self) -> bool:
@@ -89,6 +91,7 @@ def duties(trace: Trace) -> list[Duty]:
             unit,
             tuple(number for number, name in acting if name in unit.actions),
             any(unit.actions.isdisjoint(names) for names in can_move),
+            not all(unit.actions.isdisjoint(names) for names in can_move),
         )
         for unit in units(instance)
     ]

@@ -34,8 +34,8 @@ def refusal_costs_no_guest(state: View) -> bool:
 
 @eventually("A migration ends, whether or not postcopy is asked for", rules="R2 R14")
 def ends_without_postcopy(state: View) -> LeadsTo:
-    """Precopy promises no end: the guest writes a page as fast as it is sent, and only the operator can decide that the
-    CPUs stop. This is what postcopy is for."""
+    """Precopy promises no end: the guest writes a page as fast as it is sent, and what is left never becomes so little
+    that the CPUs are stopped for it. This is what postcopy is for."""
     return LeadsTo(when=state.source.phase > Phase.IDLE, then=over(state))
 
 

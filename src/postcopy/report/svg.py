@@ -85,7 +85,7 @@ def sequence_svg(story: Story) -> str:
     if story.loop is not None:
         if marked:
             chart.front.append(draw.text(MARGIN, y - PADDING, FOREVER, "strong bad"))
-        chart.front.append(draw.text(MARGIN, bottom - LINE - PADDING, story.back, "strong bad"))
+        chart.front.append(draw.text(MARGIN, bottom - PADDING, story.back, "strong bad"))
     _write_lives(chart, rows_from - 16, bottom)
     ends = {flight: _write_flight(chart, flight, notes, bottom) for flight in story.flights}
     for note in notes.values():
@@ -123,8 +123,7 @@ def _write_heading(chart: _Chart) -> float:
     for line in draw.wrap(story.title, chart.width - 2 * MARGIN, 18):
         chart.front.append(draw.text(MARGIN, y, line, "title"))
         y += 24
-    count = f"{len(story.steps)} step{'s' * (len(story.steps) != 1)}"
-    chart.front.append(draw.text(MARGIN, y, f"{story.protocol}, {story.size}, {count}", "soft"))
+    chart.front.append(draw.text(MARGIN, y, f"{story.protocol}, {story.size}, {story.length}", "soft"))
     y, x = y + 22, MARGIN + 0.0
     for number, channel in enumerate(story.channels):
         chart.front.append(f'<g class="c{number % 3}">{"".join(draw.arrow(x, y - 4, x + 28, y - 4))}</g>')

@@ -136,13 +136,16 @@ def _never(trace: Trace, prop: Property) -> str:
 
 
 def _fair(found: list[Duty]) -> str:
-    """Nobody is neglected: who acts in the loop, and who has nothing to do somewhere in it."""
+    """Nobody is neglected: who acts in the loop, and who has nothing to do in it, always or at times."""
     threads = [duty for duty in found if not duty.unit.action]
     acting = [f"the {duty.unit.thread} acts in {_numbers(duty.steps)}" for duty in threads if duty.steps]
-    idle = [f"the {duty.unit.thread}" for duty in threads if not duty.steps]
+    idle = {
+        when: [f"the {duty.unit.thread}" for duty in threads if not duty.steps and duty.able == able]
+        for when, able in (("nothing to do", False), ("nothing to do at times", True))
+    }
     parts = [_listed(acting)] if acting else []
-    parts += [f"{_listed(idle)} {'have' if len(idle) > 1 else 'has'} at times nothing to do"] if idle else []
-    parts += [f"“{duty.unit.action}” is not possible all the time" for duty in found if duty.unit.action and duty.idle]
+    parts += [f"{_listed(who)} {'have' if len(who) > 1 else 'has'} {when}" for when, who in idle.items() if who]
+    parts += [f"“{d.unit.action}” is not possible at all times" for d in found if d.unit.action and d.able and d.idle]
     return f"No thread is neglected: {'; '.join(parts)}."
 
 
