@@ -1,6 +1,6 @@
 """What must happen in the end: what a fair run is, page by page, with and without symmetry, against a plain search."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from postcopy.model.concrete import ConcreteReading
 from postcopy.model.fault import Fault
 from postcopy.model.faults_liveness import EndlessScan, SwitchWaitsForCleanBitmap
 from postcopy.model.instance import Instance, State, view
-from postcopy.model.language import Page, Protocol, View, action
+from postcopy.model.language import ALL, Bitmap, Machine, Page, Protocol, View, action, require
 from postcopy.model.values import ConcretePages
 from postcopy.properties.catalogue import BY_NAME, DEFAULT
 from postcopy.properties.language import LeadsTo, Property, eventually
@@ -157,7 +157,75 @@ def expected(instance: Instance, prop: Property) -> bool:
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def turning(
+    one: bool | None, two: bool | None, alone: bool, to_one: bool | None, to_two: bool | None
+) -> Callable[..., None]:
+    """An action that asks for a page's bits and turns them: such protocols go round, and often for ever."""
+
+    def turns(self: Turning, page: Page) -> None:
+        """turns a page"""
+        if one is not None:
+            require(self.one[page] if one else not self.one[page])
+        if two is not None:
+            require(self.two[page] if two else not self.two[page])
+        if alone:
+            require((self.two - page).empty)
+        if to_one is not None:
+            self.one = self.one | page if to_one else self.one - page
+        if to_two is not None:
+            self.two = self.two | page if to_two else self.two - page
+
+    return turns
+
+
+class Turning(Machine):
+    one = Bitmap("one bit of each page", initial=ALL)
+    two = Bitmap("another bit of each page")
+
+
+@st.composite
+def turning_protocols(draw: st.DrawFn) -> type[Protocol]:
+    bit = st.sampled_from([None, False, True])
+    fields: dict[str, object] = {}
+    for number in range(draw(st.integers(2, 5))):
+        how = action(
+            thread=draw(st.sampled_from(["first thread", "second thread", "third thread"])),
+            environment=draw(st.sampled_from([False, False, False, True])),
+        )
+        fields[f"turns{number}"] = how(turning(draw(bit), draw(bit), draw(st.booleans()), draw(bit), draw(bit)))
+    fields["clears"] = action(thread="fourth thread")(turning(True, draw(bit), draw(st.booleans()), False, draw(bit)))
+    machine = type("Turns", (Turning,), fields)
+    parts = {"left": machine, "may_rest": staticmethod(lambda state: True)}
+    return cast(type[Protocol], type("Turn", (Protocol,), parts))
+
+
+@eventually("A page that has its bit loses it")
+def loses(state: View, page: Page) -> LeadsTo:
+    """It keeps it."""
+    return LeadsTo(when=state.left.one[page], then=not state.left.one[page])
+
+
+@eventually("The bits become few")
+def thins(state: View) -> LeadsTo:
+    """There are always some."""
+    return LeadsTo(when=not state.left.one.empty, then=state.left.one.empty)
+
+
+@settings(max_examples=60, deadline=None)
+@given(protocol=turning_protocols(), size=st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2)]))
+def test_protocols_that_go_round_get_the_verdict_of_a_plain_search(
+    protocol: type[Protocol], size: tuple[int, int]
+) -> None:
+    pages, group = size
+    for prop in (loses, thins):
+        violated = expected(Instance(protocol, pages, 1, (prop,), group), prop)
+        found = [asked(protocol, prop, pages, symmetry, group) for symmetry in (False, True)]
+        assert [verdict.outcome is Outcome.LIVENESS for verdict in found] == [violated, violated]
+        for verdict in found if violated else []:
+            assert broken(lasso(verdict), prop)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), size=st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2)]))
 def test_random_small_protocols_get_the_verdict_of_a_plain_search(
     protocol: type[Protocol], size: tuple[int, int]
