@@ -409,7 +409,7 @@ class RequestServedAgain(Fault):
 class SendLeavesDirty(Fault):
     """Sending a page in postcopy does not take it out of the migration bitmap."""
 
-    rule, breaks = "R14", ("sends-bounded", "no-page-sent-twice", "no-write-overwritten")
+    rule, breaks = "R14", ("sends-bounded", "no-page-sent-twice", "no-write-overwritten", "the-migration-ends")
 
     class source(Source):
         """Does not clear the bit."""

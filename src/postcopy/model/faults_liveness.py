@@ -75,8 +75,7 @@ class LostWakeUp(Fault):
 class KeepAliveFirst(Fault):
     """The source pings in postcopy too, and may ping again as soon as it has the answer, ahead of every page."""
 
-    rule = "R17"
-    breaks = ("every-requested-page-arrives", "every-blocked-vcpu-runs-again", "the-migration-ends")
+    rule, breaks = "R17", ("every-requested-page-arrives",)
 
     class source(Source):
         """Pings while it serves pages."""
@@ -113,7 +112,7 @@ class RateLimitInPostcopy(Fault):
     """The bandwidth limit holds in postcopy too, and nothing says that it leaves room for a page (A37)."""
 
     rule = "R17"
-    breaks = ("every-requested-page-arrives", "every-blocked-vcpu-runs-again", "the-migration-ends")
+    breaks = ("every-blocked-vcpu-runs-again", "every-requested-page-arrives", "the-migration-ends")
 
     class source(Source):
         """Sleeps whenever the limit says so."""
