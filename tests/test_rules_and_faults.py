@@ -102,7 +102,8 @@ def test_a_witness_that_a_vacuous_protocol_does_not_reach_is_reported() -> None:
             stops_cpus_to_switch = None  # type: ignore[assignment]
 
     verdict = explore(Instance(NeverSwitches, 2, 1, DEFAULT), Options(engine="interpreted"))
-    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.outcome is Outcome.LIVENESS  # no property of states or steps notices it
+    assert verdict.violated is BY_NAME["the-switch-happens"]
     assert not verdict.witnesses["runs-with-missing-pages"]
     assert "source.sends_package" in verdict.never_fired
 
