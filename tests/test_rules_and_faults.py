@@ -12,10 +12,13 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
 from postcopy.properties.catalogue import BY_NAME, DEFAULT
 from postcopy.properties.language import Kind
+from postcopy.properties.liveness import LIVENESS
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import SPEAKS_OF, WITNESSES
 from postcopy.report.gallery import EXHIBITS, draw, index
+from postcopy.report.summary import answer
 
+MUST = (*SAFETY, *LIVENESS)
 STORED = Path(__file__).parents[1] / "counterexamples"
 
 
@@ -24,18 +27,19 @@ def sound() -> Verdict:
     return explore(Instance(Postcopy, 2, 2, DEFAULT), Options(engine="interpreted"))
 
 
-@pytest.mark.parametrize("name", [p.name for p in SAFETY])
+@pytest.mark.parametrize("name", [p.name for p in MUST])
 def test_the_property_holds_of_the_protocol(sound: Verdict, name: str) -> None:
     assert BY_NAME[name] in sound.instance.properties
     assert sound.outcome is Outcome.HOLDS
+    assert answer(sound, BY_NAME[name]) == "holds"
 
 
-@pytest.mark.parametrize("name", [p.name for p in SAFETY])
+@pytest.mark.parametrize("name", [p.name for p in MUST])
 def test_the_situation_that_the_property_speaks_of_is_reached(sound: Verdict, name: str) -> None:
     assert sound.witnesses[SPEAKS_OF[name]]
 
 
-@pytest.mark.parametrize("name", [p.name for p in SAFETY])
+@pytest.mark.parametrize("name", [p.name for p in MUST])
 def test_some_fault_breaks_the_property(name: str) -> None:
     assert any(name in fault.breaks for fault in FAULTS.values())
 
@@ -65,6 +69,20 @@ def test_the_table_of_contents_is_current() -> None:
     assert stored == set(EXHIBITS)
 
 
+@pytest.mark.parametrize("name", [p.name for p in LIVENESS])
+def test_what_has_to_happen_in_the_end_is_promised_somewhere(sound: Verdict, name: str) -> None:
+    assert sound.liveness is not None
+    assert sound.liveness.findings[name].open > 0
+
+
+def test_precopy_alone_promises_no_end() -> None:
+    verdict = explore(Instance(Postcopy, 1, 1, [BY_NAME["ends-without-postcopy"]]), Options(engine="interpreted"))
+    assert verdict.outcome is Outcome.LIVENESS
+    assert verdict.counterexample is not None
+    again = verdict.counterexample.steps[verdict.counterexample.loop :]
+    assert [step.action.method for step in again] == ["guest_writes", "sends_precopy_page", "loads_precopy_page"]
+
+
 def test_every_witness_is_reached(sound: Verdict) -> None:
     assert [p.name for p in WITNESSES if not sound.witnesses[p.name]] == []
 
@@ -84,7 +102,8 @@ def test_a_witness_that_a_vacuous_protocol_does_not_reach_is_reported() -> None:
             stops_cpus_to_switch = None  # type: ignore[assignment]
 
     verdict = explore(Instance(NeverSwitches, 2, 1, DEFAULT), Options(engine="interpreted"))
-    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.outcome is Outcome.LIVENESS  # no property of states or steps notices it
+    assert verdict.violated is BY_NAME["the-switch-happens"]
     assert not verdict.witnesses["runs-with-missing-pages"]
     assert "source.sends_package" in verdict.never_fired
 

@@ -25,7 +25,8 @@ from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.trace import rebase
-from postcopy.model.faults import FAULTS, Fault
+from postcopy.model.fault import Fault
+from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
 from postcopy.model.loading import by_name, group_of, load
@@ -40,7 +41,13 @@ from postcopy.report.story import tell
 from postcopy.report.svg import sequence_svg
 from postcopy.report.text import print_story
 
-EXIT = {Outcome.HOLDS: 0, Outcome.DEADLOCK: 11, Outcome.VIOLATED: 12, Outcome.INCONCLUSIVE: 75}
+EXIT = {
+    Outcome.HOLDS: 0,
+    Outcome.DEADLOCK: 11,
+    Outcome.VIOLATED: 12,
+    Outcome.LIVENESS: 13,
+    Outcome.INCONCLUSIVE: 75,
+}
 
 app = typer.Typer(
     add_completion=False,
@@ -65,6 +72,9 @@ PropertyNames = Annotated[
 NoSymmetry = Annotated[
     bool, typer.Option("--no-symmetry", help="store every state, not one of those equal up to a renaming of pages")
 ]
+NoLiveness = Annotated[
+    bool, typer.Option("--no-liveness", help="leave out what must happen in the end: for large instances")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
 Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
@@ -79,6 +89,7 @@ def check(
     fault: FaultName = None,
     properties: PropertyNames = None,
     no_symmetry: NoSymmetry = False,
+    no_liveness: NoLiveness = False,
     max_memory: MaxMemory = "4G",
     engine: Engine = "auto",
     trace: Annotated[
@@ -89,7 +100,7 @@ def check(
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
     name, protocol = load(target, fault)
-    instance = _instance(protocol, pages, in_flight, host_page, properties or [])
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=not no_liveness)
     options = Options(symmetry=not no_symmetry, max_memory=_bytes(max_memory), engine=_engine(engine))
     writer = _trace_writer(trace) if trace else None
     console = Console(highlight=False)
@@ -190,7 +201,7 @@ def graph(
 
     check_suffix(out)
     _, protocol = load(target, fault)
-    instance = _instance(protocol, pages, in_flight, host_page, properties or [])
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=False)
     with _progress() as report:
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
         exploration.run()
@@ -253,10 +264,11 @@ def _complain(message: str) -> int:
 
 
 def _instance(
-    protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str]
+    protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str], liveness: bool
 ) -> Instance:
     group = group_of(protocol) if host_page is None else host_page
-    return Instance(protocol, pages, in_flight, choose(names), group)
+    chosen = [p for p in choose(names) if liveness or not p.of_runs]
+    return Instance(protocol, pages, in_flight, chosen, group)
 
 
 def _make(name: str, pages: int, in_flight: int, group: int) -> Instance:

@@ -71,6 +71,50 @@ def test_a_deadlock_has_its_own_exit_code(run: Run) -> None:
     assert "deadlock (no-deadlock)" in result.out
 
 
+def test_what_never_happens_has_its_own_exit_code_and_a_run_that_goes_on_for_ever(run: Run) -> None:
+    result = run("check", "--fault", "endless-scan", "--in-flight", "1", "--json")
+    assert result.code == 13
+    found = json.loads(result.out)
+    assert (found["verdict"], found["violated"]) == ("liveness violated", "the-migration-ends")
+    run_of = found["counterexample"]
+    assert [step["does"] for step in run_of["steps"][run_of["loop"] - 1 :]] == [
+        "finds nothing dirty in this half of the bitmap, and goes on with the other"
+    ] * 2
+    assert "No thread is neglected" in run_of["contradiction"]
+    answers = {p["name"]: p["answer"] for p in found["properties"]}
+    assert (answers["no-deadlock"], answers["the-switch-happens"], answers["the-migration-ends"]) == (
+        "holds", "holds", "violated",
+    )  # fmt: skip
+    assert found["liveness"]["promised_in_states"]["the-migration-ends"] > 0
+
+
+def test_liveness_can_be_left_out(run: Run) -> None:
+    found = json.loads(run("check", "--fault", "endless-scan", "--in-flight", "1", "--no-liveness", "--json").out)
+    assert (found["verdict"], found["liveness"]) == ("holds", None)
+    assert "eventually" not in {p["kind"] for p in found["properties"]}
+
+
+def test_too_little_memory_for_liveness_leaves_the_rest_of_the_verdict(run: Run) -> None:
+    result = run("check", "--in-flight", "1", "--max-memory", "3M", "--engine", "interpreted", "--json")
+    assert result.code == 75
+    found = json.loads(result.out)
+    assert found["why"].startswith("liveness: ")
+    answers = {p["name"]: p["answer"] for p in found["properties"]}
+    assert (answers["no-two-guests"], answers["the-migration-ends"]) == ("holds", "unknown")
+
+
+def test_ctrl_c_while_liveness_is_checked_leaves_the_rest_of_the_verdict(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("postcopy.explorer.liveness.state_graph", interrupted)
+    result = run("check", "--pages", "1", "--in-flight", "1")
+    assert result.code == 75
+    assert "inconclusive: interrupted before liveness was checked; all else holds" in " ".join(result.out.split())
+
+
 def test_a_single_property_can_be_checked(run: Run) -> None:
     result = run("check", "--fault", "resync-in-postcopy", "--property", "no-write-overwritten", "--json")
     found = json.loads(result.out)

@@ -14,7 +14,7 @@ from postcopy.conformance.steps import CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import StaleRead, World
 from postcopy.engine.errors import EngineError
 from postcopy.explorer.trace import Trace
-from postcopy.model.faults import Fault
+from postcopy.model.fault import Fault
 from postcopy.model.instance import Instance, State
 
 OUTSIDE = ("destination.balloon_takes",)

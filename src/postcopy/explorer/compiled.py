@@ -130,7 +130,7 @@ def examine_at(states, at):
     return examine({", ".join(f"states[{k}, at]" for k in words)})
 
 
-@njit
+@njit(types.void(types.int64[:, ::1], types.uint64), nogil=True, cache=True)
 def canonical_block(out, count):
     for j in range(count):
         {successor}, = canonical({successor})

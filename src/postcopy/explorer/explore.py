@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from math import factorial
 
 from postcopy.errors import SpecError
 from postcopy.explorer import codegen, compiled, constants, layout, search, writing
+from postcopy.explorer.promises import Liveness
 from postcopy.explorer.trace import Trace, thread_through
 from postcopy.model.instance import Instance, State
 from postcopy.properties.language import Kind, Property
@@ -30,6 +31,7 @@ class Outcome(Enum):
     HOLDS = "holds"
     VIOLATED = "violated"
     DEADLOCK = "deadlock"
+    LIVENESS = "liveness violated"
     INCONCLUSIVE = "inconclusive"
 
 
@@ -82,6 +84,7 @@ class Verdict:
         bits, words: bits of a state that are used, and words it takes.
         bytes: memory in use at the end.
         engine: which driver searched.
+        liveness: what was found of the properties of runs; None where none was asked, or it did not come to that.
     """
 
     instance: Instance
@@ -102,6 +105,12 @@ class Verdict:
     words: int
     bytes: int
     engine: str
+    liveness: Liveness | None = None
+
+    @property
+    def all_seen(self) -> bool:
+        """Every state was explored, and none violates a property of states or steps."""
+        return self.outcome is Outcome.HOLDS or self.liveness is not None
 
     @property
     def never_fired(self) -> list[str]:
@@ -120,7 +129,7 @@ class Exploration:
     def __init__(self, instance: Instance, options: Options, report: Callable[[Progress], None] | None = None) -> None:
         self.instance, self.options = instance, options
         self._report = report or (lambda _: None)
-        if len(instance.properties) > codegen.MAX_PROPERTIES:
+        if any(not p.of_runs for p in instance.properties[codegen.MAX_PROPERTIES :]):
             raise SpecError(f"more than {codegen.MAX_PROPERTIES} properties at once", instance.protocol.__name__)
         self._report(Progress("reading"))
         reading = constants.read(instance)
@@ -130,6 +139,7 @@ class Exploration:
         self._plain = compiled.interpret(self.kernel)
         self.question = self._ask()
         self.seconds = 0.0
+        self.liveness: Liveness | None = None
         self.engine = "interpreted"
         self.search: search.Search
         if options.engine == "compiled" or (options.engine == "auto" and compiled.is_compiled(self.kernel)):
@@ -159,7 +169,7 @@ class Exploration:
         self.engine = "compiled"
 
     def run(self) -> None:
-        """Search to the end. A KeyboardInterrupt leaves what was found so far for `verdict`."""
+        """Search to the end, then check liveness. A KeyboardInterrupt leaves what was found so far for `verdict`."""
         while self.findings.status == search.RUNNING:
             start = time.perf_counter()
             self.findings = self.search.run(_SLICE if self.engine == "compiled" else _SLICE_INTERPRETED)
@@ -173,6 +183,13 @@ class Exploration:
                 self._compile()
                 self.findings = self.search.run(0)
                 self.seconds = 0.0
+        if self.findings.status == search.DONE and any(p.of_runs for p in self.instance.properties):
+            from postcopy.explorer.liveness import check_liveness  # SciPy takes half a second to import
+
+            left = replace(self.options, max_memory=self.options.max_memory - self.findings.bytes)
+            self.liveness = check_liveness(
+                self.instance, lambda other: Exploration(other, left, self._report), left.max_memory
+            )
 
     def verdict(self) -> Verdict:
         """What can be said now.
@@ -199,13 +216,21 @@ class Exploration:
             outcome, why = Outcome.INCONCLUSIVE, "interrupted before all states were seen"
         if violated is not None:
             trace = self._trace(violated)
+        liveness = self.liveness
+        if found.status == search.DONE and any(p.of_runs for p in properties):
+            liveness = liveness or Liveness.unfinished("interrupted before liveness was checked")
+            if liveness.why:
+                outcome, why = Outcome.INCONCLUSIVE, liveness.why
+            elif liveness.violated is not None:
+                outcome, trace = Outcome.LIVENESS, liveness.findings[liveness.violated].counterexample
+                violated = next(p for p in properties if p.name == liveness.violated)
         return Verdict(
             self.instance, self.options, outcome, violated, why, trace, found.states, found.transitions, found.depth,
             0 if outcome is Outcome.HOLDS else found.frontier,
             {action.name: found.fired[i] for i, action in enumerate(self.instance.actions)},
             self._impossible,
             {p.name: bool(found.witnesses >> i & 1) for i, p in enumerate(properties) if p.is_witness},
-            self.seconds, self.layout.bits, self.layout.words, found.bytes, self.engine,
+            self.seconds, self.layout.bits, self.layout.words, found.bytes, self.engine, liveness,
         )  # fmt: skip
 
     def _trace(self, violated: Property) -> Trace:

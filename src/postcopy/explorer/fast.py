@@ -112,6 +112,14 @@ class Shard:
             if self.control[STATUS] in (FULL, STATE):
                 return
 
+    def expand(self, states: Any, begin: int, end: int) -> int:
+        """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
+        count = self.machine.expand(
+            states, begin, end, self.out, self.origin, self.label, self.fired.copy(), self.moved, self.lists,
+            self.items, self.picks,
+        )  # fmt: skip
+        return int(count)
+
     def _receive(self, other: Shard, me: int, begin: Any) -> Any:
         return self.machine.receive(
             self.states, self.parents, self.table, self.shift, self.hashes, self.first, self.control, other.boxes[me],
@@ -244,10 +252,7 @@ class Compiled:
         """Make all successors of all states found so far and count them: for measuring the kernel alone."""
         total = 0
         for s in self.shards:
-            total += self.machine.expand_only(
-                s.states, 0, int(s.control[COUNT]), s.out, s.origin, s.label, s.fired.copy(), s.moved, s.lists,
-                s.items, s.picks,
-            )  # fmt: skip
+            total += s.expand(s.states, 0, int(s.control[COUNT]))
         return total
 
     def _findings(self) -> Findings:

@@ -278,8 +278,8 @@ def receive(
 
 
 @njit(I64(COLUMNS, I64, I64, COLUMNS, U32S, I64S, U64S, U64S, U32S, U32S, I64S), nogil=True, cache=True)
-def expand_only(states, begin, end, out, origin, label, fired, moved, lists, items, picks):
-    """Make the successors of some states and throw them away: for measuring the kernel alone."""
+def expand(states, begin, end, out, origin, label, fired, moved, lists, items, picks):
+    """Make the successors of some states and count them. Those of the last block are left in `out`."""
     total = 0
     for at in range(begin, end, BLOCK):
         found = expand_block(
@@ -287,3 +287,9 @@ def expand_only(states, begin, end, out, origin, label, fired, moved, lists, ite
         )
         total += found & ((1 << 62) - 1)
     return total
+
+
+@njit(types.void(COLUMNS, I64S), nogil=True, cache=True)
+def examine_all(states, found):
+    for at in range(U(len(found))):
+        found[at] = examine_at(states, at)

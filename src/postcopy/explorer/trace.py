@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from postcopy.errors import TraceError
 from postcopy.model.concrete import Transition, successors, take
 from postcopy.model.instance import Instance, State
 
+Label = tuple[str, int | None]
+"""A step by its action's name and its page."""
+
 
 @dataclass(frozen=True)
 class Trace:
-    """A run from an initial state.
+    """A run from an initial state: a finite one, or one that goes on for ever (a lasso).
 
     Attributes:
         instance: the protocol at its size.
         initial: the state it starts in.
         steps: what was done, each with the state after it.
         violated: name of the property that the run violates (``no-deadlock`` for a deadlock), or None for a witness.
+        loop: for a run that goes on for ever, the index of the state that the last state is equal to: the steps between
+            them are repeated. It is the last state itself where nothing need happen any more.
     """
 
     instance: Instance
     initial: State
     steps: tuple[Transition, ...]
     violated: str | None
+    loop: int | None = None
+
+    @property
+    def labels(self) -> list[Label]:
+        """The steps by name."""
+        return [(step.action.name, step.page) for step in self.steps]
 
     @property
     def states(self) -> list[State]:
@@ -32,23 +43,42 @@ class Trace:
         return [self.initial, *(step.state for step in self.steps)]
 
 
-def follow(instance: Instance, initial: State, labels: Sequence[tuple[str, int | None]], violated: str | None) -> Trace:
+def follow(instance: Instance, initial: State, labels: Sequence[Label], violated: str | None) -> Trace:
     """The run that takes the named actions (each with its page) in order.
 
     Raises:
         TraceError: there is no such action, or its guard forbids it here.
     """
+    return Trace(instance, initial, tuple(_steps(instance, initial, labels, 1)), violated)
+
+
+def go_round(
+    instance: Instance, initial: State, stem: Sequence[Label], loop: Sequence[Label], violated: str | None
+) -> Trace:
+    """The run that takes the stem's steps once and then the loop's over and over: until it comes to a state that it has
+    been in at the beginning of a round. What rounds come before that are part of the stem.
+
+    Raises:
+        TraceError: there is no such run.
+    """
+    steps = list(_steps(instance, initial, stem, 1))
+    heads = [steps[-1].state if steps else initial]
+    while loop and heads[-1] not in heads[:-1]:
+        steps += _steps(instance, heads[-1], loop, len(steps) + 1)
+        heads.append(steps[-1].state)
+    return Trace(instance, initial, tuple(steps), violated, len(stem) + heads.index(heads[-1]) * len(loop))
+
+
+def _steps(instance: Instance, state: State, labels: Sequence[Label], first: int) -> Iterator[Transition]:
     by_name = {action.name: action for action in instance.actions}
-    state, steps = initial, []
-    for number, (name, page) in enumerate(labels, start=1):
+    for number, (name, page) in enumerate(labels, start=first):
         if name not in by_name:
             raise TraceError(f"step {number}: {instance.protocol.__name__} has no action {name}")
         step = take(instance, state, by_name[name], page)
         if step is None:
             raise TraceError(f"step {number}: {name} cannot be taken here in {instance.protocol.__name__}")
-        steps.append(step)
+        yield step
         state = step.state
-    return Trace(instance, initial, tuple(steps), violated)
 
 
 def thread_through(
@@ -92,5 +122,8 @@ def rebase(trace: Trace, instance: Instance) -> Trace:
     values = {v.name: stored for v, stored in zip(trace.instance.variables, trace.initial, strict=True)}
     for initial in instance.initial_states():
         if all(values.get(v.name, stored) == stored for v, stored in zip(instance.variables, initial, strict=True)):
-            return follow(instance, initial, [(s.action.name, s.page) for s in trace.steps], trace.violated)
+            if trace.loop is None:
+                return follow(instance, initial, trace.labels, trace.violated)
+            stem, loop = trace.labels[: trace.loop], trace.labels[trace.loop :]
+            return go_round(instance, initial, stem, loop, trace.violated)
     raise TraceError(f"the run does not start in an initial state of {instance.protocol.__name__}")

@@ -7,29 +7,13 @@ that every property can be seen to fail, and so that a reader can see what each 
 
 from __future__ import annotations
 
-import re
-from typing import ClassVar
-
 from postcopy.model.destination import Destination, Main, State
+from postcopy.model.fault import Fault, by_rule
+from postcopy.model.faults_liveness import LIVENESS_FAULTS
 from postcopy.model.guest import Memory
 from postcopy.model.language import NONE, Choice, Flag, Page, action, require
 from postcopy.model.network import Command, Reply
-from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
-
-
-class Fault(Postcopy):
-    """The protocol without one of its rules.
-
-    Attributes:
-        rule: the rule that is missing.
-        breaks: names of the properties that fail without it; the first is what a shortest counterexample violates.
-        group: target pages of a host page that are needed to see it.
-    """
-
-    rule: ClassVar[str]
-    breaks: ClassVar[tuple[str, ...]]
-    group: ClassVar[int] = 1
 
 
 class MismatchedCapability(Fault):
@@ -425,7 +409,7 @@ class RequestServedAgain(Fault):
 class SendLeavesDirty(Fault):
     """Sending a page in postcopy does not take it out of the migration bitmap."""
 
-    rule, breaks = "R14", ("sends-bounded", "no-page-sent-twice", "no-write-overwritten")
+    rule, breaks = "R14", ("sends-bounded", "no-page-sent-twice", "no-write-overwritten", "the-migration-ends")
 
     class source(Source):
         """Does not clear the bit."""
@@ -707,10 +691,7 @@ class CancelAfterSwitch(Fault):
             self.running = True
 
 
-def name_of(fault: type[Fault]) -> str:
-    """The name on the command line: the class's name in lower case with hyphens."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", fault.__name__).lower()
+_HERE = [fault for fault in Fault.__subclasses__() if fault.__module__ == __name__]
 
-
-FAULTS: dict[str, type[Fault]] = {name_of(fault): fault for fault in Fault.__subclasses__()}
+FAULTS: dict[str, type[Fault]] = by_rule([*_HERE, *LIVENESS_FAULTS])
 """All faults by name, in the order of the rules."""

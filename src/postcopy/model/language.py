@@ -102,19 +102,32 @@ class ActionInfo:
         rule: rules of the document that it stands for, e.g. ``"R17"`` or ``"R10 R13"``.
         qemu: the function of QEMU that does it, where known.
         environment: a step that nobody can rely on being taken (guest, operator, network).
+        fair: a step that its thread takes in the end where it stays possible, whatever else the thread could do: it
+            looks for it in every round of its loop. Of other steps only "the thread takes one of them" is relied on.
     """
 
     thread: str
     rule: str = ""
     qemu: str = ""
     environment: bool = False
+    fair: bool = False
 
 
-def action(thread: str, rule: str = "", qemu: str = "", environment: bool = False) -> Callable[[F], F]:
-    """Mark a method as one atomic step of a thread. Its docstring is the step in words, for traces."""
+def action(
+    thread: str, rule: str = "", qemu: str = "", environment: bool = False, fair: bool = False
+) -> Callable[[F], F]:
+    """Mark a method as one atomic step of a thread. Its docstring is the step in words, for traces.
+
+    Raises:
+        SpecError: a step on which nobody can rely is called fair.
+    """
+    if environment and fair:
+        raise SpecError(
+            "an action cannot be fair and environment: nobody can rely on it", location(sys._getframe(1), None)
+        )
 
     def mark(function: F) -> F:
-        function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment)
+        function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment, fair)
         return function
 
     return mark

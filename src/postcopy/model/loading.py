@@ -9,7 +9,8 @@ import traceback
 from pathlib import Path
 
 from postcopy.errors import PostcopyError, UsageError
-from postcopy.model.faults import FAULTS, Fault
+from postcopy.model.fault import Fault
+from postcopy.model.faults import FAULTS
 from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
 from postcopy.names import unknown

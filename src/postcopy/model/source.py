@@ -160,9 +160,11 @@ class Source(Machine):
 
     # -- the migration thread: the switch and postcopy -----------------------------------------------------------
 
-    @action(thread="migration thread", rule="R3 R11 R21", qemu="postcopy_start")
+    @action(thread="migration thread", rule="R3 R11 R21", qemu="postcopy_start", fair=True)
     def stops_cpus_to_switch(self) -> None:
         """stops the CPUs and masks the sent map with the migration bitmap: the discard set"""
+        # fair: the thread looks for the command before each round of sending (QEMU: migration_iteration_run), which
+        # the free choice between this step and sends_precopy_page would leave out
         require(self.phase == Phase.PRECOPY)
         require(self.start_postcopy)
         self.running = False

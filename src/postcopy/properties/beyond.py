@@ -7,7 +7,8 @@ from postcopy.model.destination import State
 from postcopy.model.guest import Mishap
 from postcopy.model.language import Flag, Monitor, Step, View
 from postcopy.model.source import Phase
-from postcopy.properties.language import Property, always
+from postcopy.properties.language import LeadsTo, Property, always, eventually
+from postcopy.properties.liveness import over
 
 
 class Refusal(Monitor):
@@ -31,4 +32,11 @@ def refusal_costs_no_guest(state: View) -> bool:
     return not refused or bool(source.running or source.phase < Phase.POSTCOPY or source.phase == Phase.DEAD)
 
 
-BEYOND: tuple[Property, ...] = (refusal_costs_no_guest,)
+@eventually("A migration ends, whether or not postcopy is asked for", rules="R2 R14")
+def ends_without_postcopy(state: View) -> LeadsTo:
+    """Precopy promises no end: the guest writes a page as fast as it is sent, and what is left never becomes so little
+    that the CPUs are stopped for it. This is what postcopy is for."""
+    return LeadsTo(when=state.source.phase > Phase.IDLE, then=over(state))
+
+
+BEYOND: tuple[Property, ...] = (refusal_costs_no_guest, ends_without_postcopy)

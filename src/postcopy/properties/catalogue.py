@@ -4,10 +4,11 @@ from postcopy.errors import UsageError
 from postcopy.names import unknown
 from postcopy.properties.beyond import BEYOND
 from postcopy.properties.language import Property
+from postcopy.properties.liveness import LIVENESS
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 
-DEFAULT: tuple[Property, ...] = (*SAFETY, *WITNESSES)
+DEFAULT: tuple[Property, ...] = (*SAFETY, *WITNESSES, *LIVENESS)
 """What is checked when nothing is chosen."""
 
 BY_NAME: dict[str, Property] = {p.name: p for p in (*DEFAULT, *BEYOND)}

@@ -1,4 +1,4 @@
-"""Situations that must be reachable: without them what `safety` says would be said of nothing.
+"""Situations that must be reachable: without them what `safety` and `liveness` say would be said of nothing.
 
 `WITNESSES` lists them; `SPEAKS_OF` says for each property which situation it is about.
 """
@@ -125,6 +125,18 @@ def postcopy_refused(state: View) -> bool:
     return bool(state.return_path.carries(Reply.SHUT_ERROR))
 
 
+@sometimes("Postcopy has been asked for, and precopy still goes on", rules="R2")
+def switch_asked_for(state: View) -> bool:
+    """The source has not looked for the command yet."""
+    return bool(state.source.start_postcopy and state.source.phase == Phase.PRECOPY)
+
+
+@sometimes("A request waits at the source for a page that the destination does not have", rules="R16 R17")
+def request_for_missing_page(state: View) -> bool:
+    """Somebody sleeps until it comes."""
+    return not (state.source.requests - state.destination.present).empty
+
+
 WITNESSES: tuple[Property, ...] = (
     resent_in_postcopy,
     runs_with_missing_pages,
@@ -143,6 +155,8 @@ WITNESSES: tuple[Property, ...] = (
     completes_in_precopy,
     two_threads_at_work,
     postcopy_refused,
+    switch_asked_for,
+    request_for_missing_page,
 )
 
 SPEAKS_OF: dict[str, str] = {
@@ -170,5 +184,9 @@ SPEAKS_OF: dict[str, str] = {
     "completed-means-arrived": "completes-after-postcopy",
     "nothing-missing-at-end": "completes-after-postcopy",
     "no-deadlock": "both-cpus-wait",
+    "every-requested-page-arrives": "request-for-missing-page",
+    "every-blocked-vcpu-runs-again": "both-cpus-wait",
+    "the-switch-happens": "switch-asked-for",
+    "the-migration-ends": "completes-after-postcopy",
 }
 """For each property, the witness that reaches the situation it speaks of."""

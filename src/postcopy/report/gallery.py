@@ -1,10 +1,11 @@
-"""The stored counterexamples: for every fault a shortest run that shows what its rule is for, as ITF and as Markdown.
+"""The stored counterexamples: for every fault a run that shows what its rule is for, as ITF and as Markdown.
 
 `postcopy counterexamples DIR` writes them; a test fails when those in the repository are out of date.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.trace import rebase
+from postcopy.model.fault import Fault
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.loading import group_of, load
@@ -25,8 +27,15 @@ from postcopy.report.story import tell
 PAGES = 2
 IN_FLIGHT = 2
 
+
+def _asked(fault: type[Fault]) -> tuple[Property, ...]:
+    """Everything, or just the property that a run has to break in the end: then nothing else stops the search first."""
+    first = BY_NAME[fault.breaks[0]]
+    return (first,) if first.of_runs else DEFAULT
+
+
 EXHIBITS: dict[str, tuple[str | None, tuple[Property, ...]]] = {
-    **{name: (name, DEFAULT) for name in FAULTS},
+    **{name: (name, _asked(fault)) for name, fault in FAULTS.items()},
     **{p.name: (None, (p,)) for p in BEYOND},
 }
 """For each stored counterexample: the fault (None: the document's protocol itself) and the properties asked."""
@@ -45,10 +54,11 @@ def draw(exhibit: str) -> dict[str, bytes]:
     if verdict.counterexample is None:
         raise UsageError(f"{exhibit}: nothing is violated, so there is nothing to show")
     run = rebase(verdict.counterexample, Instance(protocol, PAGES, IN_FLIGHT, tuple(BY_NAME.values()), group))
-    asked = f"--fault {fault}" if fault else f"--property {properties[0].name}"
+    asked = [f"--fault {fault}"] if fault else []
+    asked += [f"--property {properties[0].name}"] if properties != DEFAULT else []
     return {
         f"{exhibit}.itf.json": to_itf(run, name, fingerprint(run.instance)),
-        f"{exhibit}.md": markdown(tell(run), f"postcopy check {asked}").encode(),
+        f"{exhibit}.md": markdown(tell(run), f"postcopy check {' '.join(asked)}").encode(),
     }
 
 
@@ -82,7 +92,8 @@ def index(directory: Path) -> str:
         "# Counterexamples",
         "",
         "For every fault a shortest run that breaks a property, for reading (Markdown with a sequence chart) and for",
-        "tools (ITF JSON). Made by `postcopy counterexamples counterexamples`; show one on the terminal with",
+        "tools (ITF JSON). Where something has to happen in the end, the run goes on for ever: it ends in a loop.",
+        "Made by `postcopy counterexamples counterexamples`; show one on the terminal with",
         "`postcopy trace counterexamples/NAME.itf.json`.",
         "",
         "| run | rule | without it | steps |",
@@ -95,6 +106,9 @@ def index(directory: Path) -> str:
             if fault
             else f"the document's own protocol: not “{properties[0].sentence}”"
         )
-        steps = (directory / f"{exhibit}.itf.json").read_text(encoding="utf-8").count('"action"')
-        lines.append(f"| [{exhibit}]({exhibit}.md) | {rule} | {what} | {steps} |")
+        text = (directory / f"{exhibit}.itf.json").read_text(encoding="utf-8")
+        steps, loop = text.count('"action": "'), re.search(r'^ "loop": (\d+)$', text, re.MULTILINE)
+        once = int(loop[1]) if loop else steps
+        length = f"{once} and a loop of {steps - once}" if once < steps else f"{once}, then nothing for ever"
+        lines.append(f"| [{exhibit}]({exhibit}.md) | {rule} | {what} | {length if loop else once} |")
     return "\n".join(lines) + "\n"

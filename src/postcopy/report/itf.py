@@ -7,6 +7,7 @@ what they give. So a damaged file, or one of another model, is found out; and wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class _File(msgspec.Struct):
     vars: list[str]
     states: list[dict[str, Any]]
     params: list[str] = []
+    loop: int | msgspec.UnsetType = msgspec.UNSET
+    """For a run that goes on for ever, the index of the state that the last state is equal to."""
 
 
 class _StateMeta(msgspec.Struct):
@@ -87,7 +90,8 @@ def to_itf(trace: Trace, protocol: str, fingerprint: str) -> bytes:
         for label, state in zip(labels, trace.states, strict=True)
     ]
     variables = [name for name in states[0] if name != "#meta"]
-    return msgspec.json.format(msgspec.json.encode(_File(meta, variables, states)), indent=1) + b"\n"
+    loop = msgspec.UNSET if trace.loop is None else trace.loop
+    return msgspec.json.format(msgspec.json.encode(_File(meta, variables, states, loop=loop)), indent=1) + b"\n"
 
 
 def state_values(instance: Instance, state: State) -> dict[str, Any]:
@@ -232,7 +236,11 @@ def _replay(instance: Instance, file: _File, violated: str | None) -> Trace:
         raise TraceError(f"cannot be replayed: {_clean(str(error))}: regenerate it") from None
     for number, (given, reached) in enumerate(zip(file.states, trace.states, strict=True)):
         _compare(number, given, state_values(instance, reached))
-    return trace
+    if file.loop is msgspec.UNSET:
+        return trace
+    if not 0 <= file.loop < len(trace.states) or trace.states[file.loop] != trace.states[-1]:
+        raise TraceError(f"goes back to state {file.loop}, which is not the one that it ends in: regenerate it")
+    return replace(trace, loop=file.loop)
 
 
 def _initial(instance: Instance, given: dict[str, Any]) -> State:
@@ -292,7 +300,8 @@ def _check_claim(trace: Trace) -> None:
     if prop is None:
         raise TraceError(f"speaks of a property {_quoted(trace.violated)} that the model does not have: regenerate it")
     if judge(trace, prop).holds:
-        raise TraceError(f"claims to violate {prop.name}, which holds at its end: regenerate it")
+        why = "which its run keeps, or breaks by neglecting a thread" if prop.of_runs else "which holds at its end"
+        raise TraceError(f"claims to violate {prop.name}, {why}: regenerate it")
 
 
 def _quoted(value: object) -> str:

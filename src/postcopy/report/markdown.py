@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from postcopy.report.mermaid import mermaid
-from postcopy.report.story import OBSERVER, Story, StoryStep
+from postcopy.report.story import FOREVER, OBSERVER, Story, StoryStep
 
 
 def markdown(story: Story, reproduce: str = "") -> str:
@@ -18,7 +19,7 @@ def markdown(story: Story, reproduce: str = "") -> str:
     contradiction = story.contradiction
     blocks = [f"# {escape(story.title)}"]
     about = f" {escape(story.about)}" if story.about else ""
-    shows = f"A counterexample in {len(story.steps)} step{'s' * (len(story.steps) != 1)}"
+    shows = f"A counterexample in {story.length}"
     blocks.append(f"{shows if contradiction else 'A run'} of `{story.protocol}` with {story.size}.{about}")
     if contradiction:
         rules = f" Rules: {', '.join(contradiction.rules)}." if contradiction.rules else ""
@@ -28,14 +29,24 @@ def markdown(story: Story, reproduce: str = "") -> str:
     if reproduce:
         blocks.append(f"To see it again: {_code(reproduce)}")
     blocks.append(f"```mermaid\n{mermaid(story)}```")
-    table = ["| step | who | what | what changed |", "|---:|---|---|---|", *map(_row, story.steps)]
+    table = ["| step | who | what | what changed |", "|---:|---|---|---|", *_rows(story)]
     blocks.append("\n".join(table))
     if any(change.ghost for step in story.steps for change in step.changes):
         blocks.append(f"What is in *italics* is {OBSERVER}.")
     if contradiction:
-        blocks.append("## Why the last step is a contradiction")
+        what = "the last step" if story.culprit or story.loop is None else "this run"
+        blocks.append(f"## Why {what} is a contradiction")
         blocks.append(escape(contradiction.words))
     return "\n\n".join(blocks) + "\n"
+
+
+def _rows(story: Story) -> Iterator[str]:
+    for step in story.steps:
+        if step.number == story.loop:
+            yield f"| | | **{FOREVER}** | |"
+        yield _row(step)
+    if story.loop is not None:
+        yield f"| | | **{story.back}** | |"
 
 
 def _row(step: StoryStep) -> str:

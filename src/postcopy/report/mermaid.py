@@ -22,11 +22,25 @@ def mermaid(story: Story) -> str:
     lines += [f"    participant {identifier} as {escape(name)}" for name, identifier in names.items()]
     for step in story.steps:
         body = _step(step, names)
-        if story.contradiction and step is story.steps[-1]:
-            note = f"Note over {names[step.thread]}: {_wrapped(f'Violated: {story.contradiction.sentence}')}"
-            body = ["rect rgba(220, 40, 50, 0.2)", *(f"    {line}" for line in [*body, note]), "end"]
-        lines += [f"    {line}" for line in body]
+        if step is story.culprit:
+            body = _red([*body, _violated(story, names[step.thread])])
+        if step.number == story.loop:
+            lines.append("    loop for ever")
+        lines += [f"    {'    ' if step in story.repeated else ''}{line}" for line in body]
+    if story.loop is not None and names:
+        across = f"{next(iter(names.values()))},{list(names.values())[-1]}"
+        lines += ["    end"] if story.repeated else [f"    Note over {across}: {_wrapped(story.back)}"]
+        lines += [f"    {line}" for line in _red([_violated(story, across)])] if story.contradiction else []
     return "\n".join(lines) + "\n"
+
+
+def _violated(story: Story, where: str) -> str:
+    assert story.contradiction is not None
+    return f"Note over {where}: {_wrapped(f'Violated: {story.contradiction.sentence}')}"
+
+
+def _red(lines: list[str]) -> list[str]:
+    return ["rect rgba(220, 40, 50, 0.2)", *(f"    {line}" for line in lines), "end"]
 
 
 def _lanes(story: Story) -> dict[str, str]:

@@ -134,7 +134,9 @@ class Story:
         channels: the channels used, in words.
         steps: the steps.
         flights: every message's way, in the order of sending.
-        contradiction: why the last step is one; None for a witness.
+        contradiction: why the run is one; None for a witness.
+        loop: for a run that goes on for ever, the number of the first step that is repeated (one more than there are
+            steps where nothing need happen any more); None for a run that ends.
     """
 
     title: str
@@ -147,6 +149,39 @@ class Story:
     steps: tuple[StoryStep, ...]
     flights: tuple[Flight, ...]
     contradiction: Contradiction | None
+    loop: int | None = None
+
+    @property
+    def culprit(self) -> StoryStep | None:
+        """The step that is the contradiction, where it is one: the last, unless the run goes on for ever."""
+        return self.steps[-1] if self.steps and self.contradiction and self.loop is None else None
+
+    @property
+    def repeated(self) -> tuple[StoryStep, ...]:
+        """The steps that are repeated for ever."""
+        return self.steps[self.loop - 1 :] if self.loop is not None else ()
+
+    @property
+    def length(self) -> str:
+        """How long it is, in words."""
+        once, again = len(self.steps) - len(self.repeated), len(self.repeated)
+        words = f"{once} step{'s' * (once != 1)}"
+        if self.loop is None:
+            return words
+        return f"{words} and a loop of {again}" if again else f"{words}, and then nothing for ever"
+
+    @property
+    def back(self) -> str:
+        """What stands below the last step of a run that goes on for ever."""
+        return (
+            f"and again from step {self.loop}"
+            if self.repeated
+            else "and so it stays for ever: no thread has anything left to do"
+        )
+
+
+FOREVER = "from here on for ever"
+"""What stands above the first step that is repeated."""
 
 
 def tell(trace: Trace) -> Story:
@@ -171,6 +206,7 @@ def tell(trace: Trace) -> Story:
         steps=steps,
         flights=tuple(flights),
         contradiction=contradiction,
+        loop=trace.loop + 1 if trace.loop is not None else None,
     )
 
 

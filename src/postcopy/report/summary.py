@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,12 @@ from rich.text import Text
 from postcopy.explorer.explore import Outcome, Verdict
 from postcopy.properties.language import Property
 from postcopy.report.story import Story
+
+_SECTIONS: dict[str, Callable[[Property], bool]] = {
+    "Must hold": lambda p: not p.is_witness and not p.of_runs,
+    "Must happen in the end": lambda p: p.of_runs,
+    "Must be reachable": lambda p: p.is_witness,
+}
 
 _SIGNS = {
     "holds": ("✓", "green"),
@@ -27,7 +34,10 @@ def answer(verdict: Verdict, prop: Property) -> str:
         return "violated"
     if prop.is_witness and verdict.witnesses[prop.name]:
         return "reached"
-    if verdict.outcome is not Outcome.HOLDS:
+    if prop.of_runs:
+        finding = verdict.liveness.findings.get(prop.name) if verdict.liveness else None
+        return "unknown" if finding is None else "violated" if finding.counterexample else "holds"
+    if not verdict.all_seen:
         return "unknown"
     return "not reached" if prop.is_witness else "holds"
 
@@ -49,6 +59,7 @@ def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[st
         "transitions": verdict.transitions,
         "depth": verdict.depth,
         "frontier": verdict.frontier,
+        "liveness": _liveness(verdict),
         "seconds": round(verdict.seconds, 3),
         "engine": verdict.engine,
         "bits_per_state": verdict.bits,
@@ -71,11 +82,24 @@ def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[st
     }
 
 
+def _liveness(verdict: Verdict) -> dict[str, Any] | None:
+    live = verdict.liveness
+    if live is None:
+        return None
+    return {
+        "states": live.states,
+        "transitions": live.edges,
+        "seconds": round(live.seconds, 3),
+        "promised_in_states": {name: finding.open for name, finding in live.findings.items()},
+    }
+
+
 def counterexample(story: Story) -> dict[str, Any]:
     """A run's story as one object."""
     contradiction = story.contradiction
     return {
         "given": list(story.given),
+        "loop": story.loop,
         "steps": [
             {
                 "number": step.number,
@@ -102,8 +126,8 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
         )
     )
     console.print()
-    for prop_kind, title in ((False, "Must hold"), (True, "Must be reachable")):
-        chosen = [p for p in instance.properties if p.is_witness is prop_kind]
+    for title, among in _SECTIONS.items():
+        chosen = [p for p in instance.properties if among(p)]
         if chosen:
             console.print(Text(title, style="bold"))
             console.print(_table(verdict, chosen))
@@ -149,15 +173,21 @@ def _print_numbers(verdict: Verdict, console: Console) -> None:
         f"{taken} of {len(verdict.fired)} actions taken{never}; {verdict.bits} bits a state, "
         f"{verdict.bytes / 1e6:.1f} MB"
     )
+    if verdict.liveness and verdict.liveness.findings:
+        live = verdict.liveness
+        console.print(f"liveness: {live.states:,} states, {live.edges:,} transitions, {live.seconds:.2f} s")
 
 
 def warnings(verdict: Verdict) -> list[str]:
-    """What weakens the verdict: actions never taken, witnesses never reached. Empty unless all was explored."""
-    if verdict.outcome is not Outcome.HOLDS:
+    """What weakens the verdict: actions never taken, witnesses never reached, nothing ever promised. Empty unless all
+    was explored."""
+    if not verdict.all_seen:
         return []
     found = [f"never taken: {name}" for name in verdict.never_fired]
     missed = [p.sentence for p in verdict.instance.properties if p.is_witness and not verdict.witnesses[p.name]]
-    return found + [f"not reachable at this size: {what[0].lower()}{what[1:]}" for what in missed]
+    found += [f"not reachable at this size: {what[0].lower()}{what[1:]}" for what in missed]
+    promised = verdict.liveness.findings if verdict.liveness else {}
+    return found + [f"says nothing at this size: {name}" for name, finding in promised.items() if not finding.open]
 
 
 def sentence(verdict: Verdict) -> str:
@@ -165,8 +195,16 @@ def sentence(verdict: Verdict) -> str:
     if verdict.outcome is Outcome.HOLDS:
         return "holds: all states explored, no property violated"
     if verdict.outcome is Outcome.INCONCLUSIVE:
-        return f"inconclusive: {verdict.why}; {verdict.frontier:,} states are still to be expanded"
+        left = "all else holds" if verdict.all_seen else f"{verdict.frontier:,} states are still to be expanded"
+        return f"inconclusive: {verdict.why}; {left}"
     assert verdict.violated is not None
+    if verdict.outcome is Outcome.LIVENESS:
+        assert verdict.counterexample is not None
+        assert verdict.counterexample.loop is not None
+        once = verdict.counterexample.loop
+        again = len(verdict.counterexample.steps) - once
+        shown = f"a run of {once} steps and {f'a loop of {again}' if again else 'then nothing'} for ever"
+        return f"violated: {verdict.violated.sentence} ({verdict.violated.name}), shown by {shown}"
     steps = len(verdict.counterexample.steps) if verdict.counterexample else 0
     kind = "deadlock" if verdict.outcome is Outcome.DEADLOCK else f"violated: {verdict.violated.sentence}"
     return f"{kind} ({verdict.violated.name}), shown by a shortest run of {steps} steps"

@@ -12,7 +12,7 @@ from itertools import groupby
 from xml.sax.saxutils import escape
 
 from postcopy.report import drawing as draw
-from postcopy.report.story import Flight, Story, StoryStep
+from postcopy.report.story import FOREVER, Flight, Story, StoryStep
 from postcopy.report.words import Message
 
 MARGIN = 24
@@ -27,6 +27,8 @@ BOX = 186
 LINE = 16
 PADDING = 8
 ROW_GAP = 12
+BANNER = 26
+"""Room for the words above and below what is repeated."""
 PILL = 20
 """From label to label of the messages that one step sends."""
 
@@ -76,14 +78,18 @@ def sequence_svg(story: Story) -> str:
     rows_from = _write_heads(chart, top)
     notes, bottom = _place_notes(chart, rows_from)
     _write_ground(chart, top, bottom)
-    if story.contradiction and notes:
-        last = notes[story.steps[-1].number]
-        y, height = last.y - last.height / 2 - 6, last.height + 12
-        chart.back.append(draw.rect(MARGIN / 2, y, chart.width - MARGIN, height, style="lastrow", radius=8))
+    marked = [notes[step.number] for step in (*story.repeated, story.culprit) if step is not None]
+    if marked:
+        y, end = marked[0].y - marked[0].height / 2 - 6, marked[-1].y + marked[-1].height / 2 + 6
+        chart.back.append(draw.rect(MARGIN / 2, y, chart.width - MARGIN, end - y, style="lastrow", radius=8))
+    if story.loop is not None:
+        if marked:
+            chart.front.append(draw.text(MARGIN, y - PADDING, FOREVER, "strong bad"))
+        chart.front.append(draw.text(MARGIN, bottom - PADDING, story.back, "strong bad"))
     _write_lives(chart, rows_from - 16, bottom)
     ends = {flight: _write_flight(chart, flight, notes, bottom) for flight in story.flights}
     for note in notes.values():
-        _write_note(chart, note, story.contradiction is not None and note.step is story.steps[-1])
+        _write_note(chart, note, note.step is story.culprit)
     for flight, place in ends.items():
         _write_pill(chart, flight.message, *place)
     height = _write_contradiction(chart, bottom)
@@ -117,8 +123,7 @@ def _write_heading(chart: _Chart) -> float:
     for line in draw.wrap(story.title, chart.width - 2 * MARGIN, 18):
         chart.front.append(draw.text(MARGIN, y, line, "title"))
         y += 24
-    count = f"{len(story.steps)} step{'s' * (len(story.steps) != 1)}"
-    chart.front.append(draw.text(MARGIN, y, f"{story.protocol}, {story.size}, {count}", "soft"))
+    chart.front.append(draw.text(MARGIN, y, f"{story.protocol}, {story.size}, {story.length}", "soft"))
     y, x = y + 22, MARGIN + 0.0
     for number, channel in enumerate(story.channels):
         chart.front.append(f'<g class="c{number % 3}">{"".join(draw.arrow(x, y - 4, x + 28, y - 4))}</g>')
@@ -147,6 +152,7 @@ def _write_heads(chart: _Chart, top: float) -> float:
 def _place_notes(chart: _Chart, y: float) -> tuple[dict[int, _Note], float]:
     notes = {}
     for step in chart.story.steps:
+        y += BANNER if step.number == chart.story.loop else 0
         lines = [(line, "") for line in draw.balance(step.what, BOX - 2 * PADDING)]
         for message in step.received:
             if message.marks:
@@ -156,7 +162,7 @@ def _place_notes(chart: _Chart, y: float) -> tuple[dict[int, _Note], float]:
         height = max(len(lines) * LINE, len(step.sent) * PILL + both) + 2 * PADDING - 2
         notes[step.number] = _Note(step, chart.x[step.thread], y + height / 2, width, height, tuple(lines))
         y += height + ROW_GAP
-    return notes, y
+    return notes, y + (BANNER if chart.story.loop is not None else 0)
 
 
 def _write_ground(chart: _Chart, top: float, bottom: float) -> None:

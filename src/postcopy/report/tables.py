@@ -20,7 +20,8 @@ from rich.console import Console
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, Verdict, explore
 from postcopy.model.expressions import Sort
-from postcopy.model.faults import FAULTS, Fault
+from postcopy.model.fault import Fault
+from postcopy.model.faults import FAULTS
 from postcopy.model.instance import ActionInstance, Instance
 from postcopy.model.language import EITHER, Bitmap, Channel, CpuBitmap, Field, Ghost, Machine, Part, Protocol
 from postcopy.model.postcopy import Postcopy

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from postcopy.report.story import OBSERVER, Story, StoryStep
+from postcopy.report.story import FOREVER, OBSERVER, Story, StoryStep
 
 GHOST = "(observer)"
 
@@ -15,7 +15,7 @@ GHOST = "(observer)"
 def print_story(story: Story, console: Console) -> None:
     """Print a story; colours and line breaks are the console's, which is plain where it is no terminal."""
     console.print(Text(story.title, style="bold"))
-    console.print(Text(f"{story.protocol}, {story.size}; {_count(len(story.steps))}", style="dim"))
+    console.print(Text(f"{story.protocol}, {story.size}; {story.length}", style="dim"))
     for line in story.given:
         console.print(Text(f"given  {line}", style="dim"))
     console.print()
@@ -24,8 +24,12 @@ def print_story(story: Story, console: Console) -> None:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(ratio=1)
     for step in story.steps:
-        last = step is story.steps[-1] and story.contradiction is not None
+        last = step is story.culprit
+        if step.number == story.loop:
+            table.add_row("", "", Text(FOREVER, style="bold red"))
         table.add_row(str(step.number), Text(step.thread, style="bold red" if last else ""), _step(step, last))
+    if story.loop is not None:
+        table.add_row("", "", Text(story.back, style="bold red"))
     console.print(table)
     if any(change.ghost for step in story.steps for change in step.changes):
         console.print()
@@ -38,10 +42,6 @@ def print_story(story: Story, console: Console) -> None:
         for paragraph in (contradiction.culprits, contradiction.because):
             if paragraph:
                 console.print(Text(paragraph))
-
-
-def _count(steps: int) -> str:
-    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 def _step(step: StoryStep, last: bool) -> Group:

@@ -1,6 +1,7 @@
-"""Why the last step of a run is a contradiction: which property, what offends, and the document's reason.
+"""Why a run is a contradiction: which property, what offends, and the document's reason.
 
-The property is asked again of the run's end, so that a story never claims what its own states do not show.
+The property is asked again of the run's end (or, where it goes on for ever, of the whole run and of its fairness), so
+that a story never claims what its own states do not show.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from postcopy.explorer.fairness import Duty, broken, duties, is_fair
 from postcopy.explorer.trace import Trace
 from postcopy.model.concrete import ConcreteReading, holds, is_deadlock, successors
 from postcopy.model.expressions import Sort
@@ -63,13 +65,14 @@ def violated_property(trace: Trace) -> Property | None:
 
 
 def judge(trace: Trace, prop: Property) -> Verdict:
-    """Ask a property of states or steps, or the absence of deadlock, of the end of a run.
+    """Ask a property of states or steps, or the absence of deadlock, of the end of a run; one of runs, of all of it.
 
-    A property that one state or step cannot decide is taken to be violated, as the trace says.
+    A property of runs is violated only by a run that goes on for ever, is fair, and never keeps what it promised.
+    Another that one state or step cannot decide is taken to be violated, as the trace says.
     """
     instance, states = trace.instance, trace.states
     after = ConcreteReading(instance, states[-1])
-    answer: object = False
+    answer: object = prop.of_runs
     if prop.of_states:
         answer = prop.holds(view(after))
     elif prop.of_steps:
@@ -80,11 +83,14 @@ def judge(trace: Trace, prop: Property) -> Verdict:
         answer = prop.holds(Step(last.action, view(before), view(after), list(last.events), after.pages(NONE)))
     elif prop.kind is Kind.NO_DEADLOCK:
         answer = not is_deadlock(instance, states[-1])
+    elif prop.of_runs and is_fair(trace):
+        promises = broken(trace, prop)
+        answer = not promises
     return Verdict(holds(answer), answer.bits if isinstance(answer, ConcretePages) else 0)
 
 
 def explain(trace: Trace) -> Contradiction | None:
-    """Why the last step of a counterexample is a contradiction; None for a witness."""
+    """Why a counterexample is a contradiction; None for a witness."""
     if trace.violated is None:
         return None
     prop = violated_property(trace)
@@ -93,6 +99,8 @@ def explain(trace: Trace) -> Contradiction | None:
     verdict = judge(trace, prop)
     if verdict.holds:
         culprits = "Yet it holds at the end of this run: the run does not show what it was recorded for."
+    elif prop.of_runs:
+        culprits = _never(trace, prop)
     elif prop.kind is Kind.NO_DEADLOCK:
         culprits = _blocked(trace)
     else:
@@ -109,6 +117,44 @@ def _offence(trace: Trace, prop: Property, verdict: Verdict) -> str:
     if prop.of_steps:
         return f"Step {len(trace.steps)} ({what}) breaks it{pages}."
     return f"It is false{pages} after step {len(trace.steps)} ({what})."
+
+
+def _never(trace: Trace, prop: Property) -> str:
+    """What is promised and never happens, and why nobody can be told to go on."""
+    assert trace.loop is not None
+    promise = broken(trace, prop)[0]
+    whose = "".join(f" for {name} {n}" for name, n in (("page", promise.page), ("vCPU", promise.cpu)) if n is not None)
+    since = "from the beginning"
+    if promise.since:
+        step = trace.steps[promise.since - 1]
+        since = f"from step {promise.since} on ({step.action.thread}: {step_words(step.action.doc, step.page)})"
+    if trace.loop == len(trace.steps):
+        return f"It is owed{whose} {since}, and after step {len(trace.steps)} no thread has anything left to do."
+    first, last = trace.loop + 1, len(trace.steps)
+    again = f"{_numbers(tuple(range(first, last + 1)))} {'are' if last > first else 'is'}"
+    return f"It is owed{whose} {since}, while {again} repeated for ever. {_fair(duties(trace))}"
+
+
+def _fair(found: list[Duty]) -> str:
+    """Nobody is neglected: who acts in the loop, and who has nothing to do in it, always or at times."""
+    threads = [duty for duty in found if not duty.unit.action]
+    acting = [f"the {duty.unit.thread} acts in {_numbers(duty.steps)}" for duty in threads if duty.steps]
+    idle = {
+        when: [f"the {duty.unit.thread}" for duty in threads if not duty.steps and duty.able == able]
+        for when, able in (("nothing to do", False), ("nothing to do at times", True))
+    }
+    parts = [_listed(acting)] if acting else []
+    parts += [f"{_listed(who)} {'have' if len(who) > 1 else 'has'} {when}" for when, who in idle.items() if who]
+    parts += [f"“{d.unit.action}” is not possible at all times" for d in found if d.unit.action and d.able and d.idle]
+    return f"No thread is neglected: {'; '.join(parts)}."
+
+
+def _numbers(steps: tuple[int, ...]) -> str:
+    return f"step{'s' * (len(steps) > 1)} {_listed([str(step) for step in steps])}"
+
+
+def _listed(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def _blocked(trace: Trace) -> str:

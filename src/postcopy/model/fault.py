@@ -1,0 +1,32 @@
+"""What a fault is: the protocol with one rule taken away. The faults are in `faults` and `faults_liveness`."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from postcopy.model.postcopy import Postcopy
+
+
+class Fault(Postcopy):
+    """The protocol without one of its rules.
+
+    Attributes:
+        rule: the rule that is missing.
+        breaks: names of the properties that fail without it; the first is what its stored counterexample shows.
+        group: target pages of a host page that are needed to see it.
+    """
+
+    rule: ClassVar[str]
+    breaks: ClassVar[tuple[str, ...]]
+    group: ClassVar[int] = 1
+
+
+def name_of(fault: type[Fault]) -> str:
+    """The name on the command line: the class's name in lower case with hyphens."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", fault.__name__).lower()
+
+
+def by_rule(faults: list[type[Fault]]) -> dict[str, type[Fault]]:
+    """Faults by name, in the order of the rules."""
+    return {name_of(fault): fault for fault in sorted(faults, key=lambda fault: int(fault.rule[1:]))}

@@ -1,0 +1,65 @@
+"""What must happen in the end, on every fair run; each a sentence, its rules, and why it is absurd that it never does.
+
+`LIVENESS` at the end lists them all. A run is fair when every thread that can go on to move takes a step in the end
+(`postcopy.explorer.fairness`); the guest, the operator and the network owe nothing. The excuses are those of the
+document: a host or the connection has failed, the destination has refused, or the operator has cancelled.
+"""
+
+from postcopy.model.destination import State
+from postcopy.model.language import Cpu, Page, View
+from postcopy.model.network import Reply
+from postcopy.model.source import Phase
+from postcopy.properties.language import LeadsTo, Property, eventually
+from postcopy.properties.safety import Handover
+
+
+def excused(state: View) -> bool:
+    """The document lets the migration fail from here on."""
+    return bool(state.wire.failed or state.Handover.failure or state.source.phase == Phase.CANCELLED)
+
+
+def over(state: View) -> bool:
+    """Both hosts are done with the migration, however it went."""
+    destination = state.destination.state
+    ended = destination == State.END or destination == State.FAILED
+    return bool(ended and state.source.phase >= Phase.COMPLETED)
+
+
+@eventually("Every requested page arrives", rules="R13 R16 R17", monitor=Handover)
+def every_requested_page_arrives(state: View, page: Page) -> LeadsTo:
+    """The destination has asked for this page and gets it only from the source: whoever touched it sleeps for ever,
+    although nothing has failed."""
+    asked_for = state.source.requests | state.return_path.in_flight(Reply.REQ_PAGES)
+    return LeadsTo(when=asked_for[page], then=state.destination.present[page] or excused(state))
+
+
+@eventually("Every blocked vCPU runs again", rules="R16 R17 R22", monitor=Handover)
+def every_blocked_vcpu_runs_again(state: View, cpu: Cpu) -> LeadsTo:
+    """A touch of a missing page costs the guest time, not its life: this vCPU sleeps for ever, although nothing has
+    failed."""
+    waiting = state.destination.waiting[cpu]
+    return LeadsTo(when=not waiting.empty, then=waiting.empty or excused(state))
+
+
+@eventually("The switch, once asked for, happens", rules="R2 R3", monitor=Handover)
+def the_switch_happens(state: View) -> LeadsTo:
+    """The operator asked for postcopy because precopy does not come to an end: it goes on all the same, and the guest
+    stays where it is for ever."""
+    source = state.source
+    stopped = Phase.FINISHING <= source.phase and source.phase <= Phase.COMPLETED
+    return LeadsTo(when=source.start_postcopy, then=stopped or excused(state))
+
+
+@eventually("A migration that has left precopy ends", rules="R14 R15 R24")
+def the_migration_ends(state: View) -> LeadsTo:
+    """The traffic and the time after the switch are bounded, and where the connection is lost the migration has failed:
+    here one of the hosts never comes to its end."""
+    return LeadsTo(when=state.source.phase >= Phase.FINISHING, then=over(state))
+
+
+LIVENESS: tuple[Property, ...] = (
+    every_requested_page_arrives,
+    every_blocked_vcpu_runs_again,
+    the_switch_happens,
+    the_migration_ends,
+)

@@ -1,0 +1,341 @@
+"""What must happen in the end: what a fair run is, page by page, with and without symmetry, against a plain search."""
+
+from collections.abc import Callable, Hashable
+from typing import cast
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from postcopy.errors import SpecError
+from postcopy.explorer.compiled import compile_kernel, interpret
+from postcopy.explorer.edges import expand_interpreted, history_masks
+from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
+from postcopy.explorer.fairness import broken, duties, is_fair, moves, units
+from postcopy.explorer.liveness import check_liveness
+from postcopy.explorer.promises import Liveness
+from postcopy.explorer.trace import Trace, rebase
+from postcopy.model.concrete import ConcreteReading
+from postcopy.model.fault import Fault
+from postcopy.model.faults_liveness import EndlessScan, SwitchWaitsForCleanBitmap
+from postcopy.model.instance import Instance, State, view
+from postcopy.model.language import ALL, Bitmap, Machine, Page, Protocol, View, action, require
+from postcopy.model.values import ConcretePages
+from postcopy.properties.catalogue import BY_NAME, DEFAULT
+from postcopy.properties.language import LeadsTo, Property, eventually
+from postcopy.properties.liveness import LIVENESS
+from tests.explorer import tiny_liveness as tiny
+from tests.explorer.brute import brute_force
+from tests.explorer.naive_liveness import never_kept
+from tests.strategies import random_protocols
+
+
+def asked(protocol: type[Protocol], prop: Property, pages: int = 2, symmetry: bool = True, group: int = 1) -> Verdict:
+    return explore(Instance(protocol, pages, 1, [prop], group), Options(symmetry, engine="interpreted"))
+
+
+def lasso(verdict: Verdict) -> Trace:
+    run = verdict.counterexample
+    assert verdict.outcome is Outcome.LIVENESS
+    assert run is not None
+    assert is_fair(run)
+    return run
+
+
+# -- page by page ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+@pytest.mark.parametrize("pages", [1, 2, 3])
+def test_everybody_in_turn_is_served_although_there_is_always_somebody_who_waits(pages: int, symmetry: bool) -> None:
+    assert asked(tiny.Counting, tiny.served, pages, symmetry).outcome is Outcome.HOLDS
+    assert asked(tiny.Counting, tiny.emptied, pages, symmetry).outcome is (
+        Outcome.HOLDS if pages == 1 else Outcome.LIVENESS
+    )
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_one_who_is_never_chosen_waits_for_ever_while_another_is_served_again_and_again(symmetry: bool) -> None:
+    run = lasso(asked(tiny.Unfair, tiny.served, symmetry=symmetry))
+    promises = broken(run, tiny.served)
+    assert run.loop is not None
+    assert [promise.page for promise in promises] == [run.steps[0].page]
+    assert {step.page for step in run.steps[run.loop :]} == {1 - cast(int, run.steps[0].page)}
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_a_loop_that_closes_only_but_for_a_renaming_is_gone_round_until_it_closes(group: int) -> None:
+    """Two pages in turn: with symmetry one round is one customer, in truth it takes two."""
+    run = lasso(asked(tiny.Counting, tiny.emptied, pages=2, group=group))
+    assert run.loop is not None
+    assert run.states[run.loop] == run.states[-1]
+    assert {step.page for step in run.steps[run.loop :] if step.action.method == "serves"} == {0, 1}
+
+
+def test_a_promise_for_each_vcpu_is_followed_vcpu_by_vcpu() -> None:
+    run = lasso(asked(tiny.Night, tiny.woken))
+    assert [promise.cpu for promise in broken(run, tiny.woken)] == [1]
+
+
+# -- who is to be treated fairly ------------------------------------------------------------------------------------
+
+
+def test_nobody_can_rely_on_the_environment() -> None:
+    run = lasso(asked(tiny.May, tiny.closed))
+    assert (run.steps, run.loop) == ((), 0)
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_a_thread_that_only_looks_or_assigns_what_is_there_has_not_acted(symmetry: bool) -> None:
+    """It is not excused by being busy, and where it cannot work it counts as unable to move."""
+    assert asked(tiny.Idling, tiny.done, symmetry=symmetry).outcome is Outcome.HOLDS
+    run = lasso(asked(tiny.Idling, tiny.done_whatever_happens, symmetry=symmetry))
+    assert [step.action.method for step in run.steps] == ["locks"]
+    assert run.loop == 1
+
+
+def test_a_thread_chooses_among_its_own_steps_unless_one_is_fair_by_itself() -> None:
+    run = lasso(asked(tiny.Busy, tiny.call_answered))
+    assert run.loop is not None
+    assert {step.action.method for step in run.steps[run.loop :]} == {"turns"}
+    assert asked(tiny.Attentive, tiny.call_answered).outcome is Outcome.HOLDS
+
+
+def test_the_units_of_the_protocol_are_its_threads_and_the_look_for_the_command() -> None:
+    from postcopy.model.postcopy import Postcopy
+
+    found = units(Instance(Postcopy, 1, 1))
+    assert [u.thread for u in found if not u.action] == [
+        "migration thread", "return-path thread", "main thread", "listen thread", "fault thread",
+    ]  # fmt: skip
+    assert [u.actions for u in found if u.action] == [frozenset({"source.stops_cpus_to_switch"})]
+
+
+def test_a_step_of_the_environment_cannot_be_fair() -> None:
+    with pytest.raises(SpecError, match="an action cannot be fair and environment"):
+        action(thread="operator", environment=True, fair=True)
+
+
+# -- against a plain search -----------------------------------------------------------------------------------------
+
+
+@eventually("A page in the bitmap leaves it")
+def leaves(state: View, page: Page) -> LeadsTo:
+    """It stays."""
+    return LeadsTo(when=state.left.bits0[page], then=not state.left.bits0[page])
+
+
+@eventually("The first choice changes back and the channel empties")
+def settles(state: View) -> LeadsTo:
+    """It need not: random protocols do anything."""
+    return LeadsTo(when=not state.wire.empty, then=state.wire.empty or state.left.bits0.empty)
+
+
+def expected(instance: Instance, prop: Property) -> bool:
+    """Whether the property is violated, by a search of the whole graph of concrete states, page by page."""
+    graph = brute_force(instance)
+    edges: dict[Hashable, list[tuple[str, Hashable]]] = {state: [] for state in graph.depth}
+    for origin, name, target in graph.edges:
+        edges[origin].append((name, target))
+
+    def answer(state: Hashable, page: int | None) -> LeadsTo:
+        reading = ConcreteReading(instance, cast(State, state))
+        each = {} if page is None else {"page": ConcretePages(1 << page, instance.pages, instance.group)}
+        return prop.promises(view(reading), **each)
+
+    return any(
+        never_kept(
+            edges,
+            lambda a, b: moves(instance, a, b),
+            [unit.actions for unit in units(instance)],
+            list(instance.initial_states()),
+            lambda state, page=page: answer(state, page).when,
+            lambda state, page=page: answer(state, page).then,
+        )
+        for page in (range(instance.pages) if prop.each else [None])
+    )
+
+
+def turning(
+    one: bool | None, two: bool | None, alone: bool, to_one: bool | None, to_two: bool | None
+) -> Callable[..., None]:
+    """An action that asks for a page's bits and turns them: such protocols go round, and often for ever."""
+
+    def turns(self: Turning, page: Page) -> None:
+        """turns a page"""
+        if one is not None:
+            require(self.one[page] if one else not self.one[page])
+        if two is not None:
+            require(self.two[page] if two else not self.two[page])
+        if alone:
+            require((self.two - page).empty)
+        if to_one is not None:
+            self.one = self.one | page if to_one else self.one - page
+        if to_two is not None:
+            self.two = self.two | page if to_two else self.two - page
+
+    return turns
+
+
+class Turning(Machine):
+    one = Bitmap("one bit of each page", initial=ALL)
+    two = Bitmap("another bit of each page")
+
+
+@st.composite
+def turning_protocols(draw: st.DrawFn) -> type[Protocol]:
+    bit = st.sampled_from([None, False, True])
+    fields: dict[str, object] = {}
+    for number in range(draw(st.integers(2, 5))):
+        how = action(
+            thread=draw(st.sampled_from(["first thread", "second thread", "third thread"])),
+            environment=draw(st.sampled_from([False, False, False, True])),
+        )
+        fields[f"turns{number}"] = how(turning(draw(bit), draw(bit), draw(st.booleans()), draw(bit), draw(bit)))
+    fields["clears"] = action(thread="fourth thread")(turning(True, draw(bit), draw(st.booleans()), False, draw(bit)))
+    machine = type("Turns", (Turning,), fields)
+    parts = {"left": machine, "may_rest": staticmethod(lambda state: True)}
+    return cast(type[Protocol], type("Turn", (Protocol,), parts))
+
+
+@eventually("A page that has its bit loses it")
+def loses(state: View, page: Page) -> LeadsTo:
+    """It keeps it."""
+    return LeadsTo(when=state.left.one[page], then=not state.left.one[page])
+
+
+@eventually("The bits become few")
+def thins(state: View) -> LeadsTo:
+    """There are always some."""
+    return LeadsTo(when=not state.left.one.empty, then=state.left.one.empty)
+
+
+@settings(max_examples=60, deadline=None)
+@given(protocol=turning_protocols(), size=st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2)]))
+def test_protocols_that_go_round_get_the_verdict_of_a_plain_search(
+    protocol: type[Protocol], size: tuple[int, int]
+) -> None:
+    pages, group = size
+    for prop in (loses, thins):
+        violated = expected(Instance(protocol, pages, 1, (prop,), group), prop)
+        found = [asked(protocol, prop, pages, symmetry, group) for symmetry in (False, True)]
+        assert [verdict.outcome is Outcome.LIVENESS for verdict in found] == [violated, violated]
+        for verdict in found if violated else []:
+            assert broken(lasso(verdict), prop)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(protocol=random_protocols(), size=st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2)]))
+def test_random_small_protocols_get_the_verdict_of_a_plain_search(
+    protocol: type[Protocol], size: tuple[int, int]
+) -> None:
+    pages, group = size
+    instance = Instance(protocol, pages, 1, (leaves, settles), group)
+    if len(brute_force(instance, limit=250).depth) > 250:
+        return
+    for prop in (leaves, settles):
+        violated = expected(instance, prop)
+        for symmetry in (False, True):
+            verdict = asked(protocol, prop, pages, symmetry, group)
+            assert (verdict.outcome is Outcome.LIVENESS) == violated
+            if violated:
+                lasso(verdict)
+
+
+@pytest.mark.parametrize("fault", [SwitchWaitsForCleanBitmap, EndlessScan], ids=lambda fault: str(fault.__name__))
+def test_a_fault_breaks_the_same_property_with_and_without_symmetry(fault: type[Fault]) -> None:
+    instance = Instance(fault, 2, 1, [p for p in LIVENESS if p.each != ("page",)])
+
+    def checked(symmetry: bool) -> Liveness:
+        options = Options(symmetry, engine="interpreted")
+        return check_liveness(instance, lambda other: Exploration(other, options), options.max_memory)
+
+    reduced, full = checked(True), checked(False)
+    assert reduced.states < full.states
+    assert [name for name, finding in reduced.findings.items() if finding.counterexample] == [fault.breaks[0]]
+    assert [name for name, finding in full.findings.items() if finding.counterexample] == [fault.breaks[0]]
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_the_compiled_graph_is_the_interpreted_one(symmetry: bool) -> None:
+    exploration = Exploration(Instance(tiny.Unfair, 3, 1), Options(symmetry, engine="interpreted"))
+    exploration.run()
+    from postcopy.explorer.edges_fast import expand_all
+
+    states, history = exploration.stored(), history_masks(exploration.layout)
+    kernel = exploration.kernel
+    functions, machine, action_of = interpret(kernel), compile_kernel(kernel), kernel.numbering.action_of
+    packed = np.array(states, dtype=np.int64)
+    slow, seen = expand_interpreted(states, history, functions, action_of, 10**6)
+    fast, found = expand_all(packed, history, machine, exploration.question, 10**6)
+    for name in ("first", "target", "action", "moves"):
+        assert np.array_equal(getattr(slow, name), getattr(fast, name))
+    assert np.array_equal(seen, found)
+    assert len(slow.target) > len(states)
+    with pytest.raises(MemoryError):
+        expand_interpreted(states, history, functions, action_of, 10)
+    with pytest.raises(MemoryError):
+        expand_all(packed, history, machine, exploration.question, 10)
+
+
+# -- runs that go on for ever ---------------------------------------------------------------------------------------
+
+
+def test_a_lasso_closes_again_when_more_is_remembered() -> None:
+    """The monitor of another property changes in the first round: that round becomes part of the stem."""
+    run = lasso(asked(tiny.Unfair, tiny.served))
+    more = Instance(tiny.Unfair, 2, 1, [tiny.served])
+    again = rebase(run, more)
+    assert is_fair(again)
+    assert broken(again, tiny.served) == broken(run, tiny.served)
+
+
+def test_a_run_that_neglects_a_thread_is_not_fair() -> None:
+    run = lasso(asked(tiny.Unfair, tiny.served))
+    idle = Trace(run.instance, run.initial, run.steps[:1], "served", loop=1)
+    assert [duty.unit.thread for duty in duties(idle) if duty.neglected] == ["clerk"]
+    assert not is_fair(idle)
+    assert not is_fair(Trace(run.instance, run.initial, run.steps, "served", loop=0))
+
+
+def test_that_nothing_is_ever_promised_is_told() -> None:
+    @eventually("Nothing follows from nothing")
+    def nothing(state: View) -> LeadsTo:
+        """Absurd."""
+        return LeadsTo(when=False, then=state.counter.closed)
+
+    verdict = asked(tiny.Counting, nothing)
+    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.liveness is not None
+    assert verdict.liveness.findings["nothing"].open == 0
+
+
+# -- errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_promise_is_answered_with_both_parts() -> None:
+    @eventually("A half promise")
+    def half(state: View) -> LeadsTo:
+        """It lacks its end."""
+        return cast(LeadsTo, state.counter.closed)
+
+    with pytest.raises(SpecError, match=r"what happens in the end is answered with LeadsTo\(when=..., then=...\)"):
+        asked(tiny.Counting, half)
+
+
+def test_a_promise_is_made_for_pages_and_vcpus_only() -> None:
+    with pytest.raises(SpecError, match="it has a parameter thread: beside the state"):
+
+        @eventually("For each thread")
+        def each(state: View, thread: int) -> LeadsTo:
+            """There is no such thing."""
+            return LeadsTo(when=True, then=True)
+
+
+def test_a_property_of_runs_is_chosen_by_name_as_any_other() -> None:
+    assert [p.name for p in DEFAULT if p.of_runs] == [
+        "every-requested-page-arrives", "every-blocked-vcpu-runs-again", "the-switch-happens", "the-migration-ends",
+    ]  # fmt: skip
+    assert BY_NAME["every-requested-page-arrives"].each == ("page",)
+    assert BY_NAME["every-blocked-vcpu-runs-again"].each == ("cpu",)

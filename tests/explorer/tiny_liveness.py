@@ -1,0 +1,248 @@
+"""Tiny protocols in which something is owed: to everybody in turn, to one at the cost of the others, or to nobody."""
+
+from enum import Enum, auto
+
+from postcopy.model.language import (
+    ALL,
+    NONE,
+    Bitmap,
+    Cpu,
+    CpuBitmap,
+    Flag,
+    Ghost,
+    Machine,
+    Page,
+    PageSet,
+    Protocol,
+    View,
+    action,
+    require,
+)
+from postcopy.properties.language import LeadsTo, eventually
+
+
+class Post(Enum):
+    SEEN = auto()
+
+
+class Counter(Machine):
+    """Customers come when they like and are served one by one."""
+
+    queue = Bitmap("who waits to be served")
+    round = Bitmap("who was served in this round")
+    closed = Flag("the counter is closed")
+
+    @action(thread="customers", environment=True)
+    def comes(self, page: Page) -> None:
+        """comes and waits"""
+        require(not self.queue[page])
+        self.queue |= page
+
+    @action(thread="clerk")
+    def serves(self, page: Page) -> None:
+        """serves one who waits"""
+        require(self.queue[page])
+        require(self._next(page))
+        self.queue -= page
+        if (self.queue - self.round).empty:
+            self.round = NONE
+        else:
+            self.round |= page
+
+    def _next(self, page: PageSet) -> bool:
+        """Nobody is served twice in a round."""
+        return not self.round[page]
+
+
+class Favourites(Counter):
+    """Serves whom it likes."""
+
+    def _next(self, page: PageSet) -> bool:
+        return True
+
+
+class Closing(Favourites):
+    """May close for good, and owes nobody anything then."""
+
+    @action(thread="owner", environment=True)
+    def closes(self) -> None:
+        """closes"""
+        self.closed = True
+
+
+class Counting(Protocol):
+    cpus = 2
+    counter = Counter
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
+class Unfair(Counting):
+    counter = Favourites
+
+
+class May(Counting):
+    counter = Closing
+
+
+@eventually("Whoever waits is served")
+def served(state: View, page: Page) -> LeadsTo:
+    """He waits for ever."""
+    return LeadsTo(when=state.counter.queue[page], then=not state.counter.queue[page])
+
+
+@eventually("The queue becomes empty")
+def emptied(state: View) -> LeadsTo:
+    """There is always somebody."""
+    return LeadsTo(when=not state.counter.queue.empty, then=state.counter.queue.empty)
+
+
+@eventually("The counter closes")
+def closed(state: View) -> LeadsTo:
+    """It stays open."""
+    return LeadsTo(when=True, then=state.counter.closed)
+
+
+class Diary(Ghost):
+    """Remembers who was looked at."""
+
+    seen = Bitmap("who was looked at")
+
+    def looked(self, page: PageSet) -> None:
+        """Looks and looks away."""
+        self.seen = (self.seen | page) - (self.seen & page)
+
+
+class Idler(Machine):
+    """Has work, and a thread that is always busy without doing any."""
+
+    work = Bitmap("what is to be done", initial=ALL)
+    locked = Flag("nobody may work")
+
+    @action(thread="worker")
+    def works(self, page: Page) -> None:
+        """does a piece of work"""
+        require(self.work[page])
+        require(not self.locked)
+        self.work -= page
+
+    @action(thread="worker")
+    def looks(self, page: Page) -> None:
+        """looks at a piece of work, and does nothing about it"""
+        self.diary.looked(page)
+
+    @action(thread="worker")
+    def assigns_what_is_there(self) -> None:
+        """assigns a variable the value that it has"""
+        self.work &= ALL
+
+    @action(thread="thief", environment=True)
+    def locks(self) -> None:
+        """locks the door"""
+        self.locked = True
+
+
+class Idling(Protocol):
+    idler = Idler
+    diary = Diary
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
+@eventually("All work is done, unless the door is locked")
+def done(state: View) -> LeadsTo:
+    """Nobody works."""
+    return LeadsTo(when=True, then=state.idler.work.empty or state.idler.locked)
+
+
+@eventually("All work is done")
+def done_whatever_happens(state: View) -> LeadsTo:
+    """Nobody can work."""
+    return LeadsTo(when=True, then=state.idler.work.empty)
+
+
+class Desk(Machine):
+    """One thread with two things to do: it may do the one for ever, unless it is fair to the other."""
+
+    page_on_top = Bitmap("the papers that are turned over")
+    called = Flag("the telephone rings")
+    answered = Flag("the telephone was answered")
+
+    @action(thread="clerk")
+    def turns(self, page: Page) -> None:
+        """turns a paper over"""
+        self.page_on_top = (self.page_on_top | page) - (self.page_on_top & page)
+
+    @action(thread="telephone", environment=True)
+    def rings(self) -> None:
+        """rings"""
+        self.called = True
+
+    @action(thread="clerk")
+    def answers(self) -> None:
+        """answers the telephone"""
+        require(self.called)
+        self.called = False
+        self.answered = True
+
+
+class FairDesk(Desk):
+    @action(thread="clerk", fair=True)
+    def answers(self) -> None:
+        """answers the telephone"""
+        super().answers()
+
+
+class Busy(Protocol):
+    desk = Desk
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
+class Attentive(Busy):
+    desk = FairDesk
+
+
+@eventually("A call is answered")
+def call_answered(state: View) -> LeadsTo:
+    """It rings for ever."""
+    return LeadsTo(when=state.desk.called, then=state.desk.answered)
+
+
+class Beds(Machine):
+    """vCPUs that sleep: the first is woken, the other is forgotten."""
+
+    asleep = CpuBitmap("what the vCPU sleeps for")
+
+    @action(thread="vCPU", environment=True)
+    def sleeps(self, cpu: Cpu, page: Page) -> None:
+        """goes to sleep"""
+        require(self.asleep[cpu].empty)
+        self.asleep[cpu] = page
+
+    @action(thread="nurse")
+    def wakes(self, page: Page) -> None:
+        """wakes the first vCPU"""
+        require(self.asleep[Cpu(0)][page])
+        self.asleep[Cpu(0)] -= page
+
+
+class Night(Protocol):
+    cpus = 2
+    beds = Beds
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
+@eventually("Who sleeps is woken")
+def woken(state: View, cpu: Cpu) -> LeadsTo:
+    """It sleeps for ever."""
+    return LeadsTo(when=not state.beds.asleep[cpu].empty, then=state.beds.asleep[cpu].empty)
