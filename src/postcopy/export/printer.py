@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
+from postcopy.explorer.constants import fold
 from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.symbolic import Branch, Leaf, Tree
@@ -45,15 +46,33 @@ def guard_of(taken: Iterable[Guard]) -> Expr:
     return ex.conjunction(*(condition if wanted else ex.negation(condition) for condition, wanted in taken))
 
 
+def under(taken: Sequence[Guard], leaf: Leaf) -> Leaf:
+    """The end of a path with all folded away that the decisions on it answer."""
+    domains = possible(taken)
+    values = {v: ex.number(min(domain)) for v, domain in domains.items() if len(domain) == 1}
+    known: dict[Expr, Expr] = {}
+    for v, domain in domains.items():
+        for stored in set(range(v.size)) - domain:
+            known[ex.equal(ex.variable(v), ex.number(stored))] = ex.FALSE
+    for condition, wanted in taken:
+        known[condition], known[ex.negation(condition)] = ex.truth(wanted), ex.truth(not wanted)
+    updates = {v: fold(e, values, known) for v, e in leaf.updates.items()}
+    return replace(
+        leaf,
+        updates={v: e for v, e in updates.items() if e not in (ex.variable(v), values.get(v))},
+        violated=tuple((index, fold(e, values, known)) for index, e in leaf.violated),
+        checks=tuple((fold(e, values, known), message, place) for e, message, place in leaf.checks),
+    )
+
+
 def changes(taken: Sequence[Guard], leaf: Leaf) -> Expr:
     """Whether the step at the end of a path changes anything; plainly true where the decisions already say so."""
     domains = possible(taken)
     differences = []
     for v, e in leaf.updates.items():
-        stored = ex.constant(e)
+        stored, before = ex.constant(e), ex.variable(v)
         if stored is not None and stored not in domains.get(v, {stored}):
             return ex.TRUE
-        before = ex.variable(v)
         if v.sort is Sort.NUMBER:
             differences.append(ex.negation(ex.equal(before, e)))
         else:
@@ -219,7 +238,10 @@ class MaskPrinter(Printer):
 
     Attributes:
         page: how the set of just the action's page is written.
+        no: the sign of negation.
     """
+
+    no: ClassVar[str] = "!"
 
     signs: ClassVar[dict[str, str]] = {
         "and": " && ",
@@ -240,7 +262,7 @@ class MaskPrinter(Printer):
         if e.op == "equal":
             of = kind_of(*e.operands)
             return "(" + " != ".join(self.value(part, of) for part in e.operands) + ")"
-        return f"({self.text(e.operands[0])} != 0)" if e.op == "empty" else f"!{self.text(e)}"
+        return f"({self.text(e.operands[0])} != 0)" if e.op == "empty" else f"{self.no}{self.text(e)}"
 
     def choice(self, condition: str, yes: str, no: str) -> str:
         """C's conditional expression."""
@@ -260,7 +282,7 @@ class MaskPrinter(Printer):
         gathered = " | ".join(f"{text} >> {i}" if i else text for i in range(self.group))
         return f"((({gathered}) & {firsts}) * {(1 << self.group) - 1})"
 
-    def number(self, stored: int, of: Variable | None) -> str:
+    def number(self, stored: int, of: Variable | None) -> str:  # noqa: ARG002
         """The number itself."""
         return str(stored)
 
@@ -286,3 +308,8 @@ def kind_of(*numbers: Expr) -> Variable | None:
             if found is not None:
                 return found
     return None
+
+
+def said_of(v: Variable) -> str:
+    """What a variable is, in words."""
+    return f"{v.doc} (0 stands for {v.low})" if v.low else v.doc
