@@ -211,6 +211,31 @@ def graph(
 
 
 @app.command()
+def export(
+    form: Annotated[str, typer.Argument(metavar="{promela,tla,aut}", help="for Spin, for TLC, for mCRL2 and CADP")],
+    target: Target = None,
+    pages: Pages = 2,
+    in_flight: InFlight = 2,
+    host_page: HostPage = None,
+    fault: FaultName = None,
+    properties: PropertyNames = None,
+    out: Annotated[Path | None, typer.Option("--output", "-o", help="write to this file, not to the terminal")] = None,
+) -> int:
+    """Write the model in another tool's language; the properties become assertions and invariants."""
+    from postcopy.export.files import check_name, files
+
+    check_name(form, out)
+    name, protocol = load(target, fault)
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [])
+    for path, text in files(form, instance, name, out).items():
+        if path is None:
+            print(text, end="")
+        else:
+            _save(path, text)
+    return 0
+
+
+@app.command()
 def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", help="where to write them")]) -> int:
     """Write a shortest counterexample for every fault: ITF JSON and Markdown."""
     from postcopy.report.gallery import write_all

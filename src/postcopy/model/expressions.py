@@ -199,6 +199,8 @@ def equal(a: Expr, b: Expr) -> Expr:
 
 def less(a: Expr, b: Expr) -> Expr:
     """One number is less than the other."""
+    if a == b:
+        return FALSE
     x, y = constant(a), constant(b)
     return truth(x < y) if x is not None and y is not None else Expr("less", (a, b), Sort.TRUTH)
 
