@@ -207,9 +207,9 @@ class Source:
                 kept = without(tree, reading.constants)
                 work = Work(index, action.name, action.takes_page, not action.info.environment, kept)
                 machines.setdefault(action.machine, []).append(work)
-        for name, work in machines.items():
+        for name, works in machines.items():
             self.write(1, f"/* {name} */")
-            self._dispatch(work, 1, 3)
+            self._dispatch(works, 1, 3)
         self.write(0, "}")
         return "\n".join(self.lines) + "\n"
 

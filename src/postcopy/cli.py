@@ -226,7 +226,7 @@ def export(
 
     check_name(form, out)
     name, protocol = load(target, fault)
-    instance = _instance(protocol, pages, in_flight, host_page, properties or [])
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=False)
     for path, text in files(form, instance, name, out).items():
         if path is None:
             print(text, end="")
