@@ -7,6 +7,7 @@ import pytest
 from postcopy.conformance.refinement import refine
 from postcopy.conformance.world import World
 from postcopy.model.faults import FAULTS
+from postcopy.properties.catalogue import BY_NAME
 from tests.conformance.twins import TWINS, Twin
 
 
@@ -39,6 +40,8 @@ def test_a_twin_with_a_rule_missing_is_found_out(twin: Twin) -> None:
     assert twin.says in failure.why
 
 
+LIVENESS = [name for name, fault in FAULTS.items() if BY_NAME[fault.breaks[0]].of_runs]
+
 WITHOUT_TWIN = {
     "unpackaged": "the core makes the package in one call",
     "listen-waits-for-main": "locks are the hosts' matter, not the cores'",
@@ -46,8 +49,9 @@ WITHOUT_TWIN = {
     "torn-placement": "placing is one effect; the live tests tear it",
     "balloon-not-inhibited": "this guest has no balloon",
     "memory-stays-locked": "this guest's memory is never locked",
+    **dict.fromkeys(LIVENESS, "the search of the cores asks about steps and states, not about endless runs"),
 }
-"""Faults of the model that no change of a core could be."""
+"""Faults of the model that have no twin, and why."""
 
 
 def test_every_fault_has_a_twin_or_a_reason_why_not() -> None:

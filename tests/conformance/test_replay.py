@@ -50,6 +50,12 @@ REFUSED_AT = {
     "torn-placement": "destination.places_page",
     "unpackaged": "source.sends_package",
     "unsupported-host-goes-on": "destination.handles_advise",
+    "keep-alive-first": "source.pings_in_postcopy",
+    "lost-wake-up": "destination.cpu_touches_missing[0]",
+    "rate-limit-in-postcopy": "source.sleeps_for_the_limit",
+    "endless-scan": "source.scans_on",
+    # this engine reads the dirty log between two sends of a page, so it refuses the loop whatever the switch waits for
+    "switch-waits-for-clean-bitmap": "source.sends_precopy_page",
 }
 """The step that the engine refuses; none where the run stands still and the engine goes on."""
 
