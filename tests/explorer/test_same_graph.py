@@ -15,6 +15,7 @@ from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.language import NO_DEADLOCK
 from postcopy.properties.safety import SAFETY
+from postcopy.properties.witnesses import WITNESSES
 from tests.explorer.brute import brute_force, kernel_edges
 from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
 
@@ -116,16 +117,17 @@ def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool
     assert [getattr(fast.findings, a) for a in same] == [getattr(slow.findings, a) for a in same]
 
 
-def test_two_workers_find_what_one_finds() -> None:
-    instance = Instance(Postcopy, 2, 1, SAFETY)
+@pytest.mark.parametrize(("workers", "split_at"), [(2, 20), (2, 100), (3, 300)])
+def test_several_workers_find_what_one_finds(workers: int, split_at: int) -> None:
+    instance = Instance(Postcopy, 2, 1, (*SAFETY, *WITNESSES))
     alone = Exploration(instance, Options(engine="compiled"))
     alone.run()
-    machine = compile_kernel(alone.kernel)
-    shared = Compiled(machine, alone.question, workers=2, split_at=100)
+    shared = Compiled(compile_kernel(alone.kernel), alone.question, workers, split_at)
     found = shared.run(1 << 40)
-    assert len(shared.shards) == 2
+    assert len(shared.shards) == workers
     assert set(shared.stored()) == set(alone.stored())
     same = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
     assert [getattr(found, a) for a in same] == [getattr(alone.findings, a) for a in same]
+    assert alone.findings.first
     for bit, at in alone.findings.first.items():
         assert len(shared.path(found.first[bit])) == len(alone.search.path(at))

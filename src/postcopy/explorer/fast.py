@@ -73,7 +73,6 @@ class Shard:
         self.boxes = np.zeros((shards, words, box), dtype=np.int64)
         self.senders = np.zeros((shards, box), dtype=np.int64)
         self.filled = np.zeros(shards, dtype=np.uint64)
-        self.read = np.zeros(shards, dtype=np.uint64)  # of each other shard's box for this one, how much was entered
 
     @property
     def shift(self) -> np.uint64:
@@ -105,7 +104,7 @@ class Shard:
         for other in others:
             if other is self:
                 continue
-            at = self.read[other.number] = self._receive(other, me, np.uint64(0))
+            at = self._receive(other, me, np.uint64(0))
             while self.control[STATUS] == FULL and self._grow():
                 self.control[STATUS] = LEVEL
                 at = self._receive(other, me, np.uint64(at))
@@ -243,7 +242,8 @@ class Compiled:
         self.pool = ThreadPoolExecutor(workers)
         self._all(lambda shard: shard.deal(whole, ids))
         self.shards[0].fired += whole.fired
-        self.shards[0].control[WITNESSES] = whole.control[WITNESSES]
+        for shard in self.shards:
+            shard.control[WITNESSES] = whole.control[WITNESSES]
         for bit, at in enumerate(whole.first):
             if at >= 0:
                 self.shards[ids[at] % workers].first[bit] = ids[at] // workers
