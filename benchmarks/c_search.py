@@ -73,8 +73,7 @@ class Printer(MaskPrinter):
         stored = ex.constant(e.operands[1])
         if stored is None:
             return None
-        (v,) = e.operands[0].args
-        field = self.fields[v]  # type: ignore[index]
+        field = self.fields[ex.variable_of(e.operands[0])]
         return f"((w{field.word} & {_literal(field.mask << field.shift)}) {sign} {_literal(stored << field.shift)})"
 
     def updated(self, updates: dict[Variable, Expr]) -> list[str]:

@@ -81,17 +81,7 @@ def _write_action(reading: Reading, layout: Layout, numbering: Numbering, index:
     pages, inside = domain([(c, want) for c, want in conditions if ex.mentions_page(c)])
     for condition, want in outside:
         body = _write_if(writer, condition, want, body)
-    parts = list(writer.parts)
-    for k, text in zip(parts, writer.pages(pages, body), strict=True):
-        body.write(f"d{k} = {text}")
-    body.write(f"while {' | '.join(f'd{k}' for k in parts)} != 0:")
-    body = body.inner()
-    for k in parts:
-        # the lowest page that is left, whichever word it is in
-        before = " | ".join(f"d{j}" for j in range(k))
-        body.write(f"p{k} = d{k} & -d{k}" + (f" if ({before}) == 0 else 0" if before else ""))
-    for k in parts:
-        body.write(f"d{k} ^= p{k}")
+    body = writer.each_page(writer.pages(pages, body), body)
     for condition, want in inside:
         body = _write_if(writer, condition, want, body)
     _write_tree(writer, numbering, rest, body)

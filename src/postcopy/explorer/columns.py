@@ -21,13 +21,10 @@ from dataclasses import dataclass
 
 from postcopy.explorer.constants import Reading
 from postcopy.explorer.layout import Layout
-from postcopy.explorer.writing import LABEL_BITS, STAYS, Numbering, Scope, Writer, domain, guards
+from postcopy.explorer.writing import BAD_BIT, LABEL_BITS, STAYS, Numbering, Scope, Writer, domain, guards
 from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr
 from postcopy.model.symbolic import Branch, Leaf, Tree
-
-BAD_BIT = 62
-"""The bit of the count that says that a successor's label has to be looked at."""
 
 _UNROLLED_PAGES = 8
 """Up to here pages are tried one by one instead of by their bits: no jump that depends on the state."""
@@ -191,17 +188,10 @@ class _Printer:
                     body.write(f"picks[q + L{k}] = {1 << base if k == word else 0}")
                 body.write("q += ONE" if pages == ex.FULL_SET else f"q += U({texts[word]} >> {base} & 1)")
             return _List("", "q", True)
-        for k, text in zip(parts, texts, strict=True):
-            body.write(f"d{k} = {text}")
-        body.write(f"while {' | '.join(f'd{k}' for k in parts)} != 0:")
-        body = body.inner()
+        body = self.writer.each_page(texts, body)
         body.write("items[q] = i")
         for k in parts:
-            before = " | ".join(f"d{j}" for j in range(k))
-            body.write(f"p{k} = d{k} & -d{k}" + (f" if ({before}) == 0 else 0" if before else ""))
             body.write(f"picks[q + L{k}] = p{k}")
-        for k in parts:
-            body.write(f"d{k} ^= p{k}")
         body.write("q += ONE")
         return _List("", "q", True)
 

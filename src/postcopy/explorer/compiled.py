@@ -25,7 +25,7 @@ from postcopy import __version__
 from postcopy.explorer.codegen import Kernel
 from postcopy.explorer.writing import BLOCK
 
-_LINE = "# ---- from here on ----"
+_STAND_INS, _REST = "# ---- stand-ins ----\n", "# ---- from here on ----\n"
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,10 @@ def _path(kernel: Kernel) -> Path:
 
 
 @cache
-def _loop_text() -> str:
-    return Path(__file__).with_name("loop.py").read_text().split(_LINE, 1)[1]
+def _loop_text() -> tuple[str, str]:
+    """What stands before the stand-ins, and after them."""
+    before, rest = Path(__file__).with_name("loop.py").read_text().split(_STAND_INS)
+    return before, rest.split(_REST)[1]
 
 
 def _module_text(kernel: Kernel) -> str:
@@ -93,35 +95,12 @@ def _module_text(kernel: Kernel) -> str:
     words = range(layout.words)
     columns = "\n".join(f"@njit\n{line}" if line.startswith("def ") else line for line in kernel.columns.splitlines())
     successor = ", ".join(f"out[{k}, j]" for k in words)
-    return f'''"""Generated; see postcopy.explorer.codegen."""
+    before, after = _loop_text()
+    return f"""{before}# ---- generated; see postcopy.explorer.codegen ----
 
-import numpy as np
-from numba import njit, types
-
-from postcopy.explorer.control import (
-    AT,
-    BOXED,
-    COUNT,
-    DEADLOCK,
-    DETAIL,
-    FULL,
-    HEAD,
-    LEVEL,
-    LEVEL_END,
-    RUNNING,
-    STATE,
-    STATUS,
-    STEP,
-    WITNESSES,
-    WRONG,
-)
-from postcopy.explorer.prefetch import prefetch
-
-U = np.uint64
-ZERO, ONE = U(0), U(1)
 WORDS, MARK_WORD, MARK = {layout.words}, {layout.mark[0]}, {-(1 << layout.mark[1])}
 SUCCESSORS = {sum(instance.pages if action.takes_page else 1 for action in instance.actions)}
-BLOCK, SIZE = {BLOCK}, {BLOCK * instance.pages}
+SIZE = {BLOCK * instance.pages}
 
 {columns}
 
@@ -135,4 +114,4 @@ def canonical_block(out, count):
     for j in range(count):
         {successor}, = canonical({successor})
 
-{_loop_text()}'''
+{_REST}{after}"""

@@ -108,9 +108,7 @@ def fold(e: Expr, values: Values, memo: dict[Expr, Expr] | None = None) -> Expr:
         return memo[e]
     result = e
     if e.op == "variable":
-        first = e.args[0]
-        if isinstance(first, Variable):
-            result = values.get(first, e)
+        result = values.get(ex.variable_of(e), e)
     elif e.op in _REBUILD:
         result = _REBUILD[e.op](*(fold(a, values, memo) for a in e.operands))
     memo[e] = result

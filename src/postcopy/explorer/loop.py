@@ -1,8 +1,8 @@
-"""The search's loop in the part of Python that Numba compiles; it is appended to a kernel's text.
+"""The search's loop in the part of Python that Numba compiles; a kernel's file is this text with the kernel in it.
 
 It is compiled anew with each kernel, so that the number of words is known to the compiler: loops over words vanish, and
-the kernel's functions are called directly. It is not imported: what stands above the line is for readers and linters,
-the kernel's file has its own.
+the kernel's functions are called directly. It is not imported: the stand-ins below are for readers and linters, the
+kernel's text stands in their place.
 
 The states of a shard are columns in the order of discovery, so they are the queue too. A hash table holds them once
 more, whole, so that to look one up touches one place in memory; a slot is full where the marking bit is set. A state's
@@ -38,11 +38,13 @@ from postcopy.explorer.control import (
     WRONG,
 )
 from postcopy.explorer.prefetch import prefetch
+from postcopy.explorer.writing import BAD_BIT, BLOCK, LABEL_BITS, REST_BIT
 
-BLOCK, WORDS, MARK_WORD = 128, 2, 1
 U = np.uint64
 ZERO, ONE = U(0), U(1)
-MARK = -(1 << 63)
+
+# ---- stand-ins ----
+WORDS, MARK_WORD, MARK = 2, 1, -(1 << 63)
 
 
 def expand_block(*_: Any) -> int:
@@ -192,18 +194,18 @@ def run(
         for i in range(n):
             moved[i] = 0
         found = expand_block(states, U(at), U(n), out, origin, label, fired, moved, lists, items, picks)
-        count = U(found & ((1 << 62) - 1))
-        if found >> 62 != 0:
+        count = U(found & ((1 << BAD_BIT) - 1))
+        if found >> BAD_BIT != 0:
             for j in range(count):
                 wrong = label[j] < 0
-                if wrong or label[j] >> 16 & step_bits:
+                if wrong or label[j] >> LABEL_BITS & step_bits:
                     control[STATUS], control[AT], control[DETAIL] = WRONG if wrong else STEP, at + origin[j], label[j]
                     for k in range(WORDS):
                         out[k, 0] = out[k, j]
                     return
         if deadlock:
             for i in range(n):
-                if moved[i] == 0 and examine_at(states, at + i) >> 61 & 1 == 0:
+                if moved[i] == 0 and examine_at(states, at + i) >> REST_BIT & 1 == 0:
                     control[STATUS], control[AT] = DEADLOCK, at + i
                     return
         canonical_block(out, count)
@@ -285,7 +287,7 @@ def expand(states, begin, end, out, origin, label, fired, moved, lists, items, p
         found = expand_block(
             states, U(at), U(min(BLOCK, end - at)), out, origin, label, fired, moved, lists, items, picks
         )
-        total += found & ((1 << 62) - 1)
+        total += found & ((1 << BAD_BIT) - 1)
     return total
 
 

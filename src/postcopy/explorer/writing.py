@@ -25,6 +25,9 @@ STAYS = 1 << 15
 BLOCK = 128
 """States that a search expands at once, before it enters their successors."""
 
+BAD_BIT = 62
+"""The bit of a block's count of successors that says that one of their labels has to be looked at."""
+
 REST_BIT = 61
 """The bit of `examine` that says that the protocol may rest."""
 
@@ -141,7 +144,7 @@ class Writer:
         if constant is not None:
             return str(constant)
         if e.op == "variable":
-            place = self.layout.numbers[_variable(e)]
+            place = self.layout.numbers[ex.variable_of(e)]
             return f"(w{place.word} >> {place.shift} & {place.mask})"
         if e.op == "plus":
             return f"({self.number(e.operands[0], scope)} + {self.number(e.operands[1], scope)})"
@@ -165,7 +168,7 @@ class Writer:
         sign = "==" if want else "!="
         constant = ex.constant(right)
         if left.op == "variable" and constant is not None:
-            place = self.layout.numbers[_variable(left)]
+            place = self.layout.numbers[ex.variable_of(left)]
             return f"(w{place.word} & {place.mask << place.shift}) {sign} {constant << place.shift}"
         return f"{self.number(left, scope)} {sign} {self.number(right, scope)}"
 
@@ -191,7 +194,7 @@ class Writer:
 
     def _pages(self, e: Expr, scope: Scope) -> list[str]:
         if e.op == "variable":
-            offset = self.offset[_variable(e)]
+            offset = self.offset[ex.variable_of(e)]
             return [f"w{k} >> {offset} & {self.stride[k]}" for k in self.parts]
         if e.op == "if":
             condition, yes, no = e.operands
@@ -212,6 +215,19 @@ class Writer:
         firsts = sum(1 << base for page, (w, base) in enumerate(self.layout.records) if w == word and page % group == 0)
         gathered = "(" + " | ".join(f"{text} >> {i * width}" for i in range(group)) + f") & {firsts}"
         return f"({gathered}) * {sum(1 << i * width for i in range(group))}"
+
+    def each_page(self, texts: list[str], scope: Scope) -> Scope:
+        """Open a loop over the pages of a set, the lowest first; in its body p0, p1, … are the page."""
+        for k, text in zip(self.parts, texts, strict=True):
+            scope.write(f"d{k} = {text}")
+        scope.write(f"while {' | '.join(f'd{k}' for k in self.parts)} != 0:")
+        body = scope.inner()
+        for k in self.parts:
+            before = " | ".join(f"d{j}" for j in range(k))  # whichever word the lowest page is in
+            body.write(f"p{k} = d{k} & -d{k}" + (f" if ({before}) == 0 else 0" if before else ""))
+        for k in self.parts:
+            body.write(f"d{k} ^= p{k}")
+        return body
 
     def updated(self, updates: dict[Variable, Expr], scope: Scope) -> list[str]:
         """The words after a step."""
@@ -239,9 +255,3 @@ class Writer:
             texts += [str(constants[k])] if constants[k] else []
             words.append(" | ".join(texts))
         return words
-
-
-def _variable(e: Expr) -> Variable:
-    first = e.args[0]
-    assert isinstance(first, Variable)
-    return first

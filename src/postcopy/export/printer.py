@@ -97,7 +97,7 @@ def possible(taken: Iterable[Guard]) -> dict[Variable, set[int]]:
             stored = ex.constant(other)
             if subject.op != "variable" or stored is None:
                 continue
-            v = variable_of(subject)
+            v = ex.variable_of(subject)
             values = domains.get(v, set(range(v.size)))
             if condition.op == "equal":
                 domains[v] = {x for x in values if (x == stored) is wanted}
@@ -177,7 +177,7 @@ class Printer:
         if e.op == "host":
             return self.host(self.text(e.operands[0]))
         if e.op == "variable":
-            return self.variable(variable_of(e))
+            return self.variable(ex.variable_of(e))
         return self.constant(e)
 
     def value(self, e: Expr, of: Variable | None) -> str:
@@ -190,7 +190,7 @@ class Printer:
             return self.choice(self.text(condition), self.value(yes, of), self.value(no, of))
         if e.op == "plus":
             return "(" + self.signs["plus"].join(self.value(part, None) for part in e.operands) + ")"
-        return self.variable(variable_of(e))
+        return self.variable(ex.variable_of(e))
 
     def assigned(self, v: Variable, e: Expr) -> str:
         """What a variable is given."""
@@ -291,18 +291,11 @@ class MaskPrinter(Printer):
         return {"true": "1", "false": "0", "none": "0", "all": str(self.everything), "page": self.page}[e.op]
 
 
-def variable_of(e: Expr) -> Variable:
-    """The variable of a `variable` node."""
-    first = e.args[0]
-    assert isinstance(first, Variable)
-    return first
-
-
 def kind_of(*numbers: Expr) -> Variable | None:
     """A variable whose values these numbers are, or None where they are plain numbers (sums, for one)."""
     for e in numbers:
         if e.op == "variable":
-            return variable_of(e)
+            return ex.variable_of(e)
         if e.op == "if":
             found = kind_of(*e.operands[1:])
             if found is not None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from postcopy.errors import UsageError
 from postcopy.explorer.constants import Reading
-from postcopy.export.printer import TRUTHS, Guard, Names, Printer, kind_of, paths, said_of, under, variable_of, without
+from postcopy.export.printer import TRUTHS, Guard, Names, Printer, kind_of, paths, said_of, under, without
 from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.instance import ActionInstance
@@ -96,7 +96,7 @@ class _Printer(Printer):
                 return f"({self.text(condition)} \\/ {self.truth(no)})"
             return f"(IF {self.text(condition)} THEN {self.truth(yes)} ELSE {self.truth(no)})"
         stored = ex.constant(e)
-        return self.variable(variable_of(e)) if stored is None else "TRUE" if stored else "FALSE"
+        return self.variable(ex.variable_of(e)) if stored is None else "TRUE" if stored else "FALSE"
 
     def assigned(self, v: Variable, e: Expr) -> str:
         return self.truth(e) if v.values == TRUTHS else super().assigned(v, e)

@@ -171,6 +171,13 @@ def variable(v: Variable) -> Expr:
     return Expr("variable", (v,), v.sort)
 
 
+def variable_of(e: Expr) -> Variable:
+    """The variable of a `variable` node."""
+    first = e.args[0]
+    assert isinstance(first, Variable)
+    return first
+
+
 def constant(e: Expr) -> int | None:
     """The value of a constant number, else None."""
     return e.args[0] if e.op == "number" and isinstance(e.args[0], int) else None
