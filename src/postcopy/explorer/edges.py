@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from postcopy.explorer.compiled import Functions, compile_kernel, interpret
+from postcopy.explorer.compiled import Functions
 from postcopy.explorer.lasso import Graph
 from postcopy.explorer.layout import Layout
+from postcopy.explorer.search import Interpreted
 from postcopy.explorer.writing import STAYS
 
 if TYPE_CHECKING:
@@ -49,20 +50,21 @@ def state_graph(exploration: Exploration, max_bytes: int) -> StateGraph:
     Raises:
         MemoryError: it would take more than `max_bytes`.
     """
-    stored = exploration.stored()
-    states = np.array(stored, dtype=np.uint64).reshape(-1, exploration.layout.words)
+    states = exploration.search.array()
     history, most = history_masks(exploration.layout), max_bytes // BYTES_PER_EDGE
     action_of = exploration.kernel.numbering.action_of
-    if exploration.engine == "compiled":
-        from postcopy.explorer.edges_fast import expand_all
-
-        machine = compile_kernel(exploration.kernel)
-        graph, found = expand_all(states.view(np.int64), history, machine, exploration.question, most)
+    search = exploration.search
+    if isinstance(search, Interpreted):
+        graph, found = expand_interpreted(search.stored(), history, exploration.functions, action_of, most)
     else:
-        graph, found = expand_interpreted(stored, history, interpret(exploration.kernel), action_of, most)
+        from postcopy.explorer.edges_fast import expand_all
+        from postcopy.explorer.fast import Compiled
+
+        assert isinstance(search, Compiled)
+        graph, found = expand_all(states.view(np.int64), history, search.machine, search.question, most)
     roots = {exploration.representative(state) for state in exploration.instance.initial_states()}
-    place = {state: at for at, state in enumerate(stored)}
-    initial = np.array([place[root] for root in sorted(roots)], dtype=np.int64)
+    rows = [np.array(root, dtype=np.uint64) for root in sorted(roots)]
+    initial = np.array([np.flatnonzero((states == row).all(axis=1))[0] for row in rows], dtype=np.int64)
     return StateGraph(graph, states, found, initial)
 
 

@@ -136,7 +136,7 @@ class Exploration:
         self.layout = layout.lay_out(instance, reading.variables, reading.constants)
         self._impossible = frozenset(action.name for action, tree in reading.actions if tree is None)
         self.kernel = codegen.generate(reading, self.layout, options.symmetry and instance.pages > 1)
-        self._plain = compiled.interpret(self.kernel)
+        self.functions = compiled.interpret(self.kernel)
         self.question = self._ask()
         self.seconds = 0.0
         self.liveness: Liveness | None = None
@@ -145,7 +145,7 @@ class Exploration:
         if options.engine == "compiled" or (options.engine == "auto" and compiled.is_compiled(self.kernel)):
             self._compile()
         else:
-            self.search = search.Interpreted(self._plain, self.question)
+            self.search = search.Interpreted(self.functions, self.question)
         self.findings = self.search.run(0)
 
     def _ask(self) -> search.Question:
@@ -252,7 +252,7 @@ class Exploration:
 
     def representative(self, state: State) -> tuple[int, ...]:
         """The packed state that is stored for this one."""
-        return self._plain.canonical(*self.layout.pack(state))
+        return self.functions.canonical(*self.layout.pack(state))
 
     def _same(self, a: State, b: State) -> bool:
         return self.representative(a) == self.representative(b)

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from postcopy.explorer import control, search
 from postcopy.explorer.control import (
@@ -293,7 +294,12 @@ class Compiled:
 
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, shard by shard in the order of discovery."""
-        return [_words(shard.states[:, i]) for shard in self.shards for i in range(int(shard.control[COUNT]))]
+        return [tuple(words) for words in self.array().tolist()]
+
+    def array(self) -> npt.NDArray[np.uint64]:
+        """All packed states in the same order; uint64[states, words]."""
+        known = [shard.states[:, : int(shard.control[COUNT])].T for shard in self.shards]
+        return np.concatenate(known).view(np.uint64)
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""

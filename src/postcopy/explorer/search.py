@@ -9,10 +9,15 @@ chosen and its findings get their names.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from operator import itemgetter
+from typing import TYPE_CHECKING, Protocol
 
 from postcopy.explorer.compiled import Functions
 from postcopy.explorer.writing import BLOCK, LABEL_BITS, REST_BIT, STAYS, Numbering
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 RUNNING, DONE, STEP, STATE, DEADLOCK, WRONG, FULL = range(7)
 """How a search stands: more to do; all seen; a property of steps or of states violated; a deadlock; the specification
@@ -92,6 +97,9 @@ class Search(Protocol):
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states. For tests and graphs of small spaces."""
 
+    def array(self) -> npt.NDArray[np.uint64]:
+        """All packed states in the same order; uint64[states, words]."""
+
 
 class Interpreted:
     """The search in plain Python."""
@@ -126,13 +134,16 @@ class Interpreted:
     def _block(self, block: range) -> None:
         question, functions, order = self.question, self.functions, self.order
         numbering, stuck = question.numbering, set(block)
-        successors = [(label, at, words) for at in block for label, *words in functions.expand(*order[at])]
-        successors.sort(key=lambda successor: numbering.leaf_of(successor[0]))
+        successors = [
+            (numbering.leaf_of(label), at, label, tuple(words))
+            for at in block
+            for label, *words in functions.expand(*order[at])
+        ]
+        successors.sort(key=itemgetter(0))
         new = []
-        for label, at, words in successors:
-            action = numbering.action_of[numbering.leaf_of(label)]
+        for leaf, at, label, after in successors:
+            action = numbering.action_of[leaf]
             self.fired[action] += 1
-            after = tuple(words)
             if label < 0:
                 self._stop(WRONG, at, label)
             elif label >> LABEL_BITS & question.step_bits:
@@ -187,6 +198,12 @@ class Interpreted:
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, in the order of discovery."""
         return self.order
+
+    def array(self) -> npt.NDArray[np.uint64]:
+        """All packed states in the same order; uint64[states, words]."""
+        import numpy as np  # takes a while to import, and most checks of small spaces do without
+
+        return np.array(self.order, dtype=np.uint64)
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""

@@ -14,7 +14,7 @@ from typing import Any
 import networkx as nx
 
 from postcopy.errors import UsageError
-from postcopy.explorer.compiled import Functions, interpret
+from postcopy.explorer.compiled import Functions
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.trace import Trace
 from postcopy.explorer.writing import LABEL_BITS, REST_BIT, STAYS
@@ -116,7 +116,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
         end = exploration.representative(trace.states[-1])
         if end not in set(stored):
             stored.append(end)  # a step that violates something is not entered any more
-    functions = interpret(exploration.kernel)
+    functions = exploration.functions
     classes = _Classes(exploration, variables if by else None, functions)
     node_of = {words: classes.number(words) for words in stored}
     graph = nx.MultiDiGraph()
