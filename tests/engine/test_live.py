@@ -200,7 +200,8 @@ def test_when_the_guest_at_the_destination_is_killed(phase: Phase) -> None:
                 raise GuestError("the guest process is gone")
             return super().run()
 
-    source, destination = migrate(SOFTWARE, make_destination=Killing)
+    more_than_buffers_hold = with_(SOFTWARE, size=8 << 20)  # so that the source has not handed over by then
+    source, destination = migrate(more_than_buffers_hold, make_destination=Killing)
     assert nowhere_else(source, destination) == (["source"] if phase is Phase.PRECOPY else [])
     assert destination.report.why == "the guest process is gone"
 

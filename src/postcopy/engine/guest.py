@@ -85,11 +85,14 @@ class TableMemory(MappedMemory):
         self._faults = [socket.socket(fileno=fd) for fd in faults]
 
     def _wait_for(self, page: int, who: int) -> None:
-        if not self._table[page]:
-            line = self._faults[who]
-            line.send(page.to_bytes(8, "little"))
-            if not line.recv(1):
-                os._exit(1)  # the engine is gone, and the page with it
+        if self._table[page]:
+            return
+        line = self._faults[who]
+        line.send(page.to_bytes(8, "little"))
+        while line.recv(1):  # an answer may be to an earlier question, or to whatever is still asked at the end
+            if self._table[page]:
+                return
+        os._exit(1)  # the engine is gone, and the page with it
 
     def read(self, page: int, who: int) -> bytes:
         """A whole page, once it is present."""
