@@ -217,3 +217,5 @@ class DestinationHost:
                     self._step_with_reply(partial(self.core.fault, page, who))
                 except LocalProtocolError:
                     return  # given up meanwhile
+                except ConnectionLost:
+                    pass  # what is on its way may yet be all that is needed: the listen thread reads it to its end

@@ -312,7 +312,7 @@ class TableDestinationMemory(DestinationMemory):
     def release(self) -> None:
         """Nothing is missing any more: whoever has asked, or is about to, since it looked before that, is answered."""
         for line in self.guest.fault_lines:
-            line.send(b"x")
+            _answer(line)
 
     def place(self, page: int, data: bytes | None) -> None:
         """Place a whole host page: first its contents, then the marks, then those who wait."""
@@ -325,7 +325,7 @@ class TableDestinationMemory(DestinationMemory):
             self._table[pages.start : pages.stop] = b"\1" * len(pages)
             woken = [line for n in pages for line in self._waiting.pop(n, [])]
         for line in woken:
-            line.send(b"x")
+            _answer(line)
 
     def faults(self, timeout: float) -> list[Fault]:
         """Faults, when there are some; none after `stop_faults` or the timeout, in seconds."""
@@ -347,9 +347,17 @@ class TableDestinationMemory(DestinationMemory):
                 if not present:
                     self._waiting.setdefault(page, []).append(line)
             if present:
-                line.send(b"x")
+                _answer(line)
             found.append((page, f"vCPU {index}" if index < self.guest.options.vcpus else "device load"))
         return found
+
+
+def _answer(line: socket.socket) -> None:
+    """Wake whoever asked on this line."""
+    try:
+        line.send(b"x")
+    except OSError:
+        raise GuestError("the guest process is gone") from None
 
 
 AnyDestinationMemory = KernelDestinationMemory | TableDestinationMemory

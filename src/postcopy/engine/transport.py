@@ -117,6 +117,8 @@ class Connection:
         return bool(poll.poll(timeout * 1000))
 
     def _lost(self, error: OSError) -> ConnectionLost:
+        if isinstance(error, BrokenPipeError | ConnectionResetError):
+            return ConnectionLost("the other side closed the connection")  # a writer learns it so, a reader by the end
         return ConnectionLost(f"the connection broke: {error.strerror or error}")
 
 
