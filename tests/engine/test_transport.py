@@ -147,7 +147,7 @@ def test_who_does_not_call_and_who_is_not_there() -> None:
 @pytest.fixture
 def ends() -> Iterator[tuple[Connection, socket.socket]]:
     ours, theirs = socket.socketpair()
-    connection = Connection(ours, 0.05)
+    connection = Connection(ours, 10.0)
     yield connection, theirs
     connection.release()
     theirs.close()
@@ -171,13 +171,14 @@ def test_many_buffers_go_out_in_order(ends: tuple[Connection, socket.socket]) ->
 
 def test_who_does_not_read_is_given_up(ends: tuple[Connection, socket.socket]) -> None:
     connection, _ = ends
+    connection.timeout = 0.05
     with pytest.raises(ConnectionLost, match=r"the other side has read nothing for 0.05 s"):
         connection.send([bytes(1 << 24)])
 
 
 def test_what_was_closed_here(ends: tuple[Connection, socket.socket]) -> None:
     connection, _ = ends
-    assert connection.receive() is None
+    assert connection.receive(0.01) is None
     connection.close()
     assert connection.receive() == b""
     with pytest.raises(ConnectionLost):
