@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -144,7 +144,7 @@ def simulate(
     trace: KeepTrace = None,
     as_json: AsJson = False,
 ) -> int:
-    """Walk at random where there is too much to explore; a violation is shown shortened, and none proves nothing."""
+    """Walk at random where there is too much to explore. A violation is shown shortened; to find none proves nothing."""
     plan = Plan(seed, depth, walks, seconds)
     name, protocol = load(target, fault)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])
@@ -178,12 +178,17 @@ def list_things(
     as_json: AsJson = False,
 ) -> int:
     """List the faults, properties, actions or rules that there are."""
-    listings = {"faults": _faults, "properties": _properties, "actions": _actions, "rules": _rules}
+    listings: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "faults": _faults,
+        "properties": _properties,
+        "actions": lambda: _actions(load(target)[1]),
+        "rules": _rules,
+    }
     if what not in listings:
         raise UsageError(f"there is nothing called {what} to list: {', '.join(listings)}")
     if target and what != "actions":
         raise UsageError("only actions can be listed of a file")
-    rows = listings[what](load(target)[1]) if what == "actions" else listings[what]()  # type: ignore[operator]
+    rows = listings[what]()
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0

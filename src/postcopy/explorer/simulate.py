@@ -20,7 +20,7 @@ from postcopy.model.concrete import take
 from postcopy.model.instance import Instance
 from postcopy.properties.language import Kind, Property
 
-WALKS = 5_000
+WALKS = 10_000
 """How many walks are made where neither walks nor seconds are given."""
 
 

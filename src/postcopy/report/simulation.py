@@ -121,7 +121,7 @@ def sentence(found: Simulated) -> str:
     walks = f"{found.walks:,} walk{'s' * (found.walks != 1)}"
     if found.violated is None:
         cut = "interrupted: " if found.finding is Finding.INTERRUPTED else ""
-        return f"{cut}no violation found in {walks} of seed {found.plan.seed}; that proves nothing of what they missed"
+        return f"{cut}no violation found in {walks} of seed {found.plan.seed}, which proves nothing"
     kind = "deadlock" if found.finding is Finding.DEADLOCK else f"violated: {found.violated.sentence}"
     steps = len(found.counterexample.steps) if found.counterexample else 0
     shortened = f", shortened from {found.found_in}" if found.found_in != steps else ""
