@@ -144,7 +144,7 @@ def simulate(
     trace: KeepTrace = None,
     as_json: AsJson = False,
 ) -> int:
-    """Walk at random where there is too much to explore. A violation is shown shortened; to find none proves nothing."""
+    """Walk at random where there is too much to explore, and shorten what is found. Finding nothing proves nothing."""
     plan = Plan(seed, depth, walks, seconds)
     name, protocol = load(target, fault)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])

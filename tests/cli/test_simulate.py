@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from postcopy.explorer.walk import Walker
-from tests.cli.conftest import Run
-from tests.cli.test_bad_input import refused
-from tests.cli.test_check import CHANGE
+from tests.cli.conftest import CHANGE, Run, refused
 
 SMALL = ("--pages", "2", "--in-flight", "1")
 KEYS = {
