@@ -16,7 +16,8 @@ from postcopy.explorer.stepper import Stepper
 from postcopy.explorer.walk import Walker
 from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import DEFAULT
+from postcopy.properties.safety import SAFETY
+from postcopy.properties.witnesses import WITNESSES
 
 DEPTH = 400
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    stepper = Stepper(Instance(Postcopy, options.pages, options.in_flight, DEFAULT))
+    stepper = Stepper(Instance(Postcopy, options.pages, options.in_flight, (*SAFETY, *WITNESSES)))
     ways: dict[str, Callable[[Stepper, int, int], tuple[int, dict[str, int]]]] = {"any step": any_step, "ours": guided}
     columns = {}
     print(f"{stepper.instance.size}, seed {options.seed}")

@@ -147,7 +147,7 @@ def simulate(
     """Walk at random where there is too much to explore, and shorten what is found. Finding nothing proves nothing."""
     plan = Plan(seed, depth, walks, seconds)
     name, protocol = load(target, fault)
-    instance = _instance(protocol, pages, in_flight, host_page, properties or [])
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=bool(properties))
     writer = _trace_writer(trace, "") if trace else None
     console = Console(highlight=False)
     with _progress() as report:

@@ -87,6 +87,7 @@ def test_one_property_of_a_change_of_ones_own(run: Run, tmp_path: Path) -> None:
         (("--pages", "17"), "--pages 17 is out of range: 1 to 16"),
         (("--fault", "no-discard"), "did you mean no-discards?"),
         (("--trace", "run.pdf"), "has to end in"),
+        (("--property", "the-migration-ends"), "the-migration-ends is about runs without end"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(run: Run, options: tuple[str, ...], says: str) -> None:

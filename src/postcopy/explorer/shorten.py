@@ -12,13 +12,10 @@ from collections.abc import Iterator
 
 from postcopy.errors import TraceError
 from postcopy.explorer.stepper import Stepper, Words
-from postcopy.explorer.trace import Trace, follow, rebase, thread_through
+from postcopy.explorer.trace import Label, Trace, follow, rebase, thread_through
 from postcopy.model.concrete import Transition, is_deadlock, take, violated_by
 from postcopy.model.instance import Instance, State
 from postcopy.properties.language import Kind, Property
-
-Label = tuple[str, int | None]
-"""An action's name and its page."""
 
 _AT_THE_START = 5_000
 _ON_THE_WAY = 300
@@ -37,7 +34,7 @@ def shorten(trace: Trace, violated: Property) -> Iterator[Trace]:
     narrow = Instance(whole.protocol, whole.pages, whole.in_flight, (violated,), whole.group)
     replay = Replay(narrow, rebase(trace, narrow).initial, violated)
     stepper = Stepper(narrow)
-    labels = replay.breaking(labels_of(trace))
+    labels = replay.breaking(trace.labels)
     if labels is None:
         raise TraceError(f"the run to be shortened does not violate {violated.name}")
     while True:
@@ -49,7 +46,7 @@ def shorten(trace: Trace, violated: Property) -> Iterator[Trace]:
         if nearer is None:
             return
         replay = Replay(narrow, nearer.initial, violated)
-        labels = labels_of(nearer)
+        labels = nearer.labels
 
 
 def breaks(trace: Trace, violated: Property) -> bool:
@@ -66,11 +63,6 @@ def _checked(trace: Trace, violated: Property) -> Trace:
     if not breaks(trace, violated):
         raise TraceError(f"shortened to {len(trace.steps)} steps the run no longer violates {violated.name}")
     return trace
-
-
-def labels_of(trace: Trace) -> list[Label]:
-    """What a run does, step by step."""
-    return [(step.action.name, step.page) for step in trace.steps]
 
 
 class Replay:

@@ -115,12 +115,15 @@ class Simulation:
 
     Raises:
         SpecError: the protocol or a property cheats or errs.
-        UsageError: the size does not fit.
+        UsageError: the size does not fit, or a property is about runs without end.
     """
 
     def __init__(self, instance: Instance, plan: Plan, report: Callable[[str], None] | None = None) -> None:
         self.instance, self.plan = instance, plan
         self._report = report or (lambda _: None)
+        endless = [prop.name for prop in instance.properties if prop.of_runs]
+        if endless:
+            raise UsageError(f"{endless[0]} is about runs without end: a walk has one; postcopy check decides it")
         self._report("reading the protocol")
         self._stepper = Stepper(instance)
         self._walker = Walker(self._stepper, plan.seed, plan.depth)

@@ -10,14 +10,11 @@ from typing import NamedTuple
 
 from postcopy.errors import SpecError
 from postcopy.explorer import codegen, compiled, constants, layout
-from postcopy.explorer.codegen import LABEL_BITS, REST_BIT, STAYS
+from postcopy.explorer.writing import LABEL_BITS, REST_BIT, STAYS
 from postcopy.model.instance import Instance, State
 from postcopy.properties.language import Kind, Property
 
 Words = tuple[int, ...]
-
-_MOST = 1024
-"""More successors than any state has."""
 
 _REMEMBERED = 2_000
 """Of so many states the moves are kept: about half of the states that walks come to are among them."""
@@ -70,8 +67,6 @@ class Stepper:
         self._layout = layout.lay_out(instance, reading.variables, reading.constants)
         self._kernel = codegen.generate(reading, self._layout, symmetry=instance.pages > 1)
         self._functions = compiled.interpret(self._kernel)
-        self._size = self._layout.words + 1
-        self._out = [0] * _MOST * self._size
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._moves)
         properties = list(enumerate(instance.properties))
         self._of_steps = sum(1 << i for i, p in properties if p.of_steps)
@@ -91,20 +86,19 @@ class Stepper:
         return self._remembered(state)
 
     def _moves(self, state: Words) -> list[Move]:
-        out, size, words = self._out, self._size, self._size - 1
+        numbering = self._kernel.numbering
         found = []
-        for to in range(0, self._functions.expand(state, 0, out, 0) * size, size):
-            label = out[to + words]
+        for label, *after in self._functions.expand(*state):
             if label < 0:
-                raise SpecError(*self._kernel.checks[-label - 1])
-            after = state if label & STAYS else tuple(out[to : to + words])
+                raise SpecError(*numbering.checks[-label - 1])
             broken = label >> LABEL_BITS & self._of_steps
-            found.append(Move(label & STAYS - 1, after, self._first(broken) if broken else None))
+            action = numbering.action_of[label & STAYS - 1]
+            found.append(Move(action, tuple(after), self._first(broken) if broken else None))
         return found
 
     def look(self, state: Words) -> Look:
         """What there is to say of a state itself."""
-        found = self._functions.examine(state, 0)
+        found = self._functions.examine(*state)
         broken = found & self._of_states
         return Look(
             self._first(broken) if broken else None,
@@ -123,9 +117,7 @@ class Stepper:
 
     def representative(self, state: Words) -> Words:
         """The one of all states that are equal up to a renaming of pages."""
-        words = list(state)
-        self._functions.canonical(words, 0)
-        return tuple(words)
+        return self._functions.canonical(*state)
 
     def same(self, a: State, b: State) -> bool:
         """Whether two states are equal up to a renaming of pages."""
