@@ -64,6 +64,12 @@ def test_a_deadlock_has_its_own_exit_code(run: Run) -> None:
     assert found["found_in"] >= len(found["counterexample"]["steps"])
 
 
+def test_a_fault_that_only_whole_runs_show_is_not_expected_to_be_found(run: Run) -> None:
+    result = run("simulate", "--fault", "endless-scan", *SMALL, "--walks", "50")
+    assert result.code == 0
+    assert "expected" not in result.out
+
+
 def test_one_property_of_a_change_of_ones_own(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "my_change.py"
     file.write_text(CHANGE)

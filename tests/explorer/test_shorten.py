@@ -96,7 +96,7 @@ def test_walks_find_what_every_fault_breaks_and_show_it_without_a_superfluous_st
 
 
 def test_each_run_on_the_way_is_shorter_than_the_one_before() -> None:
-    run, violated = as_found("late-start-acts")
+    run, violated = as_found("cancel-after-switch")
     lengths = [len(shorter.steps) for shorter in shorten.shorten(run, violated)]
     assert lengths == sorted(set(lengths), reverse=True)
     assert lengths[0] <= len(run.steps)
