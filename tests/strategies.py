@@ -45,6 +45,7 @@ from postcopy.model.language import (
 )
 from postcopy.model.values import Whole
 from postcopy.properties.language import Property, always, every_step
+from tests.model.tiny import Letter
 
 
 class Level(IntEnum):
@@ -61,13 +62,6 @@ class Mood(Enum):
     CALM = auto()
     TENSE = auto()
     WILD = auto()
-
-
-class Letter(Enum):
-    """What the channel carries; a STAMPED letter carries the mark."""
-
-    PLAIN = auto()
-    STAMPED = auto()
 
 
 class Noise(Enum):

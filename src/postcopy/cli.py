@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
+from postcopy.explorer.simulate import WALKS, Finding, Plan, Simulation
 from postcopy.explorer.trace import rebase
 from postcopy.model.fault import Fault
 from postcopy.model.faults import FAULTS
@@ -33,7 +34,7 @@ from postcopy.model.loading import by_name, group_of, load
 from postcopy.model.rules import RULES
 from postcopy.names import unknown
 from postcopy.properties.catalogue import BY_NAME, choose
-from postcopy.report import summary
+from postcopy.report import simulation, summary
 from postcopy.report.itf import read_itf, write_itf
 from postcopy.report.markdown import markdown
 from postcopy.report.mermaid import mermaid
@@ -48,6 +49,7 @@ EXIT = {
     Outcome.LIVENESS: 13,
     Outcome.INCONCLUSIVE: 75,
 }
+EXIT_SIMULATED = {Finding.NOTHING: 0, Finding.DEADLOCK: 11, Finding.VIOLATED: 12, Finding.INTERRUPTED: 75}
 
 app = typer.Typer(
     add_completion=False,
@@ -75,6 +77,9 @@ NoSymmetry = Annotated[
 NoLiveness = Annotated[
     bool, typer.Option("--no-liveness", help="leave out what must happen in the end: for large instances")
 ]
+KeepTrace = Annotated[
+    Path | None, typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
 Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
@@ -92,17 +97,14 @@ def check(
     no_liveness: NoLiveness = False,
     max_memory: MaxMemory = "4G",
     engine: Engine = "auto",
-    trace: Annotated[
-        Path | None,
-        typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)"),
-    ] = None,
+    trace: KeepTrace = None,
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
     name, protocol = load(target, fault)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=not no_liveness)
     options = Options(symmetry=not no_symmetry, max_memory=_bytes(max_memory), engine=_engine(engine))
-    writer = _trace_writer(trace) if trace else None
+    writer = _trace_writer(trace, f"postcopy check --fault {fault}" if fault else "") if trace else None
     console = Console(highlight=False)
     with _progress() as report:
         exploration = Exploration(instance, options, report)
@@ -125,6 +127,51 @@ def check(
     return EXIT[verdict.outcome]
 
 
+@app.command()
+def simulate(
+    target: Target = None,
+    pages: Pages = 8,
+    in_flight: InFlight = 4,
+    host_page: HostPage = None,
+    fault: FaultName = None,
+    properties: PropertyNames = None,
+    seed: Annotated[int, typer.Option("--seed", help="the same seed makes the same walks, on every machine")] = 1,
+    walks: Annotated[
+        int | None, typer.Option("--walks", help="how many walks to make", show_default=f"{WALKS}")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", help="how long to walk, instead of --walks")] = None,
+    depth: Annotated[int, typer.Option("--depth", help="no walk goes further from the start")] = Plan.depth,
+    trace: KeepTrace = None,
+    as_json: AsJson = False,
+) -> int:
+    """Walk at random where there is too much to explore, and shorten what is found. Finding nothing proves nothing."""
+    plan = Plan(seed, depth, walks, seconds)
+    name, protocol = load(target, fault)
+    instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=bool(properties))
+    writer = _trace_writer(trace, "") if trace else None
+    console = Console(highlight=False)
+    with _progress() as report:
+        walking = Simulation(instance, plan, lambda line: report(Progress(line)))
+        try:
+            walking.run()
+        except KeyboardInterrupt:
+            pass  # what was found says that it was interrupted, and what was seen until then
+        found = walking.found()
+    story = tell(found.counterexample) if found.counterexample else None
+    breaks = protocol.breaks if issubclass(protocol, Fault) else ()
+    expected = tuple(broken for broken in breaks if not BY_NAME[broken].of_runs)
+    if as_json:
+        print(json.dumps(simulation.to_json(found, name, story, expected), indent=2, ensure_ascii=False))
+    else:
+        if story:
+            print_story(story, console)
+            console.print()
+        simulation.print_found(found, name, console, expected)
+    if writer and found.counterexample:
+        writer(found.counterexample, name)
+    return EXIT_SIMULATED[found.finding]
+
+
 @app.command("list")
 def list_things(
     what: Annotated[str, typer.Argument(metavar="{faults,properties,actions,rules}", help="what to list")],
@@ -132,12 +179,17 @@ def list_things(
     as_json: AsJson = False,
 ) -> int:
     """List the faults, properties, actions or rules that there are."""
-    listings = {"faults": _faults, "properties": _properties, "actions": _actions, "rules": _rules}
+    listings: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "faults": _faults,
+        "properties": _properties,
+        "actions": lambda: _actions(load(target)[1]),
+        "rules": _rules,
+    }
     if what not in listings:
         raise UsageError(f"there is nothing called {what} to list: {', '.join(listings)}")
     if target and what != "actions":
         raise UsageError("only actions can be listed of a file")
-    rows = listings[what](load(target)[1]) if what == "actions" else listings[what]()  # type: ignore[operator]
+    rows = listings[what]()
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
@@ -300,12 +352,15 @@ def _make(name: str, pages: int, in_flight: int, group: int) -> Instance:
     return Instance(by_name(name), pages, in_flight, tuple(BY_NAME.values()), group)
 
 
-def _trace_writer(path: Path) -> Any:
-    """How to write a counterexample to a file, by the file's ending; checked before anything is explored."""
+def _trace_writer(path: Path, command: str) -> Any:
+    """How to write a counterexample to a file, by the file's ending; checked before anything is explored.
+
+    Args:
+        path: the file.
+        command: the command line that finds the counterexample again, or nothing.
+    """
     endings = {
-        ".md": lambda run, name: _save(
-            path, markdown(tell(run), f"postcopy check --fault {name}" if name in FAULTS else "")
-        ),
+        ".md": lambda run, _: _save(path, markdown(tell(run), command)),
         ".mmd": lambda run, _: _save(path, mermaid(tell(run))),
         ".svg": lambda run, _: _save(path, sequence_svg(tell(run))),
         ".json": lambda run, name: _store(path, run, name),

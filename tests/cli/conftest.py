@@ -7,6 +7,29 @@ import pytest
 
 from postcopy.cli import main
 
+CHANGE = '''
+from postcopy.model.language import Page, require
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Phase, Source
+
+
+class Sloppy(Source):
+    """Forgets that a page was sent."""
+
+    def sends_background_page(self, page: Page) -> None:
+        """sends any page at all"""
+        require(self.phase == Phase.POSTCOPY)
+        self._ready_to_send()
+        self._send_in_postcopy(page)
+
+
+class MyChange(Postcopy):
+    """A change that is wrong."""
+
+    source = Sloppy
+'''
+"""A change of one's own, as a user would save it."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -18,6 +41,16 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+
+def refused(run: Run, *arguments: str) -> str:
+    """What a command says that it cannot do: one line, exit code 2, and nothing else."""
+    result = run(*arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("postcopy: ")
+    assert result.err.count("\n") == 1
+    return result.err
 
 
 @pytest.fixture

@@ -5,18 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
-
-
-def refused(run: Run, *arguments: str) -> str:
-    result = run(*arguments)
-    assert result.code == 2
-    assert result.out == ""
-    assert result.err.startswith("postcopy: ")
-    assert result.err.count("\n") == 1
-    return result.err
 
 
 @pytest.mark.parametrize("option", ["--pages", "--in-flight"])

@@ -7,34 +7,12 @@ import pytest
 
 from postcopy.model.faults import FAULTS
 from postcopy.properties.catalogue import DEFAULT
-from tests.cli.conftest import Run
+from tests.cli.conftest import CHANGE, Run
 
 KEYS = {
     "protocol", "pages", "in_flight", "symmetry", "verdict", "violated", "states", "transitions", "depth", "seconds",
     "properties", "actions", "counterexample",
 }  # fmt: skip
-
-CHANGE = '''
-from postcopy.model.language import Page, require
-from postcopy.model.postcopy import Postcopy
-from postcopy.model.source import Phase, Source
-
-
-class Sloppy(Source):
-    """Forgets that a page was sent."""
-
-    def sends_background_page(self, page: Page) -> None:
-        """sends any page at all"""
-        require(self.phase == Phase.POSTCOPY)
-        self._ready_to_send()
-        self._send_in_postcopy(page)
-
-
-class MyChange(Postcopy):
-    """A change that is wrong."""
-
-    source = Sloppy
-'''
 
 
 def test_the_protocol_holds(run: Run) -> None:

@@ -1,10 +1,14 @@
-"""A tiny protocol of letters: what these tests expect must not move when the real protocol does."""
+"""Two tiny protocols: what these tests expect must not move when the real protocol does.
 
-from enum import Enum, auto
+`Letters` has a bit of everything that a story tells; `Handover` is small enough to count its states by hand.
+"""
+
+from enum import Enum, IntEnum, auto
 
 from postcopy.explorer.trace import Trace, follow
 from postcopy.model.instance import Instance, State
 from postcopy.model.language import (
+    ALL,
     EITHER,
     Bitmap,
     Channel,
@@ -171,3 +175,96 @@ def first_state(instance: Instance) -> State:
 def old_letter() -> Trace:
     """A counterexample: a letter is written again while its first version is on its way."""
     return run(OLD_LETTER, "no-old-letter")
+
+
+class Phase(IntEnum):
+    IDLE = auto()
+    SENDING = auto()
+    DONE = auto()
+
+
+class Parcel(IntEnum):
+    PAGE = auto()
+
+
+class Giver(Machine):
+    phase = Choice("how far it is", Phase.IDLE)
+    left = Bitmap("pages still to be sent", initial=ALL)
+    post = Sends("post")
+
+    @action(thread="operator", environment=True)
+    def starts(self) -> None:
+        """starts <now> & here"""
+        require(self.phase == Phase.IDLE)
+        self.phase = Phase.SENDING
+
+    @action(thread="sender")
+    def sends(self, page: Page) -> None:
+        """sends a page"""
+        require(self.phase == Phase.SENDING)
+        require(self.left[page])
+        require(self.post.room())
+        self.left -= page
+        self.post.send(Parcel.PAGE, page)
+
+    @action(thread="sender")
+    def finishes(self) -> None:
+        """finishes when nothing is left"""
+        require(self.phase == Phase.SENDING)
+        require(self.left.empty)
+        self.phase = Phase.DONE
+
+
+class Taker(Machine):
+    has = Bitmap("pages that are here")
+    awake = Flag("somebody looks", True)
+    post = Receives("post")
+
+    @action(thread="receiver")
+    def receives(self) -> None:
+        """receives a page"""
+        self.has |= self.post.receive(Parcel.PAGE).pages
+
+    @action(thread="guest", environment=True)
+    def looks(self) -> None:
+        """looks at what there is"""
+        require(self.awake)
+
+
+class Handover(Protocol):
+    cpus = 1
+    source = Giver
+    destination = Taker
+    post = Channel(Parcel)
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return bool(state.source.phase == Phase.IDLE or state.destination.has.full)
+
+
+class Unsure(Handover):
+    class destination(Taker):  # noqa: N801
+        awake = Flag("somebody looks", EITHER)
+
+
+class NothingReceived(Handover):
+    class destination(Taker):  # noqa: N801
+        receives = None  # type: ignore[assignment]
+
+
+@every_step("It never finishes")
+def never_finishes(step: Step) -> bool:
+    """It did."""
+    return not (step.before.source.phase == Phase.SENDING and step.after.source.phase == Phase.DONE)
+
+
+@every_step("Nobody looks once something is here")
+def nobody_looks(step: Step) -> bool:
+    """Somebody did."""
+    return not (step.action.method == "looks" and not step.before.destination.has.empty)
+
+
+@always("Nothing arrives")
+def nothing_arrives(state: View) -> bool:
+    """Something did."""
+    return bool(state.destination.has.empty)

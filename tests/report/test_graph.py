@@ -7,7 +7,6 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from enum import IntEnum, auto
 from functools import cache
 from itertools import permutations
 from pathlib import Path
@@ -22,125 +21,17 @@ from postcopy.explorer.explore import Exploration, Options
 from postcopy.model.concrete import successors
 from postcopy.model.expressions import Sort
 from postcopy.model.instance import Instance, State
-from postcopy.model.language import (
-    ALL,
-    EITHER,
-    Bitmap,
-    Channel,
-    Choice,
-    Flag,
-    Machine,
-    Page,
-    Protocol,
-    Receives,
-    Sends,
-    Step,
-    View,
-    action,
-    require,
-)
+from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK, Property, always, every_step
+from postcopy.properties.language import NO_DEADLOCK, Property
 from postcopy.report import graph as formats
 from postcopy.report import quotient
 from postcopy.report.graph import Graph, build, to_dot, to_graphml, to_svg, write
 from postcopy.report.graph_dot import common_changes
 from postcopy.report.words import contents, contents_words, value_words
+from tests.report.examples import Handover, NothingReceived, Unsure, never_finishes, nobody_looks, nothing_arrives
 
 GOLDEN = Path(__file__).with_name("handover.dot")
-
-
-class Phase(IntEnum):
-    IDLE = auto()
-    SENDING = auto()
-    DONE = auto()
-
-
-class Parcel(IntEnum):
-    PAGE = auto()
-
-
-class Giver(Machine):
-    phase = Choice("how far it is", Phase.IDLE)
-    left = Bitmap("pages still to be sent", initial=ALL)
-    post = Sends("post")
-
-    @action(thread="operator", environment=True)
-    def starts(self) -> None:
-        """starts <now> & here"""
-        require(self.phase == Phase.IDLE)
-        self.phase = Phase.SENDING
-
-    @action(thread="sender")
-    def sends(self, page: Page) -> None:
-        """sends a page"""
-        require(self.phase == Phase.SENDING)
-        require(self.left[page])
-        require(self.post.room())
-        self.left -= page
-        self.post.send(Parcel.PAGE, page)
-
-    @action(thread="sender")
-    def finishes(self) -> None:
-        """finishes when nothing is left"""
-        require(self.phase == Phase.SENDING)
-        require(self.left.empty)
-        self.phase = Phase.DONE
-
-
-class Taker(Machine):
-    has = Bitmap("pages that are here")
-    awake = Flag("somebody looks", True)
-    post = Receives("post")
-
-    @action(thread="receiver")
-    def receives(self) -> None:
-        """receives a page"""
-        self.has |= self.post.receive(Parcel.PAGE).pages
-
-    @action(thread="guest", environment=True)
-    def looks(self) -> None:
-        """looks at what there is"""
-        require(self.awake)
-
-
-class Handover(Protocol):
-    cpus = 1
-    source = Giver
-    destination = Taker
-    post = Channel(Parcel)
-
-    @staticmethod
-    def may_rest(state: View) -> bool:
-        return bool(state.source.phase == Phase.IDLE or state.destination.has.full)
-
-
-class Unsure(Handover):
-    class destination(Taker):  # noqa: N801
-        awake = Flag("somebody looks", EITHER)
-
-
-class NothingReceived(Handover):
-    class destination(Taker):  # noqa: N801
-        receives = None  # type: ignore[assignment]
-
-
-@every_step("It never finishes")
-def never_finishes(step: Step) -> bool:
-    """It did."""
-    return not (step.before.source.phase == Phase.SENDING and step.after.source.phase == Phase.DONE)
-
-
-@every_step("Nobody looks once something is here")
-def nobody_looks(step: Step) -> bool:
-    """Somebody did."""
-    return not (step.action.method == "looks" and not step.before.destination.has.empty)
-
-
-@always("Nothing arrives")
-def nothing_arrives(state: View) -> bool:
-    """Something did."""
-    return bool(state.destination.has.empty)
 
 
 def explored(
