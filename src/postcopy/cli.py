@@ -83,6 +83,9 @@ KeepTrace = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
 Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
+VcpuSymmetry = Annotated[
+    bool, typer.Option("--vcpu-symmetry", help="store one of all states equal up to a renaming of vCPUs, too")
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
 Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
 Resume = Annotated[Path | None, typer.Option("--resume", help="go on with the search that is kept in this directory")]
@@ -102,6 +105,7 @@ def check(
     max_memory: MaxMemory = "4G",
     engine: Engine = "auto",
     workers: Workers = 1,
+    vcpu_symmetry: VcpuSymmetry = False,
     checkpoint: Keep = None,
     resume: Resume = None,
     checkpoint_every: Every = 60.0,
@@ -115,13 +119,14 @@ def check(
         raise UsageError("--resume keeps the search where it was kept: --checkpoint beside it says nothing more")
     if (checkpoint or resume) and engine == "interpreted":
         raise UsageError("only a compiled search can be kept: leave --engine interpreted away")
-    options = Options(
-        not no_symmetry, _bytes(max_memory), "compiled" if checkpoint or resume else _engine(engine), workers
-    )
+    engine = "compiled" if checkpoint or resume else _engine(engine)
+    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry)
     writer = _trace_writer(trace, f"postcopy check --fault {fault}" if fault else "") if trace else None
     console = Console(highlight=False)
     with _progress() as report:
         exploration = Exploration(instance, options, report)
+        if exploration.told_apart:
+            raise UsageError(f"--vcpu-symmetry: {exploration.told_apart} tells vCPUs apart")
         try:
             if checkpoint:
                 exploration.keep(checkpoint, checkpoint_every)

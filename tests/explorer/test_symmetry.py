@@ -5,9 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.model.destination import Destination
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
+from postcopy.model.language import Cpu, Page, Protocol, require
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.safety import SAFETY
@@ -31,6 +32,36 @@ def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight
     assert reduced.findings.depth == full.findings.depth
 
 
+@pytest.mark.parametrize("symmetry", [True, False])
+@pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 2, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1)])
+def test_orbits_add_up_where_vcpus_are_renamed_too(pages: int, in_flight: int, group: int, symmetry: bool) -> None:
+    instance = Instance(Postcopy, pages, in_flight, (), group)
+    full = explored(instance, False)
+    reduced = Exploration(instance, Options(symmetry, engine="interpreted", vcpus=True))
+    reduced.run()
+    assert reduced.vcpu_symmetry
+    assert reduced.findings.states < explored(instance, symmetry).findings.states
+    assert sum(map(reduced.orbit, reduced.stored())) == full.findings.states
+    assert {reduced.representative(full.layout.unpack(words)) for words in full.stored()} == set(reduced.stored())
+    assert reduced.findings.depth == full.findings.depth
+
+
+class FirstMatters(Postcopy):
+    """vCPU 0 writes only where vCPU 1 does not wait."""
+
+    class destination(Destination):  # noqa: N801
+        def cpu_writes(self, cpu: Cpu, page: Page) -> None:
+            """writes, if it is vCPU 1 or that does not wait"""
+            require(cpu == 1 or self.waiting[1].empty)
+            super().cpu_writes(cpu, page)
+
+
+def test_vcpus_that_are_told_apart_are_not_renamed() -> None:
+    exploration = Exploration(Instance(FirstMatters, 1, 1), Options(vcpus=True, engine="interpreted"))
+    assert exploration.told_apart == "destination.cpu_writes[0]"
+    assert not exploration.vcpu_symmetry
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), size=st.sampled_from([(2, 1), (3, 1), (4, 2)]))
 def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: tuple[int, int]) -> None:
@@ -42,12 +73,14 @@ def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: 
 
 
 @pytest.mark.parametrize("name", list(FAULTS))
-def test_a_fault_breaks_the_same_property_after_as_many_steps_with_and_without_symmetry(name: str) -> None:
+def test_a_fault_breaks_the_same_property_after_as_many_steps_whatever_symmetry_is_used(name: str) -> None:
     fault = FAULTS[name]
     instance = Instance(fault, 2, 2, [BY_NAME[fault.breaks[0]]], fault.group)
-    with_it, without = (explore(instance, Options(symmetry, engine="interpreted")) for symmetry in (True, False))
-    assert with_it.violated == without.violated == BY_NAME[fault.breaks[0]]
-    assert with_it.counterexample is not None
-    assert without.counterexample is not None
-    assert len(with_it.counterexample.steps) == len(without.counterexample.steps)
-    assert with_it.states <= without.states
+    options = [Options(s, engine="interpreted", vcpus=v) for s, v in ((False, False), (True, False), (True, True))]
+    without, *reduced = (explore(instance, each) for each in options)
+    for verdict in (without, *reduced):
+        assert verdict.violated == BY_NAME[fault.breaks[0]]
+        assert verdict.counterexample is not None
+        assert without.counterexample is not None
+        assert len(verdict.counterexample.steps) == len(without.counterexample.steps)
+    assert reduced[1].states <= reduced[0].states <= without.states

@@ -6,7 +6,7 @@ Python, one state at a time:
     expand(w0, …)      the successors of the state of these words, a list of (label, w0, …). A label is the number of
                        the leaf taken; bit 15 where the step changes nothing; from bit 16 on the properties of steps
                        that it violates; or a negative number for a check that failed
-    canonical(w0, …)   the words with pages renamed so that of all states equal up to a renaming just one is stored
+    canonical(w0, …)   the words with pages, and vCPUs, renamed so that of all states equal up to that one is stored
     examine(w0, …)     the properties of states that are violated and the witnesses that are reached, as bits; bit 61
                        says that the protocol may rest here
 
@@ -20,10 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import permutations
 
 from postcopy.explorer.columns import block_text
 from postcopy.explorer.constants import Reading
 from postcopy.explorer.layout import Layout
+from postcopy.explorer.vcpus import families
 from postcopy.explorer.writing import LABEL_BITS, REST_BIT, STAYS, Numbering, Scope, Writer, domain, guards, keeping
 from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr
@@ -51,13 +53,14 @@ class Kernel:
     numbering: Numbering
 
 
-def generate(reading: Reading, layout: Layout, symmetry: bool) -> Kernel:
+def generate(reading: Reading, layout: Layout, symmetry: bool, vcpus: bool = False) -> Kernel:
     """The kernel's texts.
 
     Args:
         reading: the protocol's trees.
         layout: where its variables lie.
-        symmetry: whether `canonical` renames pages; otherwise it does nothing.
+        symmetry: whether `canonical` renames pages.
+        vcpus: whether it renames vCPUs; where both are False it does nothing.
     """
     numbering = Numbering(reading)
     words = ", ".join(f"w{k}" for k in range(layout.words))
@@ -67,6 +70,8 @@ def generate(reading: Reading, layout: Layout, symmetry: bool) -> Kernel:
     plain += ["    return out", ""]
     shared = list(_examine(reading, layout))
     shared += canonical_text(layout) if symmetry else [f"def canonical({words}):", f"    return {words},"]
+    if vcpus:
+        shared = [line.replace("def canonical(", "def canonical_pages(") for line in shared] + vcpu_text(layout)
     blocks, rows = block_text(reading, layout, numbering)
     columns = [*blocks, *shared, *_whole_blocks(layout)]
     return Kernel("\n".join(plain + shared) + "\n", "\n".join(columns) + "\n", rows, layout, numbering)
@@ -181,6 +186,30 @@ def canonical_text(layout: Layout) -> list[str]:
         pieces = [f"(r{page} << {base})" for page, (word, base) in enumerate(layout.records) if word == k]
         lines.append(f"    w{k} = w{k} & {keeping(used)} | {' | '.join(pieces)}")
     return [*lines, f"    return {words},"]
+
+
+def vcpu_text(layout: Layout) -> list[str]:
+    """The least of what `canonical_pages` makes of the state with its vCPUs renamed in every way."""
+    words = [f"w{k}" for k in range(layout.words)]
+    best, other = ([word.replace("w", name) for word in words] for name in ("b", "c"))
+    listed = ", ".join(words)
+    offset = {v: i for i, v in enumerate(layout.sets)}
+    groups = [[offset[v] for v in family] for family in families(layout.instance) if all(v in offset for v in family)]
+    lines = [f"def canonical({listed}):", f"    {', '.join(best)}, = canonical_pages({listed})"]
+    for order in list(permutations(range(layout.instance.cpus)))[1:]:
+        moves = [(group[a], group[b]) for group in groups for a, b in enumerate(order) if a != b]
+        renamed = list(words)
+        for k in range(layout.page_words):
+            moved = sum(layout.stride(k) << a for a, _ in moves)
+            bits = [f"((w{k} >> {a} & {layout.stride(k)}) << {b})" for a, b in moves]
+            renamed[k] = " | ".join([f"(w{k} & {keeping(moved)})", *bits])
+        lines.append(f"    {', '.join(other)}, = canonical_pages({', '.join(renamed)})")
+        less = f"{other[-1]} < {best[-1]}"
+        for b, c in zip(best[-2::-1], other[-2::-1], strict=True):
+            less = f"{c} < {b} or ({c} == {b} and ({less}))"
+        lines.append(f"    less = {less}")
+        lines += [f"    {b} = {c} if less else {b}" for b, c in zip(best, other, strict=True)]
+    return [*lines, f"    return {', '.join(best)},"]
 
 
 def _sort(names: list[str]) -> list[str]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import permutations
 from math import factorial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postcopy import __version__
 from postcopy.errors import SpecError
-from postcopy.explorer import codegen, compiled, constants, layout, search, writing
+from postcopy.explorer import codegen, compiled, constants, layout, search, vcpus, writing
 from postcopy.explorer.promises import Liveness
 from postcopy.explorer.trace import Trace, thread_through
 from postcopy.model.instance import Instance, State
@@ -48,6 +49,7 @@ class Options:
 
     Attributes:
         symmetry: store one of all states that are equal up to a renaming of pages.
+        vcpus: likewise up to a renaming of vCPUs, where the protocol does not tell them apart.
         max_memory: bytes that states may take.
         engine: ``compiled``, ``interpreted`` or ``auto`` (interpreted as long as the space is small).
         workers: cores that a large compiled search may use.
@@ -57,6 +59,7 @@ class Options:
     max_memory: int = 8 << 30
     engine: str = "auto"
     workers: int = 1
+    vcpus: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,10 @@ class Exploration:
         reading = constants.read(instance)
         self.layout = layout.lay_out(instance, reading.variables, reading.constants)
         self._impossible = frozenset(action.name for action, tree in reading.actions if tree is None)
-        self.kernel = codegen.generate(reading, self.layout, options.symmetry and instance.pages > 1)
+        self.told_apart = vcpus.told_apart(reading) if options.vcpus else ""
+        self.vcpu_symmetry = options.vcpus and not self.told_apart and instance.cpus > 1
+        page_symmetry = options.symmetry and instance.pages > 1
+        self.kernel = codegen.generate(reading, self.layout, page_symmetry, self.vcpu_symmetry)
         self.functions = compiled.interpret(self.kernel)
         self.question = self._ask()
         self.seconds = 0.0
@@ -183,6 +189,7 @@ class Exploration:
             "protocol": self.instance.protocol.__name__,
             "size": str(self.instance.size),
             "symmetry": self.options.symmetry,
+            "vcpu symmetry": self.vcpu_symmetry,
             "workers": self.options.workers,
             "properties": [p.name for p in self.instance.properties],
             "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
@@ -240,7 +247,8 @@ class Exploration:
         if self.findings.status == search.DONE and any(p.of_runs for p in self.instance.properties):
             from postcopy.explorer.liveness import check_liveness  # SciPy takes half a second to import
 
-            left = replace(self.options, max_memory=self.options.max_memory - self.findings.bytes)
+            # a renaming of vCPUs would mix up who is neglected and who is not
+            left = replace(self.options, max_memory=self.options.max_memory - self.findings.bytes, vcpus=False)
             self.liveness = check_liveness(
                 self.instance, lambda other: Exploration(other, left, self._report), left.max_memory
             )
@@ -312,7 +320,33 @@ class Exploration:
         return self.representative(a) == self.representative(b)
 
     def orbit(self, words: tuple[int, ...]) -> int:
-        """How many states are equal to this one up to a renaming of pages."""
+        """How many states are equal to this one up to a renaming of pages, and of vCPUs where they are renamed too."""
+        if not self.vcpu_symmetry:
+            return self._page_orbit(words)
+        state, index = self.layout.unpack(words), self.instance.index
+        rows = [[index[v] for v in family] for family in vcpus.families(self.instance)]
+        images = set()
+        for order in permutations(range(self.instance.cpus)):
+            image = list(state)
+            for row in rows:
+                for cpu, other in enumerate(order):
+                    image[row[other]] = state[row[cpu]]
+            images.add(self._page_class(self.layout.pack(tuple(image))))
+        return len(images) * self._page_orbit(words)
+
+    def _page_class(self, words: tuple[int, ...]) -> Hashable:
+        """What is the same of all states that are equal up to a renaming of pages."""
+        if not (self.options.symmetry and self.instance.pages > 1):
+            return words
+        places, mask = self.layout.records, (1 << self.layout.width) - 1
+        records = [words[word] >> base & mask for word, base in places]
+        hosts = (sorted(records[i : i + self.instance.group]) for i in range(0, len(records), self.instance.group))
+        others = (word & ~sum(mask << base for w, base in places if w == k) for k, word in enumerate(words))
+        return tuple(others), tuple(sorted(map(tuple, hosts)))
+
+    def _page_orbit(self, words: tuple[int, ...]) -> int:
+        if not (self.options.symmetry and self.instance.pages > 1):
+            return 1
         group, mask = self.instance.group, (1 << self.layout.width) - 1
         records = [words[word] >> base & mask for word, base in self.layout.records]
         hosts = [tuple(sorted(records[i : i + group])) for i in range(0, len(records), group)]
