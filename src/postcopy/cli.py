@@ -24,15 +24,15 @@ from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.trace import rebase
-from postcopy.model.faults import FAULTS, Fault
+from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
-from postcopy.model.loading import by_name, group_of, load
-from postcopy.model.rules import RULES
+from postcopy.model.loading import by_name, expected_of, load
 from postcopy.names import unknown
-from postcopy.properties.catalogue import BY_NAME, choose
+from postcopy.properties.catalogue import choose, everything
 from postcopy.report import summary
 from postcopy.report.itf import read_itf, write_itf
+from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL
 from postcopy.report.markdown import markdown
 from postcopy.report.mermaid import mermaid
 from postcopy.report.story import tell
@@ -56,6 +56,7 @@ Pages = Annotated[int, typer.Option("--pages", help="how many target pages the g
 InFlight = Annotated[int, typer.Option("--in-flight", help="how many messages each channel holds")]
 HostPage = Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")]
 FaultName = Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")]
+ChangeName = Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")]
 PropertyNames = Annotated[
     list[str] | None, typer.Option("--property", help="check only this one; may be repeated (postcopy list properties)")
 ]
@@ -74,6 +75,7 @@ def check(
     in_flight: InFlight = 2,
     host_page: HostPage = None,
     fault: FaultName = None,
+    change: ChangeName = None,
     properties: PropertyNames = None,
     no_symmetry: NoSymmetry = False,
     max_memory: MaxMemory = "4G",
@@ -85,7 +87,7 @@ def check(
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
-    name, protocol = load(target, fault)
+    name, protocol = load(target, fault, change)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])
     options = Options(symmetry=not no_symmetry, max_memory=_bytes(max_memory), engine=_engine(engine))
     writer = _trace_writer(trace) if trace else None
@@ -98,7 +100,7 @@ def check(
             pass  # the verdict says that it was interrupted, and what was seen until then
         verdict = exploration.verdict()
     story = tell(verdict.counterexample) if verdict.counterexample else None
-    expected = protocol.breaks if issubclass(protocol, Fault) else ()
+    expected = expected_of(protocol)
     if as_json:
         print(json.dumps(summary.to_json(verdict, name, story, expected), indent=2, ensure_ascii=False))
     else:
@@ -113,17 +115,17 @@ def check(
 
 @app.command("list")
 def list_things(
-    what: Annotated[str, typer.Argument(metavar="{faults,properties,actions,rules}", help="what to list")],
+    what: Annotated[str, typer.Argument(metavar="{faults,changes,properties,actions,rules}", help="what to list")],
     target: Target = None,
+    change: ChangeName = None,
     as_json: AsJson = False,
 ) -> int:
-    """List the faults, properties, actions or rules that there are."""
-    listings = {"faults": _faults, "properties": _properties, "actions": _actions, "rules": _rules}
-    if what not in listings:
-        raise UsageError(f"there is nothing called {what} to list: {', '.join(listings)}")
-    if target and what != "actions":
-        raise UsageError("only actions can be listed of a file")
-    rows = listings[what](load(target)[1]) if what == "actions" else listings[what]()  # type: ignore[operator]
+    """List the faults, changes and rules that there are, or the properties and actions of a protocol."""
+    if what not in LISTINGS:
+        raise UsageError(f"there is nothing called {what} to list: {', '.join(LISTINGS)}")
+    if (target or change) and what not in OF_A_PROTOCOL:
+        raise UsageError(f"only {' and '.join(sorted(OF_A_PROTOCOL))} can be listed of a file or change")
+    rows = LISTINGS[what](load(target, change=change)[1])
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
@@ -172,6 +174,7 @@ def graph(
     in_flight: InFlight = 1,
     host_page: HostPage = None,
     fault: FaultName = None,
+    change: ChangeName = None,
     properties: PropertyNames = None,
     by: Annotated[
         list[str] | None,
@@ -186,7 +189,7 @@ def graph(
     from postcopy.report.graph import build, check_suffix, write  # networkx takes a while to import
 
     check_suffix(out)
-    _, protocol = load(target, fault)
+    _, protocol = load(target, fault, change)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])
     with _progress() as report:
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
@@ -252,12 +255,13 @@ def _complain(message: str) -> int:
 def _instance(
     protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str]
 ) -> Instance:
-    group = group_of(protocol) if host_page is None else host_page
-    return Instance(protocol, pages, in_flight, choose(names), group)
+    group = protocol.group if host_page is None else host_page
+    return Instance(protocol, pages, in_flight, choose(names, protocol), group)
 
 
 def _make(name: str, pages: int, in_flight: int, group: int) -> Instance:
-    return Instance(by_name(name), pages, in_flight, tuple(BY_NAME.values()), group)
+    protocol = by_name(name)
+    return Instance(protocol, pages, in_flight, everything(protocol), group)
 
 
 def _trace_writer(path: Path) -> Any:
@@ -303,37 +307,6 @@ def _engine(name: str) -> str:
     if name not in ("auto", "compiled", "interpreted"):
         raise UsageError(unknown("engine", name, ["auto", "compiled", "interpreted"]))
     return name
-
-
-def _faults() -> list[dict[str, Any]]:
-    return [
-        {"name": name, "rule": f.rule, "what": " ".join((f.__doc__ or "").split()), "breaks": list(f.breaks)}
-        for name, f in FAULTS.items()
-    ]
-
-
-def _properties() -> list[dict[str, Any]]:
-    return [
-        {"name": p.name, "kind": p.kind.value, "sentence": p.sentence, "rules": list(p.rules)} for p in BY_NAME.values()
-    ]
-
-
-def _actions(protocol: type[Protocol]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": a.name,
-            "thread": a.thread,
-            "does": a.doc,
-            "rule": a.info.rule,
-            "qemu": a.info.qemu,
-            "environment": a.info.environment,
-        }
-        for a in Instance(protocol, 2, 2).actions
-    ]
-
-
-def _rules() -> list[dict[str, Any]]:
-    return [{"number": number, "rule": rule.sentence, "without it": rule.without} for number, rule in RULES.items()]
 
 
 @contextmanager

@@ -118,8 +118,13 @@ class Exploration:
     def __init__(self, instance: Instance, options: Options, report: Callable[[Progress], None] | None = None) -> None:
         self.instance, self.options = instance, options
         self._report = report or (lambda _: None)
-        if len(instance.properties) > codegen.MAX_PROPERTIES:
-            raise SpecError(f"more than {codegen.MAX_PROPERTIES} properties at once", instance.protocol.__name__)
+        last = max((i for i, p in enumerate(instance.properties, 1) if p.of_steps), default=0)
+        if last > codegen.MAX_PROPERTIES or len(instance.properties) > codegen.REST_BIT:
+            raise SpecError(
+                f"too many properties at once: {len(instance.properties)} (at most {codegen.REST_BIT}), and properties "
+                f"of steps among the first {codegen.MAX_PROPERTIES}",
+                instance.protocol.__name__,
+            )
         self._report(Progress("reading"))
         reading = constants.read(instance)
         self.layout = layout.lay_out(instance, reading.variables, reading.constants)

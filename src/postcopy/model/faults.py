@@ -24,12 +24,10 @@ class Fault(Postcopy):
     Attributes:
         rule: the rule that is missing.
         breaks: names of the properties that fail without it; the first is what a shortest counterexample violates.
-        group: target pages of a host page that are needed to see it.
     """
 
     rule: ClassVar[str]
     breaks: ClassVar[tuple[str, ...]]
-    group: ClassVar[int] = 1
 
 
 class MismatchedCapability(Fault):
@@ -707,9 +705,9 @@ class CancelAfterSwitch(Fault):
             self.running = True
 
 
-def name_of(fault: type[Fault]) -> str:
+def name_of(protocol: type[Postcopy]) -> str:
     """The name on the command line: the class's name in lower case with hyphens."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", fault.__name__).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", protocol.__name__).lower()
 
 
 FAULTS: dict[str, type[Fault]] = {name_of(fault): fault for fault in Fault.__subclasses__()}

@@ -1,4 +1,4 @@
-"""Find a protocol by what the command line says: the document's, a fault, or a class in a file of the user's."""
+"""Find a protocol by what the command line says: the document's, a fault, a change, or a class in a user's file."""
 
 from __future__ import annotations
 
@@ -9,29 +9,36 @@ import traceback
 from pathlib import Path
 
 from postcopy.errors import PostcopyError, UsageError
+from postcopy.model.changes.catalogue import CHANGES
+from postcopy.model.changes.change import Change
 from postcopy.model.faults import FAULTS, Fault
 from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
 from postcopy.names import unknown
 
 
-def load(target: str | None = None, fault: str | None = None) -> tuple[str, type[Protocol]]:
+def load(target: str | None = None, fault: str | None = None, change: str | None = None) -> tuple[str, type[Protocol]]:
     """The protocol and the name that traces and reports give it.
 
     Args:
         target: ``FILE.py:Class``, ``FILE.py`` where it has just one protocol, or None for the document's protocol.
         fault: name of a fault of the document's protocol.
+        change: name of a change of `postcopy.model.changes`.
 
     Raises:
-        UsageError: both are given, or there is no such fault, file or class, or the file cannot be read.
+        UsageError: more than one is given, or one that there is not, or the file cannot be read.
         SpecError: the file's own code errs as a specification while it is read.
     """
-    if target and fault:
-        raise UsageError("give a file or --fault, not both")
+    if sum(given is not None for given in (target, fault, change)) > 1:
+        raise UsageError("give a file, --fault or --change, and only one of them")
     if fault is not None:
         if fault not in FAULTS:
             raise UsageError(unknown("fault", fault, FAULTS))
         return fault, FAULTS[fault]
+    if change is not None:
+        if change not in CHANGES:
+            raise UsageError(unknown("change", change, CHANGES))
+        return change, CHANGES[change]
     if target is None:
         return Postcopy.__name__, Postcopy
     file, _, name = target.partition(":")
@@ -50,12 +57,14 @@ def by_name(name: str) -> type[Protocol]:
     """The protocol that a trace names, as `load` called it. Raises as `load` does."""
     if name == Postcopy.__name__:
         return Postcopy
+    if name in CHANGES:
+        return CHANGES[name]
     return load(fault=name)[1] if name in FAULTS or ".py" not in name else load(name)[1]
 
 
-def group_of(protocol: type[Protocol]) -> int:
-    """Target pages of a host page that a protocol needs to show what it is about: 1 for all but some faults."""
-    return protocol.group if issubclass(protocol, Fault) else 1
+def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:
+    """The properties that a fault or change is known to violate, first the one that a shortest counterexample shows."""
+    return protocol.breaks if issubclass(protocol, Fault | Change) else ()
 
 
 def _protocols(path: Path) -> dict[str, type[Protocol]]:

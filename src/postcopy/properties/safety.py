@@ -96,7 +96,7 @@ def no_page_lost(state: View) -> Answer:
         return True
     at_destination = state.destination.present - state.guest.stale_at_destination
     waiting = state.destination.assembling - state.guest.stale_in_assembly
-    on_the_way = state.stream.in_flight(Command.PAGE, stale=False)
+    on_the_way = state.copies_in_flight(stale=False)
     on_the_way = on_the_way | state.guest.given_up
     if phase < Phase.ENDING:
         on_the_way = on_the_way | state.source.dirty
@@ -222,7 +222,7 @@ def no_request_lost(state: View) -> Answer:
         return True
     waiting: PageSet = destination.waiting.any | destination.device_waiting
     asked_for = destination.faulted | state.return_path.in_flight(Reply.REQ_PAGES) | source.requests
-    coming = state.stream.in_flight(Command.PAGE) | destination.assembling | source.sending
+    coming = state.copies_in_flight() | destination.assembling | source.sending
     offending: PageSet = waiting.host_pages - asked_for.host_pages - coming.host_pages
     return offending
 

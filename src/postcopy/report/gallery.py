@@ -14,9 +14,9 @@ from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.trace import rebase
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
-from postcopy.model.loading import group_of, load
+from postcopy.model.loading import load
 from postcopy.properties.beyond import BEYOND
-from postcopy.properties.catalogue import BY_NAME, DEFAULT
+from postcopy.properties.catalogue import DEFAULT, everything
 from postcopy.properties.language import Property
 from postcopy.report.itf import to_itf
 from postcopy.report.markdown import markdown
@@ -40,11 +40,11 @@ def draw(exhibit: str) -> dict[str, bytes]:
     """
     fault, properties = EXHIBITS[exhibit]
     name, protocol = load(fault=fault)
-    group = group_of(protocol)
+    group = protocol.group
     verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, properties, group), Options(engine="interpreted"))
     if verdict.counterexample is None:
         raise UsageError(f"{exhibit}: nothing is violated, so there is nothing to show")
-    run = rebase(verdict.counterexample, Instance(protocol, PAGES, IN_FLIGHT, tuple(BY_NAME.values()), group))
+    run = rebase(verdict.counterexample, Instance(protocol, PAGES, IN_FLIGHT, everything(protocol), group))
     asked = f"--fault {fault}" if fault else f"--property {properties[0].name}"
     return {
         f"{exhibit}.itf.json": to_itf(run, name, fingerprint(run.instance)),

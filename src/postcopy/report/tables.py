@@ -151,7 +151,7 @@ def messages() -> str:
         ends |= {(action_name(action), *happened) for happened in _messages(read_action(instance, action))}
     rows = []
     for name, channel in Postcopy.parts(Channel).items():
-        for kind in channel.kinds:
+        for kind in channel.messages:
             senders, receivers = (
                 [action_name(a) for a in actions() if (action_name(a), name, kind.name, sent) in ends]
                 for sent in (True, False)
