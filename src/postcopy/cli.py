@@ -57,6 +57,7 @@ InFlight = Annotated[int, typer.Option("--in-flight", help="how many messages ea
 HostPage = Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")]
 FaultName = Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")]
 ChangeName = Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")]
+BugName = Annotated[str | None, typer.Option("--bug", help="a real bug, found again (postcopy list history)")]
 PropertyNames = Annotated[
     list[str] | None, typer.Option("--property", help="check only this one; may be repeated (postcopy list properties)")
 ]
@@ -76,6 +77,7 @@ def check(
     host_page: HostPage = None,
     fault: FaultName = None,
     change: ChangeName = None,
+    bug: BugName = None,
     properties: PropertyNames = None,
     no_symmetry: NoSymmetry = False,
     max_memory: MaxMemory = "4G",
@@ -87,7 +89,7 @@ def check(
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
-    name, protocol = load(target, fault, change)
+    name, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])
     options = Options(symmetry=not no_symmetry, max_memory=_bytes(max_memory), engine=_engine(engine))
     writer = _trace_writer(trace) if trace else None
@@ -115,12 +117,14 @@ def check(
 
 @app.command("list")
 def list_things(
-    what: Annotated[str, typer.Argument(metavar="{faults,changes,properties,actions,rules}", help="what to list")],
+    what: Annotated[
+        str, typer.Argument(metavar="{faults,changes,history,properties,actions,rules}", help="what to list")
+    ],
     target: Target = None,
     change: ChangeName = None,
     as_json: AsJson = False,
 ) -> int:
-    """List the faults, changes and rules that there are, or the properties and actions of a protocol."""
+    """List the faults, changes, real bugs and rules that there are, or the properties and actions of a protocol."""
     if what not in LISTINGS:
         raise UsageError(f"there is nothing called {what} to list: {', '.join(LISTINGS)}")
     if (target or change) and what not in OF_A_PROTOCOL:
@@ -175,6 +179,7 @@ def graph(
     host_page: HostPage = None,
     fault: FaultName = None,
     change: ChangeName = None,
+    bug: BugName = None,
     properties: PropertyNames = None,
     by: Annotated[
         list[str] | None,
@@ -189,7 +194,7 @@ def graph(
     from postcopy.report.graph import build, check_suffix, write  # networkx takes a while to import
 
     check_suffix(out)
-    _, protocol = load(target, fault, change)
+    _, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])
     with _progress() as report:
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)

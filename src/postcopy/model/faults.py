@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.guest import Memory
-from postcopy.model.language import NONE, Choice, Flag, Page, action, require
+from postcopy.model.language import NONE, Choice, Flag, Page, Protocol, action, require
 from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
@@ -705,7 +705,7 @@ class CancelAfterSwitch(Fault):
             self.running = True
 
 
-def name_of(protocol: type[Postcopy]) -> str:
+def name_of(protocol: type[Protocol]) -> str:
     """The name on the command line: the class's name in lower case with hyphens."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", protocol.__name__).lower()
 

@@ -1,4 +1,5 @@
-"""The stored counterexamples: for every fault a shortest run that shows what its rule is for, as ITF and as Markdown.
+"""The stored counterexamples: for every fault, every change that does not hold and every real bug a shortest run that
+shows it, as ITF and as Markdown.
 
 `postcopy counterexamples DIR` writes them; a test fails when those in the repository are out of date.
 """
@@ -6,49 +7,89 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.trace import rebase
+from postcopy.model.changes.catalogue import CHANGES
 from postcopy.model.faults import FAULTS
+from postcopy.model.history.catalogue import HISTORY
 from postcopy.model.instance import Instance
-from postcopy.model.loading import load
+from postcopy.model.loading import by_name
 from postcopy.properties.beyond import BEYOND
-from postcopy.properties.catalogue import DEFAULT, everything
-from postcopy.properties.language import Property
+from postcopy.properties.catalogue import choose, everything
 from postcopy.report.itf import to_itf
+from postcopy.report.listings import words
 from postcopy.report.markdown import markdown
 from postcopy.report.story import tell
 
 PAGES = 2
 IN_FLIGHT = 2
 
-EXHIBITS: dict[str, tuple[str | None, tuple[Property, ...]]] = {
-    **{name: (name, DEFAULT) for name in FAULTS},
-    **{p.name: (None, (p,)) for p in BEYOND},
-}
-"""For each stored counterexample: the fault (None: the document's protocol itself) and the properties asked."""
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A stored counterexample.
+
+    Attributes:
+        protocol: the protocol's name, as a trace has it.
+        asked: the properties that are asked; none for all that are asked of the protocol.
+        arguments: what shows it on the command line, after ``postcopy check``.
+        about: the rule or the entry of the history that it is about.
+        what: what is wrong, in a sentence.
+        violates: the property that it has to violate.
+    """
+
+    protocol: str
+    asked: tuple[str, ...]
+    arguments: str
+    about: str
+    what: str
+    violates: str
 
 
-def draw(exhibit: str) -> dict[str, bytes]:
+def _exhibits() -> dict[str, Exhibit]:
+    found: dict[str, Exhibit] = {}
+    for name, fault in FAULTS.items():
+        found[name] = Exhibit(name, (), f"--fault {name}", fault.rule, words(fault), fault.breaks[0])
+    for prop in BEYOND:
+        what = f"the document's own protocol: not “{prop.sentence}”"
+        arguments = f"--property {prop.name}"
+        found[prop.name] = Exhibit("Postcopy", (prop.name,), arguments, " ".join(prop.rules), what, prop.name)
+    for name, change in CHANGES.items():
+        if change.breaks:
+            about = "; ".join(change.origin.split("; ")[1:])
+            found[name] = Exhibit(name, (), f"--change {name}", about, words(change), change.breaks[0])
+    for name, bug in HISTORY.items():
+        if name not in found:
+            arguments = f"--bug {name} --property {bug.breaks}"
+            found[name] = Exhibit(name, (bug.breaks,), arguments, bug.entry, words(bug.faulty), bug.breaks)
+    return found
+
+
+EXHIBITS: dict[str, Exhibit] = _exhibits()
+"""All of them, by the name of their files."""
+
+
+def draw(name: str) -> dict[str, bytes]:
     """The files of one counterexample, by name.
 
     Raises:
         UsageError: the search finds nothing to show.
     """
-    fault, properties = EXHIBITS[exhibit]
-    name, protocol = load(fault=fault)
-    group = protocol.group
-    verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, properties, group), Options(engine="interpreted"))
+    exhibit = EXHIBITS[name]
+    protocol = by_name(exhibit.protocol)
+    asked = choose(list(exhibit.asked), protocol)
+    verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, asked, protocol.group), Options(engine="interpreted"))
     if verdict.counterexample is None:
-        raise UsageError(f"{exhibit}: nothing is violated, so there is nothing to show")
-    run = rebase(verdict.counterexample, Instance(protocol, PAGES, IN_FLIGHT, everything(protocol), group))
-    asked = f"--fault {fault}" if fault else f"--property {properties[0].name}"
+        raise UsageError(f"{name}: nothing is violated, so there is nothing to show")
+    run = rebase(verdict.counterexample, Instance(protocol, PAGES, IN_FLIGHT, everything(protocol), protocol.group))
     return {
-        f"{exhibit}.itf.json": to_itf(run, name, fingerprint(run.instance)),
-        f"{exhibit}.md": markdown(tell(run), f"postcopy check {asked}").encode(),
+        f"{name}.itf.json": to_itf(run, exhibit.protocol, fingerprint(run.instance)),
+        f"{name}.md": markdown(tell(run), f"postcopy check {exhibit.arguments}").encode(),
     }
 
 
@@ -81,20 +122,14 @@ def index(directory: Path) -> str:
     lines = [
         "# Counterexamples",
         "",
-        "For every fault a shortest run that breaks a property, for reading (Markdown with a sequence chart) and for",
-        "tools (ITF JSON). Made by `postcopy counterexamples counterexamples`; show one on the terminal with",
-        "`postcopy trace counterexamples/NAME.itf.json`.",
+        "For every fault, every change that does not hold and every real bug a shortest run that breaks a property,",
+        "for reading (Markdown with a sequence chart) and for tools (ITF JSON). Made by `postcopy counterexamples",
+        "counterexamples`; show one on the terminal with `postcopy trace counterexamples/NAME.itf.json`.",
         "",
-        "| run | rule | without it | steps |",
-        "|---|---|---|---|",
+        "| run | about | what is wrong | breaks | steps |",
+        "|---|---|---|---|---|",
     ]
-    for exhibit, (fault, properties) in EXHIBITS.items():
-        rule = FAULTS[fault].rule if fault else " ".join(properties[0].rules)
-        what = (
-            " ".join((FAULTS[fault].__doc__ or "").split())
-            if fault
-            else f"the document's own protocol: not “{properties[0].sentence}”"
-        )
-        steps = (directory / f"{exhibit}.itf.json").read_text(encoding="utf-8").count('"action"')
-        lines.append(f"| [{exhibit}]({exhibit}.md) | {rule} | {what} | {steps} |")
+    for name, exhibit in EXHIBITS.items():
+        steps = (directory / f"{name}.itf.json").read_text(encoding="utf-8").count('"action"')
+        lines.append(f"| [{name}]({name}.md) | {exhibit.about} | {exhibit.what} | `{exhibit.violates}` | {steps} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
-"""What there is to name on the command line, as rows of a table: faults, changes, properties, actions, rules."""
+"""What there is to name on the command line, as rows of a table: faults, changes, real bugs, properties, actions,
+rules."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 
 from postcopy.model.changes.catalogue import CHANGES
 from postcopy.model.faults import FAULTS
+from postcopy.model.history.catalogue import HISTORY
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
 from postcopy.model.rules import RULES
@@ -28,6 +30,21 @@ def changes(_: type[Protocol]) -> list[Row]:
     return [
         {"name": name, "verdict": verdict_of(change.breaks), "what": words(change), "origin": change.origin}
         for name, change in CHANGES.items()
+    ]
+
+
+def history(_: type[Protocol]) -> list[Row]:
+    """The real bugs that are found again."""
+    return [
+        {
+            "name": name,
+            "entry": bug.entry,
+            "mended": f"{bug.system} {bug.commit}",
+            "year": bug.year,
+            "what": words(bug.faulty),
+            "breaks": bug.breaks,
+        }
+        for name, bug in HISTORY.items()
     ]
 
 
@@ -76,6 +93,7 @@ def verdict_of(breaks: tuple[str, ...]) -> str:
 LISTINGS: dict[str, Callable[[type[Protocol]], list[Row]]] = {
     "faults": faults,
     "changes": changes,
+    "history": history,
     "properties": properties,
     "actions": actions,
     "rules": rules,

@@ -283,8 +283,36 @@ def recovering(state: View) -> bool:
 @always("The network alone never costs a guest that runs at the destination", rules="R15", monitor=Outlived)
 def network_costs_no_guest(state: View) -> bool:
     """No host has died, and the guest ran at the destination when the connection broke: it is what recovery is there
-    for, and now nobody runs it."""
-    return not (state.Outlived.started and not state.Outlived.died) or bool(state.destination.running)
+    for. Now nobody runs it, or it waits for a source that has given up."""
+    destination = state.destination
+    given_up = state.source.phase == Phase.FAILED and destination.recovery != Recovering.NO
+    kept = destination.running and not given_up
+    return not (state.Outlived.started and not state.Outlived.died) or bool(kept)
+
+
+@always("A destination that pauses has a guest that runs")
+def paused_means_running(state: View) -> bool:
+    """The destination waits for a recovery, and has nothing to recover: the guest has never run here, and the source
+    may have taken it back."""
+    return bool(state.destination.recovery == Recovering.NO or state.destination.running)
+
+
+@always("A source pauses only in postcopy", rules="R15")
+def pauses_only_in_postcopy(state: View) -> bool:
+    """The guest runs on at the source, and the migration might just fail; but it waits for a recovery that cannot
+    come."""
+    return bool(state.source.recovery == Recovering.NO or state.source.switched)
+
+
+@every_step("Nobody but the network breaks a new connection")
+def new_connection_stays(step: Step) -> bool:
+    """The connection is being used for recovery, and somebody closes it who means the old one."""
+    recovery = step.before.source.recovery
+    if step.action.machine == "wire" or step.happened(Mishap.FAILURE):
+        return True
+    if recovery == Recovering.NO or recovery == Recovering.PAUSED or step.before.stream.broken:
+        return True
+    return not step.after.stream.broken
 
 
 @every_step("No page is sent that the destination has or is about to get", rules="R10 R13")
@@ -357,6 +385,9 @@ class Recovery(Change):
     origin = "QEMU 2018: edd090c728, f25d42253c, 13955b89ce; A02, A08, A11, A14"
     properties = (
         network_costs_no_guest,
+        paused_means_running,
+        pauses_only_in_postcopy,
+        new_connection_stays,
         no_page_sent_in_vain,
         dirtied_only_if_missing,
         no_page_lost_for_good,
