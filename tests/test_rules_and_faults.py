@@ -14,7 +14,7 @@ from postcopy.properties.catalogue import BY_NAME, DEFAULT
 from postcopy.properties.language import Kind
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import SPEAKS_OF, WITNESSES
-from postcopy.report.gallery import EXHIBITS, draw, index
+from postcopy.report.gallery import EXHIBITS, draw, index, stored_states
 
 STORED = Path(__file__).parents[1] / "counterexamples"
 
@@ -51,7 +51,9 @@ def test_a_fault_breaks_each_property_that_it_names(name: str, broken: str) -> N
 
 @pytest.mark.parametrize("exhibit", EXHIBITS)
 def test_the_stored_counterexample_is_what_the_search_finds_now(exhibit: str) -> None:
-    for name, content in draw(exhibit).items():
+    drawn = draw(exhibit)
+    assert drawn.states == stored_states(STORED)[exhibit]
+    for name, content in drawn.files.items():
         stored = (STORED / name).read_bytes()
         assert stored == content, "out of date: run postcopy counterexamples counterexamples"
         if name.endswith(".json"):

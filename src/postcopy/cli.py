@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from postcopy import __version__
+from postcopy import __version__, cli_changes
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
@@ -32,7 +32,7 @@ from postcopy.names import unknown
 from postcopy.properties.catalogue import choose, everything
 from postcopy.report import summary
 from postcopy.report.itf import read_itf, write_itf
-from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL
+from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, TOO_WIDE
 from postcopy.report.markdown import markdown
 from postcopy.report.mermaid import mermaid
 from postcopy.report.story import tell
@@ -134,11 +134,12 @@ def list_things(
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in rows[0]:
+    columns = [column for column in rows[0] if column not in TOO_WIDE]
+    for column in columns:
         short = column == "name" or all(len(str(row[column])) <= 4 for row in rows)
         table.add_column(column, overflow="fold", no_wrap=short, min_width=len(column) if short else None)
     for row in rows:
-        table.add_row(*(Text(", ".join(v) if isinstance(v, list) else str(v)) for v in row.values()))
+        table.add_row(*(Text(", ".join(v) if isinstance(v, list) else str(v)) for v in (row[c] for c in columns)))
     Console(highlight=False).print(table)
     return 0
 
@@ -213,6 +214,9 @@ def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", hel
         count = write_all(directory, lambda name: report(Progress(name)))
     print(f"{count} counterexamples in {directory}")
     return 0
+
+
+cli_changes.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ shows it, as ITF and as Markdown.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from postcopy.report.itf import to_itf
 from postcopy.report.listings import words
 from postcopy.report.markdown import markdown
 from postcopy.report.story import tell
+
+SEARCHES = "searches.json"
+"""The file that says how many states each search had seen."""
 
 PAGES = 2
 IN_FLIGHT = 2
@@ -74,8 +78,21 @@ EXHIBITS: dict[str, Exhibit] = _exhibits()
 """All of them, by the name of their files."""
 
 
-def draw(name: str) -> dict[str, bytes]:
-    """The files of one counterexample, by name.
+@dataclass(frozen=True)
+class Drawn:
+    """One counterexample.
+
+    Attributes:
+        files: what is stored of it, by name.
+        states: how many states the search had seen when it found it.
+    """
+
+    files: dict[str, bytes]
+    states: int
+
+
+def draw(name: str) -> Drawn:
+    """Find one counterexample.
 
     Raises:
         UsageError: the search finds nothing to show.
@@ -87,10 +104,22 @@ def draw(name: str) -> dict[str, bytes]:
     if verdict.counterexample is None:
         raise UsageError(f"{name}: nothing is violated, so there is nothing to show")
     run = rebase(verdict.counterexample, Instance(protocol, PAGES, IN_FLIGHT, everything(protocol), protocol.group))
-    return {
+    files = {
         f"{name}.itf.json": to_itf(run, exhibit.protocol, fingerprint(run.instance)),
         f"{name}.md": markdown(tell(run), f"postcopy check {exhibit.arguments}").encode(),
     }
+    return Drawn(files, verdict.states)
+
+
+def stored_states(directory: Path) -> dict[str, int]:
+    """For each stored counterexample the states that its search had seen."""
+    found: dict[str, int] = json.loads((directory / SEARCHES).read_text(encoding="utf-8"))
+    return found
+
+
+def stored_steps(directory: Path, name: str) -> int:
+    """How many steps a stored counterexample has."""
+    return (directory / f"{name}.itf.json").read_text(encoding="utf-8").count('"action"')
 
 
 def write_all(directory: Path, report: Callable[[str], None] = lambda _: None) -> int:
@@ -100,13 +129,17 @@ def write_all(directory: Path, report: Callable[[str], None] = lambda _: None) -
         UsageError: the directory cannot be written, or a search finds nothing to show.
     """
     wanted: set[str] = set()
+    states: dict[str, int] = {}
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for exhibit in EXHIBITS:
             report(exhibit)
-            for name, content in draw(exhibit).items():
+            drawn = draw(exhibit)
+            states[exhibit] = drawn.states
+            for name, content in drawn.files.items():
                 (directory / name).write_bytes(content)
                 wanted.add(name)
+        (directory / SEARCHES).write_text(json.dumps(states, indent=1) + "\n", encoding="utf-8")
         (directory / "README.md").write_text(index(directory), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
@@ -126,10 +159,14 @@ def index(directory: Path) -> str:
         "for reading (Markdown with a sequence chart) and for tools (ITF JSON). Made by `postcopy counterexamples",
         "counterexamples`; show one on the terminal with `postcopy trace counterexamples/NAME.itf.json`.",
         "",
-        "| run | about | what is wrong | breaks | steps |",
-        "|---|---|---|---|---|",
+        "| run | about | what is wrong | breaks | steps | states searched |",
+        "|---|---|---|---|---|---|",
     ]
+    states = stored_states(directory)
     for name, exhibit in EXHIBITS.items():
-        steps = (directory / f"{name}.itf.json").read_text(encoding="utf-8").count('"action"')
-        lines.append(f"| [{name}]({name}.md) | {exhibit.about} | {exhibit.what} | `{exhibit.violates}` | {steps} |")
+        steps = stored_steps(directory, name)
+        lines.append(
+            f"| [{name}]({name}.md) | {exhibit.about} | {exhibit.what} | `{exhibit.violates}` | {steps} | "
+            f"{states[name]:,} |"
+        )
     return "\n".join(lines) + "\n"

@@ -99,5 +99,8 @@ LISTINGS: dict[str, Callable[[type[Protocol]], list[Row]]] = {
     "rules": rules,
 }
 
+TOO_WIDE = frozenset({"origin"})
+"""What a table on a terminal leaves out."""
+
 OF_A_PROTOCOL = frozenset({"properties", "actions"})
 """What can be listed of a file or a change."""
