@@ -119,7 +119,8 @@ def stored_states(directory: Path) -> dict[str, int]:
 
 def stored_steps(directory: Path, name: str) -> int:
     """How many steps a stored counterexample has."""
-    return (directory / f"{name}.itf.json").read_text(encoding="utf-8").count('"action"')
+    states: list[object] = json.loads((directory / f"{name}.itf.json").read_text(encoding="utf-8"))["states"]
+    return len(states) - 1
 
 
 def write_all(directory: Path, report: Callable[[str], None] = lambda _: None) -> int:
