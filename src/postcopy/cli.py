@@ -23,6 +23,7 @@ from postcopy import __version__, cli_changes
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
+from postcopy.explorer.several import further
 from postcopy.explorer.trace import rebase
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
@@ -86,6 +87,12 @@ def check(
         Path | None,
         typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)"),
     ] = None,
+    count: Annotated[
+        int, typer.Option("--count", help="how many counterexamples to look for, each to another property")
+    ] = 1,
+    all_properties: Annotated[
+        bool, typer.Option("--all-properties", help="look for one to each property that is violated")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
@@ -93,6 +100,8 @@ def check(
     instance = _instance(protocol, pages, in_flight, host_page, properties or [])
     options = Options(symmetry=not no_symmetry, max_memory=_bytes(max_memory), engine=_engine(engine))
     writer = _trace_writer(trace) if trace else None
+    if count < 1:
+        raise UsageError(f"--count {count} is out of range: 1 or more")
     console = Console(highlight=False)
     with _progress() as report:
         exploration = Exploration(instance, options, report)
@@ -101,15 +110,20 @@ def check(
         except KeyboardInterrupt:
             pass  # the verdict says that it was interrupted, and what was seen until then
         verdict = exploration.verdict()
+        more = further(verdict, options, None if all_properties else count, report) if verdict.violated else []
     story = tell(verdict.counterexample) if verdict.counterexample else None
     expected = expected_of(protocol)
     if as_json:
-        print(json.dumps(summary.to_json(verdict, name, story, expected), indent=2, ensure_ascii=False))
+        found = summary.to_json(verdict, name, story, expected) | {"further": [summary.short(each) for each in more]}
+        print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        if story:
-            print_story(story, console)
-            console.print()
+        for each in (verdict, *more):
+            if each.counterexample:
+                print_story(tell(each.counterexample), console)
+                console.print()
         summary.print_verdict(verdict, name, console, expected)
+        for each in more:
+            console.print(Text(f"without what is violated: {summary.sentence(each)}"))
     if writer and verdict.counterexample:
         writer(verdict.counterexample, name)
     return EXIT[verdict.outcome]

@@ -58,10 +58,14 @@ def test_inclusion_is_what_comparing_all_behaviours_says(one: Behaviour, other: 
     if found.difference is None:
         assert not lacking
     else:
-        seen = tuple(letter for _, letter in found.difference.run if letter)
-        assert can(one, seen)
-        assert not can(other, seen)
-        assert all(can(other, seen[:length]) for length in range(len(seen)))
+        for difference in found.differences:
+            seen = tuple(letter for _, letter in difference.run if letter)
+            assert can(one, seen)
+            assert not can(other, seen)
+            assert can(other, seen[:-1])
+        lasts = [difference.run[-1][1] for difference in found.differences]
+        assert len(set(lasts)) == len(lasts)
+        assert {word[-1] for word in lacking if can(other, word[:-1])} <= set(lasts)
 
 
 def test_the_run_is_a_shortest_one() -> None:

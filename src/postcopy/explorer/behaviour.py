@@ -55,14 +55,19 @@ class Inclusion:
     """Whether all behaviours of one protocol are behaviours of another.
 
     Attributes:
-        difference: one that is not, or None.
-        decided: whether that is the whole answer; else the search was given up.
+        differences: those that are not: for each observation that the other cannot make a shortest one, shortest first.
+        decided: whether these are all; else the search was given up, or not all states were there.
         pairs: how many pairs of a state and a set of states were looked at.
     """
 
-    difference: Difference | None
+    differences: tuple[Difference, ...]
     decided: bool
     pairs: int
+
+    @property
+    def difference(self) -> Difference | None:
+        """A shortest one, or None."""
+        return self.differences[0] if self.differences else None
 
 
 def behaviour(instance: Instance, observe: Callable[[State, Transition], Observation], limit: int) -> Behaviour:
@@ -92,7 +97,7 @@ def behaviour(instance: Instance, observe: Callable[[State, Transition], Observa
 
 
 def included(one: Behaviour, other: Behaviour, limit: int) -> Inclusion:
-    """Look for a shortest behaviour of one that the other does not have.
+    """Look for shortest behaviours of one that the other does not have. None goes on after what the other cannot do.
 
     Args:
         one: its behaviours are followed.
@@ -117,17 +122,19 @@ def included(one: Behaviour, other: Behaviour, limit: int) -> Inclusion:
 
     for state in one.initial:
         meet((state, start), None, "", ())
+    found: dict[Observation, Difference] = {}
     while queue:
         if len(came) > limit:
-            return Inclusion(None, False, len(came))
+            return Inclusion(tuple(found.values()), False, len(came))
         pair = queue.popleft()
         state, others = pair
         for seen, after, what in one.steps[state]:
             following = closures.after(others, seen) if seen else others
-            if not following:
-                return Inclusion(_told(came, pair, what, seen), True, len(came))
-            meet((after, following), pair, what, seen)
-    return Inclusion(None, one.complete and other.complete, len(came))
+            if following:
+                meet((after, following), pair, what, seen)
+            elif seen not in found:
+                found[seen] = _told(came, pair, what, seen)
+    return Inclusion(tuple(found.values()), one.complete and other.complete, len(came))
 
 
 def _told(

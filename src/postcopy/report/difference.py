@@ -12,6 +12,7 @@ from rich.text import Text
 
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
 from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.several import further
 from postcopy.model.concrete import ConcreteReading, Transition
 from postcopy.model.guest import Memory
 from postcopy.model.instance import ActionInstance, Instance, State, view
@@ -109,16 +110,13 @@ def _differ(old: Instance, action: ActionInstance, new: Instance, other: ActionI
 
 def _answers(protocol: type[Protocol], size: Size) -> dict[str, str]:
     """What the search says of each property: a violated one is taken out, and the others are asked again."""
-    asked, answers = list(asked_of(protocol)), dict[str, str]()
-    while True:
-        verdict = explore(Instance(protocol, size.pages, size.in_flight, asked, protocol.group), Options())
-        if verdict.violated is None:
-            for prop in asked:
-                reached = verdict.witnesses.get(prop.name)
-                answers[prop.name] = "holds" if reached is None else "reached" if reached else "not reached"
-            return answers
-        answers[verdict.violated.name] = "violated"
-        asked.remove(verdict.violated)
+    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), protocol.group), Options())
+    searches = [first, *further(first, Options())]
+    answers = {search.violated.name: "violated" for search in searches if search.violated}
+    for prop in searches[-1].instance.properties:
+        reached = searches[-1].witnesses.get(prop.name)
+        answers.setdefault(prop.name, "holds" if reached is None else "reached" if reached else "not reached")
+    return answers
 
 
 def _messages(protocol: type[Protocol]) -> Iterator[str]:
@@ -162,11 +160,11 @@ def to_json(report: Report) -> dict[str, Any]:
     """The report as one object."""
 
     def inclusion(found: Inclusion) -> dict[str, Any]:
-        run = found.difference.run if found.difference else None
         return {
-            "included": None if not found.decided else found.difference is None,
+            "included": False if found.differences else True if found.decided else None,
+            "all_found": found.decided,
             "pairs": found.pairs,
-            "run": [{"step": what, "seen": list(seen)} for what, seen in run] if run else None,
+            "runs": [[{"step": what, "seen": list(seen)} for what, seen in each.run] for each in found.differences],
         }
 
     return {
@@ -236,5 +234,9 @@ def _print_inclusion(found: Inclusion, one: str, other: str, console: Console) -
     console.print(Text(f"  {one} can do what {other} cannot:", style="bold"))
     for what, seen in found.difference.run:
         console.print(Text(f"    {what}", style="dim" if not seen else ""))
-        for each in seen:
-            console.print(Text(f"      → {each}"))
+        for observation in seen:
+            console.print(Text(f"      → {observation}"))
+    for another in found.differences[1:]:
+        last, all_seen = another.run[-1][1], [observation for _, seen in another.run for observation in seen]
+        console.print(Text(f"  and, after {len(another.run) - 1} steps: {', '.join(last)}"))
+        console.print(Text(f"    seen: {', '.join(all_seen)}", style="dim"))

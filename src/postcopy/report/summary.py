@@ -11,7 +11,7 @@ from rich.text import Text
 from postcopy.explorer.explore import Outcome, Verdict
 from postcopy.properties.catalogue import reasons
 from postcopy.properties.language import Property
-from postcopy.report.story import Story
+from postcopy.report.story import Story, tell
 
 _SIGNS = {
     "holds": ("✓", "green"),
@@ -76,6 +76,17 @@ def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[st
         "never_fired": verdict.never_fired,
         "impossible_at_this_size": sorted(verdict.impossible),
         "counterexample": counterexample(story) if story else None,
+    }
+
+
+def short(verdict: Verdict) -> dict[str, Any]:
+    """The verdict of a search that left out what earlier ones had found violated, as one object."""
+    return {
+        "verdict": verdict.outcome.value,
+        "violated": verdict.violated.name if verdict.violated else None,
+        "why": verdict.why or None,
+        "states": verdict.states,
+        "counterexample": counterexample(tell(verdict.counterexample)) if verdict.counterexample else None,
     }
 
 
