@@ -9,6 +9,8 @@ from postcopy.model.changes.catalogue import CHANGES
 from postcopy.model.changes.change import Change
 from postcopy.model.changes.preempt import requested_pages_do_not_queue
 from postcopy.model.faults import FAULTS
+from postcopy.model.history.catalogue import HISTORY
+from postcopy.model.history.hypotheses import HYPOTHESES
 from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.catalogue import asked_of, choose, reasons
@@ -104,6 +106,14 @@ def test_a_change_says_what_it_is_where_it_comes_from_and_why_a_property_is_not_
     assert change.origin
     assert set(change.breaks) <= {p.name for p in asked_of(change)}
     assert all(len(reason) > 10 for reason in reasons(change).values())
+
+
+def test_each_property_of_a_change_is_broken_by_something() -> None:
+    own = {p.name for change in CHANGES.values() for p in change.properties if not p.is_witness}
+    broken = {name for change in CHANGES.values() for name in change.breaks}
+    broken |= {bug.breaks for bug in HISTORY.values()} | {h.asked for h in HYPOTHESES if h.reached}
+    broken.add(requested_pages_do_not_queue.name)  # by the document's protocol
+    assert own <= broken
 
 
 def test_names_are_told_apart_from_those_of_faults() -> None:

@@ -177,6 +177,8 @@ HYPOTHESES = (
                "no-page-sent-in-vain", False),
     Hypothesis("A43", "half a host page that is kept over a break makes the guest read something old",
                KeepsPartialPages, "no-stale-read", False),
+    Hypothesis("A43", "half a host page that is kept over a break is sent again", KeepsPartialPages,
+               "no-page-sent-in-vain", True),
 )  # fmt: skip
 """What was asked. D5 (combinations that QEMU refuses) is answered by the variants without the refusal: hinted-pages,
 release-ram-with-recovery, places-without-waking (RDMA), memory-stays-locked."""
