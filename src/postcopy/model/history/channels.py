@@ -28,6 +28,10 @@ class ClosesFastTooEarly(Preempt):
     class destination(PreemptDestination):
         """Counts nothing."""
 
+        def ends(self) -> None:
+            """reads the end of the main stream and cleans up"""
+            super().ends()
+
         def _requests_open(self) -> bool:
             return False
 
