@@ -33,7 +33,7 @@ from postcopy.names import unknown
 from postcopy.properties.catalogue import choose, everything
 from postcopy.report import summary
 from postcopy.report.itf import read_itf, write_itf
-from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, TOO_WIDE
+from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, ONLY_IN_JSON
 from postcopy.report.markdown import markdown
 from postcopy.report.mermaid import mermaid
 from postcopy.report.story import tell
@@ -148,9 +148,9 @@ def list_things(
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    columns = [column for column in rows[0] if column not in TOO_WIDE]
+    columns = [column for column in rows[0] if column not in ONLY_IN_JSON.get(what, ())]
     for column in columns:
-        short = column == "name" or all(len(str(row[column])) <= 4 for row in rows)
+        short = column == "name" or all(len(str(row[column])) <= 6 for row in rows)
         table.add_column(column, overflow="fold", no_wrap=short, min_width=len(column) if short else None)
     for row in rows:
         table.add_row(*(Text(", ".join(v) if isinstance(v, list) else str(v)) for v in (row[c] for c in columns)))

@@ -95,7 +95,7 @@ def test_unknown_names(run: Run) -> None:
 
 def test_lists_of_changes_and_bugs(run: Run) -> None:
     changes = json.loads(run("list", "changes", "--json").out)
-    assert {"name", "verdict", "what", "origin"} == set(changes[0])
+    assert {"name", "verdict", "what", "breaks", "origin"} == set(changes[0])
     assert "ram-cache" in run("list", "changes").out
     bugs = json.loads(run("list", "history", "--json").out)
     assert len(bugs) >= 20

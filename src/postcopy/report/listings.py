@@ -28,7 +28,13 @@ def faults(_: type[Protocol]) -> list[Row]:
 def changes(_: type[Protocol]) -> list[Row]:
     """The protocol changes, and what is known of them."""
     return [
-        {"name": name, "verdict": verdict_of(change.breaks), "what": words(change), "origin": change.origin}
+        {
+            "name": name,
+            "verdict": "breaks" if change.breaks else "holds",
+            "what": words(change),
+            "breaks": list(change.breaks),
+            "origin": change.origin,
+        }
         for name, change in CHANGES.items()
     ]
 
@@ -85,11 +91,6 @@ def words(cls: type) -> str:
     return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 
 
-def verdict_of(breaks: tuple[str, ...]) -> str:
-    """A pinned verdict in words."""
-    return f"breaks {', '.join(breaks)}" if breaks else "holds"
-
-
 LISTINGS: dict[str, Callable[[type[Protocol]], list[Row]]] = {
     "faults": faults,
     "changes": changes,
@@ -99,8 +100,11 @@ LISTINGS: dict[str, Callable[[type[Protocol]], list[Row]]] = {
     "rules": rules,
 }
 
-TOO_WIDE = frozenset({"origin"})
-"""What a table on a terminal leaves out."""
+ONLY_IN_JSON: dict[str, frozenset[str]] = {
+    "changes": frozenset({"breaks", "origin"}),
+    "history": frozenset({"breaks", "mended"}),
+}
+"""What a table on a terminal has no room for."""
 
 OF_A_PROTOCOL = frozenset({"properties", "actions"})
 """What can be listed of a file or a change."""
