@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from postcopy.cli import main
-from postcopy.conformance.cli import _model
 from postcopy.conformance.replay import replay
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.model.faults import FAULTS
+from postcopy.properties.catalogue import with_everything
 from postcopy.report.itf import read_itf
 
 STORED = Path(__file__).parents[2] / "counterexamples"
@@ -66,14 +66,14 @@ def test_every_fault_is_here() -> None:
 
 @pytest.mark.parametrize("name", REFUSED_AT)
 def test_the_engine_refuses(name: str) -> None:
-    found = replay(read_itf(STORED / f"{name}.itf.json", _model, fingerprint))
+    found = replay(read_itf(STORED / f"{name}.itf.json", with_everything, fingerprint))
     assert found.refused
     assert found.action == REFUSED_AT[name]
     assert found.rule == FAULTS[name].rule
 
 
 def test_a_run_of_the_sound_protocol_is_gone_along_with() -> None:
-    found = replay(read_itf(STORED / "refusal-costs-no-guest.itf.json", _model, fingerprint))
+    found = replay(read_itf(STORED / "refusal-costs-no-guest.itf.json", with_everything, fingerprint))
     assert not found.refused
     assert found.rule == ""
 
