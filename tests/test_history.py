@@ -34,7 +34,7 @@ WHOLE = [Postcopy, *OF_THEIR_OWN, *(change for change in CHANGES.values() if not
 @cache
 def _check(name: str, names: tuple[str, ...], group: int) -> Verdict:
     asked = choose(list(names), PROTOCOLS[name])
-    return explore(Instance(PROTOCOLS[name], 2, 2, asked, group), Options())
+    return explore(Instance(PROTOCOLS[name], 2, 2, asked, group), Options(engine="interpreted"))
 
 
 def check(protocol: type[Protocol], names: tuple[str, ...], group: int) -> Verdict:
@@ -68,9 +68,24 @@ def test_the_mended_protocol_keeps_it(name: str) -> None:
 
 @pytest.mark.parametrize("protocol", OF_THEIR_OWN, ids=[p.__name__ for p in OF_THEIR_OWN])
 def test_what_is_mended_keeps_everything_else_too(protocol: type[Protocol]) -> None:
-    verdict = explore(Instance(protocol, 2, 2, asked_of(protocol)), Options())
+    verdict = explore(Instance(protocol, 2, 2, asked_of(protocol)), Options(engine="interpreted"))
     assert verdict.outcome is Outcome.HOLDS
     assert all(verdict.witnesses.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("stuck-in-recover", "ends-or-waits-for-operators"),
+        ("keeps-old-bitmap", "every-blocked-vcpu-runs-again-after-a-break"),
+    ],
+)
+def test_what_recovery_promises_is_not_kept_with_a_bug(name: str, broken: str) -> None:
+    """Asked alone: with everything asked, a property of states stops the search first."""
+    verdict = check(PROTOCOLS[name], (broken,), 1)
+    assert verdict.outcome is Outcome.LIVENESS
+    assert verdict.violated is not None
+    assert verdict.violated.name == broken
 
 
 @pytest.mark.parametrize("hypothesis", HYPOTHESES, ids=lambda h: f"{h.number}-{h.asked}-{h.reached}")

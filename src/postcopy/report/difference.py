@@ -19,6 +19,7 @@ from postcopy.model.instance import ActionInstance, Instance, State, view
 from postcopy.model.language import Channel, Ghost, Machine, Protocol
 from postcopy.model.symbolic import read_action
 from postcopy.properties.catalogue import asked_of
+from postcopy.report.summary import answer
 from postcopy.report.words import page_words, plain
 
 MAX_STATES = 60_000
@@ -113,10 +114,8 @@ def _answers(protocol: type[Protocol], size: Size) -> dict[str, str]:
     first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), protocol.group), Options())
     searches = [first, *further(first, Options())]
     answers = {search.violated.name: "violated" for search in searches if search.violated}
-    for prop in searches[-1].instance.properties:
-        reached = searches[-1].witnesses.get(prop.name)
-        answers.setdefault(prop.name, "holds" if reached is None else "reached" if reached else "not reached")
-    return answers
+    last = searches[-1]
+    return {prop.name: answer(last, prop) for prop in last.instance.properties} | answers
 
 
 def _messages(protocol: type[Protocol]) -> Iterator[str]:

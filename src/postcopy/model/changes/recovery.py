@@ -13,6 +13,7 @@ from postcopy.model.guest import Guest, Mishap
 from postcopy.model.language import (
     NONE,
     Choice,
+    Cpu,
     Flag,
     Monitor,
     Page,
@@ -25,7 +26,7 @@ from postcopy.model.language import (
 from postcopy.model.network import Command, Wire
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
-from postcopy.properties.language import Answer, always, every_step, sometimes
+from postcopy.properties.language import Answer, LeadsTo, always, eventually, every_step, sometimes
 from postcopy.properties.safety import lost_pages, lost_requests
 
 
@@ -357,6 +358,25 @@ def no_request_lost_for_good(state: View) -> Answer:
     return lost_requests(state)
 
 
+@eventually("A migration that has left precopy ends, or waits for its operators", rules="R14 R15 R24")
+def ends_or_waits_for_operators(state: View) -> LeadsTo:
+    """The connection may break again and again, and nobody can rely on operators; but here a host neither comes to its
+    end nor pauses, so that there is nothing for an operator to do."""
+    source, destination = state.source, state.destination
+    source_waits = source.phase >= Phase.COMPLETED or source.recovery == Recovering.PAUSED
+    paused = destination.recovery == Recovering.PAUSED or destination.recovery == Recovering.LISTENING
+    destination_waits = paused or destination.state == State.END or destination.state == State.FAILED
+    return LeadsTo(when=source.phase >= Phase.FINISHING, then=bool(source_waits and destination_waits))
+
+
+@eventually("Every blocked vCPU runs again as long as a connection stands", rules="R16 R17 R22", monitor=Outlived)
+def every_blocked_vcpu_runs_again_after_a_break(state: View, cpu: Cpu) -> LeadsTo:
+    """Both hosts have gone on after the break and nothing has failed since: this vCPU sleeps for ever all the same."""
+    waiting = state.destination.waiting[cpu]
+    excuse = recovering(state) or state.Outlived.died
+    return LeadsTo(when=not waiting.empty and not excuse, then=waiting.empty or excuse)
+
+
 @sometimes("The migration goes on after a break")
 def goes_on(state: View) -> bool:
     """All the way through recovery."""
@@ -392,6 +412,8 @@ class Recovery(Change):
         dirtied_only_if_missing,
         no_page_lost_for_good,
         no_request_lost_for_good,
+        ends_or_waits_for_operators,
+        every_blocked_vcpu_runs_again_after_a_break,
         goes_on,
         breaks_again,
         completes_after_break,
@@ -401,6 +423,7 @@ class Recovery(Change):
         "nothing-dirtied-after-switch": "the bitmap is rebuilt after a break: see dirtied-only-if-missing",
         "no-page-lost": "what was lost comes again after recovery: see no-page-lost-for-good",
         "no-request-lost": "what was lost is asked for again after recovery: see no-request-lost-for-good",
+        "the-migration-ends": "after a break operators may never come: see ends-or-waits-for-operators",
     }
     stream = Postcopy.stream.extended(RecoveryCommand, reconnects=True)
     return_path = Postcopy.return_path.extended(RecoveryReply, reconnects=True)

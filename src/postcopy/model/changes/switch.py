@@ -97,8 +97,8 @@ class SwitchAfterPong(Change):
     origin = "QEMU 7b842fe354 (2025), POSTCOPY_DEVICE; A01"
     properties = (loading_costs_no_guest, switch_costs_no_guest, no_way_back, taken_back)
     breaks = (
-        "no-way-back",
         "no-two-guests",
+        "no-way-back",
         "switch-costs-no-guest",
         "nothing-stale-at-start",
         "no-stale-read",
