@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postcopy.explorer.behaviour import Behaviour, Observation, behaviour, included
+from postcopy.explorer.explore import Options, explore
 from postcopy.model.concrete import Transition
 from postcopy.model.instance import Instance, State
 from postcopy.model.postcopy import Postcopy
@@ -98,10 +99,13 @@ def test_what_was_given_up_or_is_not_all_there_is_not_decided() -> None:
     assert not some.complete
 
 
-def test_all_states_of_the_protocol_are_there() -> None:
-    def nothing(_: State, __: Transition) -> Observation:
-        return ()
+def test_all_states_and_steps_of_the_protocol_are_there() -> None:
+    def which(_: State, step: Transition) -> Observation:
+        return (step.action.name,)
 
-    whole = behaviour(Instance(Postcopy, 1, 1), nothing, 5_000)
+    instance = Instance(Postcopy, 1, 1)
+    whole = behaviour(instance, which, 5_000)
+    searched = explore(instance, Options(engine="interpreted"))
     assert whole.complete
-    assert whole.states == 2_304
+    assert whole.states == searched.states == 2_304
+    assert sum(len(steps) for steps in whole.steps) == searched.transitions

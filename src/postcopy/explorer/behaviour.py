@@ -9,10 +9,11 @@ states covers a larger one).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from postcopy.model.concrete import Transition, successors
+from postcopy.explorer.stepper import Stepper
+from postcopy.model.concrete import Transition, take
 from postcopy.model.instance import Instance, State
 
 Observation = tuple[str, ...]
@@ -71,7 +72,11 @@ class Inclusion:
 
 
 def behaviour(instance: Instance, observe: Callable[[State, Transition], Observation], limit: int) -> Behaviour:
-    """Explore all states of a small instance, by the concrete reading, with what is seen of each step."""
+    """Explore all states of a small instance with what is seen of each step.
+
+    The kernel says what can be taken; only that is taken concretely, to see what happens at it.
+    """
+    stepper = Stepper(instance)
     numbers: dict[State, int] = {}
     order: list[State] = []
     steps: list[tuple[tuple[Observation, int, str], ...]] = []
@@ -88,12 +93,21 @@ def behaviour(instance: Instance, observe: Callable[[State, Transition], Observa
         steps.append(
             tuple(
                 (observe(state, step), number(step.state), f"{step.action.thread}: {step.action.doc}")
-                for step in successors(instance, state)
+                for step in _taken(instance, stepper, state)
                 if step.state != state or observe(state, step)
             )
         )
     complete = len(steps) == len(order)
     return Behaviour(initial, tuple(steps) + ((),) * (len(order) - len(steps)), complete)
+
+
+def _taken(instance: Instance, stepper: Stepper, state: State) -> Iterator[Transition]:
+    for index in dict.fromkeys(move.action for move in stepper.moves(stepper.pack(state))):
+        action = instance.actions[index]
+        for page in range(instance.pages) if action.takes_page else [None]:
+            step = take(instance, state, action, page)
+            if step is not None:
+                yield step
 
 
 def included(one: Behaviour, other: Behaviour, limit: int) -> Inclusion:
