@@ -77,7 +77,7 @@ def test_what_is_mended_keeps_everything_else_too(protocol: type[Protocol]) -> N
     ("name", "broken"),
     [
         ("stuck-in-recover", "ends-or-waits-for-operators"),
-        ("keeps-old-bitmap", "every-blocked-vcpu-runs-again-after-a-break"),
+        ("keeps-old-bitmap", "vcpus-run-again-after-a-break"),
     ],
 )
 def test_what_recovery_promises_is_not_kept_with_a_bug(name: str, broken: str) -> None:

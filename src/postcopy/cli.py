@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +35,7 @@ from postcopy.report.itf import read_itf, write_itf
 from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, ONLY_IN_JSON
 from postcopy.report.markdown import markdown
 from postcopy.report.mermaid import mermaid
+from postcopy.report.progress import progress
 from postcopy.report.story import tell
 from postcopy.report.svg import sequence_svg
 from postcopy.report.text import print_story
@@ -117,7 +116,7 @@ def check(
     if count < 1:
         raise UsageError(f"--count {count} is out of range: 1 or more")
     console = Console(highlight=False)
-    with _progress() as report:
+    with progress() as report:
         exploration = Exploration(instance, options, report)
         try:
             exploration.run()
@@ -168,7 +167,7 @@ def simulate(
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=bool(properties))
     writer = _trace_writer(trace, "") if trace else None
     console = Console(highlight=False)
-    with _progress() as report:
+    with progress() as report:
         walking = Simulation(instance, plan, lambda line: report(Progress(line)))
         try:
             walking.run()
@@ -272,7 +271,7 @@ def graph(
     check_suffix(out)
     _, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=False)
-    with _progress() as report:
+    with progress() as report:
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
         exploration.run()
     chosen = None if all_states else tuple(by or ("source.phase", "destination.state"))
@@ -312,7 +311,7 @@ def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", hel
     """Write a shortest counterexample for every fault: ITF JSON and Markdown."""
     from postcopy.report.gallery import write_all
 
-    with _progress() as report:
+    with progress() as report:
         count = write_all(directory, lambda name: report(Progress(name)))
     print(f"{count} counterexamples in {directory}")
     return 0
@@ -423,26 +422,3 @@ def _engine(name: str) -> str:
     if name not in ("auto", "compiled", "interpreted"):
         raise UsageError(unknown("engine", name, ["auto", "compiled", "interpreted"]))
     return name
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A progress line on stderr; silent where that is not a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("reading the protocol") as status:
-
-        def show(progress: Progress) -> None:
-            if progress.phase == "compiling":
-                status.update("compiling the kernel (the first time for this protocol and size only)")
-            elif progress.phase == "searching":
-                rate = progress.states / progress.seconds if progress.seconds else 0.0
-                status.update(
-                    f"{progress.states:,} states, {rate:,.0f}/s, frontier {progress.frontier:,}, depth {progress.depth}"
-                )
-            else:
-                status.update(progress.phase)
-
-        yield show

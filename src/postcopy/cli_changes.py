@@ -17,6 +17,7 @@ from postcopy.model.language import Protocol
 from postcopy.model.loading import load
 from postcopy.model.postcopy import Postcopy
 from postcopy.names import unknown
+from postcopy.report.progress import progress
 from postcopy.report.template import TEMPLATE
 
 ProtocolName = Annotated[
@@ -41,7 +42,9 @@ def diff(
     from postcopy.report.difference import Size, compare, print_report, to_json
 
     old, new = named(base), named(change)
-    report = compare((base, change), old, new, Size(pages, in_flight), Size(behaviour_pages, behaviour_in_flight))
+    sizes = Size(pages, in_flight), Size(behaviour_pages, behaviour_in_flight)
+    with progress() as look:
+        report = compare((base, change), old, new, *sizes, look)
     if as_json:
         print(json.dumps(to_json(report), indent=2, ensure_ascii=False))
     else:

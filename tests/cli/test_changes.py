@@ -52,6 +52,13 @@ def test_a_bug_by_name(run: Run) -> None:
     assert "known to break: pauses-only-in-postcopy - found" in result.out
 
 
+def test_a_bug_that_violates_something_else_earlier_says_how_to_see_what_it_is_about(run: Run) -> None:
+    result = run("check", "--bug", "huge-pages-fill-in", "--pages", "1", "--in-flight", "1")
+    assert result.code == 12
+    flat = " ".join(result.out.split())
+    assert "no-stale-read - another is violated earlier; to see it, ask for it alone: --property no-stale-read" in flat
+
+
 def test_properties_of_a_file_are_asked_listed_and_known_by_name(run: Run, mine: Path) -> None:
     result = run("check", str(mine), "--pages", "1", "--in-flight", "1")
     assert result.code == 12

@@ -84,3 +84,18 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert not stopped.value.code
     out = capsys.readouterr().out
     assert "goes along for 18 steps and refuses at step 19 of 19, source.serves_request; so it keeps R13" in out
+
+
+@pytest.mark.parametrize(("name", "says"), [("huge-pages-fill-in", "refuses"), ("switch-at-package", "goes")])
+def test_a_change_may_be_refused_or_gone_along_with(name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["replay", str(STORED / f"{name}.itf.json")])
+    assert not stopped.value.code
+    assert says in capsys.readouterr().out
+
+
+def test_a_connection_that_the_engine_does_not_have_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["replay", str(STORED / "cache-lost-at-the-end.itf.json")])
+    assert stopped.value.code == 2
+    assert "CacheLostAtTheEnd has a channel bulk, which the engine does not have" in capsys.readouterr().err

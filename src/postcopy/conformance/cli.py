@@ -30,6 +30,7 @@ from postcopy.engine.source import Phase
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
 from postcopy.errors import UsageError
 from postcopy.explorer.fingerprint import fingerprint
+from postcopy.model.postcopy import Postcopy
 from postcopy.properties.catalogue import with_everything
 from postcopy.report.itf import read_itf
 
@@ -254,7 +255,9 @@ def replay(
         print(json.dumps(msgspec.to_builtins(found) | {"refused": found.refused, "steps": len(run.steps)}, indent=2))
     else:
         print(_refused(found, run.instance.protocol.__name__, len(run.steps)))
-    return OK if found.refused is bool(found.rule) else DAMAGED
+    protocol = run.instance.protocol
+    must = True if found.rule else False if protocol is Postcopy else found.refused  # a change may do either
+    return OK if found.refused is must else DAMAGED
 
 
 def _refused(found: Refusal, protocol: str, steps: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
-from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.explore import Options, Progress, explore
 from postcopy.explorer.several import further
 from postcopy.model.concrete import ConcreteReading, Transition
 from postcopy.model.guest import Memory
@@ -63,7 +63,12 @@ class Report:
 
 
 def compare(
-    names: tuple[str, str], base: type[Protocol], change: type[Protocol], verdicts: Size, behaviours: Size
+    names: tuple[str, str],
+    base: type[Protocol],
+    change: type[Protocol],
+    verdicts: Size,
+    behaviours: Size,
+    look: Callable[[Progress], None],
 ) -> Report:
     """Compare two protocols.
 
@@ -73,18 +78,21 @@ def compare(
         change: the other.
         verdicts: the size at which properties are asked.
         behaviours: the size at which behaviours are compared; few pages, because page symmetry cannot be used.
+        look: is told of progress.
 
     Raises:
         SpecError: one of them cheats or errs.
     """
     old, new = (Instance(protocol, behaviours.pages, behaviours.in_flight) for protocol in (base, change))
     kinds = _shared_messages(base, change)
+    look(Progress("looking at what can be seen of the two"))
     graphs = [behaviour(i, partial(_seen, i, kinds), MAX_STATES) for i in (old, new)]
     actions = [{a.name: a for a in i.actions} for i in (old, new)]
     both = [name for name in actions[0] if name in actions[1]]
-    answers = [_answers(protocol, verdicts) for protocol in (base, change)]
+    answers = [_answers(protocol, verdicts, look) for protocol in (base, change)]
     parts = [set(_fields(protocol)) for protocol in (base, change)]
     carried = [set(_messages(protocol)) for protocol in (base, change)]
+    look(Progress("comparing their behaviours"))
     return Report(
         names,
         tuple(name for name in actions[1] if name not in actions[0]),
@@ -109,10 +117,10 @@ def _differ(old: Instance, action: ActionInstance, new: Instance, other: ActionI
     return action.info != other.info or read_action(old, action) != read_action(new, other)
 
 
-def _answers(protocol: type[Protocol], size: Size) -> dict[str, str]:
+def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, str]:
     """What the search says of each property: a violated one is taken out, and the others are asked again."""
-    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), protocol.group), Options())
-    searches = [first, *further(first, Options())]
+    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), protocol.group), Options(), look)
+    searches = [first, *further(first, Options(), report=look)]
     answers = {search.violated.name: "violated" for search in searches if search.violated}
     last = searches[-1]
     return {prop.name: answer(last, prop) for prop in last.instance.properties} | answers

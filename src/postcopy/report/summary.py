@@ -168,8 +168,15 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
         )
     )
     if expected:
-        found = verdict.violated is not None and verdict.violated.name in expected
-        console.print(Text(f"known to break: {', '.join(expected)}" + (" - found" if found else " - NOT found")))
+        console.print(Text(f"known to break: {', '.join(expected)} - {_whether_found(verdict, expected)}"))
+
+
+def _whether_found(verdict: Verdict, expected: tuple[str, ...]) -> str:
+    if verdict.violated is None:
+        return "NOT found"
+    if verdict.violated.name in expected:
+        return "found"
+    return f"another is violated earlier; to see it, ask for it alone: --property {expected[0]}"
 
 
 def _table(verdict: Verdict, properties: list[Property]) -> Table:

@@ -370,7 +370,7 @@ def ends_or_waits_for_operators(state: View) -> LeadsTo:
 
 
 @eventually("Every blocked vCPU runs again as long as a connection stands", rules="R16 R17 R22", monitor=Outlived)
-def every_blocked_vcpu_runs_again_after_a_break(state: View, cpu: Cpu) -> LeadsTo:
+def vcpus_run_again_after_a_break(state: View, cpu: Cpu) -> LeadsTo:
     """Both hosts have gone on after the break and nothing has failed since: this vCPU sleeps for ever all the same."""
     waiting = state.destination.waiting[cpu]
     excuse = recovering(state) or state.Outlived.died
@@ -413,7 +413,7 @@ class Recovery(Change):
         no_page_lost_for_good,
         no_request_lost_for_good,
         ends_or_waits_for_operators,
-        every_blocked_vcpu_runs_again_after_a_break,
+        vcpus_run_again_after_a_break,
         goes_on,
         breaks_again,
         completes_after_break,
