@@ -114,7 +114,7 @@ def test_a_change_says_what_it_is_where_it_comes_from_and_why_a_property_is_not_
 def test_each_property_of_a_change_is_broken_by_something() -> None:
     own = {p.name for change in CHANGES.values() for p in change.properties if not p.is_witness}
     broken = {name for change in CHANGES.values() for name in change.breaks}
-    broken |= {"ends-or-waits-for-operators", "vcpus-run-again-after-a-break"}  # see test_history
+    broken |= {"ends-or-waits-for-operators", "vcpus-run-again-after-a-break"}  # by commands in docs/changes.md
     broken |= {bug.breaks for bug in HISTORY.values()} | {h.asked for h in HYPOTHESES if h.reached}
     broken.add(requested_pages_do_not_queue.name)  # by the document's protocol
     assert own <= broken

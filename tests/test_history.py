@@ -73,21 +73,6 @@ def test_what_is_mended_keeps_everything_else_too(protocol: type[Protocol]) -> N
     assert all(verdict.witnesses.values())
 
 
-@pytest.mark.parametrize(
-    ("name", "broken"),
-    [
-        ("stuck-in-recover", "ends-or-waits-for-operators"),
-        ("keeps-old-bitmap", "vcpus-run-again-after-a-break"),
-    ],
-)
-def test_what_recovery_promises_is_not_kept_with_a_bug(name: str, broken: str) -> None:
-    """Asked alone: with everything asked, a property of states stops the search first."""
-    verdict = check(PROTOCOLS[name], (broken,), 1)
-    assert verdict.outcome is Outcome.LIVENESS
-    assert verdict.violated is not None
-    assert verdict.violated.name == broken
-
-
 @pytest.mark.parametrize("hypothesis", HYPOTHESES, ids=lambda h: f"{h.number}-{h.asked}-{h.reached}")
 def test_a_suspicion(hypothesis: Hypothesis) -> None:
     verdict = check(hypothesis.protocol, (hypothesis.asked,), hypothesis.protocol.group)
