@@ -139,9 +139,27 @@ class Shard:
             whole.states, whole.parents, whole.control[COUNT], whole.control[HEAD], self.number, self.shards, ids,
             self.states, self.parents, self.control,
         )  # fmt: skip
+        self._fill()
+
+    def restore(self, states: Any, parents: Any, control_: list[int], fired: list[int], first: list[int]) -> bool:
+        """Stand where such a shard stood; False where the memory allowed does not suffice."""
+        known = states.shape[1]
+        if known + len(self.origin) > len(self.parents):
+            return False
+        self.states[:, :known], self.parents[:known] = states, parents
+        self.control[:], self.fired[:], self.first[:] = control_, fired, first
+        if self.control[STATUS] == FULL:
+            self.control[STATUS] = RUNNING
+        return self._fill()
+
+    def _fill(self) -> bool:
+        """Enter all states into the empty table."""
         while int(self.control[COUNT]) > 1 << self.bits - 2 and self.bits < self.most_bits:
             self.bits += 1
+        if int(self.control[COUNT]) > 3 << self.bits - 2:
+            return False
         self.machine.loop.refill(self.states, self.control[COUNT], self.table, self.shift)
+        return True
 
     def _grow(self) -> bool:
         """Make room; False where the memory allowed does not suffice."""
@@ -251,6 +269,19 @@ class Compiled:
         for bit, at in enumerate(whole.first):
             if at >= 0:
                 self.shards[ids[at] % workers].first[bit] = ids[at] // workers
+
+    def restore(self, shards: int, depth: int) -> None:
+        """Begin again with so many empty shards, which `Shard.restore` fills."""
+        self.status, self.depth = search.RUNNING, depth
+        share = self.question.max_bytes // shards
+        self.shards = [Shard(self.machine, self.question, i, shards, share) for i in range(shards)]
+        if shards > 1:
+            self.pool = ThreadPoolExecutor(shards)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether what the shards have now is all that was found: not where one was full with messages unread."""
+        return self.status in (search.RUNNING, search.DONE) or (self.status == search.FULL and len(self.shards) == 1)
 
     def expand_all(self) -> int:
         """Make all successors of all states found so far and count them: for measuring the kernel alone."""
