@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,25 +17,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from postcopy import __version__
+from postcopy import __version__, cli_changes
 from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
+from postcopy.explorer.several import further
 from postcopy.explorer.simulate import WALKS, Finding, Plan, Simulation
 from postcopy.explorer.trace import rebase
-from postcopy.model.fault import Fault
-from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
-from postcopy.model.loading import by_name, group_of, load
-from postcopy.model.rules import RULES
+from postcopy.model.loading import expected_of, load
 from postcopy.names import unknown
-from postcopy.properties.catalogue import BY_NAME, choose
+from postcopy.properties.catalogue import choose, everything, with_everything
 from postcopy.report import simulation, summary
 from postcopy.report.itf import read_itf, write_itf
+from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, ONLY_IN_JSON
 from postcopy.report.markdown import markdown
 from postcopy.report.mermaid import mermaid
+from postcopy.report.progress import progress
 from postcopy.report.story import tell
 from postcopy.report.svg import sequence_svg
 from postcopy.report.text import print_story
@@ -68,6 +66,8 @@ Pages = Annotated[int, typer.Option("--pages", help="how many target pages the g
 InFlight = Annotated[int, typer.Option("--in-flight", help="how many messages each channel holds")]
 HostPage = Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")]
 FaultName = Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")]
+ChangeName = Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")]
+BugName = Annotated[str | None, typer.Option("--bug", help="a real bug, found again (postcopy list history)")]
 PropertyNames = Annotated[
     list[str] | None, typer.Option("--property", help="check only this one; may be repeated (postcopy list properties)")
 ]
@@ -99,6 +99,8 @@ def check(
     in_flight: InFlight = 2,
     host_page: HostPage = None,
     fault: FaultName = None,
+    change: ChangeName = None,
+    bug: BugName = None,
     properties: PropertyNames = None,
     no_symmetry: NoSymmetry = False,
     no_liveness: NoLiveness = False,
@@ -110,20 +112,28 @@ def check(
     resume: Resume = None,
     checkpoint_every: Every = 60.0,
     trace: KeepTrace = None,
+    count: Annotated[
+        int, typer.Option("--count", help="how many counterexamples to look for, each to another property")
+    ] = 1,
+    all_properties: Annotated[
+        bool, typer.Option("--all-properties", help="look for one to each property that is violated")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
-    name, protocol = load(target, fault)
+    name, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=not no_liveness)
+    if count < 1:
+        raise UsageError(f"--count {count} is out of range: 1 or more")
     if checkpoint and resume:
         raise UsageError("--resume keeps the search where it was kept: --checkpoint beside it says nothing more")
     if (checkpoint or resume) and engine == "interpreted":
         raise UsageError("only a compiled search can be kept: leave --engine interpreted away")
     engine = "compiled" if checkpoint or resume else _engine(engine)
     options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry)
-    writer = _trace_writer(trace, f"postcopy check --fault {fault}" if fault else "") if trace else None
+    writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
     console = Console(highlight=False)
-    with _progress() as report:
+    with progress() as report:
         exploration = Exploration(instance, options, report)
         if exploration.told_apart:
             raise UsageError(f"--vcpu-symmetry: {exploration.told_apart} tells vCPUs apart")
@@ -136,15 +146,20 @@ def check(
         except KeyboardInterrupt:
             pass  # the verdict says that it was interrupted, and what was seen until then
         verdict = exploration.verdict()
+        more = further(verdict, options, None if all_properties else count, report) if verdict.violated else []
     story = tell(verdict.counterexample) if verdict.counterexample else None
-    expected = protocol.breaks if issubclass(protocol, Fault) else ()
+    expected = expected_of(protocol)
     if as_json:
-        print(json.dumps(summary.to_json(verdict, name, story, expected), indent=2, ensure_ascii=False))
+        found = summary.to_json(verdict, name, story, expected) | {"further": [summary.short(each) for each in more]}
+        print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        if story:
-            print_story(story, console)
-            console.print()
+        for each in (verdict, *more):
+            if each.counterexample:
+                print_story(tell(each.counterexample), console)
+                console.print()
         summary.print_verdict(verdict, name, console, expected)
+        for each in more:
+            console.print(Text(f"without what is violated: {summary.sentence(each)}"))
     if writer and verdict.counterexample:
         writer(verdict.counterexample, name)
     return EXIT[verdict.outcome]
@@ -157,6 +172,8 @@ def simulate(
     in_flight: InFlight = 4,
     host_page: HostPage = None,
     fault: FaultName = None,
+    change: ChangeName = None,
+    bug: BugName = None,
     properties: PropertyNames = None,
     seed: Annotated[int, typer.Option("--seed", help="the same seed makes the same walks, on every machine")] = 1,
     walks: Annotated[
@@ -169,11 +186,11 @@ def simulate(
 ) -> int:
     """Walk at random where there is too much to explore, and shorten what is found. Finding nothing proves nothing."""
     plan = Plan(seed, depth, walks, seconds)
-    name, protocol = load(target, fault)
+    name, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=bool(properties))
     writer = _trace_writer(trace, "") if trace else None
     console = Console(highlight=False)
-    with _progress() as report:
+    with progress() as report:
         walking = Simulation(instance, plan, lambda line: report(Progress(line)))
         try:
             walking.run()
@@ -181,8 +198,8 @@ def simulate(
             pass  # what was found says that it was interrupted, and what was seen until then
         found = walking.found()
     story = tell(found.counterexample) if found.counterexample else None
-    breaks = protocol.breaks if issubclass(protocol, Fault) else ()
-    expected = tuple(broken for broken in breaks if not BY_NAME[broken].of_runs)
+    of_runs = {p.name for p in everything(protocol) if p.of_runs}
+    expected = tuple(broken for broken in expected_of(protocol) if broken not in of_runs)
     if as_json:
         print(json.dumps(simulation.to_json(found, name, story, expected), indent=2, ensure_ascii=False))
     else:
@@ -197,31 +214,29 @@ def simulate(
 
 @app.command("list")
 def list_things(
-    what: Annotated[str, typer.Argument(metavar="{faults,properties,actions,rules}", help="what to list")],
+    what: Annotated[
+        str, typer.Argument(metavar="{faults,changes,history,properties,actions,rules}", help="what to list")
+    ],
     target: Target = None,
+    change: ChangeName = None,
     as_json: AsJson = False,
 ) -> int:
-    """List the faults, properties, actions or rules that there are."""
-    listings: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "faults": _faults,
-        "properties": _properties,
-        "actions": lambda: _actions(load(target)[1]),
-        "rules": _rules,
-    }
-    if what not in listings:
-        raise UsageError(f"there is nothing called {what} to list: {', '.join(listings)}")
-    if target and what != "actions":
-        raise UsageError("only actions can be listed of a file")
-    rows = listings[what]()
+    """List the faults, changes, real bugs and rules that there are, or the properties and actions of a protocol."""
+    if what not in LISTINGS:
+        raise UsageError(f"there is nothing called {what} to list: {', '.join(LISTINGS)}")
+    if (target or change) and what not in OF_A_PROTOCOL:
+        raise UsageError(f"only {' and '.join(sorted(OF_A_PROTOCOL))} can be listed of a file or change")
+    rows = LISTINGS[what](load(target, change=change)[1])
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in rows[0]:
-        short = column == "name" or all(len(str(row[column])) <= 4 for row in rows)
+    columns = [column for column in rows[0] if column not in ONLY_IN_JSON.get(what, ())]
+    for column in columns:
+        short = column == "name" or all(len(str(row[column])) <= 6 for row in rows)
         table.add_column(column, overflow="fold", no_wrap=short, min_width=len(column) if short else None)
     for row in rows:
-        table.add_row(*(Text(", ".join(v) if isinstance(v, list) else str(v)) for v in row.values()))
+        table.add_row(*(Text(", ".join(v) if isinstance(v, list) else str(v)) for v in (row[c] for c in columns)))
     Console(highlight=False).print(table)
     return 0
 
@@ -234,7 +249,7 @@ def trace(
     svg: Annotated[Path | None, typer.Option("--svg", help="draw the sequence chart to this file")] = None,
 ) -> int:
     """Show a stored trace, replayed step by step on the model."""
-    run = read_itf(file, _make, fingerprint)
+    run = read_itf(file, with_everything, fingerprint)
     story = tell(run)
     if svg is not None:
         _save(svg, sequence_svg(story))
@@ -261,6 +276,8 @@ def graph(
     in_flight: InFlight = 1,
     host_page: HostPage = None,
     fault: FaultName = None,
+    change: ChangeName = None,
+    bug: BugName = None,
     properties: PropertyNames = None,
     by: Annotated[
         list[str] | None,
@@ -275,9 +292,9 @@ def graph(
     from postcopy.report.graph import build, check_suffix, write  # networkx takes a while to import
 
     check_suffix(out)
-    _, protocol = load(target, fault)
+    _, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=False)
-    with _progress() as report:
+    with progress() as report:
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
         exploration.run()
     chosen = None if all_states else tuple(by or ("source.phase", "destination.state"))
@@ -293,6 +310,8 @@ def export(
     in_flight: InFlight = 2,
     host_page: HostPage = None,
     fault: FaultName = None,
+    change: ChangeName = None,
+    bug: BugName = None,
     properties: PropertyNames = None,
     out: Annotated[Path | None, typer.Option("--output", "-o", help="write to this file, not to the terminal")] = None,
 ) -> int:
@@ -300,7 +319,7 @@ def export(
     from postcopy.export.files import check_name, files
 
     check_name(form, out)
-    name, protocol = load(target, fault)
+    name, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=False)
     for path, text in files(form, instance, name, out).items():
         if path is None:
@@ -315,10 +334,13 @@ def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", hel
     """Write a shortest counterexample for every fault: ITF JSON and Markdown."""
     from postcopy.report.gallery import write_all
 
-    with _progress() as report:
+    with progress() as report:
         count = write_all(directory, lambda name: report(Progress(name)))
     print(f"{count} counterexamples in {directory}")
     return 0
+
+
+cli_changes.add_to(app)
 
 
 def _version(wanted: bool) -> None:
@@ -366,13 +388,15 @@ def _complain(message: str) -> int:
 def _instance(
     protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str], liveness: bool
 ) -> Instance:
-    group = group_of(protocol) if host_page is None else host_page
-    chosen = [p for p in choose(names) if liveness or not p.of_runs]
+    group = protocol.group if host_page is None else host_page
+    chosen = [p for p in choose(names, protocol) if liveness or not p.of_runs]
     return Instance(protocol, pages, in_flight, chosen, group)
 
 
-def _make(name: str, pages: int, in_flight: int, group: int) -> Instance:
-    return Instance(by_name(name), pages, in_flight, tuple(BY_NAME.values()), group)
+def _command(fault: str | None, change: str | None, bug: str | None) -> str:
+    """The command line that checks a protocol of the catalogues again; empty for one of the user's own."""
+    given = [f"--{option} {name}" for option, name in (("fault", fault), ("change", change), ("bug", bug)) if name]
+    return f"postcopy check {given[0]}" if given else ""
 
 
 def _trace_writer(path: Path, command: str) -> Any:
@@ -395,7 +419,7 @@ def _trace_writer(path: Path, command: str) -> Any:
 
 def _store(path: Path, run: Any, name: str) -> None:
     instance = run.instance
-    whole = rebase(run, _make(name, instance.pages, instance.in_flight, instance.group))
+    whole = rebase(run, with_everything(name, instance.pages, instance.in_flight, instance.group))
     try:
         write_itf(whole, path, name, fingerprint(instance))
     except OSError as error:
@@ -421,57 +445,3 @@ def _engine(name: str) -> str:
     if name not in ("auto", "compiled", "interpreted"):
         raise UsageError(unknown("engine", name, ["auto", "compiled", "interpreted"]))
     return name
-
-
-def _faults() -> list[dict[str, Any]]:
-    return [
-        {"name": name, "rule": f.rule, "what": " ".join((f.__doc__ or "").split()), "breaks": list(f.breaks)}
-        for name, f in FAULTS.items()
-    ]
-
-
-def _properties() -> list[dict[str, Any]]:
-    return [
-        {"name": p.name, "kind": p.kind.value, "sentence": p.sentence, "rules": list(p.rules)} for p in BY_NAME.values()
-    ]
-
-
-def _actions(protocol: type[Protocol]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": a.name,
-            "thread": a.thread,
-            "does": a.doc,
-            "rule": a.info.rule,
-            "qemu": a.info.qemu,
-            "environment": a.info.environment,
-        }
-        for a in Instance(protocol, 2, 2).actions
-    ]
-
-
-def _rules() -> list[dict[str, Any]]:
-    return [{"number": number, "rule": rule.sentence, "without it": rule.without} for number, rule in RULES.items()]
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A progress line on stderr; silent where that is not a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("reading the protocol") as status:
-
-        def show(progress: Progress) -> None:
-            if progress.phase == "compiling":
-                status.update("compiling the kernel (the first time for this protocol and size only)")
-            elif progress.phase == "searching":
-                rate = progress.states / progress.seconds if progress.seconds else 0.0
-                status.update(
-                    f"{progress.states:,} states, {rate:,.0f}/s, frontier {progress.frontier:,}, depth {progress.depth}"
-                )
-            else:
-                status.update(progress.phase)
-
-        yield show

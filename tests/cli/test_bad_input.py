@@ -61,7 +61,7 @@ def test_a_file_that_is_not_there_or_no_text(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_file_and_a_fault_at_once(run: Run) -> None:
-    assert "not both" in refused(run, "check", "x.py:X", "--fault", "no-discards")
+    assert "only one of them" in refused(run, "check", "x.py:X", "--fault", "no-discards")
 
 
 HEADER = '''

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from postcopy.cli import main
-from postcopy.conformance.cli import _model
 from postcopy.conformance.replay import replay
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.model.faults import FAULTS
+from postcopy.properties.catalogue import with_everything
 from postcopy.report.itf import read_itf
 
 STORED = Path(__file__).parents[2] / "counterexamples"
@@ -66,14 +66,14 @@ def test_every_fault_is_here() -> None:
 
 @pytest.mark.parametrize("name", REFUSED_AT)
 def test_the_engine_refuses(name: str) -> None:
-    found = replay(read_itf(STORED / f"{name}.itf.json", _model, fingerprint))
+    found = replay(read_itf(STORED / f"{name}.itf.json", with_everything, fingerprint))
     assert found.refused
     assert found.action == REFUSED_AT[name]
     assert found.rule == FAULTS[name].rule
 
 
 def test_a_run_of_the_sound_protocol_is_gone_along_with() -> None:
-    found = replay(read_itf(STORED / "refusal-costs-no-guest.itf.json", _model, fingerprint))
+    found = replay(read_itf(STORED / "refusal-costs-no-guest.itf.json", with_everything, fingerprint))
     assert not found.refused
     assert found.rule == ""
 
@@ -84,3 +84,18 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert not stopped.value.code
     out = capsys.readouterr().out
     assert "goes along for 18 steps and refuses at step 19 of 19, source.serves_request; so it keeps R13" in out
+
+
+@pytest.mark.parametrize(("name", "says"), [("huge-pages-fill-in", "refuses"), ("switch-at-package", "goes")])
+def test_a_change_may_be_refused_or_gone_along_with(name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["replay", str(STORED / f"{name}.itf.json")])
+    assert not stopped.value.code
+    assert says in capsys.readouterr().out
+
+
+def test_a_connection_that_the_engine_does_not_have_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["replay", str(STORED / "cache-lost-at-the-end.itf.json")])
+    assert stopped.value.code == 2
+    assert "CacheLostAtTheEnd has a channel bulk, which the engine does not have" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Storing one of all states that are equal up to a renaming of pages changes no verdict and loses no state."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -46,13 +48,16 @@ def test_orbits_add_up_where_vcpus_are_renamed_too(pages: int, in_flight: int, g
     assert reduced.findings.depth == full.findings.depth
 
 
+SECOND: Any = 1
+
+
 class FirstMatters(Postcopy):
     """vCPU 0 writes only where vCPU 1 does not wait."""
 
     class destination(Destination):  # noqa: N801
         def cpu_writes(self, cpu: Cpu, page: Page) -> None:
             """writes, if it is vCPU 1 or that does not wait"""
-            require(cpu == 1 or self.waiting[1].empty)
+            require(cpu == SECOND or self.waiting[SECOND].empty)
             super().cpu_writes(cpu, page)
 
 

@@ -30,9 +30,8 @@ from postcopy.engine.source import Phase
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
 from postcopy.errors import UsageError
 from postcopy.explorer.fingerprint import fingerprint
-from postcopy.model.instance import Instance
-from postcopy.model.loading import by_name
-from postcopy.properties.catalogue import BY_NAME
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.catalogue import with_everything
 from postcopy.report.itf import read_itf
 
 KEPT_PAGES = 1 << 12
@@ -250,17 +249,15 @@ def replay(
     as_json_: AsJson = False,
 ) -> int:
     """Drive the sound engine along a stored counterexample: where it refuses, and which rule it keeps by that."""
-    run = read_itf(file, _model, fingerprint)
+    run = read_itf(file, with_everything, fingerprint)
     found = drive(run)
     if as_json_:
         print(json.dumps(msgspec.to_builtins(found) | {"refused": found.refused, "steps": len(run.steps)}, indent=2))
     else:
         print(_refused(found, run.instance.protocol.__name__, len(run.steps)))
-    return OK if found.refused is bool(found.rule) else DAMAGED
-
-
-def _model(name: str, pages: int, in_flight: int, group: int) -> Instance:
-    return Instance(by_name(name), pages, in_flight, tuple(BY_NAME.values()), group)
+    protocol = run.instance.protocol
+    must = True if found.rule else False if protocol is Postcopy else found.refused  # a change may do either
+    return OK if found.refused is must else DAMAGED
 
 
 def _refused(found: Refusal, protocol: str, steps: int) -> str:

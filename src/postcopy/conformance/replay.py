@@ -13,9 +13,12 @@ from postcopy.conformance.refinement import ENVIRONMENT, actions_of, differences
 from postcopy.conformance.steps import CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import StaleRead, World
 from postcopy.engine.errors import EngineError
+from postcopy.errors import UsageError
 from postcopy.explorer.trace import Trace
 from postcopy.model.fault import Fault
 from postcopy.model.instance import Instance, State
+from postcopy.model.language import Channel
+from postcopy.model.postcopy import Postcopy
 
 OUTSIDE = ("destination.balloon_takes",)
 """What no core has a say in."""
@@ -46,8 +49,17 @@ class Refusal:
 
 
 def replay(run: Trace) -> Refusal:
-    """Drive the engine along a run."""
+    """Drive the engine along a run.
+
+    Raises:
+        UsageError: the run's protocol has a connection that the engine does not have.
+    """
     instance = run.instance
+    if strange := [name for name in instance.channels if name not in Postcopy.parts(Channel)]:
+        raise UsageError(
+            f"{instance.protocol.__name__} has a channel {strange[0]}, which the engine does not have: it is an engine "
+            "of the document's protocol"
+        )
     group = instance.group
     hosts = range(instance.pages // group)
     best: Refusal | None = None

@@ -31,7 +31,7 @@ from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr
 from postcopy.model.symbolic import Leaf, Tree
 
-MAX_PROPERTIES = 46
+MAX_STEP_PROPERTIES = 46
 
 
 @dataclass(frozen=True)

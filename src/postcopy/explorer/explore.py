@@ -139,8 +139,15 @@ class Exploration:
     def __init__(self, instance: Instance, options: Options, report: Callable[[Progress], None] | None = None) -> None:
         self.instance, self.options = instance, options
         self._report = report or (lambda _: None)
-        if any(not p.of_runs for p in instance.properties[codegen.MAX_PROPERTIES :]):
-            raise SpecError(f"more than {codegen.MAX_PROPERTIES} properties at once", instance.protocol.__name__)
+        properties = list(enumerate(instance.properties, 1))
+        of_steps = max((i for i, p in properties if p.of_steps), default=0)
+        of_either = max((i for i, p in properties if not p.of_runs), default=0)
+        if of_steps > codegen.MAX_STEP_PROPERTIES or of_either > writing.REST_BIT:
+            raise SpecError(
+                f"too many properties at once: {len(instance.properties)} (at most {writing.REST_BIT}), and properties "
+                f"of steps among the first {codegen.MAX_STEP_PROPERTIES}",
+                instance.protocol.__name__,
+            )
         self._report(Progress("reading"))
         reading = constants.read(instance)
         self.layout = layout.lay_out(instance, reading.variables, reading.constants)

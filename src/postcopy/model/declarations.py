@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from postcopy.errors import SpecError
 from postcopy.model.checks import _flat, _is_fixed, _plain
-from postcopy.model.language import ActionInfo, Channel, Field, Ghost, Machine, Monitor, Part, Protocol, _End
+from postcopy.model.language import ActionInfo, Channel, Field, Ghost, Machine, Monitor, Part, Protocol, View, _End
 from postcopy.model.reading import did_you_mean, place
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not
     "name",
     "reading",
 }
+_TAKEN = frozenset(n for kind in (Protocol, View) for n in dir(kind) if not n.startswith("_")) | {"ghosts"}
 _KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel"}
 
 
@@ -85,7 +86,7 @@ def _check_names(protocol: type[Protocol]) -> None:
                     f"{name} is {kind} here and {kinds[name]} in a base: give it another name",
                     of_class(base, name),
                 )
-            if name.startswith("_") or name in ("ghosts", "cpus", "parts", "may_rest"):
+            if name.startswith("_") or name in _TAKEN:
                 raise SpecError(
                     f"{kind} cannot be called {name}: the name is taken by the language", of_class(base, name)
                 )
@@ -99,10 +100,15 @@ def _kind(value: object) -> str | None:
 
 
 def _check_channel(protocol: type[Protocol], name: str, channel: Channel) -> None:
-    if not (isinstance(channel.kinds, type) and issubclass(channel.kinds, Enum) and len(channel.kinds)):
-        problem = f"carries {channel.kinds!r}: an enumeration of its messages is needed"
-    elif alien := [kind for kind in channel.marked if not isinstance(kind, channel.kinds)]:
-        problem = f"carries {channel.kinds.__name__}, so {alien[0]!r} cannot be marked on it"
+    given: tuple[object, ...] = channel.kinds if isinstance(channel.kinds, tuple) else (channel.kinds,)
+    wrong = [some for some in given if not (_is_enumeration(some) or isinstance(some, Enum))]
+    if wrong or not given:
+        problem = f"carries {(wrong or [channel.kinds])[0]!r}: an enumeration of its messages is needed"
+    elif twice := _twice([kind.name for kind in channel.messages]):
+        problem = f"carries two kinds of message called {twice}: choose another name"
+    elif alien := [kind for kind in channel.marked if not any(kind is known for known in channel.messages)]:
+        carries = channel.flatten(name, 1)[0].carries
+        problem = f"carries {carries}, so {alien[0]!r} cannot be marked on it"
     elif bool(channel.marks) != bool(channel.marked):
         problem = "has marks and no marked kinds, or the reverse: Channel(..., marks=(...), marked=(...))"
     elif taken := [m for m in channel.marks if m in ("kind", "pages") or channel.marks.count(m) > 1]:
@@ -110,6 +116,14 @@ def _check_channel(protocol: type[Protocol], name: str, channel: Channel) -> Non
     else:
         return
     raise SpecError(f"{name} {problem}", of_class(protocol, name))
+
+
+def _is_enumeration(some: object) -> bool:
+    return isinstance(some, type) and issubclass(some, Enum) and len(some) > 0
+
+
+def _twice(names: list[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
 
 
 def _check_part(part: type[Part]) -> None:

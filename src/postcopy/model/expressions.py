@@ -57,6 +57,18 @@ class Variable:
         return self.values[stored] if self.values else stored + self.low
 
 
+def index_of(values: tuple[object, ...], value: object) -> int:
+    """Where a value stands; of another type it is another one (a member of an IntEnum equals those of others).
+
+    Raises:
+        ValueError: it is not there.
+    """
+    for index, known in enumerate(values):
+        if type(known) is type(value) and known == value:
+            return index
+    raise ValueError(value)
+
+
 class Expr:
     """A node: an operator, its operands, its sort. Immutable; equal when structurally equal.
 

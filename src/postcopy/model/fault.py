@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
 
 
@@ -14,17 +15,15 @@ class Fault(Postcopy):
     Attributes:
         rule: the rule that is missing.
         breaks: names of the properties that fail without it; the first is what its stored counterexample shows.
-        group: target pages of a host page that are needed to see it.
     """
 
     rule: ClassVar[str]
     breaks: ClassVar[tuple[str, ...]]
-    group: ClassVar[int] = 1
 
 
-def name_of(fault: type[Fault]) -> str:
+def name_of(protocol: type[Protocol]) -> str:
     """The name on the command line: the class's name in lower case with hyphens."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", fault.__name__).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", protocol.__name__).lower()
 
 
 def by_rule(faults: list[type[Fault]]) -> dict[str, type[Fault]]:

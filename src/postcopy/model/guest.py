@@ -41,7 +41,7 @@ class Guest(Ghost):
         """The guest wrote a page at the source: every other copy of it is now stale."""
         self.stale_at_destination |= page & self.world.destination.present
         self.stale_in_assembly |= page & self.world.destination.assembling
-        self.world.stream.mark("stale", page)
+        self.world.mark_copies("stale", page)
 
     def wrote_at_destination(self, page: PageSet) -> None:
         """The guest wrote a page at the destination: every other copy of it is now stale."""
@@ -49,7 +49,7 @@ class Guest(Ghost):
         self.stale_at_source |= page
         self.given_up -= page
         self.stale_in_assembly |= page & self.world.destination.assembling
-        self.world.stream.mark("stale", page)
+        self.world.mark_copies("stale", page)
 
     def arrived(self, page: PageSet, stale: PageSet) -> None:
         """A copy from the stream waits for the rest of its host page."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from postcopy.errors import SpecError, UsageError
 from postcopy.model.declarations import check_protocol
-from postcopy.model.expressions import Sort, Variable
+from postcopy.model.expressions import Sort, Variable, index_of
 from postcopy.model.language import (
     EITHER,
     ActionInfo,
@@ -131,9 +131,7 @@ class Instance:
         if variable.sort is Sort.PAGES:
             return value if isinstance(value, int) else ((1 << self.pages) - 1 if value is ALL else 0)
         if variable.values:
-            if type(value) is not type(variable.values[-1]) and value is not None:
-                raise ValueError(value)  # an IntEnum's member equals those of others, and 1 equals True
-            return variable.values.index(value)
+            return index_of(variable.values, value)
         if type(value) is not int:
             raise ValueError(value)
         return value - variable.low

@@ -21,11 +21,11 @@ knows about exploration or proofs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast, overload
 
 from postcopy.errors import SpecError
 from postcopy.model.expressions import Sort, Variable
@@ -44,6 +44,9 @@ from postcopy.model.reading import (
     location,
 )
 from postcopy.model.values import ALL, NONE, Cpu, Page, PageSet, Truth, Whole
+
+if TYPE_CHECKING:
+    from postcopy.properties.language import Property
 
 __all__ = [
     "ALL",
@@ -340,17 +343,44 @@ class Channel:
     """A bounded FIFO channel of a protocol, with room for `in_flight` messages.
 
     Attributes:
-        kinds: the messages that it can carry.
+        kinds: the messages that it can carry: an enumeration, or several, or single members.
         marks: names of ghost marks that some messages carry (e.g. whether a page's content is stale).
         marked: the kinds of message that carry them.
+        reconnects: whether a new connection can be made when the old one is broken.
     """
 
-    def __init__(self, kinds: type[Enum], marks: tuple[str, ...] = (), marked: tuple[Enum, ...] = ()) -> None:
-        self.kinds, self.marks, self.marked = kinds, marks, marked
+    def __init__(
+        self,
+        kinds: type[Enum] | tuple[type[Enum] | Enum, ...],
+        marks: tuple[str, ...] = (),
+        marked: tuple[Enum, ...] = (),
+        reconnects: bool = False,
+    ) -> None:
+        self.kinds, self.marks, self.marked, self.reconnects = kinds, marks, marked, reconnects
+
+    def extended(
+        self, *kinds: type[Enum] | Enum, marked: tuple[Enum, ...] = (), reconnects: bool | None = None
+    ) -> Channel:
+        """The same channel with more kinds of message, for a change: ``stream = Postcopy.stream.extended(More)``.
+
+        Args:
+            kinds: the enumerations, or members of some, that it carries beside those that it has.
+            marked: those of the new ones that carry the channel's marks.
+            reconnects: as for a new channel; None leaves it as it is.
+        """
+        has = self.kinds if isinstance(self.kinds, tuple) else (self.kinds,)
+        again = self.reconnects if reconnects is None else reconnects
+        return Channel((*has, *kinds), self.marks, (*self.marked, *marked), again)
+
+    @property
+    def messages(self) -> tuple[Enum, ...]:
+        """Every kind of message, in the order of declaration."""
+        given = self.kinds if isinstance(self.kinds, tuple) else (self.kinds,)
+        return tuple(kind for some in given for kind in (some if isinstance(some, type) else (some,)))
 
     def flatten(self, name: str, capacity: int) -> tuple[ChannelVariables, list[tuple[Variable, object]]]:
         """The channel's variables, and each with its initial value."""
-        values = (None, *self.kinds)
+        values = (None, *self.messages)
         slots = tuple(
             Slot(
                 Variable(f"{name}[{i}].kind", name, Sort.NUMBER, len(values), values, doc=f"message {i} on {name}"),
@@ -363,7 +393,12 @@ class Channel:
         initial: list[tuple[Variable, object]] = [(up, True)]
         for slot in slots:
             initial += [(slot.kind, None), (slot.pages, NONE), *((m, False) for m in slot.marks.values())]
-        return ChannelVariables(name, self.kinds, slots, up, frozenset(self.marked)), initial
+        listening = None
+        if self.reconnects:
+            doc = f"a new connection for {name} is waited for"
+            listening = Variable(f"{name}.listening", name, Sort.NUMBER, 2, (False, True), doc=doc)
+            initial.append((listening, False))
+        return ChannelVariables(name, self.messages, slots, up, frozenset(self.marked), listening), initial
 
 
 def _mark(channel: str, i: int, mark: str) -> Variable:
@@ -499,9 +534,16 @@ class Protocol:
 
     Attributes:
         cpus: how many vCPUs the destination has.
+        group: target pages of a host page that it takes to show what the protocol is about, where nobody says.
+        properties: what must hold (or be reachable) beside what is asked of every protocol. Those of a subclass come
+            on top of its bases' own.
+        inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
     """
 
     cpus: ClassVar[int] = 2
+    group: ClassVar[int] = 1
+    properties: ClassVar[tuple[Property, ...]] = ()
+    inapplicable: ClassVar[Mapping[str, str]] = {}
 
     @staticmethod
     def may_rest(state: View) -> bool:

@@ -1,4 +1,4 @@
-"""Find a protocol by what the command line says: the document's, a fault, or a class in a file of the user's."""
+"""Find a protocol by what the command line says: the document's, a fault, a change, or a class in a user's file."""
 
 from __future__ import annotations
 
@@ -7,32 +7,48 @@ import importlib.util
 import sys
 import traceback
 from pathlib import Path
+from typing import cast
 
 from postcopy.errors import PostcopyError, UsageError
-from postcopy.model.fault import Fault
+from postcopy.model.changes.catalogue import CHANGES
+from postcopy.model.changes.change import Change
+from postcopy.model.fault import Fault, name_of
 from postcopy.model.faults import FAULTS
+from postcopy.model.history.catalogue import HISTORY, PROTOCOLS
 from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
 from postcopy.names import unknown
 
 
-def load(target: str | None = None, fault: str | None = None) -> tuple[str, type[Protocol]]:
+def load(
+    target: str | None = None, fault: str | None = None, change: str | None = None, bug: str | None = None
+) -> tuple[str, type[Protocol]]:
     """The protocol and the name that traces and reports give it.
 
     Args:
         target: ``FILE.py:Class``, ``FILE.py`` where it has just one protocol, or None for the document's protocol.
         fault: name of a fault of the document's protocol.
+        change: name of a change of `postcopy.model.changes`.
+        bug: name of a protocol of `postcopy.model.history`.
 
     Raises:
-        UsageError: both are given, or there is no such fault, file or class, or the file cannot be read.
+        UsageError: more than one is given, or one that there is not, or the file cannot be read.
         SpecError: the file's own code errs as a specification while it is read.
     """
-    if target and fault:
-        raise UsageError("give a file or --fault, not both")
+    if sum(given is not None for given in (target, fault, change, bug)) > 1:
+        raise UsageError("give a file, --fault, --change or --bug, and only one of them")
     if fault is not None:
         if fault not in FAULTS:
             raise UsageError(unknown("fault", fault, FAULTS))
         return fault, FAULTS[fault]
+    if change is not None:
+        if change not in CHANGES:
+            raise UsageError(unknown("change", change, CHANGES))
+        return change, CHANGES[change]
+    if bug is not None:
+        if bug not in PROTOCOLS:
+            raise UsageError(unknown("bug", bug, PROTOCOLS))
+        return bug, PROTOCOLS[bug]
     if target is None:
         return Postcopy.__name__, Postcopy
     file, _, name = target.partition(":")
@@ -51,12 +67,18 @@ def by_name(name: str) -> type[Protocol]:
     """The protocol that a trace names, as `load` called it. Raises as `load` does."""
     if name == Postcopy.__name__:
         return Postcopy
+    if name in CHANGES or name in PROTOCOLS:
+        return CHANGES.get(name) or PROTOCOLS[name]
     return load(fault=name)[1] if name in FAULTS or ".py" not in name else load(name)[1]
 
 
-def group_of(protocol: type[Protocol]) -> int:
-    """Target pages of a host page that a protocol needs to show what it is about: 1 for all but some faults."""
-    return protocol.group if issubclass(protocol, Fault) else 1
+def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:
+    """The properties that a fault, change or bug is known to violate, first the one that a shortest counterexample
+    shows."""
+    if protocol in FAULTS.values() or protocol in CHANGES.values():
+        return cast(type[Fault | Change], protocol).breaks
+    bug = HISTORY.get(name_of(protocol))
+    return (bug.breaks,) if bug is not None and bug.faulty is protocol else ()
 
 
 def _protocols(path: Path) -> dict[str, type[Protocol]]:

@@ -18,10 +18,10 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from postcopy.errors import PostcopyError, SpecError
-from postcopy.model.expressions import Variable
+from postcopy.model.expressions import Variable, index_of
 from postcopy.model.values import NONE, Misuse, PageSet, Whole
 
 if TYPE_CHECKING:
@@ -65,17 +65,24 @@ class ChannelVariables:
         slots: oldest message first.
         up: whether the connection below stands.
         marked: the kinds of message that carry ghost marks.
+        listening: whether a new connection may be made; None for a channel that is connected once and for all.
     """
 
     name: str
-    kinds: type[Enum]
+    kinds: tuple[Enum, ...]
     slots: tuple[Slot, ...]
     up: Variable
     marked: frozenset[Enum]
+    listening: Variable | None = None
 
     def code(self, kind: Enum) -> int:
         """The stored number of a kind of message; 0 is kept for "no message"."""
-        return 1 + list(self.kinds).index(kind)
+        return 1 + index_of(self.kinds, kind)
+
+    @property
+    def carries(self) -> str:
+        """The names of the enumerations that its messages are of."""
+        return " and ".join(dict.fromkeys(type(kind).__name__ for kind in self.kinds))
 
 
 class Marks(dict[str, PageSet]):
@@ -261,8 +268,16 @@ class Reading(ABC):
 
     def check_kind(self, channel: ChannelVariables, kind: object) -> None:
         """Refuse a kind of message that the channel does not carry."""
-        if not isinstance(kind, channel.kinds):
-            raise SpecError(f"{channel.name} carries {channel.kinds.__name__}, not {kind!r}", self.where())
+        if not any(kind is known for known in channel.kinds):
+            raise SpecError(f"{channel.name} carries {channel.carries}, not {kind!r}", self.where())
+
+    def listening(self, channel: ChannelVariables) -> Variable:
+        """The variable that says whether a new connection may be made; refuses a channel that has none."""
+        if channel.listening is None:
+            raise SpecError(
+                f"{channel.name} is connected once and for all: declare it with reconnects=True", self.where()
+            )
+        return channel.listening
 
     def where(self) -> str:
         """``file:line, in method`` of the innermost statement of the specification that is being read."""
@@ -358,6 +373,11 @@ class ChannelEnd:
         """The connection is gone: closed by the other side, or lost."""
         return not self._reading.load(self._channel.up)
 
+    @property
+    def listening(self) -> bool:
+        """The receiving end waits for a new connection. At the receiving end: nobody has connected since."""
+        return cast(bool, self._reading.load(self._reading.listening(self._channel)))
+
     def close(self) -> None:
         """The connection stands no more; what is on its way may still arrive."""
         self._reading.check_change(self._channel.name)
@@ -397,6 +417,15 @@ class SendEnd(ChannelEnd):
         self._reading.send(channel, kind, pages, given)
         self._event(kind, pages, sent=True)
 
+    def connect(self) -> None:
+        """Make a new, empty connection: a guard and a step in one, because the receiving end has to listen."""
+        self._reading.check_change(self._channel.name)
+        if not self.listening:
+            raise Disabled
+        self._reading.store(self._reading.listening(self._channel), False)
+        self._reading.store(self._channel.up, True)
+        self._reading.clear(self._channel)
+
 
 class ReceiveEnd(ChannelEnd):
     """The end at which messages come out, oldest first."""
@@ -420,10 +449,17 @@ class ReceiveEnd(ChannelEnd):
         self._event(kind, message.pages, sent=False)
         return message
 
+    def listen(self) -> None:
+        """Let the sending end make a new connection, once; what is left of the old one is gone."""
+        self.close()
+        self._reading.store(self._reading.listening(self._channel), True)
+
     def close(self) -> None:
-        """Close the connection; what was not yet received is gone."""
+        """Close the connection; what was not yet received is gone, and nobody listens any more."""
         super().close()
         self._reading.clear(self._channel)
+        if self._channel.listening is not None:
+            self._reading.store(self._channel.listening, False)
 
 
 class NetworkEnd(ChannelEnd):
@@ -476,3 +512,19 @@ class View:
                 f"there is no {name} in this protocol, only {', '.join(sorted(self._parts))}",
                 self._reading.where(),
             ) from None
+
+    def copies_in_flight(self, **marks: bool) -> PageSet:
+        """The pages of all messages of marked kinds, on whatever channel: the copies of pages that are on their way."""
+        copies = self._reading.pages(NONE)
+        for channel in self._reading.instance.channels.values():
+            end = ObserverEnd(self._reading, channel)
+            for kind in channel.kinds:
+                if kind in channel.marked:
+                    copies = copies | end.in_flight(kind, **marks)
+        return copies
+
+    def mark_copies(self, mark: str, pages: PageSet) -> None:
+        """Mark every message of a marked kind that concerns one of the pages, on every channel with that mark."""
+        for channel in self._reading.instance.channels.values():
+            if mark in channel.slots[0].marks:
+                ObserverEnd(self._reading, channel).mark(mark, pages)

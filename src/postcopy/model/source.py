@@ -137,7 +137,7 @@ class Source(Machine):
         require(self.dirty[page])
         self._ready_to_send()
         self.dirty -= page
-        self.sent |= page
+        self._remember_sent(page)
         self._send_page(page)
 
     @action(thread="migration thread", rule="R2", qemu="migration_completion")
@@ -274,6 +274,10 @@ class Source(Machine):
 
     def _send_page(self, page: PageSet) -> None:
         self.stream.send(Command.PAGE, page, stale=self.guest.stale_at_source)
+
+    def _remember_sent(self, page: PageSet) -> None:
+        """The sent map has a bit for every page that was ever sent."""
+        self.sent |= page
 
     def _send_in_postcopy(self, page: PageSet) -> None:
         """R13: the migration bitmap makes sure that no page is sent more than once."""

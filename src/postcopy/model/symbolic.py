@@ -215,9 +215,12 @@ class SymbolicNumber(Symbol):
             if other.kind is not self.kind:
                 raise SpecError(f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where())
             return ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
-        if type(other) is not self.kind and (other is not None or None not in self.values):
-            raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where())
-        return ex.number(self.values.index(other) if self.values else cast(int, other) - self.low)
+        if not self.values and type(other) is int:
+            return ex.number(other - self.low)
+        try:
+            return ex.number(ex.index_of(self.values, other))
+        except ValueError:
+            raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
 
     def _ordered(self, other: object) -> Expr:
         if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):

@@ -136,9 +136,11 @@ def every_step(
     return _property(Kind.EVERY_STEP, sentence, rules, monitor)
 
 
-def sometimes(sentence: str, rules: str = "") -> Callable[[Callable[[View], Answer]], Property]:
+def sometimes(
+    sentence: str, rules: str = "", monitor: type[Monitor] | None = None
+) -> Callable[[Callable[[View], Answer]], Property]:
     """A witness: a situation that has to be reachable, so that what is said of it is not said of nothing."""
-    return _property(Kind.SOMETIMES, sentence, rules, None)
+    return _property(Kind.SOMETIMES, sentence, rules, monitor)
 
 
 def eventually(

@@ -94,11 +94,16 @@ def no_page_lost(state: View) -> Answer:
         or state.destination.state == State.FAILED
     ):
         return True
+    return lost_pages(state)
+
+
+def lost_pages(state: View) -> PageSet:
+    """The pages whose last write is neither at the destination nor on its way nor going to be sent."""
     at_destination = state.destination.present - state.guest.stale_at_destination
     waiting = state.destination.assembling - state.guest.stale_in_assembly
-    on_the_way = state.stream.in_flight(Command.PAGE, stale=False)
+    on_the_way = state.copies_in_flight(stale=False)
     on_the_way = on_the_way | state.guest.given_up
-    if phase < Phase.ENDING:
+    if state.source.phase < Phase.ENDING:
         on_the_way = on_the_way | state.source.dirty
     return ~(at_destination | waiting | on_the_way)
 
@@ -217,12 +222,17 @@ def requested_first(step: Step) -> Answer:
 def no_request_lost(state: View) -> Answer:
     """Somebody at the destination sleeps until this page comes, and nobody is going to bring it: no fault is queued, no
     request is under way or waits at the source, and the page is not on the stream."""
-    destination, source = state.destination, state.source
-    if state.stream.broken or source.phase > Phase.COMPLETED:
+    if state.stream.broken or state.source.phase > Phase.COMPLETED:
         return True
+    return lost_requests(state)
+
+
+def lost_requests(state: View) -> PageSet:
+    """The pages that somebody at the destination sleeps for and that nobody is going to bring."""
+    destination, source = state.destination, state.source
     waiting: PageSet = destination.waiting.any | destination.device_waiting
     asked_for = destination.faulted | state.return_path.in_flight(Reply.REQ_PAGES) | source.requests
-    coming = state.stream.in_flight(Command.PAGE) | destination.assembling | source.sending
+    coming = state.copies_in_flight() | destination.assembling | source.sending
     offending: PageSet = waiting.host_pages - asked_for.host_pages - coming.host_pages
     return offending
 

@@ -8,9 +8,10 @@ from postcopy.model.language import View
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
 from postcopy.properties.language import Property, sometimes
+from postcopy.properties.safety import SentSinceSwitch
 
 
-@sometimes("A page is sent in postcopy after it was sent in precopy", rules="R13")
+@sometimes("A page is sent in postcopy after it was sent in precopy", rules="R13", monitor=SentSinceSwitch)
 def resent_in_postcopy(state: View) -> bool:
     """The page was discarded and comes again."""
     placed = state.SentSinceSwitch.pages & state.destination.present
@@ -93,7 +94,7 @@ def runs_at_destination_only(state: View) -> bool:
     return bool(state.destination.running and not state.source.running)
 
 
-@sometimes("The migration completes after postcopy", rules="R9 R24")
+@sometimes("The migration completes after postcopy", rules="R9 R24", monitor=SentSinceSwitch)
 def completes_after_postcopy(state: View) -> bool:
     """All states have been gone through."""
     return bool(
@@ -103,7 +104,7 @@ def completes_after_postcopy(state: View) -> bool:
     )
 
 
-@sometimes("The migration completes without ever leaving precopy", rules="R2")
+@sometimes("The migration completes without ever leaving precopy", rules="R2", monitor=SentSinceSwitch)
 def completes_in_precopy(state: View) -> bool:
     """As if postcopy did not exist."""
     return bool(
@@ -111,7 +112,9 @@ def completes_in_precopy(state: View) -> bool:
     )
 
 
-@sometimes("The listen thread reads while the main thread still loads the devices", rules="R6 R8 R20")
+@sometimes(
+    "The listen thread reads while the main thread still loads the devices", rules="R6 R8 R20", monitor=SentSinceSwitch
+)
 def two_threads_at_work(state: View) -> bool:
     """A page has been placed, and the device load goes on."""
     return bool(

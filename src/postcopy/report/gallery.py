@@ -1,65 +1,142 @@
-"""The stored counterexamples: for every fault a run that shows what its rule is for, as ITF and as Markdown.
+"""The stored counterexamples: for every fault, every change that does not hold and every real bug a run that shows it,
+as ITF and as Markdown.
 
 `postcopy counterexamples DIR` writes them; a test fails when those in the repository are out of date.
 """
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.trace import rebase
-from postcopy.model.fault import Fault
+from postcopy.model.changes.catalogue import CHANGES
 from postcopy.model.faults import FAULTS
+from postcopy.model.history.catalogue import HISTORY
 from postcopy.model.instance import Instance
-from postcopy.model.loading import group_of, load
+from postcopy.model.loading import by_name
 from postcopy.properties.beyond import BEYOND
-from postcopy.properties.catalogue import BY_NAME, DEFAULT
-from postcopy.properties.language import Property
+from postcopy.properties.catalogue import choose, with_everything
 from postcopy.report.itf import to_itf
+from postcopy.report.listings import words
 from postcopy.report.markdown import markdown
 from postcopy.report.story import tell
+
+SEARCHES = "searches.json"
+"""The file that says how many states each search had seen."""
 
 PAGES = 2
 IN_FLIGHT = 2
 
 
-def _asked(fault: type[Fault]) -> tuple[Property, ...]:
-    """Everything, or just the property that a run has to break in the end: then nothing else stops the search first."""
-    first = BY_NAME[fault.breaks[0]]
-    return (first,) if first.of_runs else DEFAULT
+def _asked_alone(of: str, broken: str) -> tuple[str, ...]:
+    """Just the property that a run has to break in the end, so that nothing else stops the search first; or none, for
+    all that are asked."""
+    return (broken,) if choose([broken], by_name(of))[0].of_runs else ()
 
 
-EXHIBITS: dict[str, tuple[str | None, tuple[Property, ...]]] = {
-    **{name: (name, _asked(fault)) for name, fault in FAULTS.items()},
-    **{p.name: (None, (p,)) for p in BEYOND},
-}
-"""For each stored counterexample: the fault (None: the document's protocol itself) and the properties asked."""
+@dataclass(frozen=True)
+class Exhibit:
+    """A stored counterexample.
+
+    Attributes:
+        protocol: the protocol's name, as a trace has it.
+        option: what names the protocol on the command line, after ``postcopy check``.
+        asked: the properties that are asked; none for all that are asked of the protocol.
+        about: the rule or the entry of the history that it is about.
+        what: what is wrong, in a sentence.
+        violates: the property that it has to violate.
+    """
+
+    protocol: str
+    option: str
+    asked: tuple[str, ...]
+    about: str
+    what: str
+    violates: str
+
+    @property
+    def command(self) -> str:
+        """What shows it on the command line."""
+        options = [self.option, *(f"--property {name}" for name in self.asked)]
+        return " ".join(["postcopy check", *(option for option in options if option)])
 
 
-def draw(exhibit: str) -> dict[str, bytes]:
-    """The files of one counterexample, by name.
+def _exhibits() -> dict[str, Exhibit]:
+    found: dict[str, Exhibit] = {}
+    for name, fault in FAULTS.items():
+        broken = fault.breaks[0]
+        found[name] = Exhibit(name, f"--fault {name}", _asked_alone(name, broken), fault.rule, words(fault), broken)
+    for prop in BEYOND:
+        what = f"the document's own protocol: not “{prop.sentence}”"
+        found[prop.name] = Exhibit("Postcopy", "", (prop.name,), " ".join(prop.rules), what, prop.name)
+    for name, change in CHANGES.items():
+        if change.breaks:
+            about, broken = "; ".join(change.origin.split("; ")[1:]), change.breaks[0]
+            found[name] = Exhibit(name, f"--change {name}", _asked_alone(name, broken), about, words(change), broken)
+    for name, bug in HISTORY.items():
+        if name not in found:
+            found[name] = Exhibit(name, f"--bug {name}", (bug.breaks,), bug.entry, words(bug.faulty), bug.breaks)
+    return found
+
+
+EXHIBITS: dict[str, Exhibit] = _exhibits()
+"""All of them, by the name of their files."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One counterexample.
+
+    Attributes:
+        files: what is stored of it, by name.
+        states: how many states the search had seen when it found it.
+    """
+
+    files: dict[str, bytes]
+    states: int
+
+
+def draw(name: str) -> Drawn:
+    """Find one counterexample.
 
     Raises:
         UsageError: the search finds nothing to show.
     """
-    fault, properties = EXHIBITS[exhibit]
-    name, protocol = load(fault=fault)
-    group = group_of(protocol)
-    verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, properties, group), Options(engine="interpreted"))
+    exhibit = EXHIBITS[name]
+    protocol = by_name(exhibit.protocol)
+    asked = choose(list(exhibit.asked), protocol)
+    verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, asked, protocol.group), Options(engine="interpreted"))
     if verdict.counterexample is None:
-        raise UsageError(f"{exhibit}: nothing is violated, so there is nothing to show")
-    run = rebase(verdict.counterexample, Instance(protocol, PAGES, IN_FLIGHT, tuple(BY_NAME.values()), group))
-    asked = [f"--fault {fault}"] if fault else []
-    asked += [f"--property {properties[0].name}"] if properties != DEFAULT else []
-    return {
-        f"{exhibit}.itf.json": to_itf(run, name, fingerprint(run.instance)),
-        f"{exhibit}.md": markdown(tell(run), f"postcopy check {' '.join(asked)}").encode(),
+        raise UsageError(f"{name}: nothing is violated, so there is nothing to show")
+    run = rebase(verdict.counterexample, with_everything(exhibit.protocol, PAGES, IN_FLIGHT, protocol.group))
+    files = {
+        f"{name}.itf.json": to_itf(run, exhibit.protocol, fingerprint(run.instance)),
+        f"{name}.md": markdown(tell(run), exhibit.command).encode(),
     }
+    return Drawn(files, verdict.states)
+
+
+def stored_states(directory: Path) -> dict[str, int]:
+    """For each stored counterexample the states that its search had seen."""
+    found: dict[str, int] = json.loads((directory / SEARCHES).read_text(encoding="utf-8"))
+    return found
+
+
+def stored_steps(directory: Path, name: str) -> str:
+    """How many steps a stored counterexample has, in words where it goes on for ever."""
+    run: dict[str, Any] = json.loads((directory / f"{name}.itf.json").read_text(encoding="utf-8"))
+    steps = len(run["states"]) - 1
+    once: int | None = run.get("loop")
+    if once is None:
+        return str(steps)
+    return f"{once} and a loop of {steps - once}" if once < steps else f"{once}, then nothing for ever"
 
 
 def write_all(directory: Path, report: Callable[[str], None] = lambda _: None) -> int:
@@ -69,13 +146,17 @@ def write_all(directory: Path, report: Callable[[str], None] = lambda _: None) -
         UsageError: the directory cannot be written, or a search finds nothing to show.
     """
     wanted: set[str] = set()
+    states: dict[str, int] = {}
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for exhibit in EXHIBITS:
             report(exhibit)
-            for name, content in draw(exhibit).items():
+            drawn = draw(exhibit)
+            states[exhibit] = drawn.states
+            for name, content in drawn.files.items():
                 (directory / name).write_bytes(content)
                 wanted.add(name)
+        (directory / SEARCHES).write_text(json.dumps(states, indent=1) + "\n", encoding="utf-8")
         (directory / "README.md").write_text(index(directory), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
@@ -91,24 +172,19 @@ def index(directory: Path) -> str:
     lines = [
         "# Counterexamples",
         "",
-        "For every fault a shortest run that breaks a property, for reading (Markdown with a sequence chart) and for",
-        "tools (ITF JSON). Where something has to happen in the end, the run goes on for ever: it ends in a loop.",
-        "Made by `postcopy counterexamples counterexamples`; show one on the terminal with",
-        "`postcopy trace counterexamples/NAME.itf.json`.",
+        "For every fault, every change that does not hold and every real bug a shortest run that breaks a property,",
+        "for reading (Markdown with a sequence chart) and for tools (ITF JSON). Where something has to happen in the",
+        "end, the run goes on for ever: it ends in a loop. Made by `postcopy counterexamples counterexamples`; show",
+        "one on the terminal with `postcopy trace counterexamples/NAME.itf.json`.",
         "",
-        "| run | rule | without it | steps |",
-        "|---|---|---|---|",
+        "| run | about | what is wrong | breaks | steps | states searched |",
+        "|---|---|---|---|---|---|",
     ]
-    for exhibit, (fault, properties) in EXHIBITS.items():
-        rule = FAULTS[fault].rule if fault else " ".join(properties[0].rules)
-        what = (
-            " ".join((FAULTS[fault].__doc__ or "").split())
-            if fault
-            else f"the document's own protocol: not “{properties[0].sentence}”"
+    states = stored_states(directory)
+    for name, exhibit in EXHIBITS.items():
+        steps = stored_steps(directory, name)
+        lines.append(
+            f"| [{name}]({name}.md) | {exhibit.about} | {exhibit.what} | `{exhibit.violates}` | {steps} | "
+            f"{states[name]:,} |"
         )
-        text = (directory / f"{exhibit}.itf.json").read_text(encoding="utf-8")
-        steps, loop = text.count('"action": "'), re.search(r'^ "loop": (\d+)$', text, re.MULTILINE)
-        once = int(loop[1]) if loop else steps
-        length = f"{once} and a loop of {steps - once}" if once < steps else f"{once}, then nothing for ever"
-        lines.append(f"| [{exhibit}]({exhibit}.md) | {rule} | {what} | {length if loop else once} |")
     return "\n".join(lines) + "\n"

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from postcopy.explorer.explore import Outcome, Verdict
+from postcopy.properties.catalogue import reasons
 from postcopy.properties.language import Property
-from postcopy.report.story import Story
+from postcopy.report.story import Story, tell
 
 _SECTIONS: dict[str, Callable[[Property], bool]] = {
     "Must hold": lambda p: not p.is_witness and not p.of_runs,
@@ -26,6 +27,12 @@ _SIGNS = {
     "not reached": ("!", "yellow"),
     "unknown": ("?", "dim"),
 }
+
+
+def not_asked(verdict: Verdict) -> dict[str, str]:
+    """The properties that the protocol declares inapplicable and that were not asked for by name, with the reasons."""
+    asked = {p.name for p in verdict.instance.properties}
+    return {name: reason for name, reason in reasons(verdict.instance.protocol).items() if name not in asked}
 
 
 def answer(verdict: Verdict, prop: Property) -> str:
@@ -75,6 +82,7 @@ def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[st
             }
             for p in instance.properties
         ],
+        "inapplicable": not_asked(verdict),
         "actions": verdict.fired,
         "never_fired": verdict.never_fired,
         "impossible_at_this_size": sorted(verdict.impossible),
@@ -91,6 +99,17 @@ def _liveness(verdict: Verdict) -> dict[str, Any] | None:
         "transitions": live.edges,
         "seconds": round(live.seconds, 3),
         "promised_in_states": {name: finding.open for name, finding in live.findings.items()},
+    }
+
+
+def short(verdict: Verdict) -> dict[str, Any]:
+    """The verdict of a search that left out what earlier ones had found violated, as one object."""
+    return {
+        "verdict": verdict.outcome.value,
+        "violated": verdict.violated.name if verdict.violated else None,
+        "why": verdict.why or None,
+        "states": verdict.states,
+        "counterexample": counterexample(tell(verdict.counterexample)) if verdict.counterexample else None,
     }
 
 
@@ -132,6 +151,8 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
             console.print(Text(title, style="bold"))
             console.print(_table(verdict, chosen))
             console.print()
+    for prop, reason in not_asked(verdict).items():
+        console.print(Text(f"not asked: {prop}: {reason}", style="dim"))
     _print_numbers(verdict, console)
     for warning in warnings(verdict):
         console.print(Text(f"! {warning}", style="yellow"))
@@ -147,10 +168,15 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
         )
     )
     if expected:
-        found = verdict.violated is not None and verdict.violated.name in expected
-        console.print(
-            Text(f"expected of this fault: {', '.join(expected)}" + (" - found" if found else " - NOT found"))
-        )
+        console.print(Text(f"known to break: {', '.join(expected)} - {_whether_found(verdict, expected)}"))
+
+
+def _whether_found(verdict: Verdict, expected: tuple[str, ...]) -> str:
+    if verdict.violated is None:
+        return "NOT found"
+    if verdict.violated.name in expected:
+        return "found"
+    return f"another is violated earlier; to see it, ask for it alone: --property {expected[0]}"
 
 
 def _table(verdict: Verdict, properties: list[Property]) -> Table:

@@ -31,8 +31,10 @@ from postcopy.names import unknown
 from postcopy.properties.beyond import refusal_costs_no_guest
 from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.language import Property
+from postcopy.report import tables_of_changes
 from postcopy.report.markdown import escape
 from postcopy.report.story import tell
+from postcopy.report.tables_of_changes import table
 from postcopy.report.text import print_story
 from postcopy.report.words import plain
 
@@ -152,7 +154,7 @@ def messages() -> str:
         ends |= {(action_name(action), *happened) for happened in _messages(read_action(instance, action))}
     rows = []
     for name, channel in Postcopy.parts(Channel).items():
-        for kind in channel.kinds:
+        for kind in channel.messages:
             senders, receivers = (
                 [action_name(a) for a in actions() if (action_name(a), name, kind.name, sent) in ends]
                 for sent in (True, False)
@@ -202,12 +204,6 @@ def _console(verdict: Verdict) -> str:
     return "```text\n" + "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n```"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table. Cells are Markdown already."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
 def _names(names: Sequence[str] | Iterator[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -224,6 +220,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "messages": messages,
     "refusal": refusal,
     "refusal-sizes": refusal_sizes,
+    "changes": tables_of_changes.changes,
+    "history": tables_of_changes.history,
+    "hypotheses": tables_of_changes.hypotheses,
 }
 """What makes each block, by the name in its marker."""
 

@@ -1,0 +1,34 @@
+"""Several counterexamples to one protocol: a shortest one for each property that it violates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from postcopy.explorer.explore import Options, Progress, Verdict, explore
+from postcopy.model.instance import Instance
+
+
+def further(
+    first: Verdict, options: Options, count: int | None = None, report: Callable[[Progress], None] | None = None
+) -> list[Verdict]:
+    """Search again without what was violated, until nothing is.
+
+    Args:
+        first: the verdict on the whole.
+        options: how to search.
+        count: how many counterexamples are wanted at most, the first included; None for all.
+        report: is told of progress.
+
+    Returns:
+        One verdict for each search after the first. The last says of all properties that are left that they hold,
+        unless the count was reached or it is inconclusive.
+    """
+    verdicts = [first]
+    while verdicts[-1].violated is not None and (count is None or len(verdicts) < count):
+        last = verdicts[-1]
+        left = [prop for prop in last.instance.properties if prop is not last.violated]
+        if not left:
+            break
+        of = last.instance
+        verdicts.append(explore(Instance(of.protocol, of.pages, of.in_flight, left, of.group), options, report))
+    return verdicts[1:]

@@ -1,0 +1,1 @@
+"""Changes to the protocol, one file each; `catalogue` lists them."""

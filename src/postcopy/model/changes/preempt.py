@@ -1,0 +1,200 @@
+"""The preempt channel (QEMU, 2022): requested pages travel on a connection of their own.
+
+A requested page no longer queues behind background pages that are on their way already. In exchange two channels
+carry pages, and what one brings can overtake what the other brings.
+"""
+
+from enum import Enum, auto
+
+from postcopy.model.changes.change import Change
+from postcopy.model.destination import Destination, Main
+from postcopy.model.language import (
+    NONE,
+    Bitmap,
+    Channel,
+    Flag,
+    Network,
+    Page,
+    PageSet,
+    Receives,
+    Sends,
+    Step,
+    View,
+    action,
+    require,
+)
+from postcopy.model.network import Command, Wire
+from postcopy.model.source import Phase, Source
+from postcopy.properties.language import Answer, every_step, sometimes
+
+
+class Fast(Enum):
+    """What the preempt channel carries beside pages."""
+
+    HELLO = auto()
+    """The first message: the destination knows by it which connection this is."""
+
+
+@every_step("No page sent on request queues behind pages that nobody waits for", rules="R17 R18")
+def requested_pages_do_not_queue(step: Step) -> Answer:
+    """A vCPU stands still until its page comes: this one, which nobody waits for, is ahead of it on the same
+    channel."""
+    before = step.before
+    if before.source.phase != Phase.POSTCOPY:
+        return True
+    waited_for: PageSet = (before.destination.waiting.any | before.destination.device_waiting).host_pages
+    ahead = before.source.dirty - before.source.dirty
+    for event in step.events:
+        if event.what == Command.PAGE and event.sent:
+            served = before.source.requests - step.after.source.requests
+            asked: PageSet = event.pages & served.host_pages
+            channel = getattr(before, event.channel)
+            if not asked.empty:
+                ahead = ahead | (channel.in_flight(Command.PAGE) - waited_for)
+    return ahead
+
+
+@sometimes("A requested page overtakes a background page")
+def overtakes(state: View) -> bool:
+    """This is what the second channel is for."""
+    return not state.fast.in_flight(Command.PAGE).empty and not state.stream.in_flight(Command.PAGE).empty
+
+
+class PreemptSource(Source):
+    """Serves requests from the return-path thread, on a channel of their own."""
+
+    answered = Flag("the destination has answered the ping")
+    fast_open = Flag("the preempt channel has been opened")
+    fast = Sends("fast")
+
+    def receives_pong(self) -> None:
+        """receives the answer to the ping: the destination has taken the main connection"""
+        super().receives_pong()
+        self.answered = True
+
+    @action(thread="return-path thread", qemu="postcopy_preempt_establish_channel")
+    def opens_fast_channel(self) -> None:
+        """opens the preempt channel, after the main one (A25)"""
+        require(self.phase == Phase.PRECOPY)
+        require(self.postcopy_capability)
+        require(self.answered)
+        require(not self.fast_open)
+        self._fast_ready()
+        self.fast.send(Fast.HELLO)
+        self.fast_open = True
+
+    def stops_cpus_to_switch(self) -> None:
+        """stops the CPUs and computes the discard set, once the preempt channel is open"""
+        require(self.fast_open)
+        super().stops_cpus_to_switch()
+
+    @action(thread="return-path thread", rule="R13 R17", qemu="ram_save_host_page_urgent")
+    def serves_request(self, page: Page) -> None:
+        """serves a requested page on the preempt channel, or drops the request where the page has been sent"""
+        require(self.phase == Phase.POSTCOPY)
+        require(self.requests[page])
+        self.requests -= page.host_pages
+        urgent = page.host_pages & self.dirty
+        if not urgent.empty and not self._on_main_channel(page):
+            self._fast_ready()
+            self.dirty -= urgent
+            self.fast.send(Command.PAGE, urgent, stale=self.guest.stale_at_source)
+
+    def sends_background_page(self, page: Page) -> None:
+        """sends a page that nobody has asked for yet, whatever the return-path thread does"""
+        require(self.phase == Phase.POSTCOPY)
+        require(self.sending.empty)
+        require(self.dirty[page])
+        self._ready_to_send()
+        self._send_in_postcopy(page)
+
+    def _on_main_channel(self, page: PageSet) -> bool:
+        """A host page that is partly sent goes on where it began: else neither channel has all of it (A22)."""
+        return not (self.sending & page.host_pages).empty
+
+    def _fast_ready(self) -> None:
+        require(self.fast.room())
+        require(not self.fast.broken)
+
+    def _clean_up(self) -> None:
+        super()._clean_up()
+        self.fast.close()
+
+
+class PreemptDestination(Destination):
+    """Has one more thread, which receives urgent pages."""
+
+    fast_ready = Flag("the preempt channel has been accepted")
+    assembling_urgent = Bitmap("target pages received on the preempt channel of a host page that is not whole yet")
+    fast = Receives("fast")
+
+    @action(thread="main thread", qemu="migration_ioc_process_incoming")
+    def accepts_fast_channel(self) -> None:
+        """accepts the preempt channel"""
+        require(self.main == Main.STREAM)
+        self.fast.receive(Fast.HELLO)
+        self.fast_ready = True
+
+    def reads_package(self) -> None:
+        """reads the whole package into memory, once the preempt channel is there"""
+        require(self.fast_ready)
+        super().reads_package()
+
+    @action(thread="preempt thread", rule="R21 R22", qemu="postcopy_preempt_thread")
+    def places_urgent_page(self) -> None:
+        """receives an urgent page, places it when it is whole, and wakes who waits for it"""
+        require(self._listening())
+        message = self.fast.receive(Command.PAGE)
+        whole = message.pages.host_pages
+        self.assembling_urgent |= message.pages
+        self.guest.arrived(message.pages, message.marked["stale"])
+        if whole.subset_of(self.assembling_urgent):
+            self.assembling_urgent -= whole
+            self._place(whole)
+
+    def ends(self) -> None:
+        """reads the end of the stream and cleans up, once all that was requested has come (A05)"""
+        require(not self._requests_open())
+        super().ends()
+
+    def _requests_open(self) -> bool:
+        """QEMU counts what was requested and has not come. Whoever waits, waits for such a page, or is about to ask."""
+        return not (self.waiting.any | self.device_waiting).empty
+
+    def _give_up(self) -> None:
+        super()._give_up()
+        self.assembling_urgent = NONE
+        self.fast.close()
+
+
+class PreemptWire(Wire):
+    """The connections are two, and the network that they share fails them both."""
+
+    fast = Network("fast")
+
+    def loses_the_connection(self) -> None:
+        """loses both connections"""
+        super().loses_the_connection()
+        self.fast.close()
+
+    @action(thread="network", rule="R15", environment=True)
+    def loses_newest_on_fast(self) -> None:
+        """loses the newest message still on its way on the preempt channel"""
+        require(self.failed)
+        require(self.fast.broken)
+        require(not self.fast.empty)
+        self.fast.drop_newest()
+
+
+class Preempt(Change):
+    """Requested pages travel on a connection of their own, sent by the thread that receives the requests."""
+
+    origin = "QEMU c01b16edf6 (2022), cf02f29e1e (2023), 7afbdada7e (2024); A05, A22, A25"
+    properties = (requested_pages_do_not_queue, overtakes)
+    inapplicable = {  # noqa: RUF012
+        "requested-first": "requested pages have a channel of their own: see requested-pages-do-not-queue",
+    }
+    fast = Channel((Fast.HELLO, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
+    source = PreemptSource
+    destination = PreemptDestination
+    wire = PreemptWire

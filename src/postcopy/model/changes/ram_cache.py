@@ -1,0 +1,327 @@
+"""The mail's own proposal (R18): a second connection brings the remaining pages into a cache at the destination.
+
+The mail asks whether it is feasible and whether it brings an improvement. It is correct, if four things are kept;
+each has a change here that does not keep it. What it gains, that no requested page queues behind the rest, it gains
+by the second connection: without a cache the pages may as well be placed where they belong, as the answer to the mail
+says.
+"""
+
+from enum import Enum, auto
+
+from postcopy.model.changes.change import Change
+from postcopy.model.changes.preempt import requested_pages_do_not_queue
+from postcopy.model.destination import Destination, State
+from postcopy.model.guest import Guest
+from postcopy.model.language import (
+    NONE,
+    Bitmap,
+    Channel,
+    Flag,
+    Network,
+    Page,
+    PageSet,
+    Receives,
+    Sends,
+    View,
+    action,
+    require,
+)
+from postcopy.model.network import Command, Wire
+from postcopy.model.source import Phase, Source
+from postcopy.properties.language import Answer, always, sometimes
+from postcopy.properties.safety import lost_pages
+
+
+class Bulk(Enum):
+    """What the second connection carries beside pages."""
+
+    END = auto()
+
+
+@always("No page is lost: it is in memory, in the cache, on its way, or still to be sent", rules="R10 R17 R18 R24")
+def no_page_lost_beside_the_cache(state: View) -> Answer:
+    """The last write of this page is nowhere from where the destination could still get it: not in its memory, not in
+    its cache, not on either connection, and the source does not mean to send it."""
+    phase = state.source.phase
+    broken = state.stream.broken or state.destination.state == State.FAILED
+    if phase < Phase.PRECOPY or phase > Phase.COMPLETED or broken:
+        return True
+    return lost_pages(state) - state.destination.cache
+
+
+@sometimes("A fault is answered from the cache")
+def cache_hit(state: View) -> bool:
+    """This is what the cache is for."""
+    return not (state.destination.cache & state.destination.faulted).empty
+
+
+@sometimes("A page is requested that is on its way to the cache")
+def asked_too_late(state: View) -> bool:
+    """The two connections have crossed: the source will ignore the request."""
+    late = state.source.requests & state.bulk.in_flight(Command.PAGE)
+    return not late.empty
+
+
+class BulkSource(Source):
+    """Has one more thread, which sends what nobody asks for."""
+
+    bulk_ended = Flag("the end of the second connection has been sent")
+    bulk = Sends("bulk")
+
+    @action(thread="bulk thread", rule="R17 R18")
+    def sends_background_page(self, page: Page) -> None:
+        """sends a page that is still dirty on the second connection"""
+        require(self.phase == Phase.POSTCOPY)
+        require(self.dirty[page])
+        require((self.sending & page.host_pages).empty)
+        self._bulk_ready()
+        whole = page.host_pages & self.dirty
+        self.dirty -= whole
+        self.bulk.send(Command.PAGE, whole, stale=self.guest.stale_at_source)
+
+    @action(thread="bulk thread", rule="R18 R24")
+    def ends_bulk(self) -> None:
+        """ends the second connection: nothing is dirty"""
+        require(self.phase == Phase.POSTCOPY or self.phase == Phase.ENDING)
+        require(self.dirty.empty)
+        require(not self.bulk_ended)
+        self._bulk_ready()
+        self.bulk.send(Bulk.END)
+        self.bulk_ended = True
+
+    def receives_shut(self) -> None:
+        """receives the destination's word that all has arrived: the migration is completed"""
+        super().receives_shut()
+        self.bulk_ended = False
+
+    def _bulk_ready(self) -> None:
+        require(self.bulk.room())
+        require(not self.bulk.broken)
+
+    def _clean_up(self) -> None:
+        super()._clean_up()
+        self.bulk_ended = False
+        self.bulk.close()
+
+
+class CachingDestination(Destination):
+    """Has one more thread, which fills the cache."""
+
+    cache = Bitmap("pages in the RAM cache")
+    bulk_over = Flag("the second connection has come to its end")
+    bulk = Receives("bulk")
+
+    @action(thread="cache thread", rule="R18")
+    def receives_bulk_page(self) -> None:
+        """receives a page on the second connection; places it if somebody waits for it, and else keeps it"""
+        require(self._listening())
+        message = self.bulk.receive(Command.PAGE)
+        self.guest.arrived(message.pages, message.marked["stale"])
+        if self._waited_for(message.pages):
+            self._place(message.pages)
+        else:
+            self.cache |= message.pages
+
+    @action(thread="cache thread", rule="R18 R24")
+    def reads_bulk_end(self) -> None:
+        """reads the end of the second connection"""
+        require(self._listening())
+        self.bulk.receive(Bulk.END)
+        self.bulk_over = True
+
+    @action(thread="cache thread", rule="R18")
+    def flushes_page(self, page: Page) -> None:
+        """places a page from the cache, when nothing more will come"""
+        require(self._listening())
+        require(self.bulk_over)
+        require(self.cache[page])
+        self._take_from_cache(page)
+
+    def requests_page(self, page: Page) -> None:
+        """reads a fault, and takes its page from the cache or requests it from the source"""
+        require(self._listening())
+        require(self.faulted[page])
+        if self.cache[page]:
+            self.faulted -= page
+            self._take_from_cache(page)
+        else:
+            super().requests_page(page)
+
+    def ends(self) -> None:
+        """reads the end of the stream and cleans up, once the second connection is over and the cache is empty"""
+        require(self.bulk_over)
+        require(self.cache.empty)
+        super().ends()
+        self.bulk_over = False
+
+    def _waited_for(self, pages: PageSet) -> bool:
+        return not ((self.waiting.any | self.device_waiting) & pages.host_pages).empty
+
+    def _take_from_cache(self, page: PageSet) -> None:
+        self.cache -= page.host_pages
+        self._place(page.host_pages)
+
+    def _give_up(self) -> None:
+        super()._give_up()
+        self.cache = NONE
+        self.bulk_over = False
+        self.bulk.close()
+
+
+class BulkWire(Wire):
+    """The connections are two, and the network that they share fails them both."""
+
+    bulk = Network("bulk")
+
+    def loses_the_connection(self) -> None:
+        """loses both connections"""
+        super().loses_the_connection()
+        self.bulk.close()
+
+    @action(thread="network", rule="R15", environment=True)
+    def loses_newest_on_bulk(self) -> None:
+        """loses the newest message still on its way on the second connection"""
+        require(self.failed)
+        require(not self.bulk.empty)
+        self.bulk.drop_newest()
+
+
+class CachingGuest(Guest):
+    """Knows that a copy may wait in the cache."""
+
+    def wrote_at_destination(self, page: PageSet) -> None:
+        """The guest wrote a page at the destination: a copy in the cache is now stale, too."""
+        super().wrote_at_destination(page)
+        self.stale_in_assembly |= page & self.world.destination.cache
+
+
+class RamCache(Change):
+    """The mail's proposal: the rest travels on a second connection into a cache, and a fault looks there first.
+
+    Kept for it to be correct: one migration bitmap for both connections; a page that comes while somebody waits for
+    it is placed at once, because the source ignores the request; the end waits for both connections; what is in the
+    cache is placed before the end.
+    """
+
+    origin = "the mail of 2015-06-26 (558D04F0.5050904@huawei.com); R18"
+    properties = (no_page_lost_beside_the_cache, requested_pages_do_not_queue, cache_hit, asked_too_late)
+    inapplicable = {  # noqa: RUF012
+        "no-page-lost": "a page may wait in the cache: see no-page-lost-beside-the-cache",
+        "requested-first": "what nobody asks for has a connection of its own: see requested-pages-do-not-queue",
+    }
+    bulk = Channel((Bulk.END, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
+    source = BulkSource
+    destination = CachingDestination
+    wire = BulkWire
+    guest = CachingGuest
+
+
+class SecondConnection(RamCache):
+    """The second connection without the cache: what comes is placed where it belongs. As good, and simpler."""
+
+    origin = "the answer to the mail of 2015-06-26 (558D04F0.5050904@huawei.com); R18"
+    inapplicable = {"cache-hit": "there is no cache"}  # noqa: RUF012
+
+    class destination(CachingDestination):
+        """Waits for nobody to ask."""
+
+        def _waited_for(self, pages: PageSet) -> bool:  # noqa: ARG002
+            return True
+
+
+class CacheKeepsWhatIsWaitedFor(RamCache):
+    """Not kept: what comes goes into the cache, whoever waits for it. Who looked before it came is not told."""
+
+    breaks = ("no-request-lost",)
+
+    class destination(CachingDestination):
+        """Caches, and tells nobody."""
+
+        def _waited_for(self, pages: PageSet) -> bool:  # noqa: ARG002
+            return False
+
+
+class CacheEndsWithTheStream(RamCache):
+    """Not kept: the destination ends with the stream, and does not wait for the second connection."""
+
+    breaks = ("nothing-missing-at-end",)
+
+    class destination(CachingDestination):
+        """Does not look at the second connection."""
+
+        def ends(self) -> None:
+            """reads the end of the stream and cleans up, once the cache is empty"""
+            require(self.cache.empty)
+            Destination.ends(self)
+
+
+class CacheLostAtTheEnd(RamCache):
+    """Not kept: the destination ends while pages are still in the cache, where nobody will look for them."""
+
+    breaks = ("nothing-missing-at-end",)
+
+    class destination(CachingDestination):
+        """Does not flush its cache."""
+
+        def ends(self) -> None:
+            """reads the end of the stream and cleans up, once the second connection is over"""
+            require(self.bulk_over)
+            Destination.ends(self)
+
+
+class CacheWithItsOwnBitmap(RamCache):
+    """Not kept: the second connection has a bitmap of its own, so that a page can come on both."""
+
+    breaks = ("no-page-sent-twice", "no-write-overwritten", "no-stale-read")
+
+    class source(BulkSource):
+        """Sends in the background what was dirty at the switch, requested since or not."""
+
+        rest = Bitmap("pages that the bulk thread still means to send")
+
+        def sends_package(self) -> None:
+            """sends the package, and copies the migration bitmap for the bulk thread"""
+            super().sends_package()
+            self.rest = self.dirty
+
+        def sends_background_page(self, page: Page) -> None:
+            """sends a page of its own bitmap on the second connection"""
+            require(self.phase == Phase.POSTCOPY)
+            require(self.rest[page])
+            self._bulk_ready()
+            self.rest -= page.host_pages
+            self.dirty -= page.host_pages
+            self.bulk.send(Command.PAGE, page.host_pages, stale=self.guest.stale_at_source)
+
+        def _clean_up(self) -> None:
+            super()._clean_up()
+            self.rest = NONE
+
+
+class BulkReadTooEarly(SecondConnection):
+    """Not kept without a cache: the second connection is read before the discards that were sent ahead of it."""
+
+    breaks = ("no-page-lost-beside-the-cache", "no-request-lost", "no-deadlock")
+
+    class source(BulkSource):
+        """Sends on the second connection as soon as the discard set is known."""
+
+        def sends_background_page(self, page: Page) -> None:
+            """sends a page that is still dirty on the second connection, as soon as the discard set is known"""
+            require(Phase.SWITCHING < self.phase and self.phase <= Phase.POSTCOPY)
+            require(self.dirty[page])
+            require((self.sending & page.host_pages).empty)
+            self._bulk_ready()
+            whole = page.host_pages & self.dirty
+            self.dirty -= whole
+            self.bulk.send(Command.PAGE, whole, stale=self.guest.stale_at_source)
+
+    class destination(SecondConnection.destination):
+        """Reads the second connection whenever something comes."""
+
+        def receives_bulk_page(self) -> None:
+            """receives a page on the second connection and places it, in precopy too"""
+            require(self.state == State.ADVISE or self._listening())
+            message = self.bulk.receive(Command.PAGE)
+            self.guest.arrived(message.pages, message.marked["stale"])
+            self._place(message.pages)

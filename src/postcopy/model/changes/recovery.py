@@ -1,0 +1,447 @@
+"""Recovery of a migration whose connection broke in postcopy (QEMU, 2018).
+
+Both hosts pause, the operator makes a new connection, and the source learns from the destination which pages have
+arrived: its own bitmap says what was sent, and what was on its way is lost. Then the source says RESUME, the
+destination acknowledges it, and what its vCPUs still wait for is asked for again.
+"""
+
+from enum import Enum, auto
+
+from postcopy.model.changes.change import Change
+from postcopy.model.destination import Destination, State
+from postcopy.model.guest import Guest, Mishap
+from postcopy.model.language import (
+    NONE,
+    Choice,
+    Cpu,
+    Flag,
+    Monitor,
+    Page,
+    PageSet,
+    Step,
+    View,
+    action,
+    require,
+)
+from postcopy.model.network import Command, Wire
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Phase, Source
+from postcopy.properties.language import Answer, LeadsTo, always, eventually, every_step, sometimes
+from postcopy.properties.safety import lost_pages, lost_requests
+
+
+class RecoveryCommand(Enum):
+    """What the source asks on a new connection."""
+
+    RECV_BITMAP = auto()
+    RESUME = auto()
+
+
+class RecoveryReply(Enum):
+    """What the destination answers."""
+
+    BITMAP = auto()
+    """Its pages are those that have arrived."""
+    RESUME_ACK = auto()
+
+
+class Recovering(Enum):
+    """Where a host is in recovery."""
+
+    NO = auto()
+    PAUSED = auto()
+    LISTENING = auto()
+    """The destination waits for a new connection."""
+    RECOVER = auto()
+    """There is a new connection, and it is not yet known what has arrived."""
+    ASKED = auto()
+    RELOADED = auto()
+    """The source's bitmap is right again."""
+    RESUMING = auto()
+    """The source waits for the acknowledgement."""
+
+
+class RecoveringSource(Source):
+    """Pauses where the document's source gives up."""
+
+    recovery = Choice("where the source is in recovery", Recovering.NO)
+
+    def notices_loss(self) -> None:
+        """notices that the connection is gone, and in postcopy pauses"""
+        require(Phase.IDLE < self.phase and self.phase < Phase.COMPLETED)
+        require(self.stream.broken)
+        require(self.recovery != Recovering.PAUSED)
+        if self._may_pause():
+            self._pause()
+        else:
+            self._fail()
+
+    @action(thread="operator", qemu="qmp_migrate (resume)", environment=True)
+    def operator_resumes(self) -> None:
+        """resumes the migration on a new connection"""
+        require(self.recovery == Recovering.PAUSED)
+        self.stream.connect()
+        self.return_path.listen()
+        self.recovery = Recovering.RECOVER
+
+    @action(thread="migration thread", qemu="qemu_savevm_send_recv_bitmap")
+    def asks_what_arrived(self) -> None:
+        """asks the destination for the bitmap of what has arrived"""
+        require(self.recovery == Recovering.RECOVER)
+        self._ready_on_new_connection()
+        self.stream.send(RecoveryCommand.RECV_BITMAP)
+        self.recovery = Recovering.ASKED
+
+    @action(thread="return-path thread", qemu="ram_dirty_bitmap_reload")
+    def reloads_bitmap(self) -> None:
+        """receives the bitmap of what has arrived: all the rest needs sending"""
+        require(self.recovery == Recovering.ASKED)
+        message = self.return_path.receive(RecoveryReply.BITMAP)
+        self._reload(message.pages)
+        self.phase = Phase.POSTCOPY
+        self.recovery = Recovering.RELOADED
+
+    @action(thread="migration thread", qemu="qemu_savevm_send_postcopy_resume")
+    def sends_resume(self) -> None:
+        """tells the destination that the migration goes on"""
+        require(self.recovery == Recovering.RELOADED)
+        self._ready_on_new_connection()
+        self.stream.send(RecoveryCommand.RESUME)
+        self.recovery = Recovering.RESUMING
+
+    @action(thread="return-path thread", qemu="migrate_handle_rp_resume_ack")
+    def receives_resume_ack(self) -> None:
+        """receives the acknowledgement: the migration goes on"""
+        require(self.recovery == Recovering.RESUMING)
+        self.return_path.receive(RecoveryReply.RESUME_ACK)
+        self.recovery = Recovering.NO
+
+    def serves_request(self, page: Page) -> None:
+        """serves a requested page, or drops the request where the page has already been sent"""
+        require(self.recovery == Recovering.NO)
+        super().serves_request(page)
+
+    def _may_pause(self) -> bool:
+        """In postcopy, where the guest cannot go on here."""
+        return self.phase == Phase.POSTCOPY or (self.phase == Phase.ENDING and self.switched)
+
+    switched = Flag("the package is out")
+
+    def sends_package(self) -> None:
+        """sends LISTEN, the device state and RUN in one package"""
+        super().sends_package()
+        self.switched = True
+
+    def _ready_to_send(self) -> None:
+        """Nothing but recovery's own messages goes out before the migration goes on."""
+        require(self.recovery == Recovering.NO)
+        super()._ready_to_send()
+
+    def _ready_on_new_connection(self) -> None:
+        super()._ready_to_send()
+
+    def _reload(self, arrived: PageSet) -> None:
+        """What the bitmap says was sent may be lost: only the destination knows."""
+        self.dirty = ~arrived
+
+    def _pause(self) -> None:
+        self.recovery = Recovering.PAUSED
+        self.requests = NONE
+        self.sending = NONE
+        self.stream.close()
+        self.return_path.close()
+
+    def _clean_up(self) -> None:
+        super()._clean_up()
+        self.recovery = Recovering.NO
+        self.switched = False
+
+
+class RecoveringDestination(Destination):
+    """Pauses with its guest running on what it has."""
+
+    recovery = Choice("where the destination is in recovery", Recovering.NO)
+
+    def loses_the_guest(self) -> None:
+        """notices that the connection is gone: pauses if the guest runs here, else the guest is lost"""
+        require(self._listening())
+        require(self.stream.broken)
+        require(self.recovery != Recovering.PAUSED and self.recovery != Recovering.LISTENING)
+        if self._may_pause():
+            self._pause()
+        else:
+            self._give_up()
+
+    @action(thread="destination operator", qemu="qmp_migrate_recover", environment=True)
+    def operator_recovers(self) -> None:
+        """lets the destination wait for a new connection"""
+        require(self.recovery == Recovering.PAUSED)
+        self.stream.listen()
+        self.recovery = Recovering.LISTENING
+
+    @action(thread="main thread", qemu="migration_incoming_process")
+    def accepts(self) -> None:
+        """accepts the new connection, or pauses again if it is broken already"""
+        require(self.recovery == Recovering.LISTENING)
+        require(not self.stream.listening)
+        if self.stream.broken:
+            self.recovery = Recovering.PAUSED
+        else:
+            self.return_path.connect()
+            self.return_path_open = True
+            self.recovery = Recovering.RECOVER
+
+    @action(thread="listen thread", qemu="migrate_send_rp_recv_bitmap")
+    def says_what_arrived(self) -> None:
+        """answers with the bitmap of what has arrived"""
+        require(self.recovery == Recovering.RECOVER)
+        self._ready_to_reply()
+        self.stream.receive(RecoveryCommand.RECV_BITMAP)
+        self.return_path.send(RecoveryReply.BITMAP, self.present)
+
+    @action(thread="listen thread", qemu="loadvm_postcopy_handle_resume")
+    def resumes(self) -> None:
+        """acknowledges that the migration goes on, and asks again for what is waited for"""
+        require(self.recovery == Recovering.RECOVER)
+        self._ready_to_reply()
+        self.stream.receive(RecoveryCommand.RESUME)
+        self.return_path.send(RecoveryReply.RESUME_ACK)
+        self.recovery = Recovering.NO
+        self._request_again()
+
+    def requests_page(self, page: Page) -> None:
+        """reads a fault and requests its page from the source"""
+        require(self.recovery == Recovering.NO)
+        super().requests_page(page)
+
+    def _may_pause(self) -> bool:
+        """Only where the guest runs: before that there is nothing here to recover (A14)."""
+        return self.state == State.RUNNING
+
+    def _request_again(self) -> None:
+        """QEMU keeps a tree of what was requested and has not come: it holds the same pages (A08)."""
+        self.faulted |= self.waiting.any | self.device_waiting
+
+    def _pause(self) -> None:
+        self.recovery = Recovering.PAUSED
+        self.return_path_open = False
+        self._forget_partial_pages()
+        self.stream.close()
+        self.return_path.close()
+
+    def _forget_partial_pages(self) -> None:
+        """What has come of a host page that is not whole comes again with the rest (A43)."""
+        self.guest.threw_away(self.assembling)
+        self.assembling = NONE
+
+    def _give_up(self) -> None:
+        super()._give_up()
+        self.recovery = Recovering.NO
+
+
+class RecoveringWire(Wire):
+    """A connection that was made anew can be lost like the first."""
+
+    def loses_newest_on_stream(self) -> None:
+        """loses the newest message still on its way to the destination"""
+        require(self.stream.broken)
+        super().loses_newest_on_stream()
+
+    def loses_newest_on_return_path(self) -> None:
+        """loses the newest message still on its way to the source"""
+        require(self.return_path.broken)
+        super().loses_newest_on_return_path()
+
+
+class RecoveringGuest(Guest):
+    """Knows that copies can be thrown away before they are placed."""
+
+    def threw_away(self, pages: PageSet) -> None:
+        """Copies that waited for the rest of their host page are no more."""
+        self.stale_in_assembly -= pages
+
+
+class Outlived(Monitor):
+    """Remembers whether the guest has run at the destination, and whether a host has died or refused."""
+
+    started = Flag("the guest has run at the destination")
+    died = Flag("a host has died, or refused")
+
+    def watch(self, step: Step) -> None:
+        """Look at the destination's CPUs, and for failures that are not the network's."""
+        if step.after.destination.running:
+            self.started = True
+        if step.happened(Mishap.FAILURE) or step.happened(Mishap.REFUSAL):
+            self.died = True
+
+
+def recovering(state: View) -> bool:
+    """Some host has not yet gone on after a break."""
+    no = Recovering.NO
+    return bool(state.stream.broken or state.source.recovery != no or state.destination.recovery != no)
+
+
+@always("The network alone never costs a guest that runs at the destination", rules="R15", monitor=Outlived)
+def network_costs_no_guest(state: View) -> bool:
+    """No host has died, and the guest ran at the destination when the connection broke: it is what recovery is there
+    for. Now nobody runs it, or it waits for a source that has given up."""
+    destination = state.destination
+    given_up = state.source.phase == Phase.FAILED and destination.recovery != Recovering.NO
+    kept = destination.running and not given_up
+    return not (state.Outlived.started and not state.Outlived.died) or bool(kept)
+
+
+@always("A destination that pauses has a guest that runs")
+def paused_means_running(state: View) -> bool:
+    """The destination waits for a recovery, and has nothing to recover: the guest has never run here, and the source
+    may have taken it back."""
+    return bool(state.destination.recovery == Recovering.NO or state.destination.running)
+
+
+@always("A source pauses only in postcopy", rules="R15")
+def pauses_only_in_postcopy(state: View) -> bool:
+    """The guest runs on at the source, and the migration might just fail; but it waits for a recovery that cannot
+    come."""
+    return bool(state.source.recovery == Recovering.NO or state.source.switched)
+
+
+@every_step("Nobody but the network breaks a new connection")
+def new_connection_stays(step: Step) -> bool:
+    """The connection is being used for recovery, and somebody closes it who means the old one."""
+    recovery = step.before.source.recovery
+    if step.action.machine == "wire" or step.happened(Mishap.FAILURE):
+        return True
+    if recovery == Recovering.NO or recovery == Recovering.PAUSED or step.before.stream.broken:
+        return True
+    return not step.after.stream.broken
+
+
+@every_step("No page is sent that the destination has or is about to get", rules="R10 R13")
+def no_page_sent_in_vain(step: Step) -> Answer:
+    """After a break a page may be sent again, but only one that was lost: this one has arrived, or is on its way, and
+    the destination may have written to it since."""
+    if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
+        before = step.before
+        return step.sent(Command.PAGE) & (
+            before.destination.present | before.destination.assembling | before.copies_in_flight()
+        )
+    return True
+
+
+@every_step("In postcopy only what the destination lacks becomes dirty again", rules="R3 R10")
+def dirtied_only_if_missing(step: Step) -> Answer:
+    """The bitmap is rebuilt from what has arrived: this page has arrived, and would be sent over what the guest wrote
+    to it since."""
+    if step.before.source.phase < Phase.SWITCHING:
+        return True
+    grown: PageSet = step.after.source.dirty - step.before.source.dirty
+    return grown & step.before.destination.present
+
+
+@always("When recovery is over no page is lost", rules="R10 R17 R24")
+def no_page_lost_for_good(state: View) -> Answer:
+    """The connection stands and both hosts go on; but the last write of this page is nowhere from where the destination
+    could still get it."""
+    source = state.source
+    over = source.phase < Phase.PRECOPY or source.phase > Phase.COMPLETED
+    if over or recovering(state) or state.destination.state == State.FAILED:
+        return True
+    return lost_pages(state)
+
+
+@always("When recovery is over no request is lost", rules="R12 R16 R19 R25")
+def no_request_lost_for_good(state: View) -> Answer:
+    """The connection stands and both hosts go on; but somebody at the destination sleeps until this page comes, and
+    nobody has asked for it on this connection."""
+    if recovering(state) or state.source.phase > Phase.COMPLETED:
+        return True
+    return lost_requests(state)
+
+
+@eventually("A migration that has left precopy ends, or waits for its operators", rules="R14 R15 R24")
+def ends_or_waits_for_operators(state: View) -> LeadsTo:
+    """The connection may break again and again, and nobody can rely on operators; but here a host neither comes to its
+    end nor pauses, so that there is nothing for an operator to do."""
+    source, destination = state.source, state.destination
+    source_waits = source.phase >= Phase.COMPLETED or source.recovery == Recovering.PAUSED
+    paused = destination.recovery == Recovering.PAUSED or destination.recovery == Recovering.LISTENING
+    destination_waits = paused or destination.state == State.END or destination.state == State.FAILED
+    return LeadsTo(when=source.phase >= Phase.FINISHING, then=bool(source_waits and destination_waits))
+
+
+@eventually("Every blocked vCPU runs again as long as a connection stands", rules="R16 R17 R22", monitor=Outlived)
+def vcpus_run_again_after_a_break(state: View, cpu: Cpu) -> LeadsTo:
+    """Both hosts have gone on after the break and nothing has failed since: this vCPU sleeps for ever all the same."""
+    waiting = state.destination.waiting[cpu]
+    excuse = recovering(state) or state.Outlived.died
+    return LeadsTo(when=not waiting.empty and not excuse, then=waiting.empty or excuse)
+
+
+@sometimes("The migration goes on after a break")
+def goes_on(state: View) -> bool:
+    """All the way through recovery."""
+    return bool(state.wire.failed and not recovering(state) and state.source.phase == Phase.POSTCOPY)
+
+
+@sometimes("The connection breaks again during recovery")
+def breaks_again(state: View) -> bool:
+    """Recovery has to survive it."""
+    return bool(state.source.recovery == Recovering.RESUMING and state.stream.broken)
+
+
+@sometimes("A migration completes after it was recovered", monitor=Outlived)
+def completes_after_break(state: View) -> bool:
+    """Without losing anything."""
+    return bool(state.wire.failed and state.source.phase == Phase.COMPLETED and not state.Outlived.died)
+
+
+class Recovery(Change):
+    """A connection that breaks in postcopy costs nothing but time: both hosts pause, and go on over a new connection.
+
+    Where it breaks while the destination still loads the package, or has ended and its SHUT is lost, there is nothing
+    to go on with.
+    """
+
+    origin = "QEMU 2018: edd090c728, f25d42253c, 13955b89ce; A02, A08, A11, A14"
+    properties = (
+        network_costs_no_guest,
+        paused_means_running,
+        pauses_only_in_postcopy,
+        new_connection_stays,
+        no_page_sent_in_vain,
+        dirtied_only_if_missing,
+        no_page_lost_for_good,
+        no_request_lost_for_good,
+        ends_or_waits_for_operators,
+        vcpus_run_again_after_a_break,
+        goes_on,
+        breaks_again,
+        completes_after_break,
+    )
+    inapplicable = {  # noqa: RUF012
+        "no-page-sent-twice": "what was lost with the connection is sent again: see no-page-sent-in-vain",
+        "nothing-dirtied-after-switch": "the bitmap is rebuilt after a break: see dirtied-only-if-missing",
+        "no-page-lost": "what was lost comes again after recovery: see no-page-lost-for-good",
+        "no-request-lost": "what was lost is asked for again after recovery: see no-request-lost-for-good",
+        "the-migration-ends": "after a break operators may never come: see ends-or-waits-for-operators",
+    }
+    stream = Postcopy.stream.extended(RecoveryCommand, reconnects=True)
+    return_path = Postcopy.return_path.extended(RecoveryReply, reconnects=True)
+    source = RecoveringSource
+    destination = RecoveringDestination
+    wire = RecoveringWire
+    guest = RecoveringGuest
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        """As ever; or the source is paused, and the operator has not yet resumed it, or there is nobody to resume
+        with."""
+        if Postcopy.may_rest(state):
+            return True
+        paused = state.source.recovery == Recovering.PAUSED or state.source.phase > Phase.COMPLETED
+        at_destination = state.destination.recovery
+        waits = at_destination == Recovering.PAUSED or (
+            at_destination == Recovering.LISTENING and state.stream.listening
+        )
+        over = state.destination.state == State.END or state.destination.state == State.FAILED
+        return bool(paused and (waits or over))

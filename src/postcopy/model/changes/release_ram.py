@@ -1,0 +1,51 @@
+"""The source gives its memory back as it sends it (release-ram), beside recovery (A03)."""
+
+from postcopy.model.changes.recovery import RecoveringSource, Recovery
+from postcopy.model.language import NONE, Bitmap, PageSet
+from postcopy.model.network import Command
+
+
+class ReleasingSource(RecoveringSource):
+    """Frees a page when it has been sent in postcopy; what is sent of it afterwards is zeros."""
+
+    freed = Bitmap("pages that the source has given back to its host: it reads zeros there")
+
+    def _send_page(self, page: PageSet) -> None:
+        self.stream.send(Command.PAGE, page, stale=self.guest.stale_at_source | self.freed)
+
+    def _send_in_postcopy(self, page: PageSet) -> None:
+        super()._send_in_postcopy(page)
+        self.freed |= page
+
+    def _clean_up(self) -> None:
+        super()._clean_up()
+        self.freed = NONE
+
+
+class ReleaseRamWithRecovery(Recovery):
+    """Both at once: what was on its way when the connection broke is freed at the source, and comes again as zeros."""
+
+    origin = "QEMU 53f09a1076 (2017), 97ca211c62 (2018); A03"
+    breaks = ("no-page-lost-for-good", "no-stale-read")
+    source = ReleasingSource
+
+
+class ReleaseRamRefusesRecovery(ReleaseRamWithRecovery):
+    """What was done about it: with release-ram a migration that has paused is not resumed. The guest waits for ever for
+    what is missing, but reads nothing wrong."""
+
+    breaks = ()
+    inapplicable = {  # noqa: RUF012
+        "goes-on": "a broken migration is not resumed",
+        "breaks-again": "a broken migration is not resumed",
+        "completes-after-break": "a broken migration is not resumed",
+    }
+
+    class source(ReleasingSource):
+        """Cannot be resumed."""
+
+        operator_resumes = None
+        asks_what_arrived = None
+        reloads_bitmap = None
+        sends_resume = None
+        receives_resume_ack = None

@@ -1,0 +1,32 @@
+"""What is told of a real bug."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from postcopy.model.language import Protocol
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A real bug, as a protocol that has it and one that does not.
+
+    Attributes:
+        entry: its number in the history of such bugs, e.g. ``A02``: one bug was often mended more than once.
+        system: where it was.
+        commit: the commit that mends it (or the pull request).
+        year: of that commit.
+        faulty: the protocol with the bug. Its docstring says what is wrong.
+        mended: the protocol without it.
+        breaks: the property that it violates, as it did then.
+        beside: where the model's way to it is not the real one, what is different; may be empty.
+    """
+
+    entry: str
+    system: str
+    commit: str
+    year: int
+    faulty: type[Protocol]
+    mended: type[Protocol]
+    breaks: str
+    beside: str = ""

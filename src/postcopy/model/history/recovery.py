@@ -1,0 +1,113 @@
+"""Bugs of recovery, in the change that is QEMU's recovery as it should be."""
+
+from postcopy.model.changes.recovery import Recovering, RecoveringDestination, RecoveringSource, Recovery
+from postcopy.model.destination import State
+from postcopy.model.language import EITHER, NONE, Flag, PageSet, action, require
+from postcopy.model.source import Phase
+
+
+class KeepsOldBitmap(Recovery):
+    """The source goes on with its own bitmap, in which what was lost on the way counts as sent."""
+
+    class source(RecoveringSource):
+        """Does not look at what has arrived."""
+
+        def _reload(self, arrived: PageSet) -> None:
+            """The bitmap stays as it is."""
+
+
+class DoesNotAskAgain(Recovery):
+    """What was requested before the break is not requested again: the kernel tells of a fault only once."""
+
+    class destination(RecoveringDestination):
+        """Leaves it to chance."""
+
+        def _request_again(self) -> None:
+            """Who waits, waits."""
+
+
+class PublishesPausedTooEarly(Recovery):
+    """The source calls itself paused before it has closed the old connection, and closes the new one later."""
+
+    class source(RecoveringSource):
+        """Cleans up after the state is out."""
+
+        to_close = Flag("the old connection has still to be closed")
+
+        def _pause(self) -> None:
+            """Says so first."""
+            self.recovery = Recovering.PAUSED
+            self.requests = NONE
+            self.sending = NONE
+            self.to_close = True
+
+        @action(thread="migration thread", qemu="postcopy_pause")
+        def closes_old_connection(self) -> None:
+            """closes what it takes for the old connection"""
+            require(self.to_close)
+            self.stream.close()
+            self.return_path.close()
+            self.to_close = False
+
+        def _clean_up(self) -> None:
+            super()._clean_up()
+            self.to_close = False
+
+
+class StuckInRecover(Recovery):
+    """A source that waits for the answers of recovery does not notice that the new connection breaks, too."""
+
+    class source(RecoveringSource):
+        """Sleeps until the return path speaks."""
+
+        def notices_loss(self) -> None:
+            """notices that the connection is gone, unless it waits for answers"""
+            require(self.recovery == Recovering.NO or self.recovery == Recovering.PAUSED)
+            super().notices_loss()
+
+
+class PausesBeforeTheGuestRuns(Recovery):
+    """The state says running before it is known that RUN was due: a destination that fails earlier pauses for a
+    recovery that cannot come."""
+
+    class destination(RecoveringDestination):
+        """Takes a failure while it listens for one while it runs."""
+
+        def _may_pause(self) -> bool:
+            """Whenever the listen thread is there."""
+            return self.state == State.LISTEN or self.state == State.RUNNING
+
+
+class PausesForOneErrorOnly(Recovery):
+    """Only one class of error pauses. A stream that is cut inside a message gives another, and costs the guest."""
+
+    class destination(RecoveringDestination):
+        """Looks at the number of the error."""
+
+        cut_inside = Flag("when the connection breaks, it breaks inside a message", EITHER)
+
+        def _may_pause(self) -> bool:
+            """Only where the stream ends between two messages."""
+            return self.state == State.RUNNING and not self.cut_inside
+
+
+class PausesInPrecopy(Recovery):
+    """A migration that breaks in precopy pauses too, and nobody can resume it."""
+
+    class source(RecoveringSource):
+        """Does not ask which phase it is."""
+
+        def _may_pause(self) -> bool:
+            """Whenever the stream has been opened."""
+            return self.phase >= Phase.PRECOPY
+
+
+class CompletionNotRecoverable(Recovery):
+    """Once the source has begun to complete, a break is final, although pages may still be on their way."""
+
+    class source(RecoveringSource):
+        """Pauses only while it iterates."""
+
+        def _may_pause(self) -> bool:
+            """Not at the end."""
+            return self.phase == Phase.POSTCOPY
