@@ -26,7 +26,7 @@ from postcopy.properties.language import Kind, Property
 if TYPE_CHECKING:
     from postcopy.explorer.checkpoint import Checkpoint
 
-INTERPRETED_STATES = 60_000
+INTERPRETED_STATES = 150_000
 """Spaces up to here are searched without compiling: Python needs about two seconds, the compiler five to fifteen."""
 
 _SLICE = 1_000_000
