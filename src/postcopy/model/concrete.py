@@ -10,14 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import combinations
 from typing import cast
 
 from postcopy.errors import SpecError
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, State, view
 from postcopy.model.language import Monitor
-from postcopy.model.reading import ChannelVariables, Disabled, Event, Marks, Message, Reading, Step, told
-from postcopy.model.values import NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.model.reading import (
+    ChannelVariables,
+    Disabled,
+    Event,
+    Marks,
+    Message,
+    Pattern,
+    Reading,
+    Slot,
+    Step,
+    told,
+)
+from postcopy.model.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
 
 
 class ConcreteReading(Reading):
@@ -107,12 +119,20 @@ class ConcreteReading(Reading):
         for index in range(len(channel.slots)):
             self._clear(channel, index)
 
-    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
         result: PageSet = self.pages(NONE)
-        for slot in channel.slots:
-            if self.load(slot.kind) is kind and all(self.load(slot.marks[m]) is want for m, want in marks.items()):
-                result = result | cast(PageSet, self.load(slot.pages))
+        for slots in combinations(channel.slots, len(patterns)):
+            if all(self._matches(slot, pattern) for slot, pattern in zip(slots, patterns, strict=True)):
+                common: PageSet = self.pages(ALL)
+                for slot, pattern in zip(slots, patterns, strict=True):
+                    common = common & cast(PageSet, self.load(slot.pages)) if pattern.about else common
+                result = result | common
         return result
+
+    def _matches(self, slot: Slot, pattern: Pattern) -> bool:
+        if self.load(slot.kind) is not pattern.kind:
+            return False
+        return all(self.load(slot.marks[mark]) is want for mark, want in pattern.marks)
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         for slot in channel.slots:
