@@ -218,6 +218,12 @@ def discards_after_switch(state: View) -> bool:
     return not state.stream.carries(Command.DISCARD) or bool(state.source.phase >= Phase.PACKAGING)
 
 
+@always("Discards travel once", rules="R11")
+def discards_once(state: View) -> bool:
+    """One message has the whole discard set."""
+    return state.stream.in_order(Command.DISCARD, Command.DISCARD).empty
+
+
 @always("Discards travel in whole host pages", rules="R21")
 def discards_host_pages(state: View) -> Answer:
     """The destination can only discard host pages."""
@@ -251,8 +257,8 @@ def no_page_amid_discards(state: View) -> bool:
 
 @always("Before the package every page that will come again and has a copy is being discarded", rules="R11")
 def discards_complete(state: View) -> Answer:
-    """The discards were sent, and what they name is the discard set."""
-    if state.source.phase != Phase.PACKAGING:
+    """The discards were sent, and what they name is the discard set; unless the network has lost them."""
+    if state.source.phase != Phase.PACKAGING or state.stream.broken:
         return True
     return (_copies(state) & state.source.dirty) - _discards(state)
 
@@ -260,7 +266,7 @@ def discards_complete(state: View) -> Answer:
 @always("What the discards leave at the destination is good, in whole host pages", rules="R11 R21")
 def discards_leave_good(state: View) -> Answer:
     """Of a host page that is not discarded all is there by then, and it is what the guest wrote last."""
-    if not state.stream.carries(Command.DISCARD):
+    if not state.stream.carries(Command.DISCARD) or state.source.phase > Phase.COMPLETED:
         return True
     kept = _kept(state, Command.DISCARD)
     return (kept - _good_until(state, Command.DISCARD)) | (kept.host_pages - kept)
@@ -316,8 +322,10 @@ def precopy_end_last(state: View) -> bool:
     """The source only waits for SHUT."""
     if not state.stream.carries(Command.PRECOPY_END):
         return True
-    alone = not (state.stream.carries(Command.DISCARD) or state.stream.carries(Command.PACKAGED))
-    return bool(alone and state.source.phase >= Phase.ENDING)
+    if state.stream.carries(Command.DISCARD) or state.stream.carries(Command.PACKAGED):
+        return False
+    nothing = all(state.stream.in_order(Command.PRECOPY_END, kind).empty for kind in Command)
+    return bool(nothing and state.source.phase >= Phase.ENDING)
 
 
 @always("Before the end of precopy every page has a good copy", rules="R2")

@@ -158,10 +158,12 @@ class Meaning:
         param: Term,
         updates: dict[Variable, Expr] | None = None,
         step: Term | None = None,
+        wide: bool = False,
     ) -> None:
         self.symbols, self.prefix, self.param = symbols, prefix, param
         self.updates = updates or {}
-        self.before = Meaning(symbols, f"{prefix}.before", step) if updates is not None else self
+        self.wide = wide
+        self.before = Meaning(symbols, f"{prefix}.before", step, wide=wide) if updates is not None else self
         self.definitions: list[Bool] = self.before.definitions if updates is not None else []
         self._bound: list[Term] = self.before._bound if updates is not None else []
         self._names: dict[object, Any] = {}
@@ -205,7 +207,8 @@ class Meaning:
         if shape not in self._registered and all(v.sort() == self.symbols.page for v in variables):
             self._registered.add(shape)
             for fact in register(term, *terms):
-                match = [self.symbols.given(v) for v in variables]
+                known = self.symbols.named if self.wide and sort != self.symbols.page else self.symbols.given
+                match = [known(v) for v in variables]
                 self.definitions.append(z3.ForAll(variables, fact, patterns=[_pattern(*match)]) if variables else fact)
         return term
 
