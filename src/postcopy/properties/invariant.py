@@ -534,7 +534,5 @@ def shut_after_end(state: View) -> bool:
     return not shut or bool(state.destination.state == State.END)
 
 
-INVARIANT: tuple[Property, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Property)
-)
+INVARIANT: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))
 """All conjuncts beside the properties of states themselves, in the order of this file."""

@@ -13,7 +13,7 @@ It is the symbolic reading with another idea of a channel. The expressions have 
     in_order(m, *patterns)             the pages of such messages: see `ObserverEnd.in_order`
     carries(m, pattern)                whether there is such a message
 
-What they mean to z3 stands in `postcopy.prover.ground`.
+What they mean to z3 stands in `postcopy.prover.formulas`.
 """
 
 # ruff: noqa: D102  (what a method does is said once, where it is abstract)
@@ -26,9 +26,11 @@ from typing import cast
 from postcopy.errors import SpecError
 from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr, Sort, Variable
+from postcopy.model.instance import Instance
+from postcopy.model.language import EITHER
 from postcopy.model.reading import ChannelVariables, Marks, Message, Pattern
 from postcopy.model.symbolic import SymbolicPages, SymbolicReading, SymbolicTruth
-from postcopy.model.values import NONE, PageSet
+from postcopy.model.values import ALL, NONE, PageSet
 
 MOST = 8
 """Messages that one step may ask room for."""
@@ -107,3 +109,17 @@ class UnboundedReading(SymbolicReading):
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         self._change(channel, "marked", mark, self.set_of(pages))
+
+
+def initially(instance: Instance) -> dict[Variable, Expr]:
+    """What the variables start as: values in the place of updates. Those that start as `EITHER` keep theirs."""
+    start: dict[Variable, Expr] = {}
+    for variable, value in instance.initial_values():
+        if value is not EITHER:
+            stored = instance.encode(variable, value)
+            whole = ex.FULL_SET if value is ALL else ex.EMPTY_SET
+            start[variable] = whole if variable.sort is Sort.PAGES else ex.number(stored)
+    for channel in instance.channels.values():
+        every = messages_of(channel)
+        start[every] = _messages("lost", ex.variable(every))
+    return start

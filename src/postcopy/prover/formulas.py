@@ -25,6 +25,7 @@ from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.instance import Instance
 from postcopy.model.reading import ChannelVariables, Pattern
+from postcopy.model.symbolic import Leaf
 from postcopy.prover.unbounded import messages_of
 
 Bool = Any
@@ -87,6 +88,23 @@ class Symbols:
         for code in codes or range(1, 1 + len(channel.kinds)):
             yield self.there(channel, code, position)
             yield z3.ForAll([a], self.there(channel, code, position, a), patterns=[self.named(a)])
+
+    def touched(self, guard: Iterable[Expr], leaf: Leaf) -> Iterator[Bool]:
+        """Matches quantifiers: the positions on channels that a path of an action looks at or changes."""
+        known = {e: cast(int, e.args[1]) for e in guard if e.op == "head_is" and e.args[1]}
+        for e in {n for root in (*guard, *leaf.updates.values()) for n in ex.walk(root)}:
+            if e.op not in ("head_is", "shortened", "sent"):
+                continue
+            base = e.operands[0]
+            while base.op != "variable":
+                base = base.operands[0]
+            contents = self.channels[cast(Variable, base.args[0])]
+            if e in known:
+                yield from self.anything(contents.channel, z3.IntVal(0), [known[e]])
+            elif e.op == "shortened":
+                yield from self.anything(contents.channel, contents.tail - 1)
+            elif e.op == "sent":
+                yield from self.anything(contents.channel, contents.tail, [cast(int, e.args[1])])
 
     def well_formed(self) -> Iterator[Bool]:
         """What holds of any state by the kind of its variables: numbers are in range, a marked message has one page."""
@@ -170,14 +188,13 @@ class Meaning:
         self._registered: set[object] = set()
         self._queues: dict[Expr, Queue] = {}
 
-    def everywhere(self, body: Callable[[Meaning], Bool]) -> Bool:
-        """What a body says, for every page in the place of the parameter."""
-        page, self.param = self.param, self._variable(self.symbols.page)
+    def for_every_page(self, claim: Callable[[], Bool]) -> Bool:
+        """What a claim about the parameter says of every page."""
+        before, self.param = self.param, self._variable(self.symbols.page)
         try:
-            variable = self.param
-            return self._for_all([variable], lambda: body(self), self.symbols.named(variable))
+            return self._for_all([self.param], claim, self.symbols.named(self.param))
         finally:
-            self.param = page
+            self.param = before
 
     # -- names and quantifiers -----------------------------------------------------------------------------------
 
@@ -415,7 +432,11 @@ class Meaning:
         raise AssertionError(f"no meaning for {e.op}")
 
     def _sent(self, old: Queue, e: Expr) -> Queue:
-        code, pages, marks = e.args[1], e.operands[1], dict(zip(old.channel.slots[0].marks, e.operands[2:], strict=True))
+        code, pages, marks = (
+            e.args[1],
+            e.operands[1],
+            dict(zip(old.channel.slots[0].marks, e.operands[2:], strict=True)),
+        )
         new = old.tail
         return Queue(
             old.channel,
@@ -460,35 +481,3 @@ def _pattern(*terms: Term) -> Any:
 def _either(condition: Bool, yes: Bool, no: Bool) -> Bool:
     """One of two truth values, without an "if" that would hide how they occur."""
     return z3.Or(z3.And(condition, yes), z3.And(z3.Not(condition), no))
-
-
-def parts_of(e: Expr) -> list[Expr]:
-    """Truth values that hold together where the given one holds: a conjunction taken apart as far as it goes."""
-    if e.op == "and":
-        return [part for operand in e.operands for part in parts_of(operand)]
-    if e.op == "or":
-        return _parts_of_alternatives(e)
-    return [] if e is ex.TRUE else [e]
-
-
-def _parts_of_alternatives(e: Expr) -> list[Expr]:
-    """"If c then x else y", which is how decisions are written, is both "not c or x" and "c or y"."""
-    alternatives = e.operands
-    conditions = {part: other for other in alternatives for part in (other.operands if other.op == "and" else (other,))}
-    for condition, yes in conditions.items():
-        no = conditions.get(ex.negation(condition))
-        if no is not None and len(alternatives) == 2 and no is not yes:
-            return [
-                *parts_of(ex.disjunction(ex.negation(condition), _less(yes, condition))),
-                *parts_of(ex.disjunction(condition, _less(no, ex.negation(condition)))),
-            ]
-    for alternative in alternatives:
-        several = parts_of(alternative)
-        if len(several) > 1:
-            others = ex.disjunction(*(a for a in alternatives if a is not alternative))
-            return [part for one in several for part in parts_of(ex.disjunction(others, one))]
-    return [e]
-
-
-def _less(conjunction: Expr, condition: Expr) -> Expr:
-    return ex.conjunction(*(p for p in (conjunction.operands if conjunction.op == "and" else (conjunction,)) if p != condition))
