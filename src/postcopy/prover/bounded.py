@@ -133,7 +133,7 @@ class _Reading:
         return self.value(e, 1)
 
     def value(self, e: Expr, width: int) -> Formula:
-        """The value; numbers are bit-vectors of at least the given width."""
+        """The value; numbers are bit-vectors of the given width."""
         key = (e, width if e.sort is Sort.NUMBER else 0)
         if key not in self._done:
             self._done[key] = self._value(e, width)
@@ -160,7 +160,7 @@ class _Reading:
                 return z3.BitVecVal(cast(int, e.args[0]), width)
             case "variable":
                 value = self.state[cast(Variable, e.args[0])]
-                return z3.ZeroExt(width - value.size(), value) if e.sort is Sort.NUMBER and width > value.size() else value
+                return fitted(value, width) if e.sort is Sort.NUMBER else value
             case "plus":
                 return self.value(e.operands[0], width) + self.value(e.operands[1], width)
             case "if":
@@ -180,6 +180,12 @@ class _Reading:
                     first = first & other if e.op == "intersection" else first | other
                 return first
         raise AssertionError(f"no meaning for {e.op}")
+
+
+def fitted(number: Formula, width: int) -> Formula:
+    """A number that is not negative, in so many bits."""
+    size = number.size()
+    return z3.ZeroExt(width - size, number) if width > size else z3.Extract(width - 1, 0, number) if width < size else number
 
 
 def width_of(e: Expr) -> int:
