@@ -311,10 +311,10 @@ def package_last(state: View) -> bool:
 
 @always("A main thread that reads the stream no more has left no message for it", rules="R4 R20")
 def main_reads_its_own(state: View) -> bool:
-    """It leaves with PACKAGED or at the end of precopy, or it closes the stream."""
+    """It leaves with PACKAGED or at the end of precopy, or it closes the stream: only pages and EOF can be left."""
     if state.destination.main == Main.STREAM:
         return True
-    return not any(state.stream.carries(k) for k in (Command.DISCARD, Command.PACKAGED, Command.PRECOPY_END))
+    return not any(state.stream.carries(k) for k in Command if k not in (Command.PAGE, Command.EOF))
 
 
 @always("Behind the end of precopy comes nothing", rules="R2")
@@ -532,6 +532,130 @@ def shut_after_end(state: View) -> bool:
     """The listen thread sends it last."""
     shut = state.destination.owes_shut or state.return_path.carries(Reply.SHUT_OK)
     return not shut or bool(state.destination.state == State.END)
+
+
+# -- somebody can always move ----------------------------------------------------------------------------------------
+
+
+def _alive(state: View) -> bool:
+    """Neither host has given up, and the connection stands."""
+    alive: bool = state.source.phase <= Phase.COMPLETED
+    return alive & (state.stream.broken == False)  # noqa: E712  (no decision: it stays one expression)
+
+
+@always("One connection carries both directions", rules="R15")
+def both_break_together(state: View) -> bool:
+    """Whoever closes one closes the other."""
+    return bool(state.stream.broken == state.return_path.broken)
+
+
+@always("A source that has failed or was cancelled has closed the connection", rules="R15 R27")
+def over_is_closed(state: View) -> bool:
+    """It closes both directions in the same step."""
+    return bool(state.source.phase <= Phase.COMPLETED or state.stream.broken)
+
+
+@always("What travels on its own is no part of a package", rules="R4")
+def package_is_whole(state: View) -> bool:
+    """LISTEN, the device state and RUN are inside PACKAGED."""
+    return not any(state.stream.carries(kind) for kind in (Command.LISTEN, Command.DEVICE, Command.RUN))
+
+
+@always("Before the return path is opened nothing is on the stream", rules="R19")
+def silent_at_first(state: View) -> bool:
+    """Opening it is the first command."""
+    return bool(state.source.phase > Phase.OPENING) or not any(state.stream.carries(kind) for kind in Command)
+
+
+@always("The return path is opened first of all", rules="R19")
+def return_path_first(state: View) -> bool:
+    """The destination has opened it, or the command to do so is the next message."""
+    if not all(state.stream.in_order(kind, Command.OPEN_RETURN_PATH).empty for kind in Command):
+        return False
+    wanted = _alive(state) & (state.source.phase > Phase.OPENING)
+    return not wanted or bool(state.destination.return_path_open or state.stream.carries(Command.OPEN_RETURN_PATH))
+
+
+@always("Before ADVISE is sent there is none, and the destination has not heard of postcopy", rules="R1")
+def unadvised_at_first(state: View) -> bool:
+    """ADVISE opens the stream of a migration that may use postcopy."""
+    if state.source.phase > Phase.ADVISING or state.stream.broken:
+        return True
+    return bool(state.destination.state == State.NONE and not state.stream.carries(Command.ADVISE))
+
+
+@always("ADVISE travels once, to a destination that has not read it", rules="R1")
+def advised_once(state: View) -> bool:
+    """There is one ADVISE in a migration."""
+    if not state.stream.carries(Command.ADVISE):
+        return True
+    once = state.stream.in_order(Command.ADVISE, Command.ADVISE).empty
+    return bool(once and state.destination.state == State.NONE)
+
+
+@always("Postcopy is started only with the capability", rules="R1 R2")
+def started_with_capability(state: View) -> bool:
+    """The command is ignored without it."""
+    source = state.source
+    switching = source.phase == Phase.SWITCHING or source.phase == Phase.PACKAGING
+    return not (source.start_postcopy or switching) or bool(source.postcopy_capability)
+
+
+@always("With the capability ADVISE is on its way or was heard", rules="R1")
+def advised_with_capability(state: View) -> bool:
+    """It is sent before precopy begins, and nothing overtakes it."""
+    wanted = _alive(state) & (state.source.phase >= Phase.PRECOPY) & state.source.postcopy_capability
+    return not wanted or bool(state.destination.state >= State.ADVISE or state.stream.carries(Command.ADVISE))
+
+
+@always("ADVISE is in front of the messages of the switch", rules="R1 R4")
+def advised_before_switch(state: View) -> bool:
+    """Discards and the package find a destination that is prepared, or will be when they arrive."""
+    if not (state.stream.carries(Command.DISCARD) or state.stream.carries(Command.PACKAGED)):
+        return True
+    behind = state.stream.in_order(Command.DISCARD, Command.ADVISE) | state.stream.in_order(
+        Command.PACKAGED, Command.ADVISE
+    )
+    advised = state.destination.state >= State.ADVISE or state.stream.carries(Command.ADVISE)
+    return bool(behind.empty and advised)
+
+
+@always("In postcopy a main thread that still reads the stream comes to PACKAGED", rules="R4 R24")
+def package_comes(state: View) -> bool:
+    """It is on its way as long as the source sends pages, and in front of EOF."""
+    postcopy = _alive(state) & (state.source.phase == Phase.POSTCOPY)
+    if state.destination.main != Main.STREAM or not (postcopy or state.stream.carries(Command.EOF)):
+        return True
+    return state.stream.carries(Command.PACKAGED)
+
+
+@always("A source that waits for SHUT has told the destination that this is the end", rules="R24")
+def end_is_told(state: View) -> bool:
+    """EOF or the end of precopy is on its way, or was read."""
+    if not (_alive(state) & (state.source.phase == Phase.ENDING)) or state.destination.state == State.END:
+        return True
+    return state.stream.carries(Command.EOF) or state.stream.carries(Command.PRECOPY_END)
+
+
+@always("A destination that has come to its end owes the SHUT, or has sent it", rules="R24")
+def shut_is_sent(state: View) -> bool:
+    """The source waits for it."""
+    wanted = _alive(state) & (state.source.phase == Phase.ENDING) & (state.destination.state == State.END)
+    return not wanted or bool(state.destination.owes_shut or state.return_path.carries(Reply.SHUT_OK))
+
+
+@always("Before postcopy nobody asks for a page", rules="R16")
+def no_request_at_first(state: View) -> Answer:
+    """Faults begin with LISTEN, and LISTEN comes with the package."""
+    if state.source.phase >= Phase.POSTCOPY:
+        return True
+    return state.source.requests | state.return_path.in_order(Reply.REQ_PAGES)
+
+
+@always("A source that has sent all has no request to serve", rules="R24")
+def no_request_at_last(state: View) -> Answer:
+    """It ends when no request is open, and drops those that come later."""
+    return True if state.source.phase < Phase.ENDING else state.source.requests
 
 
 INVARIANT: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))

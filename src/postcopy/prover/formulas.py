@@ -207,27 +207,38 @@ class Meaning:
         del self._bound[-len(variables) :]
         return z3.ForAll(variables, inner, patterns=[_pattern(*match)])
 
-    def _name(self, key: object, sort: Any, of: list[Term], register: Callable[..., Iterable[Bool]]) -> Term:
-        """The Skolem term for what is said to exist of some terms: equal for equal keys and terms."""
-        terms = [*of, *(p for p in [self.param] if any(p.eq(v) for v in self._bound) and not any(p.eq(t) for t in of))]
+    def _witness(self, key: object, sort: Any, of: list[Term], register: Callable[..., Bool]) -> tuple[Term, list[Bool]]:
+        """The Skolem term for what is said to exist of some terms: equal for equal keys and terms.
+
+        Returns:
+            The term, and what registers it as named, to be told along with what is said of it.
+        """
+        varies = any(self.param.eq(v) for v in self._bound)
+        terms = [*of, *([self.param] if varies and not any(self.param.eq(t) for t in of) else [])]
+        key = (key, len(terms), varies)
         if key not in self._names:
             label = f"{self.prefix}!{len(self._names)}"
             sorts = [t.sort() for t in terms]
             self._names[key] = z3.Function(label, *sorts, sort) if terms else z3.Const(label, sort)
         term = self._names[key](*terms) if terms else self._names[key]
         if not self._bound:
-            self.definitions += register(term, *terms)
-            self.definitions += [self.symbols.given(term)] if sort == self.symbols.page else []
-            return term
+            return term, [register(term, *terms), *([self.symbols.given(term)] if sort == self.symbols.page else [])]
+        self._register(key, term, terms, register)
+        return term, []
+
+    def _register(self, key: object, term: Term, terms: list[Term], register: Callable[..., Bool]) -> None:
+        """Register a term for the pages that an obligation speaks of (if it is a position and `wide`: for all named)."""
         variables = [v for v in self._bound if any(_occurs(v, t) for t in terms)]
         shape = (key, *(str(t.decl()) if t.num_args() else "" for t in terms))
-        if shape not in self._registered and all(v.sort() == self.symbols.page for v in variables):
-            self._registered.add(shape)
-            for fact in register(term, *terms):
-                known = self.symbols.named if self.wide and sort != self.symbols.page else self.symbols.given
-                match = [known(v) for v in variables]
-                self.definitions.append(z3.ForAll(variables, fact, patterns=[_pattern(*match)]) if variables else fact)
-        return term
+        if shape in self._registered or not all(v.sort() == self.symbols.page for v in variables):
+            return
+        self._registered.add(shape)
+        fact = register(term, *terms)
+        if variables:
+            wide = self.wide and term.sort() != self.symbols.page
+            match = [self.symbols.named(v) if wide else self.symbols.given(v) for v in variables]
+            fact = z3.ForAll(variables, fact, patterns=[_pattern(*match)])
+        self.definitions.append(fact)
 
     def _exists(self, told: Callable[[], Bool], denied: Callable[[], Bool], sign: Sign) -> Bool:
         """There is something: told of a witness, denied of all that has a name."""
@@ -284,11 +295,9 @@ class Meaning:
     def _some_page(self, key: object, of: list[Term], body: Callable[[Term, Sign], Bool], sign: Sign) -> Bool:
         symbols = self.symbols
 
-        def register(page: Term, *_: Term) -> list[Bool]:
-            return [symbols.named(page)]
-
         def told() -> Bool:
-            return body(self._name(key, symbols.page, of, register), Sign.TOLD)
+            page, named = self._witness(key, symbols.page, of, lambda page, *_: symbols.named(page))
+            return z3.And(*named, body(page, Sign.TOLD))
 
         def denied() -> Bool:
             a = self._variable(symbols.page)
@@ -373,16 +382,16 @@ class Meaning:
                     parts.append(queue.marked(mark, i, s) if has else z3.Not(queue.marked(mark, i, -s)))
             return z3.And(*parts)
 
-        def there(code: int, about: bool, i: Term, *pages: Term) -> list[Bool]:
-            return [self.symbols.there(channel, code, i, pages[0] if about else None)]
+        def there(code: int, about: bool, i: Term, *pages: Term) -> Bool:
+            return self.symbols.there(channel, code, i, pages[0] if about else None)
 
         def told() -> Bool:
-            at = [self._name((e, n), integer, of, partial(there, *wanted[n])) for n in range(len(wanted))]
-            return body(at, Sign.TOLD)
+            found = [self._witness((e, n), integer, of, partial(there, *wanted[n])) for n in range(len(wanted))]
+            return z3.And(*(fact for _, named in found for fact in named), body([at for at, _ in found], Sign.TOLD))
 
         def denied() -> Bool:
             at = [self._variable(integer) for _ in wanted]
-            match = [there(*which, i, *of)[0] for which, i in zip(wanted, at, strict=True)]
+            match = [there(*which, i, *of) for which, i in zip(wanted, at, strict=True)]
             return z3.Not(self._for_all(at, lambda: z3.Not(body(at, Sign.DENIED)), *match))
 
         return self._exists(told, denied, sign)

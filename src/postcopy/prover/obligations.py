@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
+from itertools import product
 from typing import Any
 
 import z3
@@ -20,17 +21,18 @@ from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance
 from postcopy.model.language import Protocol
-from postcopy.model.symbolic import Branch, Leaf, Tree, of_each_page, read_action, read_predicate
+from postcopy.model.symbolic import Branch, Leaf, Tree, of_each_page, read_action, read_predicate, read_resting
 from postcopy.prover.clauses import parts_of
 from postcopy.prover.formulas import Meaning, Symbols
 from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
-from postcopy.properties.language import Kind, Property
+from postcopy.properties.language import NO_DEADLOCK, Kind, Property
 
 NARROW, WIDE = 20_000_000, 80_000_000
 """How much z3 may work on a question, in its own units (some two million a second): unlike seconds, these do not
 depend on what else the machine does."""
 
 INITIAL = "in the initial states"
+ANY = "whoever may move"
 RANGES = "numbers-stay-in-range"
 ONE_PAGE = "a-copy-is-of-one-page"
 
@@ -121,7 +123,7 @@ def prove(
         SpecError: the protocol cheats or errs.
     """
     start = time.perf_counter()
-    kept = [p for p in properties if p.kind in (Kind.ALWAYS, Kind.EVERY_STEP)]
+    kept = [p for p in properties if not p.is_witness]
     work = _Work(carrier(protocol, kept), (*invariant, *(p for p in kept if p.of_states)), seed)
     done = []
     for obligation in work.obligations(only):
@@ -180,6 +182,38 @@ class _Work:
                 yield self._answer(conjunct.name, INITIAL, [((), None, _after(conjunct, start))])
         for action in self.instance.actions:
             yield from self._of_action(action, only)
+        if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
+            yield self._no_deadlock()
+
+    def _no_deadlock(self) -> Obligation:
+        """Where all conjuncts hold and something still has to happen, some thread can move."""
+        start, worst, asked = time.perf_counter(), Status.PROVED, 0
+        threads = [action for action in self.instance.actions if not action.info.environment]
+        paths = [(a, path) for a in threads for path in _paths(read_action(self.instance, a, UnboundedReading))]
+        resting = read_resting(self.instance, UnboundedReading)
+        heads = [[(c.channel, n) for n in range(1 + len(c.channel.kinds))] for c in self.symbols.channels.values()]
+        for case in product(*heads):
+            asked += 1
+            for solver in (self._narrow, self._wide):
+                solver.push()
+                meaning = Meaning(self.symbols, "stuck", self.step, wide=True)
+                solver.add(meaning.truth(ex.negation(resting)))
+                for channel, code in case:
+                    contents = self.symbols.channels[messages_of(channel)]
+                    solver.add(contents.tail == 0 if code == 0 else z3.And(contents.tail > 0, contents.kind_at(0) == code))
+                    solver.add(*(self.symbols.anything(channel, z3.IntVal(0), [code]) if code else ()))
+                for action, (guard, leaf) in paths:
+                    cannot = partial(meaning.truth, ex.negation(ex.conjunction(*guard, _changes(leaf))))
+                    solver.add(meaning.for_every_page(cannot) if action.takes_page else cannot())
+                solver.add(*meaning.definitions)
+                status = _status(solver)
+                solver.pop()
+                if status is Status.PROVED:
+                    break
+            if status is not Status.PROVED:
+                print([(c.name,n) for c,n in case], status)
+            worst = _worse(worst, status)
+        return Obligation(NO_DEADLOCK.name, ANY, worst, time.perf_counter() - start, asked)
 
     def _of_action(self, action: ActionInstance, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         asked: dict[str, list[_Case]] = {}
@@ -215,7 +249,7 @@ class _Work:
                     status = self._ask(solver, guard, leaf, question, takes_page)
                     if status is Status.PROVED:
                         break
-                worst = max(worst, status, key=lambda s: (s is Status.OPEN, s is Status.UNKNOWN))
+                worst = _worse(worst, status)
                 if worst is Status.OPEN:
                     break
         return Obligation(name, action, worst, time.perf_counter() - start, asked)
@@ -235,9 +269,7 @@ class _Work:
                 solver.add(symbols.given(self.page))
             meaning = Meaning(symbols, "wrong", param, question.updates, self.step, wide=True)
             solver.add(meaning.truth(question.wrong), *meaning.definitions)
-            if solver.check() == z3.unsat:
-                return Status.PROVED
-            return Status.OPEN if "incomplete" in solver.reason_unknown() else Status.UNKNOWN
+            return _status(solver)
         finally:
             solver.pop()
 
@@ -264,6 +296,32 @@ def _z3(seed: int, work: int) -> Any:
     for option, value in (("auto_config", False), ("mbqi", False), ("random_seed", seed), ("rlimit", work)):
         solver.set(option, value)
     return solver
+
+
+def _worse(a: Status, b: Status) -> Status:
+    """A counterexample says more than giving up, and both say more than a proof."""
+    return next((s for s in (Status.OPEN, Status.UNKNOWN) if s in (a, b)), Status.PROVED)
+
+
+def _status(solver: Any) -> Status:
+    if solver.check() == z3.unsat:
+        return Status.PROVED
+    return Status.OPEN if "incomplete" in solver.reason_unknown() else Status.UNKNOWN
+
+
+def _changes(leaf: Leaf) -> Expr:
+    """When a path certainly changes the state (it may change it otherwise, too)."""
+    changed = []
+    for variable, new in leaf.updates.items():
+        old = ex.variable(variable)
+        if variable.sort is Sort.NUMBER:
+            changed.append(ex.negation(ex.equal(old, new)))
+        elif variable.sort is Sort.PAGES:
+            gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
+            changed.append(ex.negation(ex.is_empty(ex.union(gone, added))))
+        elif new.op in ("received", "sent"):
+            changed.append(ex.TRUE)
+    return ex.disjunction(*changed)
 
 
 def _read(instance: Instance, conjunct: Property) -> _Conjunct:
