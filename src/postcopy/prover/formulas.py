@@ -89,6 +89,14 @@ class Symbols:
             yield self.there(channel, code, position)
             yield z3.ForAll([a], self.there(channel, code, position, a), patterns=[self.named(a)])
 
+    def oldest(self, messages: Variable, code: int) -> list[Bool]:
+        """The oldest message on a channel is of this kind (0: there is none), and its place is named."""
+        contents = self.channels[messages]
+        if code == 0:
+            return [contents.tail == 0]
+        is_it = z3.And(contents.tail > 0, contents.kind_at(0) == code)
+        return [is_it, *self.anything(contents.channel, z3.IntVal(0), [code])]
+
     def touched(self, guard: Iterable[Expr], leaf: Leaf) -> Iterator[Bool]:
         """Matches quantifiers: the positions on channels that a path of an action looks at or changes."""
         known = {e: cast(int, e.args[1]) for e in guard if e.op == "head_is" and e.args[1]}

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
-from itertools import product
 from typing import Any
 
 import z3
@@ -27,7 +26,7 @@ from postcopy.prover.formulas import Meaning, Symbols
 from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
 from postcopy.properties.language import NO_DEADLOCK, Kind, Property
 
-NARROW, WIDE = 20_000_000, 80_000_000
+QUICK, NARROW, WIDE = 1_000_000, 20_000_000, 80_000_000
 """How much z3 may work on a question, in its own units (some two million a second): unlike seconds, these do not
 depend on what else the machine does."""
 
@@ -186,34 +185,52 @@ class _Work:
             yield self._no_deadlock()
 
     def _no_deadlock(self) -> Obligation:
-        """Where all conjuncts hold and something still has to happen, some thread can move."""
-        start, worst, asked = time.perf_counter(), Status.PROVED, 0
-        threads = [action for action in self.instance.actions if not action.info.environment]
-        paths = [(a, path) for a in threads for path in _paths(read_action(self.instance, a, UnboundedReading))]
-        resting = read_resting(self.instance, UnboundedReading)
-        heads = [[(c.channel, n) for n in range(1 + len(c.channel.kinds))] for c in self.symbols.channels.values()]
-        for case in product(*heads):
-            asked += 1
+        """Where all conjuncts hold and something still has to happen, some thread can move.
+
+        Asked for each kind of oldest message on the channels; where that is too much at once, also for each value of the
+        enumerations, one after the other.
+        """
+        start, symbols = time.perf_counter(), self.symbols
+        stuck = Meaning(symbols, "stuck", self.step, wide=True)
+        claims = [stuck.truth(ex.negation(read_resting(self.instance, UnboundedReading)))]
+        for action in self.instance.actions:
+            if not action.info.environment:
+                for guard, leaf in _paths(read_action(self.instance, action, UnboundedReading)):
+                    cannot = partial(stuck.truth, ex.negation(ex.conjunction(*guard, _changes(leaf))))
+                    claims.append(stuck.for_every_page(cannot) if action.takes_page else cannot())
+        for solver in (self._narrow, self._wide):
+            solver.push()
+            solver.add(*claims, *stuck.definitions)
+        splits = [[symbols.oldest(channel, code) for code in range(1 + len(c.channel.kinds))] for channel, c in symbols.channels.items()]
+        choices = sorted((v for v in symbols.numbers if v.size > 2), key=lambda v: -v.size)
+        splits += [[[symbols.numbers[v] == value] for value in range(v.size)] for v in choices]
+        status, asked = self._split(splits, len(symbols.channels))
+        for solver in (self._narrow, self._wide):
+            solver.pop()
+        return Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
+
+    def _split(self, splits: list[list[list[Any]]], at_once: int) -> tuple[Status, int]:
+        """Whether the solvers refute what they have been told, by cases if need be, and how often they were asked."""
+        if at_once <= 0:
+            self._narrow.set("rlimit", QUICK if splits else NARROW)
+            status, asked = _status(self._narrow), 1
+            if status is not Status.PROVED and not splits:
+                status, asked = _status(self._wide), 2
+            if status is Status.PROVED or not splits:
+                return status, asked
+        worst, asked = Status.PROVED, 0
+        for n_, case in enumerate(splits[0]):
             for solver in (self._narrow, self._wide):
                 solver.push()
-                meaning = Meaning(self.symbols, "stuck", self.step, wide=True)
-                solver.add(meaning.truth(ex.negation(resting)))
-                for channel, code in case:
-                    contents = self.symbols.channels[messages_of(channel)]
-                    solver.add(contents.tail == 0 if code == 0 else z3.And(contents.tail > 0, contents.kind_at(0) == code))
-                    solver.add(*(self.symbols.anything(channel, z3.IntVal(0), [code]) if code else ()))
-                for action, (guard, leaf) in paths:
-                    cannot = partial(meaning.truth, ex.negation(ex.conjunction(*guard, _changes(leaf))))
-                    solver.add(meaning.for_every_page(cannot) if action.takes_page else cannot())
-                solver.add(*meaning.definitions)
-                status = _status(solver)
+                solver.add(*case)
+            status, more = self._split(splits[1:], at_once - 1)
+            worst, asked = _worse(worst, status), asked + more
+            print("  "*(6-len(splits)), n_, status.name, more, round(time.perf_counter(),1))
+            for solver in (self._narrow, self._wide):
                 solver.pop()
-                if status is Status.PROVED:
-                    break
-            if status is not Status.PROVED:
-                print([(c.name,n) for c,n in case], status)
-            worst = _worse(worst, status)
-        return Obligation(NO_DEADLOCK.name, ANY, worst, time.perf_counter() - start, asked)
+            if worst is Status.OPEN:
+                break
+        return worst, asked
 
     def _of_action(self, action: ActionInstance, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         asked: dict[str, list[_Case]] = {}
