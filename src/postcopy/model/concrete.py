@@ -7,7 +7,7 @@ Traces are made with it, and the compiled reading is held against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
@@ -27,6 +27,7 @@ from postcopy.model.reading import (
     Reading,
     Slot,
     Step,
+    of_each_page,
     told,
 )
 from postcopy.model.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
@@ -204,10 +205,20 @@ def holds(answer: object) -> bool:
     return answer.empty if isinstance(answer, PageSet) else bool(answer)
 
 
+def answer_in(instance: Instance, state: State, ask: Callable[..., object]) -> object:
+    """What a property of states answers in a state; one that is claimed for every page, for the first it is false of."""
+    looking = view(ConcreteReading(instance, state))
+    if not of_each_page(ask):
+        return ask(looking)
+    pages = (ConcretePages(1 << page, instance.pages, instance.group) for page in range(instance.pages))
+    answers = [ask(looking, page) for page in pages]
+    return next((answer for answer in answers if not holds(answer)), True)
+
+
 def violated_by(instance: Instance, state: State) -> tuple[str, ...]:
     """Names of the properties of states that a state violates."""
-    looking = view(ConcreteReading(instance, state))
-    return tuple(p.name for p in instance.properties if p.of_states and not holds(p.holds(looking)))
+    states = [p for p in instance.properties if p.of_states]
+    return tuple(p.name for p in states if not holds(answer_in(instance, state, p.holds)))
 
 
 def may_rest(instance: Instance, state: State) -> bool:

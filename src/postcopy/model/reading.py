@@ -293,6 +293,11 @@ class Reading(ABC):
         return location(sys._getframe(1), self.actor)
 
 
+def of_each_page(holds: Callable[..., object]) -> bool:
+    """Whether a property is claimed for every page: its function has a parameter ``page``."""
+    return "page" in holds.__code__.co_varnames[: holds.__code__.co_argcount]
+
+
 def place(code: CodeType, line: int) -> str:
     """``file:line, in method`` as messages have it; a comprehension counts as the method around it."""
     inside = code.co_qualname.split(".<locals>.<")[0].rpartition(".")[2]

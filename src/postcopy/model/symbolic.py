@@ -35,6 +35,7 @@ from postcopy.model.reading import (
     Slot,
     Step,
     location,
+    of_each_page,
     place,
     told,
 )
@@ -658,11 +659,6 @@ def _predicate(
     with told(where, holds.__name__):
         check_callable(holds)
         return ask(())
-
-
-def of_each_page(holds: Callable[..., object]) -> bool:
-    """Whether a property is claimed for every page: its function has a parameter ``page``."""
-    return "page" in holds.__code__.co_varnames[: holds.__code__.co_argcount]
 
 
 def read_predicate(

@@ -225,5 +225,3 @@ def _spread(bits: Bitmaps, word: Word, move: Callable[[Word, int], Word]) -> Wor
     for by in range(bits.pages.bit_length()):
         word = word | move(word, 1 << by)
     return word
-
-

@@ -1,6 +1,6 @@
 """Why the protocol is safe, for any number of pages and any length of the channels: an inductive invariant.
 
-Each conjunct is a sentence that holds in every reachable state, and that every step preserves if all of them held before it.
+Each conjunct is a sentence that holds in every reachable state, and that every step preserves if all held before it.
 Together with the properties of states in `safety` they are what `postcopy prove` hands to z3, conjunct by conjunct
 and action by action (`docs/proof.md`). A conjunct is written as a property of states is: it answers with a truth
 value, or with the set of pages that offend. One with a parameter `page` is claimed for every page.
@@ -14,7 +14,7 @@ from postcopy.model.destination import Main, State
 from postcopy.model.language import Page, PageSet, View, about
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
-from postcopy.properties.language import Answer, Property, always
+from postcopy.properties.language import Answer, Property, conjunct
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
@@ -62,21 +62,21 @@ def _handed_over(state: View) -> bool:
 # -- the source ------------------------------------------------------------------------------------------------------
 
 
-@always("From the moment the CPUs are stopped until the end the source's guest stands still", rules="R3")
+@conjunct("From the moment the CPUs are stopped until the end the source's guest stands still", rules="R3")
 def source_stopped(state: View) -> bool:
     """Its CPUs are stopped to switch or to finish, and only a failure or a cancel starts them again."""
     stopping = state.source.phase >= Phase.FINISHING and state.source.phase <= Phase.COMPLETED
     return not stopping or not state.source.running
 
 
-@always("Who has come to postcopy, or past it, has handed the guest over", rules="R4 R15")
+@conjunct("Who has come to postcopy, or past it, has handed the guest over", rules="R4 R15")
 def late_means_handed_over(state: View) -> bool:
     """Only the package and the end of precopy lead there."""
     late = state.source.phase >= Phase.POSTCOPY and state.source.phase <= Phase.COMPLETED
     return not late or _handed_over(state)
 
 
-@always("After the handover the source is past its point of no return, and its guest stands still", rules="R15 R27")
+@conjunct("After the handover the source is past its point of no return, and its guest stands still", rules="R15 R27")
 def handed_over_means_late(state: View) -> bool:
     """A cancel is refused, and a failure gives the guest up."""
     if not _handed_over(state):
@@ -85,50 +85,50 @@ def handed_over_means_late(state: View) -> bool:
     return bool(source.phase >= Phase.POSTCOPY and source.phase != Phase.CANCELLED and not source.running)
 
 
-@always("Before precopy begins every page is dirty", rules="R10")
+@conjunct("Before precopy begins every page is dirty", rules="R10")
 def all_dirty_at_first(state: View) -> Answer:
     """The migration bitmap starts full."""
     dirty: PageSet = state.source.dirty
     return True if state.source.phase >= Phase.PRECOPY else ~dirty
 
 
-@always("After postcopy nothing is dirty", rules="R24")
+@conjunct("After postcopy nothing is dirty", rules="R24")
 def clean_at_last(state: View) -> Answer:
     """The source ends when nothing is dirty, and a failure throws the bitmap away."""
     return True if state.source.phase < Phase.ENDING else state.source.dirty
 
 
-@always("Before postcopy nothing has been sent in it", rules="R13")
+@conjunct("Before postcopy nothing has been sent in it", rules="R13")
 def nothing_sent_before_switch(state: View) -> Answer:
     """The monitor counts from the package on."""
     return True if state.source.phase >= Phase.POSTCOPY else state.SentSinceSwitch.pages
 
 
-@always("What has been sent in postcopy is not dirty", rules="R13")
+@conjunct("What has been sent in postcopy is not dirty", rules="R13")
 def sent_is_clean(state: View) -> Answer:
     """Each send takes its page out of the migration bitmap, and nothing puts it back."""
     return True if state.source.phase < Phase.POSTCOPY else state.SentSinceSwitch.pages & state.source.dirty
 
 
-@always("What is left of a host page on its way is dirty", rules="R21")
+@conjunct("What is left of a host page on its way is dirty", rules="R21")
 def rest_is_dirty(state: View) -> Answer:
     """The rest of a host page is sent because it is dirty."""
     return state.source.sending - state.source.dirty
 
 
-@always("Only postcopy sends host page by host page", rules="R21")
+@conjunct("Only postcopy sends host page by host page", rules="R21")
 def rest_only_in_postcopy(state: View) -> Answer:
     """In precopy pages go one by one."""
     return True if state.source.phase == Phase.POSTCOPY else state.source.sending
 
 
-@always("One host page is on its way at a time", rules="R21")
+@conjunct("One host page is on its way at a time", rules="R21")
 def one_host_page_at_a_time(state: View, page: Page) -> Answer:
     """The next one begins when nothing is left of the last."""
     return state.source.sending - page.host_pages if state.source.sending[page] else True
 
 
-@always("From the switch on a host page is dirty as a whole, but for the one on its way", rules="R21")
+@conjunct("From the switch on a host page is dirty as a whole, but for the one on its way", rules="R21")
 def dirty_host_pages(state: View) -> Answer:
     """The clean-up at the switch makes it so, and whole host pages are sent."""
     if state.source.phase < Phase.SWITCHING:
@@ -140,13 +140,13 @@ def dirty_host_pages(state: View) -> Answer:
 # -- freshness in precopy --------------------------------------------------------------------------------------------
 
 
-@always("In precopy a dirty page has no good copy", rules="R10")
+@conjunct("In precopy a dirty page has no good copy", rules="R10")
 def dirty_means_stale(state: View) -> Answer:
     """A write makes every copy stale and the page dirty; a send makes it clean and the copy good."""
     return True if state.source.phase > Phase.FINISHING else state.source.dirty & _good(state)
 
 
-@always("Where the destination's copy is good no stale one is on its way", rules="R10")
+@conjunct("Where the destination's copy is good no stale one is on its way", rules="R10")
 def good_is_not_overwritten(state: View) -> Answer:
     """Copies arrive in the order in which they were sent."""
     if state.destination.main != Main.STREAM:
@@ -154,19 +154,19 @@ def good_is_not_overwritten(state: View) -> Answer:
     return _good_there(state) & state.stream.in_flight(Command.PAGE, stale=True)
 
 
-@always("No stale copy travels behind a good one of the same page", rules="R10")
+@conjunct("No stale copy travels behind a good one of the same page", rules="R10")
 def no_stale_behind_good(state: View) -> Answer:
     """A write makes all copies stale at once, and what is sent later is good."""
     return state.stream.in_order(about(Command.PAGE, stale=False), about(Command.PAGE, stale=True))
 
 
-@always("A page that the guest has written at the destination has no good copy on its way", rules="R10")
+@conjunct("A page that the guest has written at the destination has no good copy on its way", rules="R10")
 def written_there_is_stale_here(state: View) -> Answer:
     """The write made every other copy stale."""
     return state.guest.stale_at_source & state.stream.in_flight(Command.PAGE, stale=False)
 
 
-@always("The guest has written at the destination only pages that are there", rules="R7")
+@conjunct("The guest has written at the destination only pages that are there", rules="R7")
 def written_there_is_there(state: View) -> Answer:
     """A write to a missing page waits until it has come; before the guest runs there it writes none."""
     if state.destination.state == State.FAILED:
@@ -176,7 +176,7 @@ def written_there_is_there(state: View) -> Answer:
     return state.guest.stale_at_source - state.destination.present
 
 
-@always("Pages with a copy are in the sent map", rules="R11")
+@conjunct("Pages with a copy are in the sent map", rules="R11")
 def copies_are_sent(state: View) -> Answer:
     """In precopy nothing is sent that the sent map does not know of."""
     return True if state.source.phase > Phase.FINISHING else _copies(state) - state.source.sent
@@ -185,7 +185,7 @@ def copies_are_sent(state: View) -> Answer:
 # -- the discard set -------------------------------------------------------------------------------------------------
 
 
-@always("At the switch the discard set has every page that will come again and has a copy", rules="R11")
+@conjunct("At the switch the discard set has every page that will come again and has a copy", rules="R11")
 def discard_set_complete(state: View) -> Answer:
     """It is the sent map masked with the migration bitmap."""
     if state.source.phase != Phase.SWITCHING:
@@ -193,7 +193,7 @@ def discard_set_complete(state: View) -> Answer:
     return (_copies(state) & state.source.dirty) - state.source.sent
 
 
-@always("At the switch the discard set is dirty, in whole host pages", rules="R11 R21")
+@conjunct("At the switch the discard set is dirty, in whole host pages", rules="R11 R21")
 def discard_set_dirty(state: View) -> Answer:
     """Nothing is discarded that the source does not send again."""
     if state.source.phase != Phase.SWITCHING:
@@ -202,7 +202,7 @@ def discard_set_dirty(state: View) -> Answer:
     return (sent - state.source.dirty) | (sent.host_pages - sent)
 
 
-@always("At the switch each host page of the discard set has a page without a good copy", rules="R11 R21")
+@conjunct("At the switch each host page of the discard set has a page without a good copy", rules="R11 R21")
 def discard_set_needed(state: View) -> Answer:
     """A host page is discarded because a page of it was dirty or never sent."""
     if state.source.phase != Phase.SWITCHING:
@@ -212,32 +212,32 @@ def discard_set_needed(state: View) -> Answer:
     return sent - bad.host_pages
 
 
-@always("Discards travel only after the switch", rules="R11")
+@conjunct("Discards travel only after the switch", rules="R11")
 def discards_after_switch(state: View) -> bool:
     """They are sent once, when the CPUs have stopped."""
     return not state.stream.carries(Command.DISCARD) or bool(state.source.phase >= Phase.PACKAGING)
 
 
-@always("Discards travel once", rules="R11")
+@conjunct("Discards travel once", rules="R11")
 def discards_once(state: View) -> bool:
     """One message has the whole discard set."""
     return state.stream.in_order(Command.DISCARD, Command.DISCARD).empty
 
 
-@always("Discards travel in whole host pages", rules="R21")
+@conjunct("Discards travel in whole host pages", rules="R21")
 def discards_host_pages(state: View) -> Answer:
     """The destination can only discard host pages."""
     return _discards(state).host_pages - _discards(state)
 
 
-@always("Each host page of a discard on its way has a page that is without a good copy by then", rules="R11 R21")
+@conjunct("Each host page of a discard on its way has a page that is without a good copy by then", rules="R11 R21")
 def discards_needed(state: View) -> Answer:
     """Nothing is discarded for nothing."""
     bad = ~_good_until(state, Command.DISCARD)
     return _discards(state) - bad.host_pages
 
 
-@always("What is discarded is sent again", rules="R11")
+@conjunct("What is discarded is sent again", rules="R11")
 def discarded_is_sent_again(state: View) -> Answer:
     """It is dirty, or travels behind the discard; unless the connection is lost before all is out."""
     alive = not state.stream.broken and state.source.phase <= Phase.COMPLETED
@@ -247,7 +247,7 @@ def discarded_is_sent_again(state: View) -> Answer:
     return _discards(state) - state.source.dirty - again
 
 
-@always("Between the discards and the package no page is sent", rules="R3 R11")
+@conjunct("Between the discards and the package no page is sent", rules="R3 R11")
 def no_page_amid_discards(state: View) -> bool:
     """The migration thread sends one right after the other."""
     between = state.stream.in_order(Command.DISCARD, Command.PAGE, Command.PACKAGED)
@@ -255,7 +255,7 @@ def no_page_amid_discards(state: View) -> bool:
     return bool(between.empty and (not waits or state.stream.in_order(Command.DISCARD, Command.PAGE).empty))
 
 
-@always("Before the package every page that will come again and has a copy is being discarded", rules="R11")
+@conjunct("Before the package every page that will come again and has a copy is being discarded", rules="R11")
 def discards_complete(state: View) -> Answer:
     """The discards were sent, and what they name is the discard set; unless the network has lost them."""
     if state.source.phase != Phase.PACKAGING or state.stream.broken:
@@ -263,7 +263,7 @@ def discards_complete(state: View) -> Answer:
     return (_copies(state) & state.source.dirty) - _discards(state)
 
 
-@always("What the discards leave at the destination is good, in whole host pages", rules="R11 R21")
+@conjunct("What the discards leave at the destination is good, in whole host pages", rules="R11 R21")
 def discards_leave_good(state: View) -> Answer:
     """Of a host page that is not discarded all is there by then, and it is what the guest wrote last."""
     if not state.stream.carries(Command.DISCARD) or state.source.phase > Phase.COMPLETED:
@@ -272,7 +272,7 @@ def discards_leave_good(state: View) -> Answer:
     return (kept - _good_until(state, Command.DISCARD)) | (kept.host_pages - kept)
 
 
-@always("What the package finds at the destination is good, in whole host pages", rules="R11 R21")
+@conjunct("What the package finds at the destination is good, in whole host pages", rules="R11 R21")
 def package_finds_good(state: View) -> Answer:
     """All discards are processed by then."""
     if not state.stream.carries(Command.PACKAGED):
@@ -281,7 +281,7 @@ def package_finds_good(state: View) -> Answer:
     return (kept - _good_until(state, Command.PACKAGED)) | (kept.host_pages - kept)
 
 
-@always("What the package finds at the destination does not come again", rules="R11 R13")
+@conjunct("What the package finds at the destination does not come again", rules="R11 R13")
 def package_finds_no_late_page(state: View) -> Answer:
     """What is still to be sent, or travels behind the package, is missing by then."""
     if not state.stream.carries(Command.PACKAGED):
@@ -293,14 +293,14 @@ def package_finds_no_late_page(state: View) -> Answer:
 # -- the order of messages -------------------------------------------------------------------------------------------
 
 
-@always("PACKAGED and the end of precopy are sent at the handover", rules="R2 R4")
+@conjunct("PACKAGED and the end of precopy are sent at the handover", rules="R2 R4")
 def handover_messages(state: View) -> bool:
     """They are what hands the guest over."""
     carried = state.stream.carries(Command.PACKAGED) or state.stream.carries(Command.PRECOPY_END)
     return not carried or _handed_over(state)
 
 
-@always("Behind PACKAGED come pages and the end of the stream, and nothing else", rules="R4")
+@conjunct("Behind PACKAGED come pages and the end of the stream, and nothing else", rules="R4")
 def package_last(state: View) -> bool:
     """The source has entered postcopy."""
     if state.destination.main == Main.STREAM:
@@ -309,7 +309,7 @@ def package_last(state: View) -> bool:
     return True
 
 
-@always("A main thread that reads the stream no more has left no message for it", rules="R4 R20")
+@conjunct("A main thread that reads the stream no more has left no message for it", rules="R4 R20")
 def main_reads_its_own(state: View) -> bool:
     """It leaves with PACKAGED or at the end of precopy, or it closes the stream: only pages and EOF can be left."""
     if state.destination.main == Main.STREAM:
@@ -317,7 +317,7 @@ def main_reads_its_own(state: View) -> bool:
     return not any(state.stream.carries(k) for k in Command if k not in (Command.PAGE, Command.EOF))
 
 
-@always("Behind the end of precopy comes nothing", rules="R2")
+@conjunct("Behind the end of precopy comes nothing", rules="R2")
 def precopy_end_last(state: View) -> bool:
     """The source only waits for SHUT."""
     if not state.stream.carries(Command.PRECOPY_END):
@@ -328,7 +328,7 @@ def precopy_end_last(state: View) -> bool:
     return bool(nothing and state.source.phase >= Phase.ENDING)
 
 
-@always("Before the end of precopy every page has a good copy", rules="R2")
+@conjunct("Before the end of precopy every page has a good copy", rules="R2")
 def precopy_end_complete(state: View) -> Answer:
     """Precopy ends when nothing is dirty."""
     if not state.stream.carries(Command.PRECOPY_END):
@@ -336,7 +336,7 @@ def precopy_end_complete(state: View) -> Answer:
     return ~_good_until(state, Command.PRECOPY_END)
 
 
-@always("Behind EOF comes nothing", rules="R24")
+@conjunct("Behind EOF comes nothing", rules="R24")
 def eof_last(state: View) -> bool:
     """The source only waits for SHUT."""
     if not state.stream.carries(Command.EOF):
@@ -345,7 +345,7 @@ def eof_last(state: View) -> bool:
     return bool(nothing and state.source.phase >= Phase.ENDING)
 
 
-@always("When EOF is on its way every page is there or in front of it", rules="R24")
+@conjunct("When EOF is on its way every page is there or in front of it", rules="R24")
 def eof_complete(state: View) -> Answer:
     """Postcopy ends when nothing is dirty."""
     if not state.stream.carries(Command.EOF):
@@ -356,7 +356,7 @@ def eof_complete(state: View) -> Answer:
 # -- pages in postcopy -----------------------------------------------------------------------------------------------
 
 
-@always("A page that travels behind PACKAGED was sent in postcopy, once, and is good", rules="R13")
+@conjunct("A page that travels behind PACKAGED was sent in postcopy, once, and is good", rules="R13")
 def postcopy_pages_behind_package(state: View) -> Answer:
     """The source sends each page once, and the guest cannot have written it anywhere since."""
     twice = state.stream.in_order(Command.PACKAGED, about(Command.PAGE), about(Command.PAGE))
@@ -364,7 +364,7 @@ def postcopy_pages_behind_package(state: View) -> Answer:
     return twice | stale | (state.stream.in_order(Command.PACKAGED, about(Command.PAGE)) - state.SentSinceSwitch.pages)
 
 
-@always("Past the package each page on its way was sent in postcopy, once, and is good", rules="R13")
+@conjunct("Past the package each page on its way was sent in postcopy, once, and is good", rules="R13")
 def postcopy_pages_on_stream(state: View) -> Answer:
     """What was sent in precopy has been read before the package."""
     if not _past_package(state):
@@ -374,7 +374,7 @@ def postcopy_pages_on_stream(state: View) -> Answer:
     return twice | state.stream.in_flight(Command.PAGE, stale=True) | (on_stream - state.SentSinceSwitch.pages)
 
 
-@always("Past the package no page is at two places", rules="R13")
+@conjunct("Past the package no page is at two places", rules="R13")
 def one_place(state: View) -> Answer:
     """It is to be sent, or on the stream, or being assembled, or present."""
     if not _past_package(state):
@@ -384,7 +384,7 @@ def one_place(state: View) -> Answer:
     return (coming & state.destination.present) | (assembling & state.stream.in_flight(Command.PAGE))
 
 
-@always("What is being assembled was sent in postcopy and is good", rules="R13")
+@conjunct("What is being assembled was sent in postcopy and is good", rules="R13")
 def assembling_is_good(state: View) -> Answer:
     """It came from the stream, and nobody can write it."""
     if not _past_package(state):
@@ -392,27 +392,27 @@ def assembling_is_good(state: View) -> Answer:
     return state.destination.assembling & (~state.SentSinceSwitch.pages | state.guest.stale_in_assembly)
 
 
-@always("Nothing is assembled before the package", rules="R21")
+@conjunct("Nothing is assembled before the package", rules="R21")
 def assembling_after_package(state: View) -> Answer:
     """In precopy pages go straight to memory."""
     return state.destination.assembling if state.destination.state <= State.ADVISE else True
 
 
-@always("No host page is completely assembled and not placed", rules="R21 R22")
+@conjunct("No host page is completely assembled and not placed", rules="R21 R22")
 def assembled_is_placed(state: View) -> Answer:
     """The last target page places it."""
     missing: PageSet = ~state.destination.assembling
     return ~missing.host_pages
 
 
-@always("Past the package the destination has whole host pages", rules="R21 R22")
+@conjunct("Past the package the destination has whole host pages", rules="R21 R22")
 def present_host_pages(state: View) -> Answer:
     """They are discarded and placed whole."""
     present: PageSet = state.destination.present
     return present.host_pages - present if _past_package(state) else True
 
 
-@always("Past the package, and at the end, what the destination has is good", rules="R11 R22")
+@conjunct("Past the package, and at the end, what the destination has is good", rules="R11 R22")
 def present_is_good(state: View) -> Answer:
     """What was stale has been discarded, and what is placed is what the guest wrote last."""
     if _past_package(state) | (state.destination.state == State.END):
@@ -420,13 +420,13 @@ def present_is_good(state: View) -> Answer:
     return True
 
 
-@always("Past the package, and at the end, the guest has been handed over", rules="R4")
+@conjunct("Past the package, and at the end, the guest has been handed over", rules="R4")
 def package_means_handed_over(state: View) -> bool:
     """PACKAGED and the end of precopy are what hands it over."""
     return not (_past_package(state) | (state.destination.state == State.END)) or _handed_over(state)
 
 
-@always("The destination comes to its end after the source has sent all", rules="R24")
+@conjunct("The destination comes to its end after the source has sent all", rules="R24")
 def end_after_all_sent(state: View) -> bool:
     """It reads EOF, or the end of precopy."""
     return bool(state.destination.state != State.END or state.source.phase >= Phase.ENDING)
@@ -435,7 +435,7 @@ def end_after_all_sent(state: View) -> bool:
 # -- the destination's threads ---------------------------------------------------------------------------------------
 
 
-@always("The main thread is where the postcopy state says", rules="R4 R5 R7 R8 R9")
+@conjunct("The main thread is where the postcopy state says", rules="R4 R5 R7 R8 R9")
 def main_follows_state(state: View) -> bool:
     """The package moves both."""
     main, now = state.destination.main, state.destination.state
@@ -448,51 +448,51 @@ def main_follows_state(state: View) -> bool:
     return bool(now >= State.RUNNING)
 
 
-@always("The destination's CPUs run from RUN, or from the end of precopy", rules="R7")
+@conjunct("The destination's CPUs run from RUN, or from the end of precopy", rules="R7")
 def runs_from_run(state: View) -> bool:
     """Nothing else starts them."""
     now = state.destination.state
     return not state.destination.running or bool(now == State.RUNNING or now == State.END)
 
 
-@always("Memory is sensitive from LISTEN to END", rules="R5 R23")
+@conjunct("Memory is sensitive from LISTEN to END", rules="R5 R23")
 def sensitive_while_listening(state: View) -> bool:
     """LISTEN makes it so, END ends it."""
     now = state.destination.state
     return bool(state.destination.sensitive == (now == State.LISTEN or now == State.RUNNING))
 
 
-@always("From ADVISE on memory is not to be locked", rules="R26")
+@conjunct("From ADVISE on memory is not to be locked", rules="R26")
 def unlocked_from_advise(state: View) -> bool:
     """ADVISE disables the lock."""
     return not state.destination.locked or bool(state.destination.state != State.ADVISE)
 
 
-@always("At RUN the devices are loaded", rules="R6 R7")
+@conjunct("At RUN the devices are loaded", rules="R6 R7")
 def devices_before_run(state: View) -> bool:
     """The device state comes before RUN in the package."""
     return bool(state.destination.main != Main.RUN or state.destination.devices_loaded)
 
 
-@always("vCPUs wait only while the guest runs in postcopy", rules="R16")
+@conjunct("vCPUs wait only while the guest runs in postcopy", rules="R16")
 def cpus_wait_in_postcopy(state: View) -> Answer:
     """At the end every page is there."""
     return True if state.destination.state == State.RUNNING else state.destination.waiting.any
 
 
-@always("The device load waits only while it loads", rules="R6")
+@conjunct("The device load waits only while it loads", rules="R6")
 def devices_wait_while_loading(state: View) -> Answer:
     """It goes on when its page has come."""
     return True if state.destination.main == Main.DEVICES else state.destination.device_waiting
 
 
-@always("Nobody waits for a page that is there", rules="R16 R22")
+@conjunct("Nobody waits for a page that is there", rules="R16 R22")
 def waits_for_missing(state: View) -> Answer:
     """Who waits is woken when the page is placed."""
     return (state.destination.waiting.any | state.destination.device_waiting) & state.destination.present
 
 
-@always("The guest gives no page back while it matters", rules="R25")
+@conjunct("The guest gives no page back while it matters", rules="R25")
 def nothing_given_up(state: View) -> Answer:
     """The balloon is inhibited from LISTEN to END."""
     given: PageSet = state.guest.given_up
@@ -502,32 +502,32 @@ def nothing_given_up(state: View) -> Answer:
 # -- failures and the end --------------------------------------------------------------------------------------------
 
 
-@always("A destination that has given up has closed the connection", rules="R15")
+@conjunct("A destination that has given up has closed the connection", rules="R15")
 def failed_is_closed(state: View) -> bool:
     """It closes both directions in the same step."""
     return bool(state.destination.state != State.FAILED or state.stream.broken)
 
 
-@always("A network that has failed carries nothing new", rules="R15")
+@conjunct("A network that has failed carries nothing new", rules="R15")
 def lost_is_broken(state: View) -> bool:
     """One connection carries both directions."""
     return not state.wire.failed or bool(state.stream.broken)
 
 
-@always("A connection breaks only by a failure, or by a cancel in precopy", rules="R15 R27")
+@conjunct("A connection breaks only by a failure, or by a cancel in precopy", rules="R15 R27")
 def broken_for_a_reason(state: View) -> bool:
     """The ends of a migration leave it open."""
     reason = state.wire.failed or state.Handover.failure or state.source.phase == Phase.CANCELLED
     return not state.stream.broken or bool(reason)
 
 
-@always("A SHUT that reports an error reports a refusal", rules="R23")
+@conjunct("A SHUT that reports an error reports a refusal", rules="R23")
 def error_is_a_refusal(state: View) -> bool:
     """Nothing else makes the destination send it."""
     return not state.return_path.carries(Reply.SHUT_ERROR) or bool(state.Handover.failure)
 
 
-@always("A SHUT is owed, or on its way, only by a destination that has come to its end", rules="R24")
+@conjunct("A SHUT is owed, or on its way, only by a destination that has come to its end", rules="R24")
 def shut_after_end(state: View) -> bool:
     """The listen thread sends it last."""
     shut = state.destination.owes_shut or state.return_path.carries(Reply.SHUT_OK)
@@ -543,31 +543,31 @@ def _alive(state: View) -> bool:
     return alive & (state.stream.broken == False)  # noqa: E712  (no decision: it stays one expression)
 
 
-@always("One connection carries both directions", rules="R15")
+@conjunct("One connection carries both directions", rules="R15")
 def both_break_together(state: View) -> bool:
     """Whoever closes one closes the other."""
     return bool(state.stream.broken == state.return_path.broken)
 
 
-@always("A source that has failed or was cancelled has closed the connection", rules="R15 R27")
+@conjunct("A source that has failed or was cancelled has closed the connection", rules="R15 R27")
 def over_is_closed(state: View) -> bool:
     """It closes both directions in the same step."""
     return bool(state.source.phase <= Phase.COMPLETED or state.stream.broken)
 
 
-@always("What travels on its own is no part of a package", rules="R4")
+@conjunct("What travels on its own is no part of a package", rules="R4")
 def package_is_whole(state: View) -> bool:
     """LISTEN, the device state and RUN are inside PACKAGED."""
     return not any(state.stream.carries(kind) for kind in (Command.LISTEN, Command.DEVICE, Command.RUN))
 
 
-@always("Before the return path is opened nothing is on the stream", rules="R19")
+@conjunct("Before the return path is opened nothing is on the stream", rules="R19")
 def silent_at_first(state: View) -> bool:
     """Opening it is the first command."""
     return bool(state.source.phase > Phase.OPENING) or not any(state.stream.carries(kind) for kind in Command)
 
 
-@always("The return path is opened first of all", rules="R19")
+@conjunct("The return path is opened first of all", rules="R19")
 def return_path_first(state: View) -> bool:
     """The destination has opened it, or the command to do so is the next message."""
     if not all(state.stream.in_order(kind, Command.OPEN_RETURN_PATH).empty for kind in Command):
@@ -576,7 +576,7 @@ def return_path_first(state: View) -> bool:
     return not wanted or bool(state.destination.return_path_open or state.stream.carries(Command.OPEN_RETURN_PATH))
 
 
-@always("Before ADVISE is sent there is none, and the destination has not heard of postcopy", rules="R1")
+@conjunct("Before ADVISE is sent there is none, and the destination has not heard of postcopy", rules="R1")
 def unadvised_at_first(state: View) -> bool:
     """ADVISE opens the stream of a migration that may use postcopy."""
     if state.source.phase > Phase.ADVISING or state.stream.broken:
@@ -584,7 +584,7 @@ def unadvised_at_first(state: View) -> bool:
     return bool(state.destination.state == State.NONE and not state.stream.carries(Command.ADVISE))
 
 
-@always("ADVISE travels once, to a destination that has not read it", rules="R1")
+@conjunct("ADVISE travels once, to a destination that has not read it", rules="R1")
 def advised_once(state: View) -> bool:
     """There is one ADVISE in a migration."""
     if not state.stream.carries(Command.ADVISE):
@@ -593,7 +593,7 @@ def advised_once(state: View) -> bool:
     return bool(once and state.destination.state == State.NONE)
 
 
-@always("Postcopy is started only with the capability", rules="R1 R2")
+@conjunct("Postcopy is started only with the capability", rules="R1 R2")
 def started_with_capability(state: View) -> bool:
     """The command is ignored without it."""
     source = state.source
@@ -601,14 +601,14 @@ def started_with_capability(state: View) -> bool:
     return not (source.start_postcopy or switching) or bool(source.postcopy_capability)
 
 
-@always("With the capability ADVISE is on its way or was heard", rules="R1")
+@conjunct("With the capability ADVISE is on its way or was heard", rules="R1")
 def advised_with_capability(state: View) -> bool:
     """It is sent before precopy begins, and nothing overtakes it."""
     wanted = _alive(state) & (state.source.phase >= Phase.PRECOPY) & state.source.postcopy_capability
     return not wanted or bool(state.destination.state >= State.ADVISE or state.stream.carries(Command.ADVISE))
 
 
-@always("ADVISE is in front of the messages of the switch", rules="R1 R4")
+@conjunct("ADVISE is in front of the messages of the switch", rules="R1 R4")
 def advised_before_switch(state: View) -> bool:
     """Discards and the package find a destination that is prepared, or will be when they arrive."""
     if not (state.stream.carries(Command.DISCARD) or state.stream.carries(Command.PACKAGED)):
@@ -620,7 +620,7 @@ def advised_before_switch(state: View) -> bool:
     return bool(behind.empty and advised)
 
 
-@always("In postcopy a main thread that still reads the stream comes to PACKAGED", rules="R4 R24")
+@conjunct("In postcopy a main thread that still reads the stream comes to PACKAGED", rules="R4 R24")
 def package_comes(state: View) -> bool:
     """It is on its way as long as the source sends pages, and in front of EOF."""
     postcopy = _alive(state) & (state.source.phase == Phase.POSTCOPY)
@@ -629,7 +629,7 @@ def package_comes(state: View) -> bool:
     return state.stream.carries(Command.PACKAGED)
 
 
-@always("A source that waits for SHUT has told the destination that this is the end", rules="R24")
+@conjunct("A source that waits for SHUT has told the destination that this is the end", rules="R24")
 def end_is_told(state: View) -> bool:
     """EOF or the end of precopy is on its way, or was read."""
     if not (_alive(state) & (state.source.phase == Phase.ENDING)) or state.destination.state == State.END:
@@ -637,14 +637,14 @@ def end_is_told(state: View) -> bool:
     return state.stream.carries(Command.EOF) or state.stream.carries(Command.PRECOPY_END)
 
 
-@always("A destination that has come to its end owes the SHUT, or has sent it", rules="R24")
+@conjunct("A destination that has come to its end owes the SHUT, or has sent it", rules="R24")
 def shut_is_sent(state: View) -> bool:
     """The source waits for it."""
     wanted = _alive(state) & (state.source.phase == Phase.ENDING) & (state.destination.state == State.END)
     return not wanted or bool(state.destination.owes_shut or state.return_path.carries(Reply.SHUT_OK))
 
 
-@always("Before postcopy nobody asks for a page", rules="R16")
+@conjunct("Before postcopy nobody asks for a page", rules="R16")
 def no_request_at_first(state: View) -> Answer:
     """Faults begin with LISTEN, and LISTEN comes with the package."""
     if state.source.phase >= Phase.POSTCOPY:
@@ -652,7 +652,7 @@ def no_request_at_first(state: View) -> Answer:
     return state.source.requests | state.return_path.in_order(Reply.REQ_PAGES)
 
 
-@always("A source that has sent all has no request to serve", rules="R24")
+@conjunct("A source that has sent all has no request to serve", rules="R24")
 def no_request_at_last(state: View) -> Answer:
     """It ends when no request is open, and drops those that come later."""
     return True if state.source.phase < Phase.ENDING else state.source.requests

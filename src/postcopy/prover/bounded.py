@@ -14,11 +14,12 @@ from typing import Any, cast
 import z3
 
 from postcopy.bitmaps import Bitmaps
-from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, State
-from postcopy.model.symbolic import Branch, Leaf, Tree, of_each_page, read_action, read_predicate
+from postcopy.model.reading import of_each_page
+from postcopy.model.symbolic import Leaf, read_action, read_predicate
 from postcopy.properties.language import Property
+from postcopy.prover.clauses import paths_of
 
 Formula = Any
 Values = dict[Variable, Any]
@@ -50,7 +51,7 @@ class Bounded:
     def paths(self) -> list[Path]:
         """Every way through every action."""
         actions = self.instance.actions
-        return [Path(a, guard, leaf) for a in actions for guard, leaf in ways(read_action(self.instance, a))]
+        return [Path(a, guard, leaf) for a in actions for guard, leaf in paths_of(read_action(self.instance, a))]
 
     def state(self, name: str) -> Values:
         """Symbols for a state."""
@@ -185,7 +186,13 @@ class _Reading:
 def fitted(number: Formula, width: int) -> Formula:
     """A number that is not negative, in so many bits."""
     size = number.size()
-    return z3.ZeroExt(width - size, number) if width > size else z3.Extract(width - 1, 0, number) if width < size else number
+    return (
+        z3.ZeroExt(width - size, number)
+        if width > size
+        else z3.Extract(width - 1, 0, number)
+        if width < size
+        else number
+    )
 
 
 def width_of(e: Expr) -> int:
@@ -195,12 +202,3 @@ def width_of(e: Expr) -> int:
     if e.op == "variable":
         return (2 * cast(Variable, e.args[0]).size).bit_length()
     return max((width_of(part) for part in e.operands if part.sort is Sort.NUMBER), default=1) + (e.op == "plus")
-
-
-def ways(tree: Tree, guard: tuple[Expr, ...] = ()) -> Iterator[tuple[tuple[Expr, ...], Leaf]]:
-    """Every way through an action: what it needs, and what it does."""
-    if isinstance(tree, Branch):
-        yield from ways(tree.yes, (*guard, tree.condition))
-        yield from ways(tree.no, (*guard, ex.negation(tree.condition)))
-    elif tree is not None:
-        yield guard, tree

@@ -1,9 +1,12 @@
-"""A truth value taken apart into parts that hold together: each is a smaller question to z3."""
+"""Actions taken apart into the ways through them, truth values into parts that hold together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr
+from postcopy.model.symbolic import Branch, Leaf, Tree
 
 
 def parts_of(e: Expr) -> list[Expr]:
@@ -38,3 +41,12 @@ def _less(conjunction: Expr, condition: Expr) -> Expr:
     return ex.conjunction(
         *(p for p in (conjunction.operands if conjunction.op == "and" else (conjunction,)) if p != condition)
     )
+
+
+def paths_of(tree: Tree, guard: tuple[Expr, ...] = ()) -> Iterator[tuple[tuple[Expr, ...], Leaf]]:
+    """Every way through an action: what it needs, and what it does."""
+    if isinstance(tree, Branch):
+        yield from paths_of(tree.yes, (*guard, tree.condition))
+        yield from paths_of(tree.no, (*guard, ex.negation(tree.condition)))
+    elif tree is not None:
+        yield guard, tree

@@ -7,37 +7,24 @@ such a state can be reached at all, the explorer says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import z3
 
-from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict
+from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
 from postcopy.explorer.trace import Trace
 from postcopy.model.concrete import take
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
+from postcopy.model.reading import of_each_page
+from postcopy.properties.language import Property
 from postcopy.prover.bounded import Bounded
 from postcopy.prover.obligations import INITIAL, Obligation
-from postcopy.properties.language import Property
 
 SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 3, 1), (2, 2, 2), (2, 3, 2), (2, 4, 2))
 """Where a counterexample to induction is looked for: pages, messages in flight, target pages of a host page."""
 
 WORK = 20_000_000
-"""See `postcopy.prover.obligations.NARROW`."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A counterexample to induction.
-
-    Attributes:
-        obligation: what it refutes.
-        trace: from the state (which need not be reachable) one step on.
-    """
-
-    obligation: Obligation
-    trace: Trace
+"""See `postcopy.prover.solving.NARROW`."""
 
 
 def find(
@@ -46,13 +33,14 @@ def find(
     conjuncts: Sequence[Property],
     obligation: Obligation,
     sizes: Sequence[tuple[int, int, int]] = SIZES,
-) -> Step | None:
+) -> Trace | None:
     """A counterexample at the first size that has one, or None where there is none at these sizes."""
     for pages, in_flight, group in sizes:
-        instance = Instance(protocol, pages, in_flight, properties, group)
+        wanted = [p for p in conjuncts if p.name == obligation.conjunct and p not in properties]
+        instance = Instance(protocol, pages, in_flight, [*properties, *wanted], group)
         found = _at_size(Bounded(instance), conjuncts, obligation)
         if found is not None:
-            return Step(obligation, found)
+            return found
     return None
 
 
@@ -76,7 +64,9 @@ def _at_size(bounded: Bounded, conjuncts: Sequence[Property], obligation: Obliga
             continue
         solver.push()
         guard, after = bounded.after(path, before, page)
-        wrong = z3.Not(bounded.claims(wanted, after)) if wanted.of_states else bounded.violates(wanted, path, before, page)
+        wrong = (
+            z3.Not(bounded.claims(wanted, after)) if wanted.of_states else bounded.violates(wanted, path, before, page)
+        )
         solver.add(guard, wrong)
         if solver.check() == z3.sat:
             model = solver.model()
@@ -89,9 +79,15 @@ def _at_size(bounded: Bounded, conjuncts: Sequence[Property], obligation: Obliga
 
 
 class Reachable:
-    """What the explorer can reach of an instance."""
+    """What the explorer can reach of an instance.
+
+    Attributes:
+        verdict: what it says of the instance's properties.
+    """
 
     def __init__(self, instance: Instance) -> None:
+        readable = [p for p in instance.properties if not of_each_page(p.holds)]
+        instance = Instance(instance.protocol, instance.pages, instance.in_flight, readable, instance.group)
         self._exploration = Exploration(instance, Options())
         self._exploration.run()
         self.verdict: Verdict = self._exploration.verdict()
@@ -106,10 +102,9 @@ class Reachable:
 def refute(protocol: type[Protocol], properties: Sequence[Property], groups: Sequence[int] = (1, 2)) -> Verdict | None:
     """What the explorer finds wrong with a protocol at small sizes, if anything."""
     for instance in _small(protocol, properties, groups):
-        verdict = Exploration(instance, Options())
-        verdict.run()
-        if verdict.verdict().outcome in (Outcome.VIOLATED, Outcome.DEADLOCK):
-            return verdict.verdict()
+        verdict = explore(instance)
+        if verdict.outcome in (Outcome.VIOLATED, Outcome.DEADLOCK):
+            return verdict
     return None
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from itertools import pairwise
 from typing import Any, cast
 
 import z3
@@ -43,6 +44,25 @@ class Sign(Enum):
 
     def __neg__(self) -> Sign:
         return Sign(-self.value)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case in a proof by cases.
+
+    Attributes:
+        values: terms that have a known value in it.
+        also: what else holds in it.
+    """
+
+    values: list[tuple[Term, Term]]
+    also: list[Bool]
+
+    def within(self, formulas: list[Bool]) -> list[Bool]:
+        """The formulas as far as they say anything in this case."""
+        known = (z3.simplify(z3.substitute(f, *self.values)) for f in (*formulas, *self.also))
+        equations = [term == value for term, value in self.values]  # quantified formulas may yet come to the term
+        return [*(f for f in known if not z3.is_true(f)), *equations]
 
 
 class Symbols:
@@ -89,13 +109,13 @@ class Symbols:
             yield self.there(channel, code, position)
             yield z3.ForAll([a], self.there(channel, code, position, a), patterns=[self.named(a)])
 
-    def oldest(self, messages: Variable, code: int) -> list[Bool]:
-        """The oldest message on a channel is of this kind (0: there is none), and its place is named."""
+    def oldest(self, messages: Variable, code: int) -> Case:
+        """The case that the oldest message on a channel is of this kind (0: there is none)."""
         contents = self.channels[messages]
         if code == 0:
-            return [contents.tail == 0]
-        is_it = z3.And(contents.tail > 0, contents.kind_at(0) == code)
-        return [is_it, *self.anything(contents.channel, z3.IntVal(0), [code])]
+            return Case([(contents.tail, z3.IntVal(0))], [])
+        named = list(self.anything(contents.channel, z3.IntVal(0), [code]))
+        return Case([(contents.kind_at(0), z3.IntVal(code))], [contents.tail > 0, *named])
 
     def touched(self, guard: Iterable[Expr], leaf: Leaf) -> Iterator[Bool]:
         """Matches quantifiers: the positions on channels that a path of an action looks at or changes."""
@@ -119,14 +139,14 @@ class Symbols:
         a, b, i = z3.Const("a", self.page), z3.Const("b", self.page), z3.Int("i")
         yield z3.ForAll([a], z3.Implies(self.given(a), self.named(a)), patterns=[self.given(a)])
         for variable, number in self.numbers.items():
-            yield z3.And(0 <= number, number < variable.size)
+            yield z3.And(number >= 0, number < variable.size)
         for contents in self.channels.values():
             channel = contents.channel
             yield z3.And(contents.tail >= 0, contents.tail <= contents.capacity, contents.capacity >= 1)
             for code, kind in enumerate(channel.kinds, start=1):
                 here, about = self.there(channel, code, i), self.there(channel, code, i, a)
-                some = z3.And(1 <= contents.kind_at(i), contents.kind_at(i) <= len(channel.kinds))
-                for_some = z3.Implies(z3.And(0 <= i, i < contents.tail), some)
+                some = z3.And(contents.kind_at(i) >= 1, contents.kind_at(i) <= len(channel.kinds))
+                for_some = z3.Implies(z3.And(i >= 0, i < contents.tail), some)
                 yield z3.ForAll([i], for_some, patterns=[here])
                 yield z3.ForAll([i, a], here, patterns=[about])
                 if kind in channel.marked:
@@ -215,27 +235,29 @@ class Meaning:
         del self._bound[-len(variables) :]
         return z3.ForAll(variables, inner, patterns=[_pattern(*match)])
 
-    def _witness(self, key: object, sort: Any, of: list[Term], register: Callable[..., Bool]) -> tuple[Term, list[Bool]]:
+    def _witness(
+        self, key: tuple[str | int, Expr], sort: Any, of: list[Term], register: Callable[..., Bool]
+    ) -> tuple[Term, list[Bool]]:
         """The Skolem term for what is said to exist of some terms: equal for equal keys and terms.
 
         Returns:
             The term, and what registers it as named, to be told along with what is said of it.
         """
-        varies = any(self.param.eq(v) for v in self._bound)
+        varies = ex.mentions_page(key[1]) and any(self.param is v for v in self._bound)
         terms = [*of, *([self.param] if varies and not any(self.param.eq(t) for t in of) else [])]
-        key = (key, len(terms), varies)
-        if key not in self._names:
+        shape = (*key, len(terms), varies)
+        if shape not in self._names:
             label = f"{self.prefix}!{len(self._names)}"
             sorts = [t.sort() for t in terms]
-            self._names[key] = z3.Function(label, *sorts, sort) if terms else z3.Const(label, sort)
-        term = self._names[key](*terms) if terms else self._names[key]
+            self._names[shape] = z3.Function(label, *sorts, sort) if terms else z3.Const(label, sort)
+        term = self._names[shape](*terms) if terms else self._names[shape]
         if not self._bound:
             return term, [register(term, *terms), *([self.symbols.given(term)] if sort == self.symbols.page else [])]
-        self._register(key, term, terms, register)
+        self._register(shape, term, terms, register)
         return term, []
 
     def _register(self, key: object, term: Term, terms: list[Term], register: Callable[..., Bool]) -> None:
-        """Register a term for the pages that an obligation speaks of (if it is a position and `wide`: for all named)."""
+        """Register a term for the pages that an obligation speaks of; if `wide`, a position for all named pages."""
         variables = [v for v in self._bound if any(_occurs(v, t) for t in terms)]
         shape = (key, *(str(t.decl()) if t.num_args() else "" for t in terms))
         if shape in self._registered or not all(v.sort() == self.symbols.page for v in variables):
@@ -300,7 +322,7 @@ class Meaning:
             return z3.Not(self.member(of, self.param, -sign))
         return z3.Not(self._some_page(("member", of), [], lambda a, s: self.member(of, a, s), -sign))
 
-    def _some_page(self, key: object, of: list[Term], body: Callable[[Term, Sign], Bool], sign: Sign) -> Bool:
+    def _some_page(self, key: tuple[str, Expr], of: list[Term], body: Callable[[Term, Sign], Bool], sign: Sign) -> Bool:
         symbols = self.symbols
 
         def told() -> Bool:
@@ -382,7 +404,7 @@ class Meaning:
         of = [cast(Term, a)] if any(p.about for p in patterns) else []
 
         def body(at: Sequence[Term], s: Sign) -> Bool:
-            parts = [queue.head <= at[0], at[-1] < queue.tail, *(i < j for i, j in zip(at, at[1:], strict=False))]
+            parts = [queue.head <= at[0], at[-1] < queue.tail, *(i < j for i, j in pairwise(at))]
             for pattern, i in zip(patterns, at, strict=True):
                 parts.append(queue.kind(i) == channel.code(pattern.kind))
                 parts += [queue.concerns(i, cast(Term, a), s)] if pattern.about else []
@@ -394,7 +416,7 @@ class Meaning:
             return self.symbols.there(channel, code, i, pages[0] if about else None)
 
         def told() -> Bool:
-            found = [self._witness((e, n), integer, of, partial(there, *wanted[n])) for n in range(len(wanted))]
+            found = [self._witness((n, e), integer, of, partial(there, *wanted[n])) for n in range(len(wanted))]
             return z3.And(*(fact for _, named in found for fact in named), body([at for at, _ in found], Sign.TOLD))
 
         def denied() -> Bool:

@@ -1,8 +1,8 @@
 """Proofs at a size: k-induction, and z3's Spacer, which looks for an invariant of its own.
 
-k-induction: the properties hold in the first k states of every run (base), and after any k states in a row in which they hold they
-hold once more (step). With k = 1 that is plain induction. What is assumed beside the properties (an invariant) only
-helps if it is inductive itself: it is part of what is proved.
+k-induction: the properties hold in the first k states of every run (base), and after any k states in a row in which
+they hold they hold once more (step). With k = 1 that is plain induction. What is assumed beside the properties (an
+invariant) only helps if it is inductive itself: it is part of what is proved.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import z3
 from postcopy.explorer.trace import Trace
 from postcopy.model.concrete import take
 from postcopy.model.instance import Instance
-from postcopy.prover.bounded import Bounded, Formula, Path, Values
-from postcopy.prover.obligations import Status
 from postcopy.properties.language import Property
+from postcopy.prover.bounded import Bounded, Formula, Path, Values
+from postcopy.prover.solving import Status
 
 WORK = 400_000_000
-"""See `postcopy.prover.obligations.NARROW`; for one question."""
+"""See `postcopy.prover.solving.NARROW`; for one question."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Answer:
         method: in words.
         status: proved, open (the trace shows why) or unknown.
         k: how many states in a row were needed.
-        trace: for an open one: a run that violates a property, or that begins where all holds and ends where it does not.
+        trace: for an open one, a run that violates a property, or begins where all holds and ends where it does not.
         from_start: the trace begins in an initial state, so it is a counterexample and not only one to induction.
         seconds: how long it took.
     """
@@ -196,8 +196,9 @@ def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> Answer:
     for prop in instance.properties:
         if prop.of_states:
             engine.rule(wrong(), [reached(*now.values()), z3.Not(bounded.claims(prop, now))])
-    answer = engine.query(wrong())
+    try:
+        answer = engine.query(wrong())
+    except z3.Z3Exception:  # out of time
+        answer = z3.unknown
     status = Status.PROVED if answer == z3.unsat else Status.OPEN if answer == z3.sat else Status.UNKNOWN
     return Answer(instance, "Spacer", status, 1, None, status is Status.OPEN, time.perf_counter() - start)
-
-

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import z3
 
 from postcopy.bitmaps import Bitmaps
-from postcopy.prover.obligations import Status
 from postcopy.properties.bitmaps import LEMMAS, Lemma
+from postcopy.prover.solving import Status
 
 GROUPS = (1, 2, 4, 8, 16, 32, 64)
 WORK = 200_000_000
-"""See `postcopy.prover.obligations.NARROW`."""
+"""See `postcopy.prover.solving.NARROW`."""
 
 
 @dataclass(frozen=True)

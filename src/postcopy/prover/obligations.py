@@ -1,16 +1,15 @@
-"""The proof for every size: that a list of conjuncts is an inductive invariant, conjunct by conjunct and action by action.
+"""The proof for every size: that some conjuncts are an inductive invariant, conjunct by conjunct, action by action.
 
-An obligation says of one conjunct (or property of steps) and one action: if all conjuncts hold before the action, this one
-holds after it. It is split into questions to z3, one for each path of the action and each part of the conjunct, and is
-proved when each of them is refuted. Nothing else counts as proved.
+An obligation says of one conjunct (or property of steps) and one action: if all conjuncts hold before the action,
+this one holds after it. It is split into questions to z3, one for each path of the action and each part of the
+conjunct, and is proved when each of them is refuted. Nothing else counts as proved.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
 from typing import Any
 
@@ -20,30 +19,19 @@ from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance
 from postcopy.model.language import Protocol
-from postcopy.model.symbolic import Branch, Leaf, Tree, of_each_page, read_action, read_predicate, read_resting
-from postcopy.prover.clauses import parts_of
-from postcopy.prover.formulas import Meaning, Symbols
-from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
+from postcopy.model.reading import of_each_page
+from postcopy.model.symbolic import Leaf, read_action, read_predicate
 from postcopy.properties.language import NO_DEADLOCK, Kind, Property
-
-QUICK, NARROW, WIDE = 1_000_000, 20_000_000, 80_000_000
-"""How much z3 may work on a question, in its own units (some two million a second): unlike seconds, these do not
-depend on what else the machine does."""
+from postcopy.prover.clauses import parts_of, paths_of
+from postcopy.prover.formulas import Meaning, Symbols
+from postcopy.prover.progress import no_deadlock
+from postcopy.prover.solving import NARROW, WIDE, Status, status_of, worse, z3_solver
+from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
 
 INITIAL = "in the initial states"
 ANY = "whoever may move"
 RANGES = "numbers-stay-in-range"
 ONE_PAGE = "a-copy-is-of-one-page"
-
-
-class Status(Enum):
-    """What z3 has said of an obligation."""
-
-    PROVED = auto()
-    OPEN = auto()
-    """z3 has found what looks like a counterexample."""
-    UNKNOWN = auto()
-    """z3 has given up: too much work."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +122,7 @@ def prove(
 @dataclass(frozen=True)
 class _Conjunct:
     name: str
-    expr: Expr
-    parts: tuple[Expr, ...]
+    parts: tuple[tuple[Expr, frozenset[Variable]], ...]
     variables: frozenset[Variable]
     each_page: bool
 
@@ -157,17 +144,15 @@ class _Work:
         self.symbols = Symbols(instance)
         self.step, self.page = z3.Const("step's page", self.symbols.page), z3.Const("page", self.symbols.page)
         self.read = [_read(instance, p) for p in conjuncts]
-        self.framed = 0
-        self._narrow = self._solver(seed, NARROW, wide=False)
-        self._wide = self._solver(seed, WIDE, wide=True)
-        self._empty = _z3(seed, NARROW)
+        self.framed, self._seed = 0, seed
+        self._solvers = [self._solver(seed, NARROW, wide=False), self._solver(seed, WIDE, wide=True)]
 
     def _solver(self, seed: int, work: int, wide: bool) -> Any:
-        solver = _z3(seed, work)
+        solver = z3_solver(seed, work)
         solver.add(*self.symbols.well_formed())
         meaning = Meaning(self.symbols, "before", self.step, wide=wide)
         for conjunct in self.read:
-            for part in conjunct.parts:
+            for part, _ in conjunct.parts:
                 claim = partial(meaning.truth, part)
                 solver.add(meaning.for_every_page(claim) if conjunct.each_page else claim())
         solver.add(*meaning.definitions)
@@ -175,73 +160,47 @@ class _Work:
 
     def obligations(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         """All obligations, one after the other."""
-        start = initially(self.instance)
-        for conjunct in self.read:
-            if only(conjunct.name, INITIAL):
-                yield self._answer(conjunct.name, INITIAL, [((), None, _after(conjunct, start))])
+        yield from self._initial(only)
         for action in self.instance.actions:
             yield from self._of_action(action, only)
         if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
-            yield self._no_deadlock()
+            start = time.perf_counter()
+            status, asked = no_deadlock(self.symbols, [s.assertions() for s in self._solvers], self.step, self._seed)
+            yield Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
 
-    def _no_deadlock(self) -> Obligation:
-        """Where all conjuncts hold and something still has to happen, some thread can move.
-
-        Asked for each kind of oldest message on the channels; where that is too much at once, also for each value of the
-        enumerations, one after the other.
-        """
-        start, symbols = time.perf_counter(), self.symbols
-        stuck = Meaning(symbols, "stuck", self.step, wide=True)
-        claims = [stuck.truth(ex.negation(read_resting(self.instance, UnboundedReading)))]
-        for action in self.instance.actions:
-            if not action.info.environment:
-                for guard, leaf in _paths(read_action(self.instance, action, UnboundedReading)):
-                    cannot = partial(stuck.truth, ex.negation(ex.conjunction(*guard, _changes(leaf))))
-                    claims.append(stuck.for_every_page(cannot) if action.takes_page else cannot())
-        for solver in (self._narrow, self._wide):
-            solver.push()
-            solver.add(*claims, *stuck.definitions)
-        splits = [[symbols.oldest(channel, code) for code in range(1 + len(c.channel.kinds))] for channel, c in symbols.channels.items()]
-        choices = sorted((v for v in symbols.numbers if v.size > 2), key=lambda v: -v.size)
-        splits += [[[symbols.numbers[v] == value] for value in range(v.size)] for v in choices]
-        status, asked = self._split(splits, len(symbols.channels))
-        for solver in (self._narrow, self._wide):
-            solver.pop()
-        return Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
-
-    def _split(self, splits: list[list[list[Any]]], at_once: int) -> tuple[Status, int]:
-        """Whether the solvers refute what they have been told, by cases if need be, and how often they were asked."""
-        if at_once <= 0:
-            self._narrow.set("rlimit", QUICK if splits else NARROW)
-            status, asked = _status(self._narrow), 1
-            if status is not Status.PROVED and not splits:
-                status, asked = _status(self._wide), 2
-            if status is Status.PROVED or not splits:
-                return status, asked
-        worst, asked = Status.PROVED, 0
-        for n_, case in enumerate(splits[0]):
-            for solver in (self._narrow, self._wide):
-                solver.push()
-                solver.add(*case)
-            status, more = self._split(splits[1:], at_once - 1)
-            worst, asked = _worse(worst, status), asked + more
-            print("  "*(6-len(splits)), n_, status.name, more, round(time.perf_counter(),1))
-            for solver in (self._narrow, self._wide):
-                solver.pop()
-            if worst is Status.OPEN:
-                break
-        return worst, asked
+    def _initial(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
+        start, solver = initially(self.instance), z3_solver(self._seed, NARROW)
+        for conjunct in self.read:
+            if only(conjunct.name, INITIAL):
+                tally = _Tally()
+                for question in _after(conjunct, start):
+                    tally.add(self._ask([(solver, [])], question))
+                yield tally.obligation(conjunct.name, INITIAL)
 
     def _of_action(self, action: ActionInstance, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
-        asked: dict[str, list[_Case]] = {}
-        for guard, leaf in _paths(read_action(self.instance, action, UnboundedReading)):
+        tallies: dict[str, _Tally] = {}
+        narrow, wide = self._solvers
+        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedReading)):
+            here = self._on_path(guard, leaf, action.takes_page)
+            narrow.push()
+            narrow.add(*here)
             for name, questions in self._questions(leaf):
-                asked.setdefault(name, []).append((guard, leaf, questions))
-        for name, cases in asked.items():
-            if not any(questions for _, _, questions in cases):
-                self.framed += 1
+                tally = tallies.setdefault(name, _Tally())
+                for question in questions if only(name, action.name) else ():
+                    tally.add(self._ask([(narrow, []), (wide, here)], question))
+            narrow.pop()
+        for name, tally in tallies.items():
+            if tally.questions:
+                yield tally.obligation(name, action.name)
             elif only(name, action.name):
-                yield self._answer(name, action.name, cases, action.takes_page)
+                self.framed += 1
+
+    def _on_path(self, guard: tuple[Expr, ...], leaf: Leaf, takes_page: bool) -> list[Any]:
+        """What z3 is told of a path of an action."""
+        meaning = Meaning(self.symbols, "guard", self.step, wide=True)
+        told = [meaning.truth(part) for part in guard]
+        page = [self.symbols.given(self.step)] if takes_page else []
+        return [*told, *meaning.definitions, *page, *self.symbols.touched(guard, leaf)]
 
     def _questions(self, leaf: Leaf) -> Iterator[tuple[str, list[_Question]]]:
         changed = set(leaf.updates)
@@ -256,39 +215,38 @@ class _Work:
         if leaf.checks:
             yield RANGES, [_Question(ex.negation(inside), None) for inside, _, _ in leaf.checks]
 
-    def _answer(self, name: str, action: str, cases: Iterable[_Case], takes_page: bool = False) -> Obligation:
-        start, asked, worst = time.perf_counter(), 0, Status.PROVED
-        for guard, leaf, questions in cases:
-            for question in questions:
-                asked += 1
-                solvers = [self._empty] if action == INITIAL else [self._narrow, self._wide]
-                for solver in solvers:
-                    status = self._ask(solver, guard, leaf, question, takes_page)
-                    if status is Status.PROVED:
-                        break
-                worst = _worse(worst, status)
-                if worst is Status.OPEN:
-                    break
-        return Obligation(name, action, worst, time.perf_counter() - start, asked)
-
-    def _ask(self, solver: Any, guard: tuple[Expr, ...], leaf: Leaf | None, question: _Question, page: bool) -> Status:
-        symbols = self.symbols
-        solver.push()
-        try:
-            before = Meaning(symbols, "guard", self.step, wide=True)
-            solver.add(*(before.truth(part) for part in guard), *before.definitions)
-            if page:
-                solver.add(symbols.given(self.step))
-            if leaf is not None:
-                solver.add(*symbols.touched(guard, leaf))
-            param = self.page if question.each_page else self.step
-            if question.each_page:
-                solver.add(symbols.given(self.page))
-            meaning = Meaning(symbols, "wrong", param, question.updates, self.step, wide=True)
-            solver.add(meaning.truth(question.wrong), *meaning.definitions)
-            return _status(solver)
-        finally:
+    def _ask(self, solvers: list[tuple[Any, list[Any]]], question: _Question) -> tuple[Status, float]:
+        """Ask one solver after the other, each told a little more, until one refutes; and how long it took."""
+        start = time.perf_counter()
+        param = self.page if question.each_page else self.step
+        meaning = Meaning(self.symbols, "wrong", param, question.updates, self.step, wide=True)
+        wrong = [meaning.truth(question.wrong), *([self.symbols.given(self.page)] if question.each_page else [])]
+        for solver, more in solvers:
+            solver.push()
+            solver.add(*more, *wrong, *meaning.definitions)
+            status = status_of(solver)
             solver.pop()
+            if status is Status.PROVED:
+                break
+        return status, time.perf_counter() - start
+
+
+@dataclass
+class _Tally:
+    """What has come of an obligation so far."""
+
+    status: Status = Status.PROVED
+    seconds: float = 0.0
+    questions: int = 0
+
+    def add(self, answer: tuple[Status, float]) -> None:
+        """One more answer."""
+        self.status, self.seconds = worse(self.status, answer[0]), self.seconds + answer[1]
+        self.questions += 1
+
+    def obligation(self, conjunct: str, action: str) -> Obligation:
+        """The obligation, done."""
+        return Obligation(conjunct, action, self.status, self.seconds, self.questions)
 
 
 _SENT_PAGES = Variable("pages of the message sent", "", Sort.PAGES)
@@ -305,62 +263,17 @@ def _marked_messages(instance: Instance, leaf: Leaf) -> Iterator[Expr]:
                 yield node.operands[1]
 
 
-_Case = tuple[tuple[Expr, ...], Leaf | None, list[_Question]]
-
-
-def _z3(seed: int, work: int) -> Any:
-    solver = z3.SimpleSolver()
-    for option, value in (("auto_config", False), ("mbqi", False), ("random_seed", seed), ("rlimit", work)):
-        solver.set(option, value)
-    return solver
-
-
-def _worse(a: Status, b: Status) -> Status:
-    """A counterexample says more than giving up, and both say more than a proof."""
-    return next((s for s in (Status.OPEN, Status.UNKNOWN) if s in (a, b)), Status.PROVED)
-
-
-def _status(solver: Any) -> Status:
-    if solver.check() == z3.unsat:
-        return Status.PROVED
-    return Status.OPEN if "incomplete" in solver.reason_unknown() else Status.UNKNOWN
-
-
-def _changes(leaf: Leaf) -> Expr:
-    """When a path certainly changes the state (it may change it otherwise, too)."""
-    changed = []
-    for variable, new in leaf.updates.items():
-        old = ex.variable(variable)
-        if variable.sort is Sort.NUMBER:
-            changed.append(ex.negation(ex.equal(old, new)))
-        elif variable.sort is Sort.PAGES:
-            gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
-            changed.append(ex.negation(ex.is_empty(ex.union(gone, added))))
-        elif new.op in ("received", "sent"):
-            changed.append(ex.TRUE)
-    return ex.disjunction(*changed)
-
-
 def _read(instance: Instance, conjunct: Property) -> _Conjunct:
     expr = read_predicate(instance, conjunct.holds, UnboundedReading)
-    variables = frozenset(a for node in ex.walk(expr) for a in node.args if isinstance(a, Variable))
-    return _Conjunct(conjunct.name, expr, tuple(parts_of(expr)), variables, of_each_page(conjunct.holds))
+    parts = tuple((part, part.variables()) for part in parts_of(expr))
+    return _Conjunct(conjunct.name, parts, expr.variables(), of_each_page(conjunct.holds))
 
 
 def _after(conjunct: _Conjunct, updates: dict[Variable, Expr]) -> list[_Question]:
     """What would violate a conjunct after a step."""
-    parts = (p for p in conjunct.parts if p.variables() & set(updates))
-    return [_Question(ex.negation(part), updates, conjunct.each_page) for part in parts]
+    changed = updates.keys()
+    return [_Question(ex.negation(p), updates, conjunct.each_page) for p, its in conjunct.parts if its & changed]
 
 
 def _alternatives(wrong: Expr) -> list[Expr]:
     return [ex.negation(part) for part in parts_of(ex.negation(wrong))]
-
-
-def _paths(tree: Tree, guard: tuple[Expr, ...] = ()) -> Iterator[tuple[tuple[Expr, ...], Leaf]]:
-    """Every way through an action: what it needs, and what it does."""
-    if isinstance(tree, Branch):
-        yield from _paths(tree.yes, (*guard, tree.condition))
-        yield from _paths(tree.no, (*guard, ex.negation(tree.condition)))
-    elif tree is not None:
-        yield guard, tree
