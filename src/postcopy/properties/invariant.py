@@ -160,12 +160,6 @@ def no_stale_behind_good(state: View) -> Answer:
     return state.stream.in_order(about(Command.PAGE, stale=False), about(Command.PAGE, stale=True))
 
 
-@conjunct("A page that the guest has written at the destination has no good copy on its way", rules="R10")
-def written_there_is_stale_here(state: View) -> Answer:
-    """The write made every other copy stale."""
-    return state.guest.stale_at_source & state.stream.in_flight(Command.PAGE, stale=False)
-
-
 @conjunct("The guest has written at the destination only pages that are there", rules="R7")
 def written_there_is_there(state: View) -> Answer:
     """A write to a missing page waits until it has come; before the guest runs there it writes none."""
@@ -222,12 +216,6 @@ def discards_after_switch(state: View) -> bool:
 def discards_once(state: View) -> bool:
     """One message has the whole discard set."""
     return state.stream.in_order(Command.DISCARD, Command.DISCARD).empty
-
-
-@conjunct("Discards travel in whole host pages", rules="R21")
-def discards_host_pages(state: View) -> Answer:
-    """The destination can only discard host pages."""
-    return _discards(state).host_pages - _discards(state)
 
 
 @conjunct("Each host page of a discard on its way has a page that is without a good copy by then", rules="R11 R21")
@@ -642,20 +630,6 @@ def shut_is_sent(state: View) -> bool:
     """The source waits for it."""
     wanted = _alive(state) & (state.source.phase == Phase.ENDING) & (state.destination.state == State.END)
     return not wanted or bool(state.destination.owes_shut or state.return_path.carries(Reply.SHUT_OK))
-
-
-@conjunct("Before postcopy nobody asks for a page", rules="R16")
-def no_request_at_first(state: View) -> Answer:
-    """Faults begin with LISTEN, and LISTEN comes with the package."""
-    if state.source.phase >= Phase.POSTCOPY:
-        return True
-    return state.source.requests | state.return_path.in_order(Reply.REQ_PAGES)
-
-
-@conjunct("A source that has sent all has no request to serve", rules="R24")
-def no_request_at_last(state: View) -> Answer:
-    """It ends when no request is open, and drops those that come later."""
-    return True if state.source.phase < Phase.ENDING else state.source.requests
 
 
 INVARIANT: tuple[Property, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Property))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import z3
@@ -31,6 +31,7 @@ from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
 INITIAL = "in the initial states"
 ANY = "whoever may move"
 RANGES = "numbers-stay-in-range"
+_ASSUMED = "assumed "
 ONE_PAGE = "a-copy-is-of-one-page"
 
 
@@ -44,6 +45,7 @@ class Obligation:
         status: what z3 has said.
         seconds: how long it took.
         questions: how many questions to z3 it was.
+        uses: the conjuncts that z3's refutations needed (of an absence of deadlock: not recorded).
     """
 
     conjunct: str
@@ -51,6 +53,7 @@ class Obligation:
     status: Status
     seconds: float
     questions: int
+    uses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,12 @@ def prove(
         SpecError: the protocol cheats or errs.
     """
     start = time.perf_counter()
-    kept = [p for p in properties if not p.is_witness]
-    work = _Work(carrier(protocol, kept), (*invariant, *(p for p in kept if p.of_states)), seed)
+    prover = Prover(protocol, properties, invariant, seed)
     done = []
-    for obligation in work.obligations(only):
+    for obligation in prover.obligations(only):
         done.append(obligation)
         report(obligation)
-    return Proof(work.instance, work.conjuncts, tuple(done), work.framed, time.perf_counter() - start)
+    return Proof(prover.instance, prover.conjuncts, tuple(done), prover.framed, time.perf_counter() - start)
 
 
 @dataclass(frozen=True)
@@ -136,27 +138,62 @@ class _Question:
     each_page: bool = False
 
 
-class _Work:
-    """The solvers, told of the conjuncts, and the way through all obligations."""
+class Prover:
+    """z3, told of the conjuncts, and the way through all obligations.
 
-    def __init__(self, instance: Instance, conjuncts: tuple[Property, ...], seed: int) -> None:
-        self.instance, self.conjuncts = instance, conjuncts
-        self.symbols = Symbols(instance)
-        self.step, self.page = z3.Const("step's page", self.symbols.page), z3.Const("page", self.symbols.page)
-        self.read = [_read(instance, p) for p in conjuncts]
-        self.framed, self._seed = 0, seed
-        self._solvers = [self._solver(seed, NARROW, wide=False), self._solver(seed, WIDE, wide=True)]
+    Attributes:
+        instance: the protocol with its properties.
+        conjuncts: the invariant, and the properties of states.
+        framed: so far, pairs of a conjunct and an action that changes nothing that the conjunct speaks of.
 
-    def _solver(self, seed: int, work: int, wide: bool) -> Any:
-        solver = z3_solver(seed, work)
-        solver.add(*self.symbols.well_formed())
-        meaning = Meaning(self.symbols, "before", self.step, wide=wide)
-        for conjunct in self.read:
+    Args:
+        protocol, properties, invariant, seed: see `prove`.
+        patient: whether to ask a second time, with more instances and more work, where the first answer is no proof.
+    """
+
+    def __init__(
+        self,
+        protocol: type[Protocol],
+        properties: Sequence[Property],
+        invariant: Sequence[Property],
+        seed: int = 0,
+        patient: bool = True,
+    ) -> None:
+        kept = [p for p in properties if not p.is_witness]
+        self.instance = carrier(protocol, kept)
+        self.conjuncts = (*invariant, *(p for p in kept if p.of_states))
+        self.framed = 0
+        self._seed, self._symbols = seed, Symbols(self.instance)
+        self._step, self._page = z3.Const("step's page", self._symbols.page), z3.Const("page", self._symbols.page)
+        self._read = [_read(self.instance, p) for p in self.conjuncts]
+        self._assumed = {c.name: z3.Bool(_ASSUMED + c.name) for c in self._read}
+        self._without: str | None = None
+        self._patient = patient
+
+    @cached_property
+    def _narrow(self) -> Any:
+        return self._solver(NARROW, wide=False)
+
+    @cached_property
+    def _wide(self) -> Any:
+        return self._solver(WIDE, wide=True)
+
+    def _solver(self, work: int, wide: bool) -> Any:
+        solver = z3_solver(self._seed, work)
+        solver.add(*self._symbols.well_formed())
+        meaning = Meaning(self._symbols, "before", self._step, wide=wide)
+        for conjunct in self._read:
             for part, _ in conjunct.parts:
                 claim = partial(meaning.truth, part)
-                solver.add(meaning.for_every_page(claim) if conjunct.each_page else claim())
+                told = meaning.for_every_page(claim) if conjunct.each_page else claim()
+                solver.add(z3.Implies(self._assumed[conjunct.name], told))
         solver.add(*meaning.definitions)
         return solver
+
+    def without(self, conjunct: str) -> Prover:
+        """From now on one conjunct is neither assumed nor proved."""
+        self._without = conjunct
+        return self
 
     def obligations(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         """All obligations, one after the other."""
@@ -165,30 +202,30 @@ class _Work:
             yield from self._of_action(action, only)
         if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
             start = time.perf_counter()
-            status, asked = no_deadlock(self.symbols, [s.assertions() for s in self._solvers], self.step, self._seed)
+            told = [[*s.assertions(), *self._assumptions()] for s in (self._narrow, self._wide)]
+            status, asked = no_deadlock(self._symbols, told, self._step, self._seed)
             yield Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
 
     def _initial(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         start, solver = initially(self.instance), z3_solver(self._seed, NARROW)
-        for conjunct in self.read:
-            if only(conjunct.name, INITIAL):
+        for conjunct in self._read:
+            if only(conjunct.name, INITIAL) and conjunct.name != self._without:
                 tally = _Tally()
                 for question in _after(conjunct, start):
-                    tally.add(self._ask([(solver, [])], question))
+                    tally.add(self._ask(question, [], solver))
                 yield tally.obligation(conjunct.name, INITIAL)
 
     def _of_action(self, action: ActionInstance, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         tallies: dict[str, _Tally] = {}
-        narrow, wide = self._solvers
         for guard, leaf in paths_of(read_action(self.instance, action, UnboundedReading)):
             here = self._on_path(guard, leaf, action.takes_page)
-            narrow.push()
-            narrow.add(*here)
+            self._narrow.push()
+            self._narrow.add(*here)
             for name, questions in self._questions(leaf):
                 tally = tallies.setdefault(name, _Tally())
                 for question in questions if only(name, action.name) else ():
-                    tally.add(self._ask([(narrow, []), (wide, here)], question))
-            narrow.pop()
+                    tally.add(self._ask(question, here))
+            self._narrow.pop()
         for name, tally in tallies.items():
             if tally.questions:
                 yield tally.obligation(name, action.name)
@@ -197,14 +234,16 @@ class _Work:
 
     def _on_path(self, guard: tuple[Expr, ...], leaf: Leaf, takes_page: bool) -> list[Any]:
         """What z3 is told of a path of an action."""
-        meaning = Meaning(self.symbols, "guard", self.step, wide=True)
+        meaning = Meaning(self._symbols, "guard", self._step, wide=True)
         told = [meaning.truth(part) for part in guard]
-        page = [self.symbols.given(self.step)] if takes_page else []
-        return [*told, *meaning.definitions, *page, *self.symbols.touched(guard, leaf)]
+        page = [self._symbols.given(self._step)] if takes_page else []
+        return [*told, *meaning.definitions, *page, *self._symbols.touched(guard, leaf)]
 
     def _questions(self, leaf: Leaf) -> Iterator[tuple[str, list[_Question]]]:
         changed = set(leaf.updates)
-        for conjunct in self.read:
+        for conjunct in self._read:
+            if conjunct.name == self._without:
+                continue
             yield conjunct.name, _after(conjunct, leaf.updates) if conjunct.variables & changed else []
         for index, violated in leaf.violated:
             yield self.instance.properties[index].name, [_Question(part, None) for part in _alternatives(violated)]
@@ -215,20 +254,35 @@ class _Work:
         if leaf.checks:
             yield RANGES, [_Question(ex.negation(inside), None) for inside, _, _ in leaf.checks]
 
-    def _ask(self, solvers: list[tuple[Any, list[Any]]], question: _Question) -> tuple[Status, float]:
-        """Ask one solver after the other, each told a little more, until one refutes; and how long it took."""
+    def _assumptions(self) -> list[Any]:
+        return [literal for name, literal in self._assumed.items() if name != self._without]
+
+    def _ask(self, question: _Question, here: list[Any], only: Any = None) -> _Answer:
+        """Ask the narrow solver, which is on the path already, then the wide one."""
         start = time.perf_counter()
-        param = self.page if question.each_page else self.step
-        meaning = Meaning(self.symbols, "wrong", param, question.updates, self.step, wide=True)
-        wrong = [meaning.truth(question.wrong), *([self.symbols.given(self.page)] if question.each_page else [])]
-        for solver, more in solvers:
-            solver.push()
-            solver.add(*more, *wrong, *meaning.definitions)
-            status = status_of(solver)
-            solver.pop()
-            if status is Status.PROVED:
-                break
-        return status, time.perf_counter() - start
+        param = self._page if question.each_page else self._step
+        meaning = Meaning(self._symbols, "wrong", param, question.updates, self._step, wide=True)
+        wrong = [meaning.truth(question.wrong), *([self._symbols.given(self._page)] if question.each_page else [])]
+        told = [*wrong, *meaning.definitions]
+        status, uses = self._try(only or self._narrow, told)
+        if status is not Status.PROVED and self._patient and not only:
+            status, uses = self._try(self._wide, [*here, *told])
+        return _Answer(status, time.perf_counter() - start, uses)
+
+    def _try(self, solver: Any, told: list[Any]) -> tuple[Status, list[str]]:
+        solver.push()
+        solver.add(*told)
+        status = status_of(solver, self._assumptions())
+        uses = [str(literal).removeprefix(_ASSUMED) for literal in solver.unsat_core()] if status is Status.PROVED else []
+        solver.pop()
+        return status, uses
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: Status
+    seconds: float
+    uses: list[str]
 
 
 @dataclass
@@ -238,15 +292,17 @@ class _Tally:
     status: Status = Status.PROVED
     seconds: float = 0.0
     questions: int = 0
+    uses: set[str] = field(default_factory=set)
 
-    def add(self, answer: tuple[Status, float]) -> None:
+    def add(self, answer: _Answer) -> None:
         """One more answer."""
-        self.status, self.seconds = worse(self.status, answer[0]), self.seconds + answer[1]
+        self.status, self.seconds = worse(self.status, answer.status), self.seconds + answer.seconds
+        self.uses.update(answer.uses)
         self.questions += 1
 
     def obligation(self, conjunct: str, action: str) -> Obligation:
         """The obligation, done."""
-        return Obligation(conjunct, action, self.status, self.seconds, self.questions)
+        return Obligation(conjunct, action, self.status, self.seconds, self.questions, frozenset(self.uses))
 
 
 _SENT_PAGES = Variable("pages of the message sent", "", Sort.PAGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -30,9 +31,9 @@ def z3_solver(seed: int, work: int) -> Any:
     return solver
 
 
-def status_of(solver: Any) -> Status:
-    """Whether z3 refutes what it has been told. Nothing but "unsat" counts as proved."""
-    answer = solver.check()
+def status_of(solver: Any, assumptions: Sequence[Any] = ()) -> Status:
+    """Whether z3 refutes what it has been told, under the assumptions. Nothing but "unsat" counts as proved."""
+    answer = solver.check(*assumptions)
     if answer == z3.unsat:
         return Status.PROVED
     return Status.OPEN if answer == z3.sat or "incomplete" in solver.reason_unknown() else Status.UNKNOWN

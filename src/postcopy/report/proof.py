@@ -103,6 +103,7 @@ def to_json(result: Result, name: str) -> dict[str, Any]:
                     "status": WORDS[o.status],
                     "seconds": round(o.seconds, 3),
                     "questions": o.questions,
+                    "uses": sorted(o.uses),
                 }
                 for o in result.proof.obligations
             ],
