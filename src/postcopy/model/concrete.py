@@ -206,7 +206,7 @@ def holds(answer: object) -> bool:
 
 
 def answer_in(instance: Instance, state: State, ask: Callable[..., object]) -> object:
-    """What a property of states answers in a state; one that is claimed for every page, for the first it is false of."""
+    """What a property of states answers; one that is claimed for every page, for the first page it is false of."""
     looking = view(ConcreteReading(instance, state))
     if not of_each_page(ask):
         return ask(looking)

@@ -20,7 +20,7 @@ from postcopy.properties.language import Property
 from postcopy.prover.bounded import Bounded
 from postcopy.prover.obligations import INITIAL, Obligation
 
-SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 3, 1), (2, 2, 2), (2, 3, 2), (2, 4, 2))
+SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 2))
 """Where a counterexample to induction is looked for: pages, messages in flight, target pages of a host page."""
 
 WORK = 20_000_000

@@ -273,7 +273,8 @@ class Prover:
         solver.push()
         solver.add(*told)
         status = status_of(solver, self._assumptions())
-        uses = [str(literal).removeprefix(_ASSUMED) for literal in solver.unsat_core()] if status is Status.PROVED else []
+        core = solver.unsat_core() if status is Status.PROVED else []
+        uses = [str(literal).removeprefix(_ASSUMED) for literal in core]
         solver.pop()
         return status, uses
 

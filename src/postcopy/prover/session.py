@@ -1,4 +1,4 @@
-"""From a protocol to what can be said of it: proved, refuted by a run, or not proved, and then what stands in the way."""
+"""From a protocol to what can be said of it: proved, refuted by a run, or not proved and what stands in the way."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def every_size(
         return Result(proof.status, proof, refutation=refutation)
     obstacles: list[Obstacle] = []
     explored: dict[str, Reachable] = {}
-    for missing in proof.missing[:SHOWN]:
+    refuted = [o for o in proof.missing if o.status is Status.OPEN]
+    for missing in refuted[:SHOWN]:
         phase(f"looking for a small counterexample to induction: {missing.conjunct} after {missing.action}")
         trace = find(protocol, asked, proof.conjuncts, missing)
         if trace is not None:

@@ -56,8 +56,8 @@ def reached(obstacle: Obstacle) -> str:
 def _print_missing(proof: Proof, console: Console) -> None:
     done = len(proof.obligations) - len(proof.missing)
     console.print(
-        f"{done} of {len(proof.obligations)} obligations proved in {proof.seconds:.0f} s; {proof.framed} more are plain, "
-        "because the action changes nothing that the conjunct speaks of."
+        f"{done} of {len(proof.obligations)} obligations proved in {proof.seconds:.0f} s; {proof.framed} more are "
+        "plain, because the action changes nothing that the conjunct speaks of."
     )
     for obligation in proof.missing:
         print_obligation(obligation, console)
