@@ -282,8 +282,8 @@ class Source(Machine):
 
     def _compute_discards(self) -> None:
         """R11: sentmap &= migrationbitmap. R21: host pages only partly sent or partly dirty become wholly so."""
-        discard, dirty = clean_up(self.sent, self.dirty, lambda pages: pages.host_pages)
-        self.sent, self.dirty = discard, dirty
+        discard, self.dirty = clean_up(self.sent, self.dirty, lambda pages: pages.host_pages)
+        self.sent = discard
 
     def _sacrifice_sent_map(self) -> None:
         """R12: the sent map is used up; only the migration bitmap is valid from here on."""

@@ -75,6 +75,6 @@ def prove_lemmas(pages: int = 64, seed: int = 0) -> Iterator[Answer]:
                 yield ask(lemma, Bitmaps(pages, group), seed)
 
 
-def refute_twin(lemma: Lemma, pages: int = 64) -> Answer:
-    """The lemma asked of its broken twin: there have to be words for which it fails."""
+def refute_twin(lemma: Lemma, pages: int = 16) -> Answer:
+    """The lemma asked of its broken twin: there have to be words (short ones, to be read) for which it fails."""
     return ask(lemma, lemma.broken(pages, 4 if lemma.grouped else 1))
