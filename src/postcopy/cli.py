@@ -34,6 +34,8 @@ from postcopy.model.loading import by_name, group_of, load
 from postcopy.model.rules import RULES
 from postcopy.names import unknown
 from postcopy.properties.catalogue import BY_NAME, choose
+from postcopy.properties.invariant import INVARIANT
+from postcopy.properties.safety import SAFETY
 from postcopy.report import simulation, summary
 from postcopy.report.itf import read_itf, write_itf
 from postcopy.report.markdown import markdown
@@ -170,6 +172,77 @@ def simulate(
     if writer and found.counterexample:
         writer(found.counterexample, name)
     return EXIT_SIMULATED[found.finding]
+
+
+@app.command("prove")
+def prove_things(
+    target: Target = None,
+    pages: Annotated[
+        int | None, typer.Option("--pages", help="prove at this size only, exactly; without it: for every size")
+    ] = None,
+    in_flight: Annotated[
+        int | None, typer.Option("--in-flight", help="with --pages: messages each channel holds")
+    ] = None,
+    host_page: Annotated[
+        int | None, typer.Option("--host-page", help="with --pages: target pages of a host page")
+    ] = None,
+    fault: FaultName = None,
+    method: Annotated[
+        str, typer.Option("--method", help="with --pages: invariant, k-induction or spacer")
+    ] = "invariant",
+    bitmaps: Annotated[bool, typer.Option("--bitmaps", help="prove the bitmap lemmas instead")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="of z3's random choices")] = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Prove with z3 that the properties hold, for any number of pages and any length of the channels."""
+    from postcopy.prover import lemmas, session  # z3 takes a while to import
+    from postcopy.report import proof as report
+
+    console = Console(highlight=False)
+    if bitmaps:
+        return _prove_bitmaps(console, seed, as_json, lemmas, report)
+    if method not in session.METHODS:
+        raise UsageError(unknown("method", method, session.METHODS))
+    if pages is None and (in_flight, host_page, method) != (None, None, "invariant"):
+        raise UsageError(
+            "--in-flight, --host-page and --method go with --pages; without it the proof is for every size"
+        )
+    name, protocol = load(target, fault)
+    with _progress() as tell_progress:
+
+        def phase(text: str) -> None:
+            tell_progress(Progress(text))
+
+        if pages is None:
+            shown = (lambda _: None) if as_json else (lambda o: report.print_obligation(o, console))
+            result = session.every_size(protocol, SAFETY, INVARIANT, seed, shown, phase)
+        else:
+            asked = [p for p in SAFETY if p.of_states or p.of_steps]
+            group = group_of(protocol) if host_page is None else host_page
+            instance = Instance(protocol, pages, in_flight or 2, asked, group)
+            result = session.at_size(instance, INVARIANT, method, phase)
+    if as_json:
+        print(json.dumps(report.to_json(result, name), indent=2, ensure_ascii=False))
+    else:
+        report.print_result(result, name, console)
+    if result.refutation is not None:
+        return EXIT[result.refutation.outcome]
+    return 0 if result.status.name == "PROVED" else EXIT[Outcome.INCONCLUSIVE]
+
+
+def _prove_bitmaps(console: Console, seed: int, as_json: bool, lemmas: Any, report: Any) -> int:
+    answers = []
+    for answer in lemmas.prove_lemmas(seed=seed):
+        answers.append(answer)
+        if not as_json:
+            report.print_lemma(answer, console)
+    twins = [lemmas.refute_twin(lemma) for lemma in lemmas.LEMMAS]
+    proved = all(a.status.name == "PROVED" for a in answers)
+    if as_json:
+        print(json.dumps(report.lemmas_to_json(answers, twins), indent=2, ensure_ascii=False))
+    else:
+        report.print_twins(answers, twins, console)
+    return 0 if proved else EXIT[Outcome.VIOLATED if any(a.words for a in answers) else Outcome.INCONCLUSIVE]
 
 
 @app.command("list")
