@@ -187,15 +187,6 @@ def discard_set_complete(state: View) -> Answer:
     return (_copies(state) & state.source.dirty) - state.source.sent
 
 
-@conjunct("At the switch the discard set is dirty, in whole host pages", rules="R11 R21")
-def discard_set_dirty(state: View) -> Answer:
-    """Nothing is discarded that the source does not send again."""
-    if state.source.phase != Phase.SWITCHING:
-        return True
-    sent: PageSet = state.source.sent
-    return (sent - state.source.dirty) | (sent.host_pages - sent)
-
-
 @conjunct("At the switch each host page of the discard set has a page without a good copy", rules="R11 R21")
 def discard_set_needed(state: View) -> Answer:
     """A host page is discarded because a page of it was dirty or never sent."""
@@ -362,9 +353,9 @@ def postcopy_pages_on_stream(state: View) -> Answer:
     return twice | state.stream.in_flight(Command.PAGE, stale=True) | (on_stream - state.SentSinceSwitch.pages)
 
 
-@conjunct("Past the package no page is at two places", rules="R13")
+@conjunct("Past the package no page is at two places", rules="R13 R21")
 def one_place(state: View) -> Answer:
-    """It is to be sent, or on the stream, or being assembled, or present."""
+    """It is to be sent, or on the stream, or waits for the rest of its host page, or is present."""
     if not _past_package(state):
         return True
     assembling = state.destination.assembling
@@ -423,9 +414,9 @@ def end_after_all_sent(state: View) -> bool:
 # -- the destination's threads ---------------------------------------------------------------------------------------
 
 
-@conjunct("The main thread is where the postcopy state says", rules="R4 R5 R7 R8 R9")
+@conjunct("The main thread is where the postcopy state says", rules="R4 R5 R7 R8 R9 R20")
 def main_follows_state(state: View) -> bool:
-    """The package moves both."""
+    """The package moves both, and with RUN the main thread has left."""
     main, now = state.destination.main, state.destination.state
     if main == Main.STREAM:
         return bool(now <= State.ADVISE)
@@ -502,9 +493,9 @@ def lost_is_broken(state: View) -> bool:
     return not state.wire.failed or bool(state.stream.broken)
 
 
-@conjunct("A connection breaks only by a failure, or by a cancel in precopy", rules="R15 R27")
+@conjunct("A connection breaks only by a failure, or by a cancel in precopy", rules="R8 R15 R27")
 def broken_for_a_reason(state: View) -> bool:
-    """The ends of a migration leave it open."""
+    """The main thread leaves it to the listen thread, and the ends of a migration leave it open."""
     reason = state.wire.failed or state.Handover.failure or state.source.phase == Phase.CANCELLED
     return not state.stream.broken or bool(reason)
 

@@ -46,6 +46,7 @@ class Bounded:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.bits = Bitmaps(instance.pages, instance.group)
+        self._read: dict[Property, Expr] = {}
 
     @cached_property
     def paths(self) -> list[Path]:
@@ -105,9 +106,15 @@ class Bounded:
         guard, after = self.after(path, state, page)
         return z3.And(guard, *(then[v] == after[v] for v in then))
 
+    def truth(self, e: Expr, state: Values, page: Formula) -> Formula:
+        """A truth value in a state."""
+        return _Reading(self, state, page).truth(e)
+
     def claims(self, prop: Property, state: Values) -> Formula:
         """A property of states holds."""
-        expr = read_predicate(self.instance, prop.holds)
+        if prop not in self._read:
+            self._read[prop] = read_predicate(self.instance, prop.holds)
+        expr = self._read[prop]
         pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
         asked = pages if of_each_page(prop.holds) else pages[:1]
         return z3.And(*(_Reading(self, state, page).truth(expr) for page in asked))

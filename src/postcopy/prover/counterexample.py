@@ -8,23 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import z3
-
 from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
 from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import take
+from postcopy.model.concrete import violated_by
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
 from postcopy.model.reading import of_each_page
 from postcopy.properties.language import Property
-from postcopy.prover.bounded import Bounded
-from postcopy.prover.obligations import INITIAL, Obligation
+from postcopy.prover.obligations import ANY, INITIAL, Obligation
+from postcopy.prover.steps import Steps
 
 SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 2))
 """Where a counterexample to induction is looked for: pages, messages in flight, target pages of a host page."""
-
-WORK = 20_000_000
-"""See `postcopy.prover.solving.NARROW`."""
 
 
 def find(
@@ -35,47 +30,36 @@ def find(
     sizes: Sequence[tuple[int, int, int]] = SIZES,
 ) -> Trace | None:
     """A counterexample at the first size that has one, or None where there is none at these sizes."""
+    wanted = [p for p in conjuncts if p.name == obligation.conjunct and p not in properties]
     for pages, in_flight, group in sizes:
-        wanted = [p for p in conjuncts if p.name == obligation.conjunct and p not in properties]
         instance = Instance(protocol, pages, in_flight, [*properties, *wanted], group)
-        found = _at_size(Bounded(instance), conjuncts, obligation)
+        found = (
+            _initial(instance, obligation) if obligation.action == INITIAL else _step(instance, conjuncts, obligation)
+        )
         if found is not None:
             return found
     return None
 
 
-def _at_size(bounded: Bounded, conjuncts: Sequence[Property], obligation: Obligation) -> Trace | None:
-    instance = bounded.instance
-    wanted = next((p for p in (*conjuncts, *instance.properties) if p.name == obligation.conjunct), None)
-    if wanted is None:
-        return None
-    solver = z3.SolverFor("QF_BV")
-    solver.set("rlimit", WORK)
-    before, page = bounded.state("before"), bounded.page("step")
-    solver.add(*bounded.well_formed(before))
-    if obligation.action == INITIAL:
-        solver.add(bounded.initial(before), z3.Not(bounded.claims(wanted, before)))
-        if solver.check() != z3.sat:
-            return None
-        return Trace(instance, bounded.decode(solver.model(), before), (), wanted.name)
-    solver.add(bounded.one_page(page), *(bounded.claims(c, before) for c in conjuncts))
-    for path in bounded.paths:
-        if path.action.name != obligation.action:
-            continue
-        solver.push()
-        guard, after = bounded.after(path, before, page)
-        wrong = (
-            z3.Not(bounded.claims(wanted, after)) if wanted.of_states else bounded.violates(wanted, path, before, page)
-        )
-        solver.add(guard, wrong)
-        if solver.check() == z3.sat:
-            model = solver.model()
-            start, bits = bounded.decode(model, before), model.eval(page, model_completion=True).as_long()
-            step = take(instance, start, path.action, bits.bit_length() - 1 if path.action.takes_page else None)
-            if step is not None:
-                return Trace(instance, start, (step,), wanted.name)
-        solver.pop()
+def _initial(instance: Instance, obligation: Obligation) -> Trace | None:
+    for state in instance.initial_states():
+        if obligation.conjunct in violated_by(instance, state):
+            return Trace(instance, state, (), obligation.conjunct)
     return None
+
+
+def _step(instance: Instance, conjuncts: Sequence[Property], obligation: Obligation) -> Trace | None:
+    if obligation.conjunct not in {p.name for p in (*conjuncts, *instance.properties)}:
+        return None  # a number out of range, or a marked message of several pages: the explorer finds those by itself
+    steps = Steps(instance, conjuncts)
+    try:
+        return steps.violation(
+            (p.name for p in steps.claims),
+            [obligation.conjunct],
+            None if obligation.action == ANY else [obligation.action],
+        )
+    except TimeoutError:
+        return None
 
 
 class Reachable:

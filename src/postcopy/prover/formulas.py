@@ -467,7 +467,7 @@ class Meaning:
             case "sent":
                 return self._sent(old, e)
             case "marked":
-                return self._marked(old, cast(str, e.args[1]), e.operands[1])
+                return self._marked(old, e)
         raise AssertionError(f"no meaning for {e.op}")
 
     def _sent(self, old: Queue, e: Expr) -> Queue:
@@ -486,7 +486,8 @@ class Meaning:
             lambda mark, i, s: _either(i == new, self.truth(marks[mark], s), old.marked(mark, i, s)),
         )
 
-    def _marked(self, old: Queue, name: str, pages: Expr) -> Queue:
+    def _marked(self, old: Queue, e: Expr) -> Queue:
+        name, pages = cast(str, e.args[1]), e.operands[1]
         codes = [old.channel.code(kind) for kind in old.channel.kinds if kind in old.channel.marked]
 
         def marked(mark: str, i: Term, s: Sign) -> Bool:
@@ -503,7 +504,7 @@ class Meaning:
             def body(a: Term, t: Sign) -> Bool:
                 return z3.And(self.member(pages, a, t), old.concerns(i, a, t))
 
-            return self._some_page(("marked", pages), [i], body, s)
+            return self._some_page(("marked", e), [i], body, s)
 
         return Queue(old.channel, old.head, old.tail, old.kind, old.concerns, marked)
 

@@ -198,8 +198,10 @@ class Prover:
     def obligations(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         """All obligations, one after the other."""
         yield from self._initial(only)
+        names = {*(c.name for c in self._read), *(p.name for p in self.instance.properties), RANGES, ONE_PAGE}
         for action in self.instance.actions:
-            yield from self._of_action(action, only)
+            if any(only(name, action.name) for name in names):
+                yield from self._of_action(action, only)
         if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
             start = time.perf_counter()
             told = [[*s.assertions(), *self._assumptions()] for s in (self._narrow, self._wide)]
@@ -211,8 +213,8 @@ class Prover:
         for conjunct in self._read:
             if only(conjunct.name, INITIAL) and conjunct.name != self._without:
                 tally = _Tally()
-                for question in _after(conjunct, start):
-                    tally.add(self._ask(question, [], solver))
+                for part, _ in conjunct.parts:  # each, even if it speaks of nothing that has one value at the start
+                    tally.add(self._ask(_Question(ex.negation(part), start, conjunct.each_page), [], solver))
                 yield tally.obligation(conjunct.name, INITIAL)
 
     def _of_action(self, action: ActionInstance, only: Callable[[str, str], bool]) -> Iterator[Obligation]:

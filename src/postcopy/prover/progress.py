@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -45,29 +45,38 @@ def no_deadlock(symbols: Symbols, told: Sequence[Sequence[Any]], step: Any, seed
         [Case([(symbols.numbers[v], z3.IntVal(n))], []) for n in range(v.size)]
         for v in sorted(choices, key=lambda v: -v.size)
     ]
-    everything = [[*formulas, *claims, *stuck.definitions] for formulas in told]
-    return _by_cases(everything, [*oldest, *values], len(oldest), seed)
+    narrow, wide = ([*formulas, *claims, *stuck.definitions] for formulas in told)
+    return _by_cases(narrow, lambda: wide, [*oldest, *values], len(oldest), seed)
 
 
-def _by_cases(told: list[list[Any]], splits: list[list[Case]], at_least: int, seed: int) -> tuple[Status, int]:
+def _by_cases(
+    narrow: list[Any], wide: Callable[[], list[Any]], splits: list[list[Case]], at_least: int, seed: int
+) -> tuple[Status, int]:
     """Whether z3 refutes what it is told, and how often it was asked; with `at_least` so many splits into cases."""
-    asked = 0
+    status, asked = Status.UNKNOWN, 0
     if at_least <= 0:
-        for formulas, work in [(told[0], QUICK)] if splits else zip(told, (NARROW, WIDE), strict=True):
-            solver = z3_solver(seed, work)
-            solver.add(*formulas)
-            status, asked = status_of(solver), asked + 1
-            if status is Status.PROVED:
-                return status, asked
-        if not splits:
+        status, asked = _ask(narrow, seed, QUICK if splits else NARROW), 1
+        if status is not Status.PROVED and not splits:
+            status, asked = _ask(wide(), seed, WIDE), 2
+        if status is Status.PROVED or not splits:
             return status, asked
     worst = Status.PROVED
     for case in splits[0]:
-        status, more = _by_cases([case.within(formulas) for formulas in told], splits[1:], at_least - 1, seed)
+        status, more = _by_cases(case.within(narrow), partial(_within, case, wide), splits[1:], at_least - 1, seed)
         worst, asked = worse(worst, status), asked + more
         if worst is Status.OPEN:
             break
     return worst, asked
+
+
+def _within(case: Case, formulas: Callable[[], list[Any]]) -> list[Any]:
+    return case.within(formulas())
+
+
+def _ask(formulas: list[Any], seed: int, work: int) -> Status:
+    solver = z3_solver(seed, work)
+    solver.add(*formulas)
+    return status_of(solver)
 
 
 def _changes(leaf: Leaf) -> Expr:
@@ -80,6 +89,15 @@ def _changes(leaf: Leaf) -> Expr:
         elif variable.sort is Sort.PAGES:
             gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
             changed.append(ex.negation(ex.is_empty(ex.union(gone, added))))
-        elif new.op in ("received", "sent"):
+        elif _one_way(new):
             changed.append(ex.TRUE)
     return ex.disjunction(*changed)
+
+
+def _one_way(messages: Expr) -> bool:
+    """Whether messages are only sent, or only received: then what is on the channel is certainly not what it was."""
+    operators = set()
+    while messages.op != "variable":
+        operators.add(messages.op)
+        messages = messages.operands[0]
+    return operators - {"marked"} in ({"sent"}, {"received"})

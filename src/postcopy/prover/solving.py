@@ -12,6 +12,9 @@ QUICK, NARROW, WIDE = 1_000_000, 20_000_000, 80_000_000
 """How much z3 may work on a question, in its own units (some two million a second): unlike seconds, these do not
 depend on what else the machine does."""
 
+EXACT = 100_000_000
+"""The same for a question at a size, where nothing is left out."""
+
 
 class Status(Enum):
     """What z3 has said of an obligation."""
