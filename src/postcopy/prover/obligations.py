@@ -22,10 +22,13 @@ from postcopy.model.language import Protocol
 from postcopy.model.reading import of_each_page
 from postcopy.model.symbolic import Leaf, read_action, read_predicate
 from postcopy.properties.language import NO_DEADLOCK, Kind, Property
+from postcopy.properties.ranking import RANKING, from_here_on
+from postcopy.properties.safety import Handover
 from postcopy.prover.clauses import parts_of, paths_of
 from postcopy.prover.formulas import Meaning, Symbols
 from postcopy.prover.progress import no_deadlock
-from postcopy.prover.solving import NARROW, WIDE, Status, status_of, worse, z3_solver
+from postcopy.prover.ranking import comes_no_closer
+from postcopy.prover.solving import NARROW, WIDE, Status, status_of, worse, worst, z3_solver
 from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
 
 INITIAL = "in the initial states"
@@ -33,6 +36,7 @@ ANY = "whoever may move"
 RANGES = "numbers-stay-in-range"
 _ASSUMED = "assumed "
 ONE_PAGE = "a-copy-is-of-one-page"
+CLOSER = "comes-closer-to-the-end"
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,14 @@ class Proof:
 
     @property
     def status(self) -> Status:
-        """Proved if all are; unknown if z3 has given up somewhere and found no counterexample elsewhere."""
-        found = {o.status for o in self.obligations}
-        return next((s for s in (Status.OPEN, Status.UNKNOWN) if s in found), Status.PROVED)
+        """Of the properties: proved if all is; unknown if z3 has given up and found no counterexample elsewhere."""
+        return worst(o.status for o in self.obligations if o.conjunct != CLOSER)
+
+    @property
+    def ends(self) -> Status:
+        """Whether every step after the handover comes closer to the end; unknown where there is no word of it."""
+        asked = any(o.conjunct == CLOSER for o in self.obligations)
+        return worst(o.status for o in self.obligations) if asked else Status.UNKNOWN
 
     @property
     def missing(self) -> list[Obligation]:
@@ -167,6 +176,8 @@ class Prover:
         self._step, self._page = z3.Const("step's page", self._symbols.page), z3.Const("page", self._symbols.page)
         self._read = [_read(self.instance, p) for p in self.conjuncts]
         self._assumed = {c.name: z3.Bool(_ASSUMED + c.name) for c in self._read}
+        watched = Handover.__name__ in self.instance.monitors
+        self._ending = read_predicate(self.instance, from_here_on, UnboundedReading) if watched else ex.FALSE
         self._without: str | None = None
         self._patient = patient
 
@@ -198,15 +209,27 @@ class Prover:
     def obligations(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         """All obligations, one after the other."""
         yield from self._initial(only)
-        names = {*(c.name for c in self._read), *(p.name for p in self.instance.properties), RANGES, ONE_PAGE}
+        names = {*(c.name for c in self._read), *(p.name for p in self.instance.properties), RANGES, ONE_PAGE, CLOSER}
         for action in self.instance.actions:
             if any(only(name, action.name) for name in names):
                 yield from self._of_action(action, only)
         if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
             start = time.perf_counter()
             told = [[*s.assertions(), *self._assumptions()] for s in (self._narrow, self._wide)]
-            status, asked = no_deadlock(self._symbols, told, self._step, self._seed)
+            status, asked = no_deadlock(self._symbols, told, self._step, self._seed, self._patient)
             yield Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
+
+    def possible(self, action: ActionInstance) -> bool:
+        """Whether z3 leaves it open that an action is taken where all conjuncts hold: else it is proved of nothing."""
+        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedReading)):
+            solver = self._wide
+            solver.push()
+            solver.add(*self._on_path(guard, leaf, action.takes_page))
+            status = status_of(solver, self._assumptions())
+            solver.pop()
+            if status is not Status.PROVED:
+                return True
+        return False
 
     def _initial(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         start, solver = initially(self.instance), z3_solver(self._seed, NARROW)
@@ -253,6 +276,8 @@ class Prover:
             of_two = [ex.intersection(_SENT, ex.PAGE), ex.intersection(_SENT, ex.set_complement(ex.PAGE))]
             wrong = ex.conjunction(*(ex.negation(ex.is_empty(pages)) for pages in of_two))
             yield ONE_PAGE, [_Question(wrong, {_SENT_PAGES: sent}, each_page=True)]
+        no_closer = ex.conjunction(self._ending, comes_no_closer(self.instance, RANKING, leaf))
+        yield CLOSER, [_Question(no_closer, None)] if no_closer is not ex.FALSE else []
         if leaf.checks:
             yield RANGES, [_Question(ex.negation(inside), None) for inside, _, _ in leaf.checks]
 

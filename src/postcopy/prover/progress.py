@@ -17,7 +17,9 @@ from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, wors
 from postcopy.prover.unbounded import UnboundedReading
 
 
-def no_deadlock(symbols: Symbols, told: Sequence[Sequence[Any]], step: Any, seed: int) -> tuple[Status, int]:
+def no_deadlock(
+    symbols: Symbols, told: Sequence[Sequence[Any]], step: Any, seed: int, patient: bool = True
+) -> tuple[Status, int]:
     """Whether z3 refutes that all threads stand still, and how many questions it was.
 
     It is asked for each kind of oldest message on the channels; where that is too much at once, also for each value of
@@ -28,6 +30,7 @@ def no_deadlock(symbols: Symbols, told: Sequence[Sequence[Any]], step: Any, seed
         told: what it is told of a state in which all conjuncts hold, in a narrow and in a wide way.
         step: the page of a step.
         seed: of z3's random choices.
+        patient: whether to ask in the wide way where the narrow one does not do.
     """
     instance = symbols.instance
     stuck = Meaning(symbols, "stuck", step, wide=True)
@@ -46,23 +49,25 @@ def no_deadlock(symbols: Symbols, told: Sequence[Sequence[Any]], step: Any, seed
         for v in sorted(choices, key=lambda v: -v.size)
     ]
     narrow, wide = ([*formulas, *claims, *stuck.definitions] for formulas in told)
-    return _by_cases(narrow, lambda: wide, [*oldest, *values], len(oldest), seed)
+    return _by_cases(narrow, (lambda: wide) if patient else None, [*oldest, *values], len(oldest), seed)
 
 
 def _by_cases(
-    narrow: list[Any], wide: Callable[[], list[Any]], splits: list[list[Case]], at_least: int, seed: int
+    narrow: list[Any], wide: Callable[[], list[Any]] | None, splits: list[list[Case]], at_least: int, seed: int
 ) -> tuple[Status, int]:
     """Whether z3 refutes what it is told, and how often it was asked; with `at_least` so many splits into cases."""
     status, asked = Status.UNKNOWN, 0
     if at_least <= 0:
         status, asked = _ask(narrow, seed, QUICK if splits else NARROW), 1
-        if status is not Status.PROVED and not splits:
+        if status is not Status.PROVED and not splits and wide:
             status, asked = _ask(wide(), seed, WIDE), 2
         if status is Status.PROVED or not splits:
             return status, asked
     worst = Status.PROVED
     for case in splits[0]:
-        status, more = _by_cases(case.within(narrow), partial(_within, case, wide), splits[1:], at_least - 1, seed)
+        status, more = _by_cases(
+            case.within(narrow), wide and partial(_within, case, wide), splits[1:], at_least - 1, seed
+        )
         worst, asked = worse(worst, status), asked + more
         if worst is Status.OPEN:
             break
@@ -80,9 +85,11 @@ def _ask(formulas: list[Any], seed: int, work: int) -> Status:
 
 
 def _changes(leaf: Leaf) -> Expr:
-    """When a path certainly changes the state (it may change it otherwise, too)."""
+    """When a path certainly changes more than history (it may do so otherwise, too)."""
     changed = []
     for variable, new in leaf.updates.items():
+        if variable.ghost:
+            continue
         old = ex.variable(variable)
         if variable.sort is Sort.NUMBER:
             changed.append(ex.negation(ex.equal(old, new)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
+from functools import reduce
 from typing import Any
 
 import z3
@@ -45,3 +46,8 @@ def status_of(solver: Any, assumptions: Sequence[Any] = ()) -> Status:
 def worse(a: Status, b: Status) -> Status:
     """A counterexample says more than giving up, and both say more than a proof."""
     return next((s for s in (Status.OPEN, Status.UNKNOWN) if s in (a, b)), Status.PROVED)
+
+
+def worst(found: Iterable[Status]) -> Status:
+    """What is left of several answers."""
+    return reduce(worse, found, Status.PROVED)

@@ -71,9 +71,14 @@ def sentence(result: Result, name: str) -> str:
     if proof is not None:
         properties = len(proof.instance.properties)
         if result.status is Status.PROVED:
+            ends = (
+                "and every step after the handover brings its end closer"
+                if proof.ends is Status.PROVED
+                else "but that it comes to an end after the handover is not proved"
+            )
             return (
                 f"Proved: for any number of pages, host pages of any size and channels of any length, {name} "
-                f"satisfies all {properties} properties."
+                f"satisfies all {properties} properties, {ends}."
             )
         why = "z3 gave up on some obligations" if result.status is Status.UNKNOWN else "some obligations are open"
         return f"Not proved: {why}, and no run at small sizes violates a property of {name}."
@@ -96,6 +101,7 @@ def to_json(result: Result, name: str) -> dict[str, Any]:
             "conjuncts": [{"name": p.name, "sentence": p.sentence} for p in result.proof.conjuncts],
             "seconds": round(result.proof.seconds, 3),
             "plain": result.proof.framed,
+            "ends": WORDS[result.proof.ends],
             "obligations": [
                 {
                     "conjunct": o.conjunct,
