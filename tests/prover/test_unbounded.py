@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 import z3
 
-from postcopy.model.concrete import Transition, successors
-from postcopy.model.expressions import Sort, Variable
+from postcopy.model import expressions as ex
+from postcopy.model.concrete import Transition, answer_in, holds, successors
+from postcopy.model.expressions import Expr, Sort, Variable
 from postcopy.model.expressions import variable as of
 from postcopy.model.instance import Instance, State
 from postcopy.model.postcopy import Postcopy
-from postcopy.model.symbolic import read_action
+from postcopy.model.reading import of_each_page
+from postcopy.model.symbolic import read_action, read_predicate
+from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.formulas import Meaning, Queue, Sign, Symbols
@@ -25,6 +28,7 @@ from postcopy.prover.unbounded import UnboundedReading, messages_of
 from tests.prover.walks import walk
 
 PROPERTIES = [p for p in SAFETY if p.of_states or p.of_steps]
+CLAIMS = [*INVARIANT, *(p for p in SAFETY if p.of_states)]
 
 
 class Told:
@@ -94,6 +98,59 @@ class Told:
             if answer == z3.sat:
                 return True
         return False
+
+    def may_be(self, state: State, claim: Expr, each_page: bool, holds: bool) -> bool:
+        """Whether z3 finds nothing against a claim that holds (or does not) in a state."""
+        solver = z3.Solver()
+        solver.set("timeout", 10_000)
+        meaning = Meaning(self.symbols, "claim", self.pages[0])
+        if holds:
+            told = meaning.for_every_page(lambda: meaning.truth(claim)) if each_page else meaning.truth(claim)
+            claims = [told]
+        else:
+            page = z3.Const("some page", self.symbols.page)
+            meaning = Meaning(self.symbols, "claim", page)
+            claims = [meaning.truth(ex.negation(claim))]
+        solver.add(*self.world, *self.state(Meaning(self.symbols, "given", self.pages[0]), state))
+        solver.add(*claims, *meaning.definitions)
+        answer = solver.check()
+        assert answer != z3.unknown
+        return bool(answer == z3.sat)
+
+
+def mixed(instance: Instance, states: list[State], choose: random.Random) -> State:
+    """A state with fields and channels of several states: it need not be one that can be reached."""
+    channels = {
+        v: name for name, c in instance.channels.items() for s in c.slots for v in (s.kind, s.pages, *s.marks.values())
+    }
+    chosen = {name: choose.choice(states) for name in instance.channels}
+    base = choose.choice(states)
+
+    def value(i: int, v: Variable) -> int:
+        if v in channels:
+            return chosen[channels[v]][i]
+        return (choose.choice(states) if choose.random() < 0.3 else base)[i]
+
+    return tuple(value(i, v) for i, v in enumerate(instance.variables))
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_z3_finds_a_claim_true_where_the_concrete_reading_does(group: int) -> None:
+    instance = Instance(Postcopy, 2, 2, PROPERTIES, group)
+    told, choose = Told(instance), random.Random(group)
+    states = list(dict.fromkeys(walk(instance, runs=40, steps=60, seed=group)))
+    claims = [(p, read_predicate(instance, p.holds, UnboundedReading)) for p in CLAIMS]
+    seen = set()
+    for _ in range(150):
+        state = mixed(instance, states, choose)
+        for prop, claim in claims:
+            true = holds(answer_in(instance, state, prop.holds))
+            if (prop, true) not in seen:
+                seen.add((prop, true))
+                each = of_each_page(prop.holds)
+                assert told.may_be(state, claim, each, holds=True) is true, prop.name
+                assert told.may_be(state, claim, each, holds=False) is not true, prop.name
+    assert len([prop for prop, true in seen if not true]) > 45
 
 
 @pytest.mark.parametrize("group", [1, 2])

@@ -69,7 +69,7 @@ def _by_cases(
             case.within(narrow), wide and partial(_within, case, wide), splits[1:], at_least - 1, seed
         )
         worst, asked = worse(worst, status), asked + more
-        if worst is Status.OPEN:
+        if worst is not Status.PROVED:
             break
     return worst, asked
 

@@ -76,8 +76,7 @@ def every_size(
         return Result(proof.status, proof, refutation=refutation)
     obstacles: list[Obstacle] = []
     explored: dict[str, Reachable] = {}
-    refuted = [o for o in proof.missing if o.status is Status.OPEN]
-    for missing in refuted[:SHOWN]:
+    for missing in proof.missing[:SHOWN]:
         phase(f"looking for a small counterexample to induction: {missing.conjunct} after {missing.action}")
         trace = find(protocol, asked, proof.conjuncts, missing)
         if trace is not None:
