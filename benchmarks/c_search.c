@@ -1,11 +1,12 @@
 /*
  * Breadth-first search over packed states, each stored whole: in the order of discovery in one array, which is the
- * queue too, and once more in an open-addressing table, so that a look-up touches one place in memory.
+ * queue too, and once more in a hash table, so that to look one up touches one place in memory.
  *
- * successors.h is printed by c_search.py: WORDS, INITIAL, wrong, rests, and expand, which calls
- *     STAY(action)                          a step that changes nothing
- *     MOVE(action, progress, words...)      a step that does
- *     STEP(action, progress, words...)      a step that may
+ * successors.h is printed by c_search.py: the words of a state, the initial states, `wrong` and `rests` of a state, and
+ * `expand`, which says for each step of a state
+ *     STAY()                     it changes nothing
+ *     MOVE(progress, words...)   it leads to another state; whether it saves this one from being a deadlock
+ *     STEP(progress, words...)   likewise, if it changes anything
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -16,7 +17,10 @@
 #include <time.h>
 
 #ifndef BATCH
-#define BATCH 256
+#define BATCH 512 /* successors made before the first of them is looked up */
+#endif
+#ifndef RECENT
+#define RECENT 2048 /* states that are remembered beside the table, in the processor's own memory; a power of two */
 #endif
 #ifndef BUCKETS
 #define BUCKETS 14 /* of the first table, as a power of two */
@@ -24,70 +28,62 @@
 #ifndef CLOCK
 #define CLOCK CLOCK_MONOTONIC
 #endif
-#ifndef RECENT
-#define RECENT 2048
-#endif
-#define MOST 4096
-#ifndef LOAD
-#define LOAD 5 /* eighths of the table that may be taken */
-#endif
-#define OVER 64 /* buckets behind the table, so that running over need not wrap round */
-#define LINE 8 /* words of a cache line */
+#define MOST 4096 /* more successors than a state has */
+#define LINE 8 /* words of a cache line: a bucket */
 #define PLACES (LINE / WORDS)
+#define OVER 64 /* buckets behind the table, so that running over need not wrap round */
+#define LOAD 5 / 8
+#define SPACE ((size_t)64 << 30) /* reserved for the states and for the table; the system gives what is touched */
+
+#define STAY() (transitions++)
+#define MOVE(progress, ...) put((uint64_t[]){__VA_ARGS__}, 1, progress)
+#define STEP(progress, ...) put((uint64_t[]){__VA_ARGS__}, differs((uint64_t[]){__VA_ARGS__}, w), progress)
 
 static uint64_t transitions;
-static int violated;
-static int moves;
-static uint64_t *pending; /* successors of the batch: words and hash */
-static uint64_t *next;
+static int moves, violated;
+
 static void violation(int which) { if (!violated) violated = which; }
-
-#define STAY(action) (transitions++)
-#define STEP(action, progress, ...) step((uint64_t[]){__VA_ARGS__}, current, progress)
-#define MOVE(action, progress, ...) move((uint64_t[]){__VA_ARGS__}, progress)
-
-static uint64_t current[8];
-static void move(const uint64_t *to, int progress);
-static void step(const uint64_t *to, const uint64_t *from, int progress);
+static void put(const uint64_t *to, uint64_t keep, int progress);
+static uint64_t differs(const uint64_t *a, const uint64_t *b);
 
 #include "successors.h"
 
-static uint64_t *states, *table;
-static uint64_t mask;
-static uint64_t recent[(RECENT + 1) * WORDS]; /* states that have just been entered, or soon will be */
+typedef struct { uint64_t words[WORDS], hash; } Pending;
+
+static uint64_t *states, *table, mask, count;
+static uint64_t recent[RECENT][WORDS];
+static Pending pending[BATCH + MOST], *next;
+
+static inline __attribute__((always_inline)) uint64_t differs(const uint64_t *a, const uint64_t *b) {
+    uint64_t bits = 0;
+    for (int k = 0; k < WORDS; k++) bits |= a[k] ^ b[k];
+    return bits;
+}
 
 static inline uint64_t hash(const uint64_t *w) {
-    unsigned __int128 m = (unsigned __int128)(w[0] ^ 0x9E3779B97F4A7C15u) * (w[WORDS > 1] ^ 0xE7037ED1A0B428DBu);
-    uint64_t h = (uint64_t)m ^ (uint64_t)(m >> 64);
-    for (int k = 2; k < WORDS; k++) {
-        m = (unsigned __int128)(w[k] ^ h) * 0xA0761D6478BD642Fu;
-        h = (uint64_t)m ^ (uint64_t)(m >> 64);
+    uint64_t h = 0x9E3779B97F4A7C15u;
+    for (int k = 0; k < WORDS; k += 2) {
+        uint64_t second = k + 1 < WORDS ? w[k + 1] : 0;
+        unsigned __int128 product = (unsigned __int128)(w[k] ^ h) * (second ^ 0xE7037ED1A0B428DBu);
+        h = (uint64_t)product ^ (uint64_t)(product >> 64);
     }
     return h;
 }
 
-/* Written in any case; whether it stays is no branch, which would be guessed wrong too often. */
-static inline __attribute__((always_inline)) void put(const uint64_t *to, uint64_t differs, int progress) {
+/*
+ * Written in any case; whether it stays is no branch, which would be guessed wrong too often. What was put a moment ago
+ * does not stay: about half of all successors, and for them the table is not asked.
+ */
+static inline __attribute__((always_inline)) void put(const uint64_t *to, uint64_t keep, int progress) {
     uint64_t h = hash(to);
     transitions++;
-    moves |= progress && differs;
-    for (int k = 0; k < WORDS; k++) next[k] = to[k];
-    next[WORDS] = h;
+    moves |= progress && keep;
+    uint64_t *seen = recent[h >> 40 & (RECENT - 1)], fresh = differs(seen, to);
+    memcpy(seen, to, WORDS * 8);
+    memcpy(next->words, to, WORDS * 8);
+    next->hash = h;
     __builtin_prefetch(&table[(h & mask) * LINE]);
-    if (RECENT) {
-        uint64_t *seen = &recent[(h >> 32 & (RECENT - 1)) * WORDS], fresh = 0;
-        for (int k = 0; k < WORDS; k++) fresh |= seen[k] ^ to[k], seen[k] = to[k];
-        differs = differs ? fresh : 0;
-    }
-    next += differs ? WORDS + 1 : 0;
-}
-
-static inline __attribute__((always_inline)) void move(const uint64_t *to, int progress) { put(to, 1, progress); }
-
-static inline __attribute__((always_inline)) void step(const uint64_t *to, const uint64_t *from, int progress) {
-    uint64_t differs = 0;
-    for (int k = 0; k < WORDS; k++) differs |= to[k] ^ from[k];
-    put(to, differs, progress);
+    next += keep && fresh;
 }
 
 /*
@@ -98,29 +94,16 @@ static inline int enter(const uint64_t *w, uint64_t h) {
     for (uint64_t *bucket = &table[(h & mask) * LINE];; bucket += LINE) {
         unsigned same = 0, taken = 0;
         for (int i = 0; i < PLACES; i++) {
-            uint64_t differs = 0;
-            for (int k = 0; k < WORDS; k++) differs |= bucket[i * WORDS + k] ^ w[k];
-            same |= differs == 0;
+            same |= differs(&bucket[i * WORDS], w) == 0;
             taken += bucket[i * WORDS + WORDS - 1] >> 63;
         }
         if (same) return 0;
         if (taken < PLACES) {
-            for (int k = 0; k < WORDS; k++) bucket[taken * WORDS + k] = w[k];
+            memcpy(&bucket[taken * WORDS], w, WORDS * 8);
             return 1;
         }
     }
 }
-
-static void *reserve(size_t bytes) {
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) { perror("mmap"); exit(1); }
-#ifndef SMALL_PAGES
-    madvise(at, bytes, MADV_HUGEPAGE);
-#endif
-    return at;
-}
-
-static uint64_t count;
 
 static void again(const uint64_t *bucket) {
     for (const uint64_t *w = bucket; w < bucket + PLACES * WORDS && w[WORDS - 1]; w += WORDS) enter(w, hash(w));
@@ -145,21 +128,23 @@ static void grow(void) {
     for (int i = 0; i < OVER; i++) again(&over[i * LINE]);
 }
 
+static uint64_t *reserve(void) {
+    void *at = mmap(NULL, SPACE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        perror("mmap");
+        exit(1);
+    }
+#ifndef SMALL_PAGES
+    madvise(at, SPACE, MADV_HUGEPAGE);
+#endif
+    return at;
+}
+
 static void add(const uint64_t *w, uint64_t h) {
     if (!enter(w, h)) return;
-    for (int k = 0; k < WORDS; k++) states[count * WORDS + k] = w[k];
-    count++;
-    uint64_t w0 = w[0], w1 = w[WORDS > 1], w2 = w[WORDS > 2 ? 2 : 0], w3 = w[WORDS > 3 ? 3 : 0];
-#if WORDS == 1
-    int bad = wrong(w0);
-#elif WORDS == 2
-    int bad = wrong(w0, w1);
-#elif WORDS == 3
-    int bad = wrong(w0, w1, w2);
-#else
-    int bad = wrong(w0, w1, w2, w3);
-#endif
-    if (bad) violation(bad);
+    memcpy(&states[count++ * WORDS], w, WORDS * 8);
+    int which = wrong(w);
+    if (which) violation(which);
 }
 
 static double now(void) {
@@ -170,40 +155,33 @@ static double now(void) {
 
 int main(void) {
     double start = now();
-    uint64_t head = 0, level_end, depth = 0, deadlocks = 0;
-    states = reserve((size_t)64 << 30);
-    pending = malloc((BATCH + MOST) * (WORDS + 1) * 8);
-    table = reserve((size_t)64 << 30);
+    uint64_t head = 0, level_end, depth = 0, stuck = 0;
+    states = reserve();
+    table = reserve();
     mask = (UINT64_C(1) << BUCKETS) - 1;
     for (int i = 0; i < INITIALS; i++) add(INITIAL[i], hash(INITIAL[i]));
     level_end = count;
     while (head < count && !violated) {
-        if (head == level_end) { depth++; level_end = count; }
-        if ((count + BATCH + MOST) * 8 > (mask + 1) * PLACES * LOAD) grow();
-        next = pending;
-        while (head < level_end && next < pending + BATCH * (WORDS + 1)) {
-            const uint64_t *s = &states[head++ * WORDS];
-            moves = 0;
-            for (int k = 0; k < WORDS; k++) current[k] = s[k];
-#if WORDS == 1
-            expand(s[0]);
-            if (DEADLOCK && !moves && !rests(s[0])) deadlocks++;
-#elif WORDS == 2
-            expand(s[0], s[1]);
-            if (DEADLOCK && !moves && !rests(s[0], s[1])) deadlocks++;
-#elif WORDS == 3
-            expand(s[0], s[1], s[2]);
-            if (DEADLOCK && !moves && !rests(s[0], s[1], s[2])) deadlocks++;
-#else
-            expand(s[0], s[1], s[2], s[3]);
-            if (DEADLOCK && !moves && !rests(s[0], s[1], s[2], s[3])) deadlocks++;
-#endif
+        if (head == level_end) {
+            depth++;
+            level_end = count;
         }
-        for (uint64_t *w = pending; w < next; w += WORDS + 1) add(w, w[WORDS]);
+        while (count + BATCH + MOST > (mask + 1) * PLACES * LOAD) grow();
+        next = pending;
+        while (head < level_end && next < pending + BATCH) {
+            uint64_t w[WORDS];
+            memcpy(w, &states[head++ * WORDS], sizeof w);
+            moves = 0;
+            expand(w);
+            if (!moves) {
+                stuck++;
+                if (DEADLOCK && !rests(w)) violation(-2);
+            }
+        }
+        for (Pending *p = pending; p < next; p++) add(p->words, p->hash);
     }
-    double seconds = now() - start;
-    printf("{\"states\": %lu, \"transitions\": %lu, \"depth\": %lu, \"violated\": %d, \"deadlocks\": %lu, "
+    printf("{\"states\": %lu, \"transitions\": %lu, \"depth\": %lu, \"stuck\": %lu, \"violated\": %d, "
            "\"seconds\": %.4f, \"bytes\": %lu}\n",
-           count, transitions, depth, violated, deadlocks, seconds, count * WORDS * 8 + (mask + 1) * LINE * 8);
+           count, transitions, depth, stuck, violated, now() - start, count * WORDS * 8 + (mask + 1) * LINE * 8);
     return 0;
 }

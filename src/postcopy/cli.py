@@ -85,6 +85,10 @@ KeepTrace = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
 Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
+Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
+Resume = Annotated[Path | None, typer.Option("--resume", help="go on with the search that is kept in this directory")]
+Every = Annotated[float, typer.Option("--checkpoint-every", min=0, help="seconds between two checkpoints")]
 
 
 @app.command()
@@ -99,18 +103,32 @@ def check(
     no_liveness: NoLiveness = False,
     max_memory: MaxMemory = "4G",
     engine: Engine = "auto",
+    workers: Workers = 1,
+    checkpoint: Keep = None,
+    resume: Resume = None,
+    checkpoint_every: Every = 60.0,
     trace: KeepTrace = None,
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
     name, protocol = load(target, fault)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=not no_liveness)
-    options = Options(symmetry=not no_symmetry, max_memory=_bytes(max_memory), engine=_engine(engine))
+    if checkpoint and resume:
+        raise UsageError("--resume keeps the search where it was kept: --checkpoint beside it says nothing more")
+    if (checkpoint or resume) and engine == "interpreted":
+        raise UsageError("only a compiled search can be kept: leave --engine interpreted away")
+    options = Options(
+        not no_symmetry, _bytes(max_memory), "compiled" if checkpoint or resume else _engine(engine), workers
+    )
     writer = _trace_writer(trace, f"postcopy check --fault {fault}" if fault else "") if trace else None
     console = Console(highlight=False)
     with _progress() as report:
         exploration = Exploration(instance, options, report)
         try:
+            if checkpoint:
+                exploration.keep(checkpoint, checkpoint_every)
+            if resume:
+                exploration.resume(resume, checkpoint_every)
             exploration.run()
         except KeyboardInterrupt:
             pass  # the verdict says that it was interrupted, and what was seen until then

@@ -1,9 +1,15 @@
-"""An exported model held against the explorer: Spin's count of states and its verdict, and the explorer's."""
+"""An exported model held against the explorer: Spin's count of states and its verdict, and the explorer's.
+
+    python -m tests.export.agreement
+
+prints the table of docs/exports.md.
+"""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,9 +17,24 @@ from postcopy.explorer.constants import read
 from postcopy.explorer.explore import Options, explore
 from postcopy.export import spin
 from postcopy.export.promela import promela
+from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.language import Kind, Property
+from postcopy.properties.safety import SAFETY
+
+SOUND = [(1, 1, 1), (2, 1, 1), (2, 1, 2)]
+"""Sizes (pages, messages in flight, target pages of a host page) at which the document's protocol is compared."""
+
+TWO_PAGES = {"background-first", "partial-host-pages", "places-first-target-page"}
+"""The faults that need two pages to show; one is enough for all others."""
+
+
+def size_of(fault: str) -> tuple[int, int, int]:
+    """The smallest size at which a fault shows."""
+    return (2 if fault in TWO_PAGES else 1, 1, FAULTS[fault].group)
 
 
 def need_spin() -> None:
@@ -57,3 +78,25 @@ def by_spin(text: str, directory: Path) -> Answer:
     found = spin.search(spin.build(text, directory, ["-O0"]), ["-c0", "-w16"])
     violated = found.violated[0].replace("_", "-") if found.violated else None
     return Answer(found.states - spin.EXTRA_STATES, violated)
+
+
+def _table() -> None:
+    """The table of docs/exports.md."""
+    print("| protocol | pages, messages, host page | states | the explorer says | Spin says | Spin's states |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    rows: list[tuple[str, type[Protocol], tuple[int, int, int], Sequence[Property]]] = [
+        ("the document's", Postcopy, size, SAFETY) for size in SOUND
+    ]
+    for name, fault in FAULTS.items():
+        rows.append((f"`{name}`", fault, size_of(name), [BY_NAME[fault.breaks[0]]]))
+    for name, protocol, size, properties in rows:
+        ours = explorer(protocol, size, properties)
+        with TemporaryDirectory() as directory:
+            theirs = by_spin(exported(protocol, size, properties), Path(directory))
+        said = [f"`{a.violated}` is violated" if a.violated else "all hold" for a in (ours, theirs)]
+        sizes = ", ".join(map(str, size))
+        print(f"| {name} | {sizes} | {ours.states:,} | {said[0]} | {said[1]} | {theirs.states:,} + 1 |", flush=True)
+
+
+if __name__ == "__main__":
+    _table()

@@ -19,12 +19,9 @@ from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.language import NO_DEADLOCK, Property
 from postcopy.properties.safety import SAFETY
 from tests.explorer.brute import brute_force
-from tests.export.agreement import by_spin, explorer, exported, need_spin
+from tests.export.agreement import SOUND, by_spin, explorer, exported, need_spin, size_of
 from tests.export.tiny import PROPERTIES, Tiny
 from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
-
-TWO_PAGES = {"background-first", "partial-host-pages", "places-first-target-page"}
-"""The faults that need two pages to show; one is enough for all others."""
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +29,7 @@ def _spin() -> None:
     need_spin()
 
 
-@pytest.mark.parametrize("size", [(1, 1, 1), (2, 1, 1), (2, 1, 2)])
+@pytest.mark.parametrize("size", SOUND)
 def test_the_protocol_has_the_same_states_and_holds_for_both(size: tuple[int, int, int], tmp_path: Path) -> None:
     wanted = explorer(Postcopy, size, SAFETY)
     assert wanted.violated is None
@@ -46,7 +43,7 @@ SAFETY_FAULTS = [name for name, fault in FAULTS.items() if not BY_NAME[fault.bre
 @pytest.mark.parametrize("name", SAFETY_FAULTS)
 def test_a_fault_has_the_same_states_and_breaks_the_same_property_for_both(name: str, tmp_path: Path) -> None:
     fault = FAULTS[name]
-    size = (2 if name in TWO_PAGES else 1, 1, fault.group)
+    size = size_of(name)
     properties = [BY_NAME[fault.breaks[0]]]
     wanted = explorer(fault, size, properties)
     assert wanted.violated == fault.breaks[0]

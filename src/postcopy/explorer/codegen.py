@@ -10,8 +10,10 @@ Python, one state at a time:
     examine(w0, …)     the properties of states that are violated and the witnesses that are reached, as bits; bit 61
                        says that the protocol may rest here
 
-The other is for Numba: the same `canonical` and `examine`, and in place of `expand` one that takes a block of states at
-once (see `columns`).
+The other is for machine code (see `native`) and takes a block of states at once: `expand_block` (see `columns`), and
+
+    canonical_block(out, count)                  puts the canonical words in the place of each state's
+    examine_block(states, at, n, found)          writes what `examine` says of the states at, …, at + n - 1
 """
 
 from __future__ import annotations
@@ -36,13 +38,15 @@ class Kernel:
 
     Attributes:
         plain: the functions for Python.
-        columns: the functions for Numba.
+        columns: the functions for machine code.
+        rows: how many rows `expand_block` needs in `lists` and `picks`.
         layout: the packing that they work on.
         numbering: the leaves' and checks' numbers.
     """
 
     plain: str
     columns: str
+    rows: int
     layout: Layout
     numbering: Numbering
 
@@ -63,8 +67,26 @@ def generate(reading: Reading, layout: Layout, symmetry: bool) -> Kernel:
     plain += ["    return out", ""]
     shared = list(_examine(reading, layout))
     shared += canonical_text(layout) if symmetry else [f"def canonical({words}):", f"    return {words},"]
-    columns = [*block_text(reading, layout, numbering), "", *shared]
-    return Kernel("\n".join(plain + shared) + "\n", "\n".join(columns) + "\n", layout, numbering)
+    blocks, rows = block_text(reading, layout, numbering)
+    columns = [*blocks, *shared, *_whole_blocks(layout)]
+    return Kernel("\n".join(plain + shared) + "\n", "\n".join(columns) + "\n", rows, layout, numbering)
+
+
+def _whole_blocks(layout: Layout) -> list[str]:
+    words = range(layout.words)
+    column, state = (
+        ", ".join(f"{name}[{k}, {at}]" for k in words) for name, at in (("out", "j"), ("states", "at + j"))
+    )
+    return [
+        "",
+        "def canonical_block(out, count):",
+        "    for j in range(count):",
+        f"        {column}, = canonical({column})",
+        "",
+        "def examine_block(states, at, n, found):",
+        "    for j in range(n):",
+        f"        found[j] = examine({state})",
+    ]
 
 
 def _write_action(reading: Reading, layout: Layout, numbering: Numbering, index: int, body: Scope) -> None:

@@ -1,4 +1,4 @@
-"""The kernel's text for Numba: a block of states at once, one action after the other.
+"""The kernel's text for the compiler: a block of states at once, one action after the other.
 
 For each action its guards are computed for every state of the block, and the states that pass are gathered in a list:
 `list[m] = i; m += passes`. Nothing depends on a jump that a processor could guess wrongly, which is what makes going
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from postcopy.explorer.constants import Reading
 from postcopy.explorer.layout import Layout
-from postcopy.explorer.writing import BAD_BIT, LABEL_BITS, STAYS, Numbering, Scope, Writer, domain, guards
+from postcopy.explorer.writing import BAD_BIT, BLOCK, LABEL_BITS, STAYS, Numbering, Scope, Writer, domain, guards
 from postcopy.model import expressions as ex
 from postcopy.model.expressions import Expr
 from postcopy.model.symbolic import Branch, Leaf, Tree
@@ -37,23 +37,25 @@ class _List:
     """States (or pairs of a state and a page) that a loop goes through.
 
     Attributes:
-        name: the row of `lists` that holds their places, or "" for all of the block (or all pairs).
+        row: the row of `lists` that holds their places, or None for all of the block (or all pairs).
         length: the text of how many there are.
         pairs: whether they are pairs of `items` and `picks`.
     """
 
-    name: str
+    row: int | None
     length: str
     pairs: bool = False
 
-    def at(self, place: str) -> str:
-        """The text of an entry."""
-        return f"lists[{place} + L{self.name[1:]}]"
+
+def block_text(reading: Reading, layout: Layout, numbering: Numbering) -> tuple[list[str], int]:
+    """The lines of `expand_block` and what it calls; and how many rows of `row_length` numbers `lists` has."""
+    printer = _Printer(reading, layout, numbering)
+    return printer.text(), max(printer.most, layout.page_words)
 
 
-def block_text(reading: Reading, layout: Layout, numbering: Numbering) -> list[str]:
-    """The lines of `expand_block`."""
-    return _Printer(reading, layout, numbering).text()
+def row_length(layout: Layout) -> int:
+    """The length of `items` and of each row of `lists` and `picks`: a block's pairs of a state and a page."""
+    return BLOCK * layout.instance.pages
 
 
 class _Printer:
@@ -64,7 +66,7 @@ class _Printer:
         self._begin()
 
     def text(self) -> list[str]:
-        """One small function for each shared guard and each action: Numba's time grows faster than a function does."""
+        """One small function for each shared guard and each action: a compiler's time grows faster than a function."""
         found = [(i, *guards(tree)) for i, (_, tree) in enumerate(self.reading.actions) if tree is not None]
         outside = {i: [(c, want) for c, want in conditions if not ex.mentions_page(c)] for i, conditions, _ in found}
         times = Counter(condition for conditions in outside.values() for condition in conditions)
@@ -75,16 +77,16 @@ class _Printer:
         calls: list[str] = []
         for number, condition in enumerate(shared):
             self._begin()
-            self._filter(_List("", "n"), [condition], number)
+            self._filter(_List(None, "n"), [condition], number)
             lines += [f"def key{number}(states, at, n, lists):", *self.lines, f"    return m{number}", ""]
             calls.append(f"    m{number} = key{number}(states, at, n, lists)")
         for index, conditions, rest in found:
             self._begin()
             key = keys[index]
-            over, last = _List("", "n"), "n"
+            over, last = _List(None, "n"), "n"
             if key in shared:
                 last = f"m{shared.index(key)}"
-                over = _List(f"l{shared.index(key)}", last)
+                over = _List(shared.index(key), last)
             within = [(c, want) for c, want in conditions if ex.mentions_page(c)]
             self._action(index, over, [c for c in outside[index] if c != key or key not in shared], within, rest)
             arguments = f"states, at, {last}, out, count, origin, label, fired, moved, lists, items, picks"
@@ -92,9 +94,8 @@ class _Printer:
             lines += ["    bad = 0", *self.lines, "    return count, bad", ""]
             calls += [f"    count, bad = action{index}({arguments})", "    wrong |= bad"]
         lines.append("def expand_block(states, at, n, out, origin, label, fired, moved, lists, items, picks):")
-        lines += ["    count = ZERO", "    wrong = 0", *calls, f"    return np.int64(count) | wrong << {BAD_BIT}", ""]
-        rows = max(self.most, self.layout.page_words)
-        return [f"LISTS = {rows}", *(f"L{k} = U({k} * SIZE)" for k in range(rows)), "", *lines]
+        lines += ["    count = 0", "    wrong = 0", *calls, f"    return count | wrong << {BAD_BIT}", ""]
+        return lines
 
     def _begin(self) -> None:
         """Begin a function's body."""
@@ -130,21 +131,32 @@ class _Printer:
         return self.lists - 1
 
     def _give_back(self, list_: _List) -> None:
-        self.free.append(int(list_.name[1:]))
+        assert list_.row is not None
+        self.free.append(list_.row)
+
+    def _entry(self, list_: _List, place: str) -> str:
+        assert list_.row is not None
+        return f"lists[{place}{self._row(list_.row)}]"
+
+    def _pick(self, part: int, place: str) -> str:
+        return f"picks[{place}{self._row(part)}]"
+
+    def _row(self, number: int) -> str:
+        return f" + {number * row_length(self.layout)}" if number else ""
 
     def _loop(self, over: _List) -> tuple[Scope, str]:
         """Open a loop; the scope of its body, and the text of the place that a list made in it holds."""
         scope = self.scope
-        place = ("j" if over.pairs else "i") if not over.name else "t"
+        place = ("j" if over.pairs else "i") if over.row is None else "t"
         scope.write(f"for {place} in range({over.length}):")
         body = Scope(self.lines, scope.indent + 1)
-        if over.name:
+        if over.row is not None:
             place = "j" if over.pairs else "i"
-            body.write(f"{place} = {over.at('t')}")
+            body.write(f"{place} = {self._entry(over, 't')}")
         if over.pairs:
             body.write("i = items[j]")
             for k in self.writer.parts:
-                body.write(f"p{k} = picks[j + L{k}]")
+                body.write(f"p{k} = {self._pick(k, 'j')}")
         for k in range(self.layout.words):
             body.write(f"w{k} = states[{k}, at + i]")
         return body, place
@@ -155,29 +167,29 @@ class _Printer:
 
     def _filter(self, over: _List, conditions: list[Condition], row: int | None = None) -> _List:
         number = self._take() if row is None else row
-        made = _List(f"l{number}", f"m{number}", over.pairs)
-        self.scope.write(f"m{number} = ZERO")
+        made = _List(number, f"m{number}", over.pairs)
+        self.scope.write(f"m{number} = 0")
         body, place = self._loop(over)
         test = self._test(conditions, body)
-        body.write(f"{made.at(made.length)} = {place}")
-        body.write(f"m{number} += U({test})")
+        body.write(f"{self._entry(made, made.length)} = {place}")
+        body.write(f"m{number} += {test}")
         return made
 
     def _split(self, over: _List, condition: Expr) -> tuple[_List, _List]:
-        yes, no = (_List(f"l{k}", f"m{k}", over.pairs) for k in (self._take(), self._take()))
-        self.scope.write(f"{yes.length} = ZERO")
-        self.scope.write(f"{no.length} = ZERO")
+        yes, no = (_List(k, f"m{k}", over.pairs) for k in (self._take(), self._take()))
+        self.scope.write(f"{yes.length} = 0")
+        self.scope.write(f"{no.length} = 0")
         body, place = self._loop(over)
-        body.write(f"test = U({self.writer.truth(condition, body)})")
-        body.write(f"{yes.at(yes.length)} = {place}")
-        body.write(f"{no.at(no.length)} = {place}")
+        body.write(f"test = {self.writer.truth(condition, body)}")
+        body.write(f"{self._entry(yes, yes.length)} = {place}")
+        body.write(f"{self._entry(no, no.length)} = {place}")
         body.write(f"{yes.length} += test")
-        body.write(f"{no.length} += ONE - test")
+        body.write(f"{no.length} += 1 - test")
         return yes, no
 
     def _pairs(self, over: _List, pages: Expr) -> _List:
         """The pairs of a state and a page worth trying, by state and then by page."""
-        self.scope.write("q = ZERO")
+        self.scope.write("q = 0")
         body, _ = self._loop(over)
         texts = self.writer.pages(pages, body)
         parts = list(self.writer.parts)
@@ -185,15 +197,15 @@ class _Printer:
             for word, base in self.layout.records:
                 body.write("items[q] = i")
                 for k in parts:
-                    body.write(f"picks[q + L{k}] = {1 << base if k == word else 0}")
-                body.write("q += ONE" if pages == ex.FULL_SET else f"q += U({texts[word]} >> {base} & 1)")
-            return _List("", "q", True)
+                    body.write(f"{self._pick(k, 'q')} = {1 << base if k == word else 0}")
+                body.write("q += 1" if pages == ex.FULL_SET else f"q += {texts[word]} >> {base} & 1")
+            return _List(None, "q", True)
         body = self.writer.each_page(texts, body)
         body.write("items[q] = i")
         for k in parts:
-            body.write(f"picks[q + L{k}] = p{k}")
-        body.write("q += ONE")
-        return _List("", "q", True)
+            body.write(f"{self._pick(k, 'q')} = p{k}")
+        body.write("q += 1")
+        return _List(None, "q", True)
 
     def _tree(self, index: int, tree: Tree, over: _List) -> None:
         if tree is None:
@@ -227,7 +239,7 @@ class _Printer:
             body.write(f"n{k} = {text}")
             body.write(f"out[{k}, count] = n{k}")
         body.write("origin[count] = i")
-        body.write(f"keep = U({' | '.join(differs)})" if differs else "keep = ZERO")
+        body.write(f"keep = {' | '.join(differs)}" if differs else "keep = 0")
         if not self.reading.actions[index][0].info.environment:
             body.write("moved[i] |= keep")
         if leaf.violated or leaf.checks:
@@ -240,7 +252,7 @@ class _Printer:
             body.write(f"wrong = found != {label}")
             body.write("bad |= wrong")
             body.write("label[count] = found")
-            body.write("count += keep | U(wrong)")
+            body.write("count += keep | wrong")
         else:
             body.write(f"label[count] = {label}")
             body.write("count += keep")

@@ -1,7 +1,8 @@
-"""From a kernel's texts to functions: compiled by Numba and kept on disk, or interpreted by Python as they stand.
+"""From a kernel's texts to functions: machine code, kept on disk, or interpreted by Python as they stand.
 
-The file that is compiled is named by the hash of its text, so a change of protocol, size or option is another file and
-a kernel is compiled once in a machine's life. Numba keeps its machine code beside the file.
+Machine code comes in two parts: the kernel's own functions (see `native`), of which there is a file for each protocol,
+size and option; and the search's loop (see `loop`), compiled by Numba once for each number of words. Both are named by
+the hash of their text, so each is compiled once in a machine's life.
 """
 
 from __future__ import annotations
@@ -10,22 +11,29 @@ import hashlib
 import importlib.util
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from postcopy import __version__
 from postcopy.explorer.codegen import Kernel
+from postcopy.explorer.columns import row_length
 from postcopy.explorer.writing import BLOCK
 
-_STAND_INS, _REST = "# ---- stand-ins ----\n", "# ---- from here on ----\n"
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from postcopy.explorer.native import Native
+
+FUNCTIONS = ("expand_block", "canonical_block", "examine_block")
+"""What the loop calls of a kernel, in the order of its `code`."""
+
+_NUMBER_OF_WORDS = "\nWORDS = 2\n"
 
 
 @dataclass(frozen=True)
@@ -44,20 +52,60 @@ def interpret(kernel: Kernel) -> Functions:
     return Functions(names["expand"], names["canonical"], names["examine"])
 
 
+@dataclass(frozen=True)
+class Machine:
+    """A kernel as machine code, and the loop that calls it.
+
+    Attributes:
+        native: the kernel's functions, kept in memory.
+        code: their addresses; int64[3].
+        loop: the module of the loop's functions.
+        words: words in a state.
+        most: how many successors a block of states has at most.
+        rows: the rows of `lists` and `picks`.
+        row_length: their length.
+    """
+
+    native: Native
+    code: npt.NDArray[np.int64]
+    loop: ModuleType
+    words: int
+    most: int
+    rows: int
+    row_length: int
+
+
 def is_compiled(kernel: Kernel) -> bool:
     """Whether compiling will be quick, because it has been done before."""
-    path = _path(kernel)
-    return any(path.parent.glob(f"__pycache__/{path.stem}.run-*.nbc"))
+    loop = _loop_path(kernel.layout.words)
+    if not any(loop.parent.glob(f"__pycache__/{loop.stem}.run-*.nbc")):
+        return False
+    from postcopy.explorer import native  # LLVM takes a tenth of a second to import
+
+    return native.path_for(kernel.columns, cache_directory()).exists()
 
 
-def compile_kernel(kernel: Kernel) -> ModuleType:
-    """The kernel's module: its functions and the search's loop (see `loop`); from disk where it has been compiled."""
-    path = _path(kernel)
+def compile_kernel(kernel: Kernel) -> Machine:
+    """The kernel's machine code; from disk where it has been compiled."""
+    import numpy as np
+
+    from postcopy.explorer import native
+
+    layout = kernel.layout
+    functions = native.load(kernel.columns, FUNCTIONS, cache_directory())
+    successors = sum(layout.instance.pages if action.takes_page else 1 for action in layout.instance.actions)
+    code = np.array(functions.addresses, dtype=np.int64)
+    return Machine(
+        functions, code, _loop(layout.words), layout.words, BLOCK * successors, kernel.rows, row_length(layout)
+    )
+
+
+def _loop(words: int) -> ModuleType:
+    from postcopy.explorer import native
+
+    path = _loop_path(words)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            file.write(_module_text(kernel))
-        os.replace(file.name, path)
+        native.keep(path, _loop_text(words).encode())
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -77,41 +125,12 @@ def cache_directory() -> Path:
     return Path(given) if given else user_cache_path("postcopy")
 
 
-def _path(kernel: Kernel) -> Path:
-    key = "\n".join((__version__, version("numba"), _module_text(kernel)))
-    return cache_directory() / f"kernel_{hashlib.sha256(key.encode()).hexdigest()[:24]}.py"
+def _loop_path(words: int) -> Path:
+    key = "\n".join((version("numba"), _loop_text(words)))
+    return cache_directory() / f"loop_{words}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.py"
 
 
-@cache
-def _loop_text() -> tuple[str, str]:
-    """What stands before the stand-ins, and after them."""
-    before, rest = Path(__file__).with_name("loop.py").read_text().split(_STAND_INS)
-    return before, rest.split(_REST)[1]
-
-
-def _module_text(kernel: Kernel) -> str:
-    layout = kernel.layout
-    instance = layout.instance
-    words = range(layout.words)
-    columns = "\n".join(f"@njit\n{line}" if line.startswith("def ") else line for line in kernel.columns.splitlines())
-    successor = ", ".join(f"out[{k}, j]" for k in words)
-    before, after = _loop_text()
-    return f"""{before}# ---- generated; see postcopy.explorer.codegen ----
-
-WORDS, MARK_WORD, MARK = {layout.words}, {layout.mark[0]}, {-(1 << layout.mark[1])}
-SUCCESSORS = {sum(instance.pages if action.takes_page else 1 for action in instance.actions)}
-SIZE = {BLOCK * instance.pages}
-
-{columns}
-
-@njit
-def examine_at(states, at):
-    return examine({", ".join(f"states[{k}, at]" for k in words)})
-
-
-@njit(types.void(types.int64[:, ::1], types.uint64), nogil=True, cache=True)
-def canonical_block(out, count):
-    for j in range(count):
-        {successor}, = canonical({successor})
-
-{_REST}{after}"""
+def _loop_text(words: int) -> str:
+    text = Path(__file__).with_name("loop.py").read_text()
+    assert _NUMBER_OF_WORDS in text
+    return text.replace(_NUMBER_OF_WORDS, f"\nWORDS = {words}\n")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from postcopy.explorer.compiled import Machine
 from postcopy.explorer.fast import Shard
 from postcopy.explorer.lasso import Graph
 from postcopy.explorer.search import Question
@@ -86,7 +86,7 @@ def _place(
 
 
 def expand_all(
-    states: npt.NDArray[np.int64], history: list[int], machine: ModuleType, question: Question, most: int
+    states: npt.NDArray[np.int64], history: list[int], machine: Machine, question: Question, most: int
 ) -> tuple[Graph, npt.NDArray[np.int64]]:
     """As `edges.expand_interpreted`, of states as one array; int64[states, words]."""
     columns = np.ascontiguousarray(states.T)
@@ -115,10 +115,10 @@ def expand_all(
     table, free = _index(columns), first.copy()
     for begin in range(0, count, BLOCK):
         made = block(begin)
-        machine.canonical_block(shard.out, np.uint64(made))
+        machine.loop.canonical(machine.code, shard.out, np.uint64(made))
         _place(
             columns, shard.out, made, begin, shard.origin, shard.label, changes, moved, action_of, table, free, target,
             action, moves,
         )  # fmt: skip
-    machine.examine_all(columns, found)
+    machine.loop.examine(machine.code, columns, found)
     return Graph(first, target, action, moves), found

@@ -5,12 +5,16 @@ The way of a check: `constants.read` -> `layout.lay_out` -> `codegen.generate` -
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import factorial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from postcopy import __version__
 from postcopy.errors import SpecError
 from postcopy.explorer import codegen, compiled, constants, layout, search, writing
 from postcopy.explorer.promises import Liveness
@@ -18,8 +22,11 @@ from postcopy.explorer.trace import Trace, thread_through
 from postcopy.model.instance import Instance, State
 from postcopy.properties.language import Kind, Property
 
+if TYPE_CHECKING:
+    from postcopy.explorer.checkpoint import Checkpoint
+
 INTERPRETED_STATES = 60_000
-"""Spaces up to here are searched without compiling: Python needs about two seconds, the compiler some ten."""
+"""Spaces up to here are searched without compiling: Python needs about two seconds, the compiler five to fifteen."""
 
 _SLICE = 1_000_000
 _SLICE_INTERPRETED = 2_000
@@ -140,6 +147,7 @@ class Exploration:
         self.question = self._ask()
         self.seconds = 0.0
         self.liveness: Liveness | None = None
+        self._checkpoint: Checkpoint | None = None
         self.engine = "interpreted"
         self.search: search.Search
         if options.engine == "compiled" or (options.engine == "auto" and compiled.is_compiled(self.kernel)):
@@ -168,6 +176,51 @@ class Exploration:
         self.search = Compiled(compiled.compile_kernel(self.kernel), self.question, self.options.workers)
         self.engine = "compiled"
 
+    def subject(self) -> dict[str, object]:
+        """What the search is of: what a checkpoint has to agree with."""
+        return {
+            "version": __version__,
+            "protocol": self.instance.protocol.__name__,
+            "size": str(self.instance.size),
+            "symmetry": self.options.symmetry,
+            "workers": self.options.workers,
+            "properties": [p.name for p in self.instance.properties],
+            "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
+        }
+
+    def keep(self, directory: Path, every: float) -> None:
+        """Keep this search in a directory, every so many seconds. It has to be a compiled one.
+
+        Raises:
+            UsageError: the directory is not empty, or cannot be made.
+        """
+        from postcopy.explorer.checkpoint import Checkpoint
+
+        self._checkpoint = Checkpoint.create(directory, self.subject(), every)
+
+    def resume(self, directory: Path, every: float) -> None:
+        """Go on where the search that is kept in a directory stood, and keep it there further.
+
+        Raises:
+            UsageError: what is there is damaged or of another search.
+        """
+        from postcopy.explorer.checkpoint import Checkpoint
+        from postcopy.explorer.fast import Compiled
+
+        assert isinstance(self.search, Compiled)
+        self._checkpoint, self.seconds = Checkpoint.load(directory, self.subject(), every, self.search)
+        self.findings = self.search.run(0)
+
+    def _save(self) -> None:
+        from postcopy.explorer.fast import Compiled
+
+        if self._checkpoint is None or not isinstance(self.search, Compiled) or not self.search.resumable:
+            return
+        if self.findings.status == search.RUNNING:
+            self._checkpoint.save_if_due(self.search, self.seconds)
+        else:
+            self._checkpoint.save(self.search, self.seconds)
+
     def run(self) -> None:
         """Search to the end, then check liveness. A KeyboardInterrupt leaves what was found so far for `verdict`."""
         while self.findings.status == search.RUNNING:
@@ -178,6 +231,7 @@ class Exploration:
             self._report(
                 Progress("searching", found.states, found.transitions, found.depth, found.frontier, self.seconds)
             )
+            self._save()
             outgrown = self.engine == "interpreted" and found.states > INTERPRETED_STATES
             if outgrown and self.options.engine == "auto" and found.status == search.RUNNING:
                 self._compile()

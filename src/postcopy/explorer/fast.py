@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from postcopy.explorer import control, search
+from postcopy.explorer.compiled import Machine
 from postcopy.explorer.control import (
     AT,
     BOXED,
@@ -45,29 +45,31 @@ class Shard:
     """The states that one worker owns.
 
     Memory is taken as it is needed: the arrays for all states that `max_bytes` allows are reserved at once, but the
-    system gives them page by page; only the table is grown, by sweeping it into one twice as large.
+    system gives them page by page. The table begins small and grows in its place, so that memory is touched once.
     """
 
-    def __init__(self, machine: ModuleType, question: Question, number: int, shards: int, max_bytes: int) -> None:
+    def __init__(self, machine: Machine, question: Question, number: int, shards: int, max_bytes: int) -> None:
         self.machine, self.question, self.max_bytes = machine, question, max_bytes
         self.number, self.shards = np.uint64(number), np.uint64(shards)
-        words, most = machine.WORDS, BLOCK * machine.SUCCESSORS
+        words, most = machine.words, machine.most
         self.per_state = 8 * words + 4
         capacity = max(max_bytes // (self.per_state + 13 * words), most + len(question.initial) + 1)
         capacity = min(capacity, (2**31 - 1) // shards)
         self.states = np.empty((words, capacity), dtype=np.int64)
         self.parents = np.empty(capacity, dtype=np.int32)
         self.bits = max(_FIRST_BITS, (2 * most).bit_length())
-        self.table = np.zeros(words << self.bits, dtype=np.int64)
+        self.most_bits = max(self.bits, (max_bytes // (8 * words)).bit_length() - 1)
+        self.table = np.zeros(words << self.most_bits, dtype=np.int64)
         self.out = np.zeros((words, most), dtype=np.int64)
         self.hashes = np.zeros(most, dtype=np.uint64)
         self.origin = np.zeros(most, dtype=np.uint32)
         self.label = np.zeros(most, dtype=np.int64)
         self.fired = np.zeros(len(question.progress), dtype=np.uint64)
         self.moved = np.zeros(BLOCK, dtype=np.uint64)
-        self.lists = np.zeros(machine.LISTS * machine.SIZE, dtype=np.uint32)
-        self.items = np.zeros(machine.SIZE, dtype=np.uint32)
-        self.picks = np.zeros(machine.LISTS * machine.SIZE, dtype=np.int64)
+        self.lists = np.zeros(machine.rows * machine.row_length, dtype=np.uint32)
+        self.items = np.zeros(machine.row_length, dtype=np.uint32)
+        self.picks = np.zeros(machine.rows * machine.row_length, dtype=np.int64)
+        self.seen = np.zeros(most, dtype=np.int64)
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
         self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
         box = most + _BOX if shards > 1 else 1
@@ -84,17 +86,21 @@ class Shard:
     def bytes(self) -> int:
         """Memory in use."""
         boxes = self.boxes.nbytes + self.senders.nbytes
-        return int(self.control[COUNT] * self.per_state + self.table.nbytes + boxes)
+        return int(self.control[COUNT] * self.per_state + self._table_bytes + boxes)
+
+    @property
+    def _table_bytes(self) -> int:
+        return 8 * self.machine.words << self.bits
 
     def run(self, steps: int) -> None:
         """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
         question, machine = self.question, self.machine
         while True:
-            machine.run(
-                self.states, self.parents, self.table, self.shift, self.out, self.hashes, self.origin, self.label,
-                self.fired, self.moved, self.lists, self.items, self.picks, self.first, self.control, self.boxes,
-                self.senders, self.filled, self.number, self.shards, question.step_bits, question.state_bits,
-                question.witness_bits, question.deadlock, steps,
+            machine.loop.run(
+                machine.code, self.states, self.parents, self.table, self.shift, self.out, self.hashes, self.origin,
+                self.label, self.fired, self.moved, self.lists, self.items, self.picks, self.seen, self.first,
+                self.control, self.boxes, self.senders, self.filled, self.number, self.shards, question.step_bits,
+                question.state_bits, question.witness_bits, question.deadlock, steps,
             )  # fmt: skip
             if self.control[STATUS] != FULL or not self._grow():
                 return
@@ -114,48 +120,63 @@ class Shard:
 
     def expand(self, states: Any, begin: int, end: int) -> int:
         """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
-        count = self.machine.expand(
-            states, begin, end, self.out, self.origin, self.label, self.fired.copy(), self.moved, self.lists,
-            self.items, self.picks,
+        count = self.machine.loop.expand(
+            self.machine.code, states, begin, end, self.out, self.origin, self.label, self.fired.copy(), self.moved,
+            self.lists, self.items, self.picks,
         )  # fmt: skip
         return int(count)
 
     def _receive(self, other: Shard, me: int, begin: Any) -> Any:
-        return self.machine.receive(
-            self.states, self.parents, self.table, self.shift, self.hashes, self.first, self.control, other.boxes[me],
-            other.senders[me], begin, other.filled[me], other.number, self.shards, self.question.state_bits,
-            self.question.witness_bits,
+        return self.machine.loop.receive(
+            self.machine.code, self.states, self.parents, self.table, self.shift, self.hashes, self.seen, self.first,
+            self.control, other.boxes[me], other.senders[me], begin, other.filled[me], other.number, self.shards,
+            self.question.state_bits, self.question.witness_bits,
         )  # fmt: skip
 
     def deal(self, whole: Shard, ids: Any) -> None:
         """Take this shard's part of all states seen so far."""
-        self.machine.deal(
+        self.machine.loop.deal(
             whole.states, whole.parents, whole.control[COUNT], whole.control[HEAD], self.number, self.shards, ids,
             self.states, self.parents, self.control,
         )  # fmt: skip
-        while int(self.control[COUNT]) > len(self.table) // self.machine.WORDS // 4:
+        self._fill()
+
+    def restore(self, states: Any, parents: Any, control_: list[int], fired: list[int], first: list[int]) -> bool:
+        """Stand where such a shard stood; False where the memory allowed does not suffice."""
+        known = states.shape[1]
+        if known + len(self.origin) > len(self.parents):
+            return False
+        self.states[:, :known], self.parents[:known] = states, parents
+        self.control[:], self.fired[:], self.first[:] = control_, fired, first
+        if self.control[STATUS] == FULL:
+            self.control[STATUS] = RUNNING
+        return self._fill()
+
+    def _fill(self) -> bool:
+        """Enter all states into the empty table."""
+        while int(self.control[COUNT]) > 1 << self.bits - 2 and self.bits < self.most_bits:
             self.bits += 1
-            self.table = np.zeros(self.machine.WORDS << self.bits, dtype=np.int64)
-        self.machine.refill(self.states, self.control[COUNT], self.table, self.shift)
+        if int(self.control[COUNT]) > 3 << self.bits - 2:
+            return False
+        self.machine.loop.refill(self.states, self.control[COUNT], self.table, self.shift)
+        return True
 
     def _grow(self) -> bool:
         """Make room; False where the memory allowed does not suffice."""
         count = int(self.control[COUNT])
         if count + len(self.origin) > len(self.parents):
             return False
-        if count * self.per_state + 3 * self.table.nbytes > self.max_bytes:
+        if self.bits == self.most_bits or count * self.per_state + 2 * self._table_bytes > self.max_bytes:
             return False
-        old = self.table
         self.bits += 1
-        self.table = np.zeros(2 * len(old), dtype=np.int64)
-        self.machine.grow(old, self.table, self.shift)
+        self.machine.loop.grow(self.table, self.shift)
         return True
 
 
 class Compiled:
     """The search in Numba, a while at a time."""
 
-    def __init__(self, machine: ModuleType, question: Question, workers: int = 1, split_at: int = SPLIT_AT) -> None:
+    def __init__(self, machine: Machine, question: Question, workers: int = 1, split_at: int = SPLIT_AT) -> None:
         self.machine, self.question, self.workers, self.split_at = machine, question, workers, split_at
         self.shards = [Shard(machine, question, 0, 1, question.max_bytes)]
         self.pool: ThreadPoolExecutor | None = None
@@ -164,11 +185,11 @@ class Compiled:
         only = self.shards[0]
         for state in question.initial:
             self._seed(only, state)
-        machine.refill(only.states, only.control[COUNT], only.table, only.shift)
+        machine.loop.refill(only.states, only.control[COUNT], only.table, only.shift)
         only.control[LEVEL_END] = only.control[COUNT]
-        if machine.look(
-            only.states, np.uint64(0), np.uint64(only.control[COUNT]), only.first, only.control, question.state_bits,
-            question.witness_bits,
+        if machine.loop.look(
+            machine.code, only.states, np.uint64(0), np.uint64(only.control[COUNT]), only.seen, only.first,
+            only.control, question.state_bits, question.witness_bits,
         ):  # fmt: skip
             only.control[STATUS] = RUNNING
         else:
@@ -177,7 +198,7 @@ class Compiled:
     def _seed(self, only: Shard, state: tuple[int, ...]) -> None:
         at = int(only.control[COUNT])
         only.out[:, 0] = np.array(state, dtype=np.uint64).view(np.int64)
-        self.machine.canonical_block(only.out, np.uint64(1))
+        self.machine.loop.canonical(self.machine.code, only.out, np.uint64(1))
         if any((only.states[:, i] == only.out[:, 0]).all() for i in range(at)):
             return
         only.states[:, at] = only.out[:, 0]
@@ -237,7 +258,7 @@ class Compiled:
         """Deal all states to as many shards as there are workers."""
         whole, workers = self.shards[0], self.workers
         ids = np.empty(int(whole.control[COUNT]), dtype=np.int64)
-        self.machine.number(whole.states, whole.control[COUNT], np.uint64(workers), ids)
+        self.machine.loop.number(whole.states, whole.control[COUNT], np.uint64(workers), ids)
         share = self.question.max_bytes // workers
         self.shards = [Shard(self.machine, self.question, i, workers, share) for i in range(workers)]
         self.pool = ThreadPoolExecutor(workers)
@@ -248,6 +269,19 @@ class Compiled:
         for bit, at in enumerate(whole.first):
             if at >= 0:
                 self.shards[ids[at] % workers].first[bit] = ids[at] // workers
+
+    def restore(self, shards: int, depth: int) -> None:
+        """Begin again with so many empty shards, which `Shard.restore` fills."""
+        self.status, self.depth = search.RUNNING, depth
+        share = self.question.max_bytes // shards
+        self.shards = [Shard(self.machine, self.question, i, shards, share) for i in range(shards)]
+        if shards > 1:
+            self.pool = ThreadPoolExecutor(shards)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether what the shards have now is all that was found: not where one was full with messages unread."""
+        return self.status in (search.RUNNING, search.DONE) or (self.status == search.FULL and len(self.shards) == 1)
 
     def expand_all(self) -> int:
         """Make all successors of all states found so far and count them: for measuring the kernel alone."""

@@ -4,8 +4,7 @@ A state is a few words of 64 bits. What concerns one page, its bit in every set 
 first, as many in a word as fit, all in the same order inside. A set of pages is then a strided mask, whole-bitmap
 operators are word operations, and to rename pages is to permute records. Numbers fill the bits that are left.
 
-Python's words are never negative, compiled ones are (int64, modulo 2 to the 64th). The generated text means the same to
-both because nothing but a record ever uses bit 63, and records are masked after they are shifted down.
+Only records use bit 63, and not that of the last word.
 """
 
 from __future__ import annotations
@@ -41,7 +40,6 @@ class Layout:
         numbers: where each number lies.
         words: words in a state.
         records: for each page, its word and the lowest bit of its record.
-        mark: a word and a bit of it that no state sets: a table of states marks its full slots with it.
     """
 
     instance: Instance
@@ -50,7 +48,6 @@ class Layout:
     numbers: dict[Variable, Place]
     words: int
     records: tuple[tuple[int, int], ...]
-    mark: tuple[int, int]
 
     @property
     def width(self) -> int:
@@ -105,7 +102,7 @@ def lay_out(instance: Instance, variables: Sequence[Variable], constants: dict[V
     sets = tuple(v for v in variables if v.sort is Sort.PAGES)
     width = max(len(sets), 1)
     host = width * instance.group
-    together = WORD // host * instance.group if host < WORD else 0  # host pages are compared as signed numbers
+    together = WORD // host * instance.group
     if together == 0:
         raise UsageError(
             f"{width} bits for each of {instance.group} target pages do not fit into a word of {WORD}: "
@@ -122,12 +119,11 @@ def lay_out(instance: Instance, variables: Sequence[Variable], constants: dict[V
             used.append(0)
         numbers[v] = Place(word, used[word], (1 << bits) - 1)
         used[word] += bits
-    if min(used) == WORD:
+    if used[-1] == WORD:  # a table of states marks its full slots with the last word's bit 63
         used.append(0)
     everything = (1 << instance.pages) - 1
     stored = {
         v: everything if e == ex.FULL_SET else 0 if e == ex.EMPTY_SET else ex.constant(e) or 0
         for v, e in constants.items()
     }
-    mark = max(word for word, taken in enumerate(used) if taken < WORD)
-    return Layout(instance, stored, sets, numbers, len(used), records, (mark, WORD - 1))
+    return Layout(instance, stored, sets, numbers, len(used), records)

@@ -1,25 +1,25 @@
-"""The search's loop in the part of Python that Numba compiles; a kernel's file is this text with the kernel in it.
+"""The search's loop in the part of Python that Numba compiles, for states of so many words.
 
-It is compiled anew with each kernel, so that the number of words is known to the compiler: loops over words vanish, and
-the kernel's functions are called directly. It is not imported: the stand-ins below are for readers and linters, the
-kernel's text stands in their place.
+It is compiled once for each number of words, which is known to the compiler so that loops over words vanish: `compiled`
+keeps a copy of this text for each, with another number below. A kernel's functions are machine code of their own,
+called for a block of states at a time by their addresses, `code`.
 
 The states of a shard are columns in the order of discovery, so they are the queue too. A hash table holds them once
-more, whole, so that to look one up touches one place in memory; a slot is full where the marking bit is set. A state's
-slot comes from the high bits of its hash, so that a table twice as large has the same order and growing it is two
-sweeps through memory side by side; its shard comes from the low bits. Successors come in blocks: the slots of a whole
-block are asked of the memory before the first is needed, all in a row, since translations of addresses overlap then.
+more, whole, so that to look one up touches one place in memory; a slot is full where bit 63 of the last word is set. A
+state's slot comes from the high bits of its hash, so that a table twice as large has the same order and the table
+grows in its place, in one sweep from its end; a state's shard comes from the low bits. Successors come in blocks: the
+slots of a whole block are asked of the memory before the first is needed, all in a row, since translations of
+addresses overlap then.
 """
 
 # ruff: noqa: D103  (what each does is said here and in `fast`, which calls them)
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit, types
 
+from postcopy.explorer.calling import call, prefetch
 from postcopy.explorer.control import (
     AT,
     BOXED,
@@ -37,28 +37,16 @@ from postcopy.explorer.control import (
     WITNESSES,
     WRONG,
 )
-from postcopy.explorer.prefetch import prefetch
 from postcopy.explorer.writing import BAD_BIT, BLOCK, LABEL_BITS, REST_BIT
 
 U = np.uint64
 ZERO, ONE = U(0), U(1)
 
-# ---- stand-ins ----
-WORDS, MARK_WORD, MARK = 2, 1, -(1 << 63)
+WORDS = 2
 
-
-def expand_block(*_: Any) -> int:
-    return 0
-
-
-def canonical_block(*_: Any) -> None: ...
-
-
-def examine_at(*_: Any) -> int:
-    return 0
-
-
-# ---- from here on ----
+LAST, MARK = WORDS - 1, -(1 << 63)
+EXPAND, CANONICAL, EXAMINE = range(3)
+"""Where in `code` the addresses of the kernel's functions lie."""
 
 I64, U64, U32 = types.int64, types.uint64, types.uint32
 COLUMNS, I32S, I64S, U64S, U32S = (
@@ -71,7 +59,7 @@ COLUMNS, I32S, I64S, U64S, U32S = (
 BOXES = types.int64[:, :, ::1]
 
 
-@njit(inline="always")
+@njit
 def hash_at(columns, at):
     mixed = U(0x9E3779B97F4A7C15)
     for k in range(WORDS):
@@ -80,40 +68,64 @@ def hash_at(columns, at):
     return mixed * U(0xC4CEB9FE1A85EC53)
 
 
-@njit(inline="always")
+@njit
 def owner(mixed, shards):
     return (mixed >> U(8) & U(0xFFFF)) % shards
 
 
-@njit(inline="always")
+@njit
 def enter(table, shift, columns, at, mixed):
     """Enter a state; False where it was there."""
     mask = (ONE << (U(64) - shift)) - ONE
     slot = mixed >> shift
     while True:
         base = slot * U(WORDS)
-        if table[base + U(MARK_WORD)] == 0:
+        if table[base + U(LAST)] == 0:
             for k in range(WORDS):
-                table[base + U(k)] = columns[k, at] | (MARK if k == MARK_WORD else 0)
+                table[base + U(k)] = columns[k, at] | (MARK if k == LAST else 0)
             return True
         same = True
         for k in range(WORDS):
-            same &= table[base + U(k)] == columns[k, at] | (MARK if k == MARK_WORD else 0)
+            same &= table[base + U(k)] == columns[k, at] | (MARK if k == LAST else 0)
         if same:
             return False
         slot = (slot + ONE) & mask
 
 
-@njit(types.void(I64S, I64S, U64), nogil=True, cache=True)
-def grow(old, table, shift):
-    """Enter what an old table holds into a larger one."""
+@njit(types.void(I64S, U64), nogil=True, cache=True)
+def grow(table, shift):
+    """Make room for twice as many in a table, in its place: `shift` is that of the larger one.
+
+    From the last slot down each state moves to about twice its slot, behind all that have not moved yet. The first
+    slots are cleared before, so that whoever comes around the table's end finds room there; what lay in them, and the
+    few that would not move behind, wait aside.
+    """
+    slots = ONE << (U(63) - shift)
+    first = min(slots, U(1024))
     column = np.zeros((WORDS, 1), dtype=np.int64)
-    for slot in range(U(len(old) // WORDS)):
+    aside = np.empty((WORDS, 2048), dtype=np.int64)
+    waiting = 0
+    for step in range(slots):
+        slot = step if step < first else slots - ONE - (step - first)
         base = slot * U(WORDS)
-        if old[base + U(MARK_WORD)] != 0:
-            for k in range(WORDS):
-                column[k, 0] = old[base + U(k)] & (~MARK if k == MARK_WORD else -1)
-            enter(table, shift, column, ZERO, hash_at(column, ZERO))
+        if table[base + U(LAST)] == 0:
+            continue
+        for k in range(WORDS):
+            column[k, 0] = table[base + U(k)] & (~MARK if k == LAST else -1)
+            table[base + U(k)] = 0
+        mixed = hash_at(column, ZERO)
+        if slot >= first and mixed >> shift > slot:
+            enter(table, shift, column, ZERO, mixed)
+            continue
+        if waiting == aside.shape[1]:
+            wider = np.empty((WORDS, 2 * waiting), dtype=np.int64)
+            wider[:, :waiting] = aside
+            aside = wider
+        aside[:, waiting] = column[:, 0]
+        waiting += 1
+    assert table[(first - ONE) * U(WORDS) + U(LAST)] == 0, "so many came around the end that some may be unreachable"
+    for j in range(U(waiting)):
+        enter(table, shift, aside, j, hash_at(aside, j))
 
 
 @njit(types.void(COLUMNS, I64, U64, I64S), nogil=True, cache=True)
@@ -148,11 +160,14 @@ def refill(states, count, table, shift):
         enter(table, shift, states, at, hash_at(states, at))
 
 
-@njit(types.boolean(COLUMNS, U64, U64, I64S, I64S, I64, I64), nogil=True, cache=True)
-def look(states, begin, end, first, control, state_bits, witness_bits):
-    """Examine new states; False where one violates a property."""
+@njit(types.boolean(I64S, COLUMNS, U64, U64, I64S, I64S, I64S, I64, I64), nogil=True, cache=True)
+def look(code, states, begin, end, seen, first, control, state_bits, witness_bits):
+    """Examine new states, at most as many as `seen` has room for; False where one violates a property."""
+    if state_bits | witness_bits == 0:
+        return True
+    call(code[EXAMINE], (states, begin, end - begin, seen))
     for at in range(begin, end):
-        found = examine_at(states, at)
+        found = seen[at - begin]
         fresh = found & witness_bits & ~control[WITNESSES]
         if fresh != 0:
             control[WITNESSES] |= fresh
@@ -168,18 +183,18 @@ def look(states, begin, end, first, control, state_bits, witness_bits):
 
 @njit(
     types.void(
-        COLUMNS, I32S, I64S, U64, COLUMNS, U64S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S, I64S, BOXES,
-        types.int64[:, ::1], U64S, U64, U64, I64, I64, I64, types.boolean, I64,
+        I64S, COLUMNS, I32S, I64S, U64, COLUMNS, U64S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S, I64S, I64S,
+        BOXES, types.int64[:, ::1], U64S, U64, U64, I64, I64, I64, types.boolean, I64,
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def run(
-    states, parents, table, shift, out, hashes, origin, label, fired, moved, lists, items, picks, first, control,
-    boxes, senders, filled, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
+    code, states, parents, table, shift, out, hashes, origin, label, fired, moved, lists, items, picks, seen, first,
+    control, boxes, senders, filled, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
 ):  # fmt: skip
     """Expand states of this level until about `steps` are done, there is no room, or something is found."""
-    room = min(len(parents), len(table) // WORDS // 8 * 5)
+    room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * 5)
     end = min(control[HEAD] + steps, control[LEVEL_END])
     while control[HEAD] < end:
         at = control[HEAD]
@@ -193,7 +208,7 @@ def run(
                 return
         for i in range(n):
             moved[i] = 0
-        found = expand_block(states, U(at), U(n), out, origin, label, fired, moved, lists, items, picks)
+        found = call(code[EXPAND], (states, at, n, out, origin, label, fired, moved, lists, items, picks))
         count = U(found & ((1 << BAD_BIT) - 1))
         if found >> BAD_BIT != 0:
             for j in range(count):
@@ -205,10 +220,12 @@ def run(
                     return
         if deadlock:
             for i in range(n):
-                if moved[i] == 0 and examine_at(states, at + i) >> REST_BIT & 1 == 0:
-                    control[STATUS], control[AT] = DEADLOCK, at + i
-                    return
-        canonical_block(out, count)
+                if moved[i] == 0:
+                    call(code[EXAMINE], (states, at + i, 1, seen))
+                    if seen[0] >> REST_BIT & 1 == 0:
+                        control[STATUS], control[AT] = DEADLOCK, at + i
+                        return
+        call(code[CANONICAL], (out, count))
         for j in range(count):
             hashes[j] = hash_at(out, j)
         kept = count
@@ -238,7 +255,7 @@ def run(
                 parents[known] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
                 known += ONE
         control[COUNT] = known
-        if not look(states, begin, known, first, control, state_bits, witness_bits):
+        if not look(code, states, begin, known, seen, first, control, state_bits, witness_bits):
             return
         control[HEAD] = at + n
     control[STATUS] = RUNNING if control[HEAD] < control[LEVEL_END] else LEVEL
@@ -246,17 +263,17 @@ def run(
 
 @njit(
     U64(
-        COLUMNS, I32S, I64S, U64, U64S, I64S, I64S, COLUMNS, I64S, U64, U64, U64, U64, I64, I64,
+        I64S, COLUMNS, I32S, I64S, U64, U64S, I64S, I64S, I64S, COLUMNS, I64S, U64, U64, U64, U64, I64, I64,
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def receive(
-    states, parents, table, shift, hashes, first, control, box, senders, begin, filled, sender, shards, state_bits,
-    witness_bits,
+    code, states, parents, table, shift, hashes, seen, first, control, box, senders, begin, filled, sender, shards,
+    state_bits, witness_bits,
 ):  # fmt: skip
     """Enter what another shard has sent, from `begin` on; returns how far it came."""
-    room = min(len(parents), len(table) // WORDS // 8 * 5)
+    room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * 5)
     while begin < filled:
         end = min(begin + U(len(hashes)), filled)
         if control[COUNT] + len(hashes) > room:
@@ -274,24 +291,29 @@ def receive(
                 known += ONE
         control[COUNT] = known
         begin = end
-        if not look(states, first_new, known, first, control, state_bits, witness_bits):
+        if not look(code, states, first_new, known, seen, first, control, state_bits, witness_bits):
             return begin
     return begin
 
 
-@njit(I64(COLUMNS, I64, I64, COLUMNS, U32S, I64S, U64S, U64S, U32S, U32S, I64S), nogil=True, cache=True)
-def expand(states, begin, end, out, origin, label, fired, moved, lists, items, picks):
+@njit(I64(I64S, COLUMNS, I64, I64, COLUMNS, U32S, I64S, U64S, U64S, U32S, U32S, I64S), nogil=True, cache=True)
+def expand(code, states, begin, end, out, origin, label, fired, moved, lists, items, picks):
     """Make the successors of some states and count them. Those of the last block are left in `out`."""
     total = 0
     for at in range(begin, end, BLOCK):
-        found = expand_block(
-            states, U(at), U(min(BLOCK, end - at)), out, origin, label, fired, moved, lists, items, picks
-        )
+        n = min(BLOCK, end - at)
+        found = call(code[EXPAND], (states, at, n, out, origin, label, fired, moved, lists, items, picks))
         total += found & ((1 << BAD_BIT) - 1)
     return total
 
 
-@njit(types.void(COLUMNS, I64S), nogil=True, cache=True)
-def examine_all(states, found):
-    for at in range(U(len(found))):
-        found[at] = examine_at(states, at)
+@njit(types.void(I64S, COLUMNS, U64), nogil=True, cache=True)
+def canonical(code, out, count):
+    """Put the canonical states in the place of these."""
+    call(code[CANONICAL], (out, count))
+
+
+@njit(types.void(I64S, COLUMNS, I64S), nogil=True, cache=True)
+def examine(code, states, found):
+    """What the kernel says of each state."""
+    call(code[EXAMINE], (states, 0, len(found), found))

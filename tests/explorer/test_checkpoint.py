@@ -1,0 +1,245 @@
+"""A search that is kept on disk can be killed at any time and ends as if nobody had."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postcopy.errors import UsageError
+from postcopy.explorer import explore
+from postcopy.explorer.checkpoint import NAME, Checkpoint
+from postcopy.explorer.explore import Exploration, Options, Outcome
+from postcopy.explorer.fast import Compiled
+from postcopy.model.faults import FAULTS
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.safety import SAFETY
+from postcopy.properties.witnesses import WITNESSES
+
+INSTANCE = Instance(Postcopy, 2, 2, (*SAFETY, *WITNESSES))
+SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
+
+
+def exploration(workers: int = 1, **changes: Any) -> Exploration:
+    made = Exploration(changes.pop("instance", INSTANCE), Options(engine="compiled", workers=workers, **changes))
+    search = made.search
+    assert isinstance(search, Compiled)
+    search.split_at = 500
+    return made
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_slices() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(explore, "_SLICE", 700)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole() -> Exploration:
+    made = exploration()
+    made.run()
+    return made
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Exploration:
+    """One that resumes what is refused."""
+    return exploration()
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("stored") / "kept"
+    kept(directory, 1, 4)
+    return directory
+
+
+@pytest.fixture
+def directory(stored: Path, tmp_path: Path) -> Path:
+    """A checkpoint of a search that died."""
+    return shutil.copytree(stored, tmp_path / "kept")
+
+
+class Killed(Exception):
+    pass
+
+
+def kept(directory: Path, workers: int, slices: int) -> Exploration:
+    """A search that dies after so many slices, kept after each."""
+    made = exploration(workers)
+    made.keep(directory, 0)
+    left = [slices]
+
+    def report(_: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+
+    made._report = report
+    with pytest.raises(Killed):
+        made.run()
+    return made
+
+
+@pytest.mark.parametrize(("workers", "slices"), [(1, 1), (1, 9), (2, 1), (2, 2), (2, 7)])
+def test_it_ends_as_if_nothing_had_happened(whole: Exploration, tmp_path: Path, workers: int, slices: int) -> None:
+    kept(tmp_path / "kept", workers, slices)
+    again = exploration(workers)
+    again.resume(tmp_path / "kept", 0)
+    assert 0 < again.findings.states < whole.findings.states
+    again.run()
+    assert [getattr(again.findings, a) for a in SAME] == [getattr(whole.findings, a) for a in SAME]
+    assert set(again.stored()) == set(whole.stored())
+    for name in (p.name for p in WITNESSES):
+        one, other = whole.witness(name), again.witness(name)
+        assert (one and len(one.steps)) == (other and len(other.steps))
+
+
+def test_a_counterexample_is_as_short(tmp_path: Path) -> None:
+    fault = FAULTS["end-before-run"]
+    instance = Instance(fault, 2, 2, SAFETY)
+    whole = exploration(instance=instance)
+    whole.run()
+    first = exploration(instance=instance)
+    first.keep(tmp_path / "kept", 0)
+    first.findings = first.search.run(1000)
+    first._save()
+    again = exploration(instance=instance)
+    again.resume(tmp_path / "kept", 0)
+    again.run()
+    verdicts = [e.verdict() for e in (whole, again)]
+    traces = [v.counterexample for v in verdicts]
+    assert traces[0] is not None
+    assert traces[1] is not None
+    assert len(traces[0].steps) == len(traces[1].steps)
+    assert verdicts[0].violated == verdicts[1].violated
+
+
+def test_more_memory_finishes_what_less_could_not(whole: Exploration, tmp_path: Path) -> None:
+    directory = tmp_path / "kept"
+    small = exploration(max_memory=300_000)
+    small.keep(directory, 1000)
+    small.run()
+    assert small.verdict().outcome is Outcome.INCONCLUSIVE
+    again = exploration()
+    again.resume(directory, 1000)
+    again.run()
+    assert [getattr(again.findings, a) for a in SAME] == [getattr(whole.findings, a) for a in SAME]
+
+
+def test_what_was_written_and_does_not_count_is_written_over(directory: Path, fresh: Exploration) -> None:
+    with (directory / "states-0-of-1").open("ab") as file:
+        file.write(os.urandom(1001))
+    again = exploration()
+    again.resume(directory, 0)
+    again.run()
+    fresh.resume(directory, 0)
+    assert fresh.findings.states == again.findings.states
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def halve(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a bit of a state": (lambda d: flip(d / "states-0-of-1"), "is damaged"),
+    "a bit of a parent": (lambda d: flip(d / "parents-0-of-1"), "is damaged"),
+    "a bit of the description": (lambda d: flip(d / NAME), "damaged|another search|no checkpoint"),
+    "half of the states": (lambda d: halve(d / "states-0-of-1"), "is truncated"),
+    "half of the description": (lambda d: halve(d / NAME), "is no checkpoint"),
+    "no states": (lambda d: (d / "states-0-of-1").unlink(), "No such file"),
+    "no description": (lambda d: (d / NAME).unlink(), "there is no checkpoint to resume"),
+    "not JSON": (lambda d: (d / NAME).write_text("ELF"), "is no checkpoint"),
+    "another format": (lambda d: (d / NAME).write_text('{"format": 7}'), "another version"),
+    "a list": (lambda d: (d / NAME).write_text("[1]"), "is no checkpoint"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(directory: Path, fresh: Exploration, what: str) -> None:
+    damage, message = DAMAGE[what]
+    damage(directory)
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    with pytest.raises(UsageError, match=message):
+        fresh.resume(directory, 0)
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"symmetry": False}, "symmetry is True there, False here"),
+        ({"workers": 2}, "workers is 1 there, 2 here"),
+        ({"instance": Instance(Postcopy, 2, 1, (*SAFETY, *WITNESSES))}, "size is 2 pages, 2 messages in flight there"),
+        ({"instance": Instance(Postcopy, 2, 2, SAFETY)}, "properties is"),
+        ({"instance": Instance(FAULTS["end-before-run"], 2, 2, (*SAFETY, *WITNESSES))}, "protocol is Postcopy there"),
+        ({"max_memory": 100_000}, "need more memory"),
+    ],
+)
+def test_a_foreign_checkpoint_is_refused(directory: Path, other: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        exploration(**other).resume(directory, 0)
+
+
+def test_another_text_of_the_model_is_another_search(directory: Path, fresh: Exploration) -> None:
+    assert json.loads((directory / NAME).read_text())["subject"] == fresh.subject()
+    assert isinstance(fresh.search, Compiled)
+    with pytest.raises(UsageError, match=r"model is .* there, another here"):
+        Checkpoint.load(directory, fresh.subject() | {"model": "another"}, 0, fresh.search)
+
+
+def test_nothing_is_overwritten(tmp_path: Path, fresh: Exploration) -> None:
+    (tmp_path / "letter").write_text("dear")
+    with pytest.raises(UsageError, match="is not empty: nothing is overwritten"):
+        fresh.keep(tmp_path, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter"]
+
+
+def test_killed_at_any_time(tmp_path: Path) -> None:
+    """As a user would see it: SIGKILL to the program, several times, until it comes to its end."""
+    slices = "from postcopy.explorer import explore; explore._SLICE = 4000; from postcopy.cli import main; main()"
+    command = [sys.executable, "-c", slices, "check", "--pages", "3", "--no-symmetry", "--json", "--no-liveness"]
+    exploration(instance=Instance(Postcopy, 3, 2, SAFETY), symmetry=False)  # so that it is compiled already
+    expected = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    directory, moments = tmp_path / "kept", random.Random(5)
+    run = [*command, "--checkpoint-every", "0"]
+    kills = 0
+    for _ in range(60):
+        exists = (directory / NAME).exists()
+        if not exists and directory.exists():
+            shutil.rmtree(directory)
+        process = subprocess.Popen(
+            [*run, "--resume" if exists else "--checkpoint", str(directory)], stdout=subprocess.PIPE
+        )
+        end = time.monotonic() + 60
+        while not (directory / NAME).exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        try:
+            said, _ = process.communicate(timeout=moments.uniform(0.0, 1.5) if kills < 4 else 120)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+    assert kills > 0
+    found = json.loads(said)
+    same = ("verdict", "states", "transitions", "depth", "actions")
+    assert {key: found[key] for key in same} == {key: expected[key] for key in same}
