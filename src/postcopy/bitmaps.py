@@ -2,7 +2,7 @@
 
 Written once, with nothing but ``& | ^ ~ << >>`` and comparison, so that the very same code runs on Python integers,
 on NumPy words and on z3 bit-vectors. Bit i of a word is target page i. Imports nothing of this package: the model
-calls it, the engine can, and `postcopy prove --bitmaps` proves it (`postcopy.properties.bitmaps`).
+and the engine call it, and `postcopy prove --bitmaps` proves it (`postcopy.properties.bitmaps`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Bitmaps:
     @property
     def first_pages(self) -> int:
         """The first target page of every host page."""
-        return sum(1 << first for first in range(0, self.pages, self.group))
+        return self.all // ((1 << self.group) - 1)
 
     def up(self, word: Word, by: int) -> Word:
         """Every page moved up; what leaves the word is gone."""

@@ -14,7 +14,6 @@ from enum import Enum
 from functools import partial
 from typing import cast
 
-from postcopy.engine.bitmap import whole_host_pages
 from postcopy.model.concrete import ConcreteReading
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, view
@@ -29,11 +28,6 @@ class ManyPages(ConcretePages):
 
     def _new(self, bits: int) -> ManyPages:
         return ManyPages(bits, self.pages, self.group)
-
-    @property
-    def host_pages(self) -> ManyPages:
-        """All target pages of every host page that has a page in the set."""
-        return self if self.group == 1 else self._new(whole_host_pages(self.bits, self.group, self.pages))
 
 
 @dataclass(frozen=True)
