@@ -24,6 +24,9 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+OPTIMIZE = 3
+"""LLVM's level."""
+
 I1, I64, VOID = ir.IntType(1), ir.IntType(64), ir.VoidType()
 ARRAYS = {
     "states": (I64, True),
@@ -60,8 +63,7 @@ class Native:
     """
 
     def __init__(self, code: bytes, names: tuple[str, ...]) -> None:
-        # llvmlite's memory manager keeps the parts of an object close enough for the addresses between them
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(), use_lmm=True)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
         self.addresses = [int(self._engine.get_function_address(name)) for name in names]
@@ -96,7 +98,7 @@ def keep(path: Path, data: bytes) -> None:
 def _machine_code(module: ir.Module) -> bytes:
     target = _target()
     compiled = llvm.parse_assembly(str(module))
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options = llvm.create_pipeline_tuning_options(speed_level=OPTIMIZE)
     options.slp_vectorization = True
     builder = llvm.create_pass_builder(target, options)
     builder.getModulePassManager().run(compiled, builder)
@@ -114,9 +116,9 @@ def _target() -> llvm.TargetMachine:
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
+        opt=OPTIMIZE,
         reloc="pic",
-        codemodel="default",
+        codemodel="large",  # an object's parts, and what it calls of the system, may lie anywhere
         jit=True,
     )
 
@@ -149,6 +151,7 @@ class _Function:
             element, columns = ARRAYS.get(name, (None, False))
             types += [element.as_pointer() if element else I64] + [I64] * columns
         self.made = ir.Function(module, ir.FunctionType(_result(definition), types), definition.name)
+        self.made.attributes.add("nounwind")
         if internal:
             self.made.linkage = "internal"
         self.entry = self.made.append_basic_block("entry")

@@ -1,0 +1,152 @@
+"""The checker itself is broken on purpose, one place at a time; the comparisons that this suite makes notice.
+
+What is compared, here as in `test_same_graph` and `test_symmetry`: the states, how often each action is taken, every
+edge, the verdict, and that the orbits of what is stored with symmetry add up to all states.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from postcopy.explorer import codegen, compiled, fast, native
+from postcopy.explorer.compiled import compile_kernel, interpret
+from postcopy.explorer.edges import expand_interpreted
+from postcopy.explorer.edges_fast import expand_all
+from postcopy.explorer.explore import Exploration, Options
+from postcopy.explorer.fast import Compiled
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from tests.export.tiny import PROPERTIES, Tiny
+
+FULL = Options(symmetry=False, engine="interpreted")
+FOUND = ("status", "states", "transitions", "depth", "fired", "witnesses")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    directory = tmp_path_factory.mktemp("mutants")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "cache_directory", lambda: directory)
+        patch.setattr(native, "OPTIMIZE", 0)  # there are many, and each runs once
+        yield
+
+
+# -- the kernel -----------------------------------------------------------------------------------------------------
+
+
+def graph(search: Exploration, text: str | None) -> tuple[Any, ...]:
+    """What the comparisons look at; of the interpreted search, or of machine code made of this text."""
+    states, nothing = search.stored(), [0] * search.layout.words
+    packed, kernel = np.array(states, dtype=np.int64), search.kernel
+    if text is None:
+        functions, action_of = interpret(kernel), kernel.numbering.action_of
+        edges, seen = expand_interpreted(states, nothing, functions, action_of, 10**6)
+        found: Any = search.findings
+    else:
+        machine = compile_kernel(replace(kernel, columns=text))
+        edges, seen = expand_all(packed, nothing, machine, search.question, 10**6)
+        found = Compiled(machine, search.question).run(1 << 40)
+    listed = [getattr(found, name) for name in FOUND]
+    return *listed, edges.first.tolist(), edges.target.tolist(), edges.action.tolist(), seen.tolist()
+
+
+DROPPED = {
+    "a successor": r"count \+= keep.*",
+    "a state that passes a guard": r"m\d+ \+= .*",
+    "a page to try": r"q \+= .*",
+    "that something moves": r"moved\[i\] \|= keep",
+    "that an action was taken": r"fired\[\d+\] \+= .*",
+    "what holds of a state": r"found\[j\] = .*",
+}
+WITHOUT_EFFECT = {"a successor": 2, "that something moves": 3}
+"""Lines that do nothing in this protocol: two steps that never change anything; three never a state's only step."""
+
+
+def without_one(text: str, pattern: str) -> Iterator[str]:
+    """The text with one line of a kind made without effect, for each such line."""
+    lines = text.splitlines()
+    for n, line in enumerate(lines):
+        if re.fullmatch(pattern, line.strip()):
+            target = re.split(r" [+|]?= ", line)[0]
+            yield "\n".join([*lines[:n], f"{target} = 0" if "found" in line else f"{target} += 0", *lines[n + 1 :]])
+
+
+@pytest.mark.parametrize("what", DROPPED)
+def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:
+    search = Exploration(Instance(Tiny, 2, 2, PROPERTIES), FULL)
+    search.run()
+    expected = graph(search, None)
+    assert graph(search, search.kernel.columns) == expected, "as it stands, it is right"
+    mutants = list(without_one(search.kernel.columns, DROPPED[what]))
+    assert mutants
+    unnoticed = sum(graph(search, mutant) == expected for mutant in mutants)
+    assert unnoticed == WITHOUT_EFFECT.get(what, 0)
+
+
+# -- the canonical form ---------------------------------------------------------------------------------------------
+
+
+def orbits_add_up(instance: Instance) -> bool:
+    full = Exploration(instance, FULL)
+    reduced = Exploration(instance, Options(symmetry=True, engine="interpreted"))
+    full.run()
+    reduced.run()
+    stored, every = reduced.stored(), [full.layout.unpack(words) for words in full.stored()]
+    return (
+        sum(map(reduced.orbit, stored)) == full.findings.states
+        and {reduced.representative(state) for state in every} == set(stored)
+        and reduced.findings.depth == full.findings.depth
+    )
+
+
+def last_exchange_missing(lines: list[str]) -> list[str]:
+    at = max(n for n, line in enumerate(lines) if line.startswith("    if r") and " > " in line)
+    return [*lines[:at], *lines[at + 2 :]]
+
+
+def bit_forgotten(lines: list[str]) -> list[str]:
+    """Two states that differ in one bit of a page become one."""
+    return [re.sub(r"(r0 = w0 >> 0 & )(\d+)", lambda m: f"{m[1]}{int(m[2]) & ~1}", line) for line in lines]
+
+
+def page_copied(lines: list[str]) -> list[str]:
+    return [line.replace("(r1 <<", "(r0 <<") for line in lines]
+
+
+@pytest.mark.parametrize("mutate", [last_exchange_missing, bit_forgotten, page_copied])
+def test_a_wrong_canonical_form_is_noticed(
+    mutate: Callable[[list[str]], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance, right = Instance(Tiny, 3, 2), codegen.canonical_text
+    assert orbits_add_up(instance)
+    monkeypatch.setattr(codegen, "canonical_text", lambda layout: mutate(right(layout)))
+    assert not orbits_add_up(instance)
+
+
+# -- the search's loop ----------------------------------------------------------------------------------------------
+
+LOOP = {
+    "takes any full slot for the state's own": ("        if same:\n            return False", "        return False"),
+    "forgets who waited aside when it grew": (
+        "    for j in range(U(waiting)):",
+        "    for j in range(U(waiting // 2)):",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LOOP)
+def test_a_table_that_loses_states_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "_FIRST_BITS", 10)
+    search = Exploration(Instance(Postcopy, 2, 2), FULL)
+    search.run()
+    right, (old, new) = compiled._loop_text(search.layout.words), LOOP[what]
+    assert right.count(old) == 1
+    monkeypatch.setattr(compiled, "_loop_text", lambda _: right.replace(old, new))
+    found = Compiled(compile_kernel(search.kernel), search.question).run(1 << 40)
+    assert found.states != search.findings.states
