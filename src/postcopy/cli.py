@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from postcopy import __version__, cli_changes
+from postcopy import __version__, cli_changes, cli_prove
 from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
-from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
+from postcopy.explorer.explore import Exploration, Options, Progress
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.several import further
 from postcopy.explorer.simulate import WALKS, Finding, Plan, Simulation
@@ -31,6 +31,7 @@ from postcopy.model.loading import expected_of, load
 from postcopy.names import unknown
 from postcopy.properties.catalogue import choose, everything, with_everything
 from postcopy.report import simulation, summary
+from postcopy.report.exits import EXIT
 from postcopy.report.itf import read_itf, write_itf
 from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, ONLY_IN_JSON
 from postcopy.report.markdown import markdown
@@ -40,13 +41,6 @@ from postcopy.report.story import tell
 from postcopy.report.svg import sequence_svg
 from postcopy.report.text import print_story
 
-EXIT = {
-    Outcome.HOLDS: 0,
-    Outcome.DEADLOCK: 11,
-    Outcome.VIOLATED: 12,
-    Outcome.LIVENESS: 13,
-    Outcome.INCONCLUSIVE: 75,
-}
 EXIT_SIMULATED = {Finding.NOTHING: 0, Finding.DEADLOCK: 11, Finding.VIOLATED: 12, Finding.INTERRUPTED: 75}
 
 app = typer.Typer(
@@ -341,6 +335,7 @@ def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", hel
 
 
 cli_changes.add_to(app)
+cli_prove.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postcopy.engine.bitmap import Bitmap, whole_host_pages
+from postcopy.bitmaps import Bitmaps
+from postcopy.engine.bitmap import Bitmap
 
 SIZE = 200
 
@@ -41,7 +42,8 @@ def test_it_behaves_as_a_set(steps: list[tuple[str, int | range]], full: bool, s
     assert again.count == bitmap.count
 
 
-@given(st.sets(st.integers(0, 63)), st.sampled_from([1, 2, 4, 8, 64]))
-def test_a_host_page_is_taken_whole(pages: set[int], group: int) -> None:
-    found = whole_host_pages(sum(1 << p for p in pages), group, 64)
-    assert found == sum(1 << p for p in range(64) if any(p // group == q // group for q in pages))
+@given(st.integers(0, 2**SIZE - 1))
+def test_runs_are_the_ranges_that_are_proved(bits: int) -> None:
+    bitmap = Bitmap(SIZE)
+    bitmap.assign(bits)
+    assert [(run.start, len(run)) for run in bitmap.runs()] == list(Bitmaps(SIZE).ranges(bits))

@@ -112,13 +112,13 @@ states = st.tuples(*(st.integers(0, UNIVERSE if v.sort is Sort.PAGES else v.size
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.one_of([pairs(sort, 3) for sort in Sort]), states, st.integers(0, 3))
+@given(st.one_of([pairs(sort, 3) for sort in (Sort.NUMBER, Sort.PAGES, Sort.TRUTH)]), states, st.integers(0, 3))
 def test_what_is_built_means_what_was_written(pair: Pair, state: tuple[int, ...], page: int) -> None:
     assert evaluate(pair.expr, state, page, INSTANCE) == pair.meaning(state, page)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.one_of([pairs(sort, 3) for sort in Sort]))
+@given(st.one_of([pairs(sort, 3) for sort in (Sort.NUMBER, Sort.PAGES, Sort.TRUTH)]))
 def test_a_copy_is_equal_and_constants_stay_the_same_objects(pair: Pair) -> None:
     for twin in (copy.deepcopy(pair.expr), pickle.loads(pickle.dumps(pair.expr))):
         assert twin == pair.expr

@@ -14,12 +14,11 @@ from enum import Enum
 from functools import partial
 from typing import cast
 
-from postcopy.engine.bitmap import whole_host_pages
 from postcopy.model.concrete import ConcreteReading
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, view
 from postcopy.model.language import Machine
-from postcopy.model.reading import ChannelVariables, Disabled, Marks, Message, Reading, View, foreign, told
+from postcopy.model.reading import ChannelVariables, Disabled, Marks, Message, Pattern, Reading, View, foreign, told
 from postcopy.model.values import NONE, ConcretePages, Cpu, PageSet, Whole
 
 
@@ -29,11 +28,6 @@ class ManyPages(ConcretePages):
 
     def _new(self, bits: int) -> ManyPages:
         return ManyPages(bits, self.pages, self.group)
-
-    @property
-    def host_pages(self) -> ManyPages:
-        """All target pages of every host page that has a page in the set."""
-        return self if self.group == 1 else self._new(whole_host_pages(self.bits, self.group, self.pages))
 
 
 @dataclass(frozen=True)
@@ -126,13 +120,23 @@ class LongReading(Reading):
         queue.clear()
         self._undo.append(lambda: queue.extend(before))
 
-    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
-        """The pages of all messages of a kind."""
-        bits = 0
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
+        """The pages for which there is a message for each pattern, one behind the other."""
+        every = (1 << self.size) - 1
+        found = [every, *(0 for _ in patterns)]  # for how many patterns from the first on, the pages found so far
         for message in self.queues[channel.name]:
-            if message.kind is kind and all((name in message.marks) is want for name, want in marks.items()):
-                bits |= message.pages.bits
-        return self.set_of(bits)
+            for n in reversed(range(len(patterns))):  # from the last on: a message stands for one pattern only
+                if found[n] and self._matches(message, patterns[n]):
+                    found[n + 1] |= found[n] & (message.pages.bits if patterns[n].about else every)
+        return self.set_of(found[-1])
+
+    @staticmethod
+    def _matches(message: InFlight, pattern: Pattern) -> bool:
+        return message.kind is pattern.kind and all((name in message.marks) is want for name, want in pattern.marks)
+
+    def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
+        """Whether a message of this kind is on the channel."""
+        return any(message.kind is kind for message in self.queues[channel.name])
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         """Mark every message that concerns one of the pages."""

@@ -125,18 +125,3 @@ def _words(pages: range) -> Iterator[tuple[int, int]]:
         upto = min(pages.stop, (at | 63) + 1)
         yield at >> 6, ((1 << (upto - at)) - 1) << (at & 63)
         at = upto
-
-
-def whole_host_pages(bits: int, group: int, size: int) -> int:
-    """Every page that shares its host page with one of these; a host page is `group` pages, a power of two.
-
-    R21: a partly dirty or partly sent host page counts as wholly so.
-    """
-    if group == 1:
-        return bits
-    shift = 1
-    while shift < group:  # gather each host page's bits in its lowest one
-        bits |= bits >> shift
-        shift <<= 1
-    lowest = ((1 << size) - 1) // ((1 << group) - 1)
-    return (bits & lowest) * ((1 << group) - 1)

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from enum import IntEnum, auto
 
-from postcopy.engine.bitmap import Bitmap, whole_host_pages
+from postcopy.bitmaps import Bitmaps
+from postcopy.engine.bitmap import Bitmap
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record, Sink, Step, nowhere
@@ -208,9 +209,10 @@ class SourceCore:
             raise LocalProtocolError("nobody has asked for postcopy", "R2")
         self._merge(list(pages))
         self._record(MIGRATION, Step.STOPPED_TO_SWITCH)
-        group, size = self.geometry.group, self.geometry.pages
-        self.dirty.assign(whole_host_pages(int(self.dirty), group, size))
-        self.sent.assign(whole_host_pages(int(self.sent), group, size) & int(self.dirty))
+        bits = Bitmaps(self.geometry.pages, self.geometry.group)
+        discard, dirty = bits.switch(int(self.sent), int(self.dirty))
+        self.dirty.assign(dirty)
+        self.sent.assign(discard)
         self._discards = tuple(self.sent.runs())
         self.sent.clear()
         self.guest_may_run = False

@@ -7,17 +7,30 @@ Traces are made with it, and the compiled reading is held against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import combinations
 from typing import cast
 
 from postcopy.errors import SpecError
 from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import ActionInstance, Instance, State, view
 from postcopy.model.language import Monitor
-from postcopy.model.reading import ChannelVariables, Disabled, Event, Marks, Message, Reading, Step, told
-from postcopy.model.values import NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.model.reading import (
+    ChannelVariables,
+    Disabled,
+    Event,
+    Marks,
+    Message,
+    Pattern,
+    Reading,
+    Slot,
+    Step,
+    of_each_page,
+    told,
+)
+from postcopy.model.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
 
 
 class ConcreteReading(Reading):
@@ -107,12 +120,20 @@ class ConcreteReading(Reading):
         for index in range(len(channel.slots)):
             self._clear(channel, index)
 
-    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
         result: PageSet = self.pages(NONE)
-        for slot in channel.slots:
-            if self.load(slot.kind) is kind and all(self.load(slot.marks[m]) is want for m, want in marks.items()):
-                result = result | cast(PageSet, self.load(slot.pages))
+        for slots in combinations(channel.slots, len(patterns)):
+            if all(self._matches(slot, pattern) for slot, pattern in zip(slots, patterns, strict=True)):
+                common: PageSet = self.pages(ALL)
+                for slot, pattern in zip(slots, patterns, strict=True):
+                    common = common & cast(PageSet, self.load(slot.pages)) if pattern.about else common
+                result = result | common
         return result
+
+    def _matches(self, slot: Slot, pattern: Pattern) -> bool:
+        if self.load(slot.kind) is not pattern.kind:
+            return False
+        return all(self.load(slot.marks[mark]) is want for mark, want in pattern.marks)
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         for slot in channel.slots:
@@ -184,10 +205,20 @@ def holds(answer: object) -> bool:
     return answer.empty if isinstance(answer, PageSet) else bool(answer)
 
 
+def answer_in(instance: Instance, state: State, ask: Callable[..., object]) -> object:
+    """What a property of states answers; one that is claimed for every page, for the first page it is false of."""
+    looking = view(ConcreteReading(instance, state))
+    if not of_each_page(ask):
+        return ask(looking)
+    pages = (ConcretePages(1 << page, instance.pages, instance.group) for page in range(instance.pages))
+    answers = [ask(looking, page) for page in pages]
+    return next((answer for answer in answers if not holds(answer)), True)
+
+
 def violated_by(instance: Instance, state: State) -> tuple[str, ...]:
     """Names of the properties of states that a state violates."""
-    looking = view(ConcreteReading(instance, state))
-    return tuple(p.name for p in instance.properties if p.of_states and not holds(p.holds(looking)))
+    states = [p for p in instance.properties if p.of_states]
+    return tuple(p.name for p in states if not holds(answer_in(instance, state, p.holds)))
 
 
 def may_rest(instance: Instance, state: State) -> bool:

@@ -18,6 +18,8 @@ class Sort(Enum):
     TRUTH = "truth"
     NUMBER = "number"
     PAGES = "pages"
+    MESSAGES = "messages"
+    """What is on a channel of unbounded length; only the prover's reading has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,12 +136,13 @@ class Instance:
             raise ValueError(value)
         return value - variable.low
 
+    def initial_values(self) -> list[tuple[Variable, object]]:
+        """What each variable starts as, in the words of its declaration."""
+        return list(zip(self.variables, self._initial, strict=True))
+
     def initial_states(self) -> list[State]:
         """All initial states: one, times two for every field that starts as `EITHER`."""
-        choices = [
-            (0, 1) if value is EITHER else (self.encode(v, value),)
-            for v, value in zip(self.variables, self._initial, strict=True)
-        ]
+        choices = [(0, 1) if value is EITHER else (self.encode(v, value),) for v, value in self.initial_values()]
         return list(product(*choices))
 
     @property

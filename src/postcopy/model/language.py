@@ -40,6 +40,7 @@ from postcopy.model.reading import (
     Slot,
     Step,
     View,
+    about,
     did_you_mean,
     location,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Sends",
     "Step",
     "View",
+    "about",
     "action",
     "require",
 ]

@@ -92,6 +92,26 @@ class Marks(dict[str, PageSet]):
         raise Misuse(f"the message carries no mark {mark}; its marks are {', '.join(self) or 'none'}")
 
 
+@dataclass(frozen=True)
+class Pattern:
+    """A kind of message to look for on a channel.
+
+    Attributes:
+        kind: the kind.
+        marks: ghost marks that it has to have (or not to have).
+        about: whether it has to concern the page that is asked for; else any such message will do.
+    """
+
+    kind: Enum
+    marks: tuple[tuple[str, bool], ...] = ()
+    about: bool = False
+
+
+def about(kind: Enum, **marks: bool) -> Pattern:
+    """A message of this kind, with these ghost marks, that concerns the page in question."""
+    return Pattern(kind, tuple(marks.items()), about=True)
+
+
 @dataclass(frozen=True, eq=False)
 class Message:
     """A message that was received: its pages and its marks."""
@@ -216,8 +236,12 @@ class Reading(ABC):
         """All messages are lost."""
 
     @abstractmethod
-    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
-        """The pages of all messages of a kind (with the given marks) that are on the channel."""
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
+        """The pages for which the channel has a message for each pattern, one behind the other."""
+
+    def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
+        """Whether a message of this kind is on the channel."""
+        return any(self.load(slot.kind) == kind for slot in channel.slots)
 
     @abstractmethod
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
@@ -282,6 +306,11 @@ class Reading(ABC):
     def where(self) -> str:
         """``file:line, in method`` of the innermost statement of the specification that is being read."""
         return location(sys._getframe(1), self.actor)
+
+
+def of_each_page(holds: Callable[..., object]) -> bool:
+    """Whether a property is claimed for every page: its function has a parameter ``page``."""
+    return "page" in holds.__code__.co_varnames[: holds.__code__.co_argcount]
 
 
 def place(code: CodeType, line: int) -> str:
@@ -481,10 +510,20 @@ class ObserverEnd(ReceiveEnd):
 
     def in_flight(self, kind: Enum, **marks: bool) -> PageSet:
         """The pages of all messages of a kind, with the given marks, that are on the channel."""
-        self._reading.check_kind(self._channel, kind)
-        for mark in marks:
-            self._reading.check_mark(self._channel, mark)
-        return self._reading.in_flight(self._channel, kind, marks)
+        return self.in_order(about(kind, **marks))
+
+    def in_order(self, *patterns: Pattern | Enum) -> PageSet:
+        """The pages for which there are such messages, each behind the one before.
+
+        A kind stands for any message of it, `about(kind, mark=...)` for one that concerns the page. So
+        ``in_order(Command.EOF, about(Command.PAGE))`` are the pages on their way behind an EOF.
+        """
+        wanted = tuple(p if isinstance(p, Pattern) else Pattern(p) for p in patterns)
+        for pattern in wanted:
+            self._reading.check_kind(self._channel, pattern.kind)
+            for mark, _ in pattern.marks:
+                self._reading.check_mark(self._channel, mark)
+        return self._reading.in_order(self._channel, wanted)
 
     def mark(self, mark: str, pages: PageSet) -> None:
         """Mark every message of a marked kind that concerns one of the pages."""
@@ -495,7 +534,7 @@ class ObserverEnd(ReceiveEnd):
     def carries(self, kind: Enum) -> bool:
         """Whether a message of this kind is on the channel."""
         self._reading.check_kind(self._channel, kind)
-        return any(self._reading.load(slot.kind) == kind for slot in self._channel.slots)
+        return self._reading.carries(self._channel, kind)
 
 
 class View:

@@ -6,6 +6,7 @@ Threads of one host share memory; each action is what one of them does under the
 
 from enum import IntEnum, auto
 
+from postcopy.bitmaps import clean_up
 from postcopy.model.guest import Memory, Mishap
 from postcopy.model.language import (
     ALL,
@@ -287,8 +288,8 @@ class Source(Machine):
 
     def _compute_discards(self) -> None:
         """R11: sentmap &= migrationbitmap. R21: host pages only partly sent or partly dirty become wholly so."""
-        self.dirty = self.dirty.host_pages
-        self.sent = self.sent.host_pages & self.dirty
+        discard, self.dirty = clean_up(self.sent, self.dirty, lambda pages: pages.host_pages)
+        self.sent = discard
 
     def _sacrifice_sent_map(self) -> None:
         """R12: the sent map is used up; only the migration bitmap is valid from here on."""

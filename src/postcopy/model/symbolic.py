@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from itertools import combinations
 from typing import Any, cast
 
 from postcopy.errors import SpecError
@@ -28,11 +29,13 @@ from postcopy.model.reading import (
     Event,
     Marks,
     Message,
+    Pattern,
     Reading,
     Signal,
     Slot,
     Step,
     location,
+    of_each_page,
     place,
     told,
 )
@@ -192,6 +195,14 @@ class SymbolicTruth(Symbol, Truth):
 
     def __ne__(self, other: object) -> Any:
         return SymbolicTruth(self.run, ex.negation((self == other).expr))
+
+    def __and__(self, other: object) -> SymbolicTruth:
+        return SymbolicTruth(self.run, ex.conjunction(self.expr, self.run.truth_of(other)))
+
+    def __or__(self, other: object) -> SymbolicTruth:
+        return SymbolicTruth(self.run, ex.disjunction(self.expr, self.run.truth_of(other)))
+
+    __rand__, __ror__ = __and__, __or__
 
     __hash__ = Symbol.__hash__
 
@@ -501,12 +512,15 @@ class SymbolicReading(Reading):
             self._clear(slot, ex.TRUE)
         self._disturbed(channel)
 
-    def in_flight(self, channel: ChannelVariables, kind: Enum, marks: dict[str, bool]) -> PageSet:
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
         parts = []
-        for slot in channel.slots:
-            matches = [ex.equal(self.value(slot.kind), ex.number(channel.code(kind)))]
-            matches += [ex.equal(self.value(slot.marks[m]), ex.number(int(want))) for m, want in marks.items()]
-            parts.append(ex.choose(ex.conjunction(*matches), self.value(slot.pages), ex.EMPTY_SET))
+        for slots in combinations(channel.slots, len(patterns)):
+            matches, common = [], [ex.FULL_SET]
+            for slot, pattern in zip(slots, patterns, strict=True):
+                matches.append(ex.equal(self.value(slot.kind), ex.number(channel.code(pattern.kind))))
+                matches += [ex.equal(self.value(slot.marks[m]), ex.number(int(want))) for m, want in pattern.marks]
+                common += [self.value(slot.pages)] if pattern.about else []
+            parts.append(ex.choose(ex.conjunction(*matches), ex.intersection(*common), ex.EMPTY_SET))
         return SymbolicPages(self, ex.union(*parts))
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
@@ -550,8 +564,13 @@ def _explore(
     return None if yes is None and no is None else Branch(condition, yes, no)
 
 
-def read_action(instance: Instance, action: ActionInstance) -> Tree:
+def read_action(instance: Instance, action: ActionInstance, make: type[SymbolicReading] = SymbolicReading) -> Tree:
     """The action as a tree of guarded updates.
+
+    Args:
+        instance: the protocol at its size.
+        action: which of its actions.
+        make: the symbolic reading to read it with; another one may have its own idea of channels.
 
     Raises:
         SpecError: the body cheats or errs; the message names the action and the line.
@@ -561,7 +580,7 @@ def read_action(instance: Instance, action: ActionInstance) -> Tree:
     where = place(body.__code__, body.__code__.co_firstlineno)
 
     def run(path: _Path) -> Leaf:
-        reading = SymbolicReading(instance, path)
+        reading = make(instance, path)
         arguments: dict[str, object] = {}
         if action.cpu is not None:
             arguments["cpu"] = Cpu(action.cpu)
@@ -587,7 +606,8 @@ def read_action(instance: Instance, action: ActionInstance) -> Tree:
 def _finish(reading: SymbolicReading, action: ActionInstance) -> Leaf:
     """Let the monitors watch the step, and ask the properties that speak of steps."""
     instance = reading.instance
-    before = SymbolicReading(instance, reading.path)
+    make = type(reading)
+    before = make(instance, reading.path)
     step = Step(action, view(before), view(reading), list(reading.events), reading.pages(NONE))
     for name, monitor in instance.monitors.items():
         watching = cast(Monitor, monitor(name, reading))
@@ -596,7 +616,7 @@ def _finish(reading: SymbolicReading, action: ActionInstance) -> Leaf:
     violated = []
     for index, prop in enumerate(instance.properties):
         if prop.of_steps:
-            condition = _predicate(instance, prop.holds, updates, reading.events, action)
+            condition = _predicate(instance, prop.holds, updates, make, reading.events, action)
             if condition is not ex.TRUE:
                 violated.append((index, ex.negation(condition)))
     events = tuple(Happening(e.what, reading.set_of(e.pages), e.channel, e.sent) for e in reading.events)
@@ -607,6 +627,7 @@ def _predicate(
     instance: Instance,
     holds: Callable[..., object],
     updates: dict[Variable, Expr],
+    make: type[SymbolicReading] = SymbolicReading,
     events: list[Event] | None = None,
     action: ActionInstance | None = None,
 ) -> Expr:
@@ -615,7 +636,7 @@ def _predicate(
 
     def ask(given: tuple[tuple[Expr, bool], ...]) -> Expr:
         path = _Path(given)
-        after = SymbolicReading(instance, path, dict(updates))
+        after = make(instance, path, dict(updates))
         subject: object = view(after)
         if action is not None:
             # events carry values of another run: give them to this one
@@ -623,9 +644,10 @@ def _predicate(
                 Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent)
                 for e in events or ()
             ]
-            subject = Step(action, view(SymbolicReading(instance, path)), view(after), mine, after.pages(NONE))
+            subject = Step(action, view(make(instance, path)), view(after), mine, after.pages(NONE))
+        arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
         try:
-            answer = bounded(lambda: holds(subject))
+            answer = bounded(lambda: holds(*arguments))
         except _Undecided as undecided:
             condition = undecided.condition
             if len(given) == MAX_DECISIONS:
@@ -642,11 +664,13 @@ def _predicate(
         return ask(())
 
 
-def read_predicate(instance: Instance, holds: Callable[..., object]) -> Expr:
+def read_predicate(
+    instance: Instance, holds: Callable[..., object], make: type[SymbolicReading] = SymbolicReading
+) -> Expr:
     """A property of states as one expression."""
-    return _predicate(instance, holds, {})
+    return _predicate(instance, holds, {}, make)
 
 
-def read_resting(instance: Instance) -> Expr:
+def read_resting(instance: Instance, make: type[SymbolicReading] = SymbolicReading) -> Expr:
     """`Protocol.may_rest` as one expression."""
-    return _predicate(instance, instance.protocol.may_rest, {})
+    return _predicate(instance, instance.protocol.may_rest, {}, make)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NoReturn
 
+from postcopy.bitmaps import Bitmaps
+
 
 class Misuse(TypeError):
     """A value of the state is asked for what it cannot answer; the text says what to ask instead."""
@@ -189,9 +191,7 @@ class ConcretePages(Page):
 
     @property
     def host_pages(self) -> ConcretePages:
-        host = (1 << self.group) - 1
-        starts = range(0, self.pages, self.group)
-        return self._new(sum(host << start for start in starts if self.bits >> start & host))
+        return self._new(Bitmaps(self.pages, self.group).host_pages(self.bits))
 
     def __repr__(self) -> str:
         return "{" + ", ".join(str(p) for p in range(self.pages) if self.bits >> p & 1) + "}"

@@ -122,6 +122,15 @@ def _property(
     return make
 
 
+def conjunct(sentence: str, rules: str = "") -> Callable[[Callable[..., Answer]], Property]:
+    """A conjunct of an invariant: a property of states that helps to prove others.
+
+    Its function may have a second parameter ``page``: then it is claimed for every page. Such a conjunct is for the
+    prover; the explorer does not read it.
+    """
+    return _property(Kind.ALWAYS, sentence, rules, None)
+
+
 def always(
     sentence: str, rules: str = "", monitor: type[Monitor] | None = None
 ) -> Callable[[Callable[[View], Answer]], Property]:

@@ -241,8 +241,12 @@ def _changes(instance: Instance, before: State, after: State) -> Iterator[Change
 
 
 def _given(instance: Instance, initial: State) -> Iterator[str]:
-    """The initial values that another run may have otherwise."""
+    """The initial values that another run may have otherwise; of a run from elsewhere, all that is not as at first."""
     starts = instance.initial_states()
+    if initial not in starts:
+        for change in _changes(instance, starts[0], initial):
+            yield f"{change.title}: {change.new}" + (f" ({OBSERVER})" if change.ghost else "")
+        return
     for i, variable in enumerate(instance.variables):
         if any(start[i] != starts[0][i] for start in starts):
             yield f"{variable_words(variable)}: {value_words(variable, initial[i])}"

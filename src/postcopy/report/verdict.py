@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from postcopy.explorer.fairness import Duty, broken, duties, is_fair
 from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import ConcreteReading, holds, is_deadlock, successors
+from postcopy.model.concrete import ConcreteReading, answer_in, holds, is_deadlock, successors
 from postcopy.model.expressions import Sort
 from postcopy.model.instance import view
 from postcopy.model.reading import Step
@@ -74,7 +74,7 @@ def judge(trace: Trace, prop: Property) -> Verdict:
     after = ConcreteReading(instance, states[-1])
     answer: object = prop.of_runs
     if prop.of_states:
-        answer = prop.holds(view(after))
+        answer = answer_in(instance, states[-1], prop.holds)
     elif prop.of_steps:
         if not trace.steps:
             return Verdict(True, 0)

@@ -1,0 +1,1 @@
+"""Proofs with z3: bitmap lemmas, bounded proofs, and the proof for every size."""

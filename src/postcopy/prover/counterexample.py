@@ -1,0 +1,98 @@
+"""Counterexamples to induction: a state in which every conjunct holds, and a step after which one does not.
+
+z3 finds them at small sizes, where every page and message is there (`bounded`), so that a person can read them. Whether
+such a state can be reached at all, the explorer says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
+from postcopy.explorer.trace import Trace
+from postcopy.model.concrete import violated_by
+from postcopy.model.instance import Instance
+from postcopy.model.language import Protocol
+from postcopy.model.reading import of_each_page
+from postcopy.properties.language import Property
+from postcopy.prover.obligations import ANY, INITIAL, Obligation
+from postcopy.prover.steps import Steps
+
+SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 2))
+"""Where a counterexample to induction is looked for: pages, messages in flight, target pages of a host page."""
+
+
+def find(
+    protocol: type[Protocol],
+    properties: Sequence[Property],
+    conjuncts: Sequence[Property],
+    obligation: Obligation,
+    sizes: Sequence[tuple[int, int, int]] = SIZES,
+) -> Trace | None:
+    """A counterexample at the first size that has one, or None where there is none at these sizes."""
+    wanted = [p for p in conjuncts if p.name == obligation.conjunct and p not in properties]
+    for pages, in_flight, group in sizes:
+        instance = Instance(protocol, pages, in_flight, [*properties, *wanted], group)
+        found = (
+            _initial(instance, obligation) if obligation.action == INITIAL else _step(instance, conjuncts, obligation)
+        )
+        if found is not None:
+            return found
+    return None
+
+
+def _initial(instance: Instance, obligation: Obligation) -> Trace | None:
+    for state in instance.initial_states():
+        if obligation.conjunct in violated_by(instance, state):
+            return Trace(instance, state, (), obligation.conjunct)
+    return None
+
+
+def _step(instance: Instance, conjuncts: Sequence[Property], obligation: Obligation) -> Trace | None:
+    if obligation.conjunct not in {p.name for p in (*conjuncts, *instance.properties)}:
+        return None  # a number out of range, or a marked message of several pages: the explorer finds those by itself
+    steps = Steps(instance, conjuncts)
+    try:
+        return steps.violation(
+            (p.name for p in steps.claims),
+            [obligation.conjunct],
+            None if obligation.action == ANY else [obligation.action],
+        )
+    except TimeoutError:
+        return None
+
+
+class Reachable:
+    """What the explorer can reach of an instance.
+
+    Attributes:
+        verdict: what it says of the instance's properties.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        readable = [p for p in instance.properties if not of_each_page(p.holds)]
+        instance = Instance(instance.protocol, instance.pages, instance.in_flight, readable, instance.group)
+        self._exploration = Exploration(instance, Options())
+        self._exploration.run()
+        self.verdict: Verdict = self._exploration.verdict()
+        complete = self.verdict.outcome is Outcome.HOLDS
+        self._states = frozenset(self._exploration.stored()) if complete else None
+
+    def reaches(self, trace: Trace) -> bool | None:
+        """Whether the state in which a trace starts can be reached; None where the search did not see all states."""
+        return None if self._states is None else self._exploration.representative(trace.initial) in self._states
+
+
+def refute(protocol: type[Protocol], properties: Sequence[Property], groups: Sequence[int] = (1, 2)) -> Verdict | None:
+    """What the explorer finds wrong with a protocol at small sizes, if anything."""
+    for instance in _small(protocol, properties, groups):
+        verdict = explore(instance)
+        if verdict.outcome in (Outcome.VIOLATED, Outcome.DEADLOCK):
+            return verdict
+    return None
+
+
+def _small(protocol: type[Protocol], properties: Sequence[Property], groups: Sequence[int]) -> Iterator[Instance]:
+    for group in groups:
+        yield Instance(protocol, 2, 1, properties, group)
+        yield Instance(protocol, 2, 2, properties, group)

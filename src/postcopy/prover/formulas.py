@@ -1,0 +1,523 @@
+"""What the expressions of the unbounded reading mean to z3: formulas over any number of pages and messages.
+
+Pages are an uninterpreted sort; a host page is the value of an uninterpreted function on pages, so that host pages may
+have any size. A set of pages is a predicate on pages. What is on a channel is an interval of integer positions with a
+kind, a set of pages and marks at each; a position is never used for two messages on their way at once, and older
+messages have smaller ones.
+
+"There is a page (or a message) with ..." occurs in two ways. Where z3 is told that there is one, it gets a name of its
+own, a Skolem term. Where it is told that there is none, that is a quantifier, and z3 instantiates it with the terms
+that are *named*: each page and position that matters is registered with a predicate that means nothing and is there
+to be matched (`Names`). An instance left out can only make a proof fail, never succeed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from itertools import pairwise
+from typing import Any, cast
+
+import z3
+
+from postcopy.model import expressions as ex
+from postcopy.model.expressions import Expr, Sort, Variable
+from postcopy.model.instance import Instance
+from postcopy.model.reading import ChannelVariables, Pattern
+from postcopy.model.symbolic import Leaf
+from postcopy.prover.unbounded import messages_of
+
+Bool = Any
+Term = Any
+
+
+class Sign(Enum):
+    """How an expression occurs in what z3 is told."""
+
+    TOLD = 1
+    """It is claimed."""
+    DENIED = -1
+    """Its negation is claimed."""
+    EITHER = 0
+
+    def __neg__(self) -> Sign:
+        return Sign(-self.value)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case in a proof by cases.
+
+    Attributes:
+        values: terms that have a known value in it.
+        also: what else holds in it.
+    """
+
+    values: list[tuple[Term, Term]]
+    also: list[Bool]
+
+    def within(self, formulas: list[Bool]) -> list[Bool]:
+        """The formulas as far as they say anything in this case."""
+        known = (z3.simplify(z3.substitute(f, *self.values)) for f in (*formulas, *self.also))
+        equations = [term == value for term, value in self.values]  # quantified formulas may yet come to the term
+        return [*(f for f in known if not z3.is_true(f)), *equations]
+
+
+class Symbols:
+    """The z3 symbols for a state of a protocol, whatever its size.
+
+    Attributes:
+        instance: gives the variables; its size is of no importance.
+        page: the page sort.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.page = z3.DeclareSort("Page")
+        self.host = z3.Function("host", self.page, z3.DeclareSort("HostPage"))
+        self.numbers = {v: z3.Int(v.name) for v in instance.variables if v.sort is Sort.NUMBER}
+        sets = (v for v in instance.variables if v.sort is Sort.PAGES)
+        self.sets = {v: z3.Function(v.name, self.page, z3.BoolSort()) for v in sets}
+        self.channels = {messages_of(c): _Contents(c, self.page) for c in instance.channels.values()}
+        self._page_given = z3.Function("given", self.page, z3.BoolSort())
+        self._page_named = z3.Function("named", self.page, z3.BoolSort())
+        kinds = [(c.name, code) for c in instance.channels.values() for code in range(1, 1 + len(c.kinds))]
+        integer, truth = z3.IntSort(), z3.BoolSort()
+        self._there = {(c, k): z3.Function(f"there.{c}.{k}", integer, truth) for c, k in kinds}
+        self._there_about = {(c, k): z3.Function(f"about.{c}.{k}", integer, self.page, truth) for c, k in kinds}
+
+    def given(self, page: Term) -> Bool:
+        """Matches quantifiers: the page is one that the obligation speaks of."""
+        return self._page_given(page)
+
+    def named(self, page: Term) -> Bool:
+        """Matches quantifiers: the page has a name."""
+        return self._page_named(page)
+
+    def there(self, channel: ChannelVariables, code: int, position: Term, page: Term | None = None) -> Bool:
+        """Matches quantifiers: the position may have a message of this kind (and concerning this page)."""
+        if page is None:
+            return self._there[channel.name, code](position)
+        return self._there_about[channel.name, code](position, page)
+
+    def anything(self, channel: ChannelVariables, position: Term, codes: Iterable[int] = ()) -> Iterator[Bool]:
+        """Matches quantifiers: the position may have any message (or one of these kinds), concerning any page."""
+        a = z3.Const("a", self.page)
+        for code in codes or range(1, 1 + len(channel.kinds)):
+            yield self.there(channel, code, position)
+            yield z3.ForAll([a], self.there(channel, code, position, a), patterns=[self.named(a)])
+
+    def oldest(self, messages: Variable, code: int) -> Case:
+        """The case that the oldest message on a channel is of this kind (0: there is none)."""
+        contents = self.channels[messages]
+        if code == 0:
+            return Case([(contents.tail, z3.IntVal(0))], [])
+        named = list(self.anything(contents.channel, z3.IntVal(0), [code]))
+        return Case([(contents.kind_at(0), z3.IntVal(code))], [contents.tail > 0, *named])
+
+    def touched(self, guard: Iterable[Expr], leaf: Leaf) -> Iterator[Bool]:
+        """Matches quantifiers: the positions on channels that a path of an action looks at or changes."""
+        known = {e: cast(int, e.args[1]) for e in guard if e.op == "head_is" and e.args[1]}
+        for e in {n for root in (*guard, *leaf.updates.values()) for n in ex.walk(root)}:
+            if e.op not in ("head_is", "shortened", "sent"):
+                continue
+            base = e.operands[0]
+            while base.op != "variable":
+                base = base.operands[0]
+            contents = self.channels[cast(Variable, base.args[0])]
+            if e in known:
+                yield from self.anything(contents.channel, z3.IntVal(0), [known[e]])
+            elif e.op == "shortened":
+                yield from self.anything(contents.channel, contents.tail - 1)
+            elif e.op == "sent":
+                yield from self.anything(contents.channel, contents.tail, [cast(int, e.args[1])])
+
+    def well_formed(self) -> Iterator[Bool]:
+        """What holds of any state by the kind of its variables: numbers are in range, a marked message has one page."""
+        a, b, i = z3.Const("a", self.page), z3.Const("b", self.page), z3.Int("i")
+        yield z3.ForAll([a], z3.Implies(self.given(a), self.named(a)), patterns=[self.given(a)])
+        for variable, number in self.numbers.items():
+            yield z3.And(number >= 0, number < variable.size)
+        for contents in self.channels.values():
+            channel = contents.channel
+            yield z3.And(contents.tail >= 0, contents.tail <= contents.capacity, contents.capacity >= 1)
+            for code, kind in enumerate(channel.kinds, start=1):
+                here, about = self.there(channel, code, i), self.there(channel, code, i, a)
+                some = z3.And(contents.kind_at(i) >= 1, contents.kind_at(i) <= len(channel.kinds))
+                for_some = z3.Implies(z3.And(i >= 0, i < contents.tail), some)
+                yield z3.ForAll([i], for_some, patterns=[here])
+                yield z3.ForAll([i, a], here, patterns=[about])
+                if kind in channel.marked:
+                    both = z3.And(contents.kind_at(i) == code, contents.pages_at(i, a), contents.pages_at(i, b))
+                    match = _pattern(about, self.named(b))
+                    yield z3.ForAll([i, a, b], z3.Implies(both, a == b), patterns=[match])
+
+
+class _Contents:
+    """The z3 symbols for what is on a channel."""
+
+    def __init__(self, channel: ChannelVariables, page: Any) -> None:
+        self.channel = channel
+        name = channel.name
+        self.tail = z3.Int(f"{name}.tail")
+        self.capacity = z3.Int(f"{name}.capacity")
+        self.kind_at = z3.Function(f"{name}.kind", z3.IntSort(), z3.IntSort())
+        self.pages_at = z3.Function(f"{name}.pages", z3.IntSort(), page, z3.BoolSort())
+        self.marks_at = {
+            mark: z3.Function(f"{name}.{mark}", z3.IntSort(), z3.BoolSort()) for mark in channel.slots[0].marks
+        }
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What is on a channel at some moment: the positions from `head` up to, not including, `tail`."""
+
+    channel: ChannelVariables
+    head: Term
+    tail: Term
+    kind: Callable[[Term], Term]
+    concerns: Callable[[Term, Term, Sign], Bool]
+    marked: Callable[[str, Term, Sign], Bool]
+
+    def holds(self, at: Term) -> Bool:
+        """Whether there is a message at the position."""
+        return z3.And(self.head <= at, at < self.tail)
+
+
+class Meaning:
+    """What expressions mean in one state, as z3 formulas.
+
+    Attributes:
+        symbols: of the state before the step.
+        param: the page that an expression may speak of.
+        updates: of the step, where the state after it is meant.
+        prefix: of the names that it gives.
+        definitions: what has to be told to z3 beside the formulas: what stands for what, and what is named.
+    """
+
+    def __init__(
+        self,
+        symbols: Symbols,
+        prefix: str,
+        param: Term,
+        updates: dict[Variable, Expr] | None = None,
+        step: Term | None = None,
+        wide: bool = False,
+    ) -> None:
+        self.symbols, self.prefix, self.param = symbols, prefix, param
+        self.updates = updates or {}
+        self.wide = wide
+        self.before = Meaning(symbols, f"{prefix}.before", step, wide=wide) if updates is not None else self
+        self.definitions: list[Bool] = self.before.definitions if updates is not None else []
+        self._bound: list[Term] = self.before._bound if updates is not None else []
+        self._names: dict[object, Any] = {}
+        self._registered: set[object] = set()
+        self._queues: dict[Expr, Queue] = {}
+
+    def for_every_page(self, claim: Callable[[], Bool]) -> Bool:
+        """What a claim about the parameter says of every page."""
+        before, self.param = self.param, self._variable(self.symbols.page)
+        try:
+            return self._for_all([self.param], claim, self.symbols.named(self.param))
+        finally:
+            self.param = before
+
+    # -- names and quantifiers -----------------------------------------------------------------------------------
+
+    def _variable(self, sort: Any) -> Term:
+        return z3.FreshConst(sort, "x")
+
+    def _for_all(self, variables: list[Term], body: Callable[[], Bool], *match: Bool) -> Bool:
+        self._bound.extend(variables)
+        inner = body()
+        del self._bound[-len(variables) :]
+        return z3.ForAll(variables, inner, patterns=[_pattern(*match)])
+
+    def _witness(
+        self, key: tuple[str | int, Expr], sort: Any, of: list[Term], register: Callable[..., Bool]
+    ) -> tuple[Term, list[Bool]]:
+        """The Skolem term for what is said to exist of some terms: equal for equal keys and terms.
+
+        Returns:
+            The term, and what registers it as named, to be told along with what is said of it.
+        """
+        varies = ex.mentions_page(key[1]) and any(self.param is v for v in self._bound)
+        terms = [*of, *([self.param] if varies and not any(self.param.eq(t) for t in of) else [])]
+        shape = (*key, len(terms), varies)
+        if shape not in self._names:
+            label = f"{self.prefix}!{len(self._names)}"
+            sorts = [t.sort() for t in terms]
+            self._names[shape] = z3.Function(label, *sorts, sort) if terms else z3.Const(label, sort)
+        term = self._names[shape](*terms) if terms else self._names[shape]
+        if not self._bound:
+            return term, [register(term, *terms), *([self.symbols.given(term)] if sort == self.symbols.page else [])]
+        self._register(shape, term, terms, register)
+        return term, []
+
+    def _register(self, key: object, term: Term, terms: list[Term], register: Callable[..., Bool]) -> None:
+        """Register a term for the pages that an obligation speaks of; if `wide`, a position for all named pages."""
+        variables = [v for v in self._bound if any(_occurs(v, t) for t in terms)]
+        shape = (key, *(str(t.decl()) if t.num_args() else "" for t in terms))
+        if shape in self._registered or not all(v.sort() == self.symbols.page for v in variables):
+            return
+        self._registered.add(shape)
+        fact = register(term, *terms)
+        if variables:
+            wide = self.wide and term.sort() != self.symbols.page
+            match = [self.symbols.named(v) if wide else self.symbols.given(v) for v in variables]
+            fact = z3.ForAll(variables, fact, patterns=[_pattern(*match)])
+        self.definitions.append(fact)
+
+    def _exists(self, told: Callable[[], Bool], denied: Callable[[], Bool], sign: Sign) -> Bool:
+        """There is something: told of a witness, denied of all that has a name."""
+        if sign is not Sign.EITHER:
+            return told() if sign is Sign.TOLD else denied()
+        sorts = [v.sort() for v in self._bound]
+        it = z3.FreshFunction(*sorts, z3.BoolSort())(*self._bound) if sorts else z3.FreshBool("exists")
+        both = z3.And(z3.Implies(it, told()), z3.Implies(denied(), it))
+        self.definitions.append(z3.ForAll(list(self._bound), both, patterns=[it]) if sorts else both)
+        return it
+
+    # -- truth values --------------------------------------------------------------------------------------------
+
+    def truth(self, e: Expr, sign: Sign = Sign.TOLD) -> Bool:
+        """A truth value."""
+        match e.op:
+            case "true" | "false":
+                return z3.BoolVal(e.op == "true")
+            case "not":
+                return z3.Not(self.truth(e.operands[0], -sign))
+            case "and":
+                return z3.And(*(self.truth(part, sign) for part in e.operands))
+            case "or":
+                return z3.Or(*(self.truth(part, sign) for part in e.operands))
+            case "equal":
+                return self.number(e.operands[0]) == self.number(e.operands[1])
+            case "less":
+                return self.number(e.operands[0]) < self.number(e.operands[1])
+            case "empty":
+                return self._empty(e.operands[0], sign)
+            case "head_is":
+                queue, code = self.queue(e.operands[0]), e.args[1]
+                if code == 0:
+                    return queue.head >= queue.tail
+                return z3.And(queue.head < queue.tail, queue.kind(queue.head) == code)
+            case "head_marked":
+                queue = self.queue(e.operands[0])
+                return queue.marked(cast(str, e.args[1]), queue.head, sign)
+            case "carries":
+                return self._in_order(e, None, sign)
+            case "room":
+                queue = self.queue(e.operands[0])
+                capacity = self.symbols.channels[messages_of(queue.channel)].capacity
+                return queue.tail - queue.head + e.args[1] <= capacity
+        raise AssertionError(f"no meaning for {e.op}")
+
+    def _empty(self, of: Expr, sign: Sign) -> Bool:
+        if of.op == "in_order" and not any(cast(Pattern, p).about for p in of.args[1:]):
+            return z3.Not(self._in_order(of, None, -sign))  # such a set has all pages or none
+        if of.op == "intersection" and ex.PAGE in of.operands:
+            return z3.Not(self.member(of, self.param, -sign))
+        return z3.Not(self._some_page(("member", of), [], lambda a, s: self.member(of, a, s), -sign))
+
+    def _some_page(self, key: tuple[str, Expr], of: list[Term], body: Callable[[Term, Sign], Bool], sign: Sign) -> Bool:
+        symbols = self.symbols
+
+        def told() -> Bool:
+            page, named = self._witness(key, symbols.page, of, lambda page, *_: symbols.named(page))
+            return z3.And(*named, body(page, Sign.TOLD))
+
+        def denied() -> Bool:
+            a = self._variable(symbols.page)
+            return z3.Not(self._for_all([a], lambda: z3.Not(body(a, Sign.DENIED)), symbols.named(a)))
+
+        return self._exists(told, denied, sign)
+
+    # -- numbers -------------------------------------------------------------------------------------------------
+
+    def number(self, e: Expr) -> Term:
+        """A number as stored."""
+        match e.op:
+            case "number":
+                return z3.IntVal(cast(int, e.args[0]))
+            case "variable":
+                variable = cast(Variable, e.args[0])
+                if variable in self.updates:
+                    return self.before.number(self.updates[variable])
+                return self.symbols.numbers[variable]
+            case "plus":
+                return self.number(e.operands[0]) + self.number(e.operands[1])
+            case "if":
+                condition, yes, no = e.operands
+                return z3.If(self.truth(condition, Sign.EITHER), self.number(yes), self.number(no))
+        raise AssertionError(f"no meaning for {e.op}")
+
+    # -- sets of pages -------------------------------------------------------------------------------------------
+
+    def member(self, e: Expr, a: Term, sign: Sign = Sign.TOLD) -> Bool:
+        """Whether a page is in a set."""
+        match e.op:
+            case "none" | "all":
+                return z3.BoolVal(e.op == "all")
+            case "page":
+                return a == self.param
+            case "variable":
+                variable = cast(Variable, e.args[0])
+                if variable in self.updates:
+                    return self.before.member(self.updates[variable], a, sign)
+                return self.symbols.sets[variable](a)
+            case "complement":
+                return z3.Not(self.member(e.operands[0], a, -sign))
+            case "intersection":
+                return z3.And(*(self.member(part, a, sign) for part in e.operands))
+            case "union":
+                return z3.Or(*(self.member(part, a, sign) for part in e.operands))
+            case "if":
+                condition, yes, no = e.operands
+                chosen = z3.And(self.truth(condition, sign), self.member(yes, a, sign))
+                return z3.Or(chosen, z3.And(z3.Not(self.truth(condition, -sign)), self.member(no, a, sign)))
+            case "host":
+                return self._host(e.operands[0], a, sign)
+            case "head_pages":
+                queue = self.queue(e.operands[0])
+                return queue.concerns(queue.head, a, sign)
+            case "in_order":
+                return self._in_order(e, a, sign)
+        raise AssertionError(f"no meaning for {e.op}")
+
+    def _host(self, of: Expr, a: Term, sign: Sign) -> Bool:
+        host = self.symbols.host
+        if of is ex.PAGE:
+            return host(a) == host(self.param)
+
+        def body(b: Term, s: Sign) -> Bool:
+            return z3.And(host(a) == host(b), self.member(of, b, s))
+
+        return self._some_page(("host", of), [a], body, sign)
+
+    def _in_order(self, e: Expr, a: Term | None, sign: Sign) -> Bool:
+        queue, patterns = self.queue(e.operands[0]), cast(tuple[Pattern, ...], e.args[1:])
+        channel, integer = queue.channel, z3.IntSort()
+        wanted = [(channel.code(p.kind), p.about) for p in patterns]
+        of = [cast(Term, a)] if any(p.about for p in patterns) else []
+
+        def body(at: Sequence[Term], s: Sign) -> Bool:
+            parts = [queue.head <= at[0], at[-1] < queue.tail, *(i < j for i, j in pairwise(at))]
+            for pattern, i in zip(patterns, at, strict=True):
+                parts.append(queue.kind(i) == channel.code(pattern.kind))
+                parts += [queue.concerns(i, cast(Term, a), s)] if pattern.about else []
+                for mark, has in pattern.marks:
+                    parts.append(queue.marked(mark, i, s) if has else z3.Not(queue.marked(mark, i, -s)))
+            return z3.And(*parts)
+
+        def there(code: int, about: bool, i: Term, *pages: Term) -> Bool:
+            return self.symbols.there(channel, code, i, pages[0] if about else None)
+
+        def told() -> Bool:
+            found = [self._witness((n, e), integer, of, partial(there, *wanted[n])) for n in range(len(wanted))]
+            return z3.And(*(fact for _, named in found for fact in named), body([at for at, _ in found], Sign.TOLD))
+
+        def denied() -> Bool:
+            at = [self._variable(integer) for _ in wanted]
+            match = [there(*which, i, *of) for which, i in zip(wanted, at, strict=True)]
+            return z3.Not(self._for_all(at, lambda: z3.Not(body(at, Sign.DENIED)), *match))
+
+        return self._exists(told, denied, sign)
+
+    # -- channels ------------------------------------------------------------------------------------------------
+
+    def queue(self, e: Expr) -> Queue:
+        """What is on a channel."""
+        if e not in self._queues:
+            self._queues[e] = self._queue(e)
+        return self._queues[e]
+
+    def _queue(self, e: Expr) -> Queue:
+        if e.op == "variable":
+            variable = cast(Variable, e.args[0])
+            if variable in self.updates:
+                return self.before.queue(self.updates[variable])
+            its = self.symbols.channels[variable]
+            return Queue(
+                its.channel,
+                z3.IntVal(0),
+                its.tail,
+                its.kind_at,
+                lambda i, a, _: its.pages_at(i, a),
+                lambda mark, i, _: its.marks_at[mark](i),
+            )
+        old = self.queue(e.operands[0])
+        channel, head, tail, kind, concerns, marked = (
+            old.channel,
+            old.head,
+            old.tail,
+            old.kind,
+            old.concerns,
+            old.marked,
+        )
+        match e.op:
+            case "received":
+                return Queue(channel, head + 1, tail, kind, concerns, marked)
+            case "shortened":
+                return Queue(channel, head, z3.If(head < tail, tail - 1, tail), kind, concerns, marked)
+            case "lost":
+                return Queue(channel, tail, tail, kind, concerns, marked)
+            case "sent":
+                return self._sent(old, e)
+            case "marked":
+                return self._marked(old, e)
+        raise AssertionError(f"no meaning for {e.op}")
+
+    def _sent(self, old: Queue, e: Expr) -> Queue:
+        code, pages, marks = (
+            e.args[1],
+            e.operands[1],
+            dict(zip(old.channel.slots[0].marks, e.operands[2:], strict=True)),
+        )
+        new = old.tail
+        return Queue(
+            old.channel,
+            old.head,
+            new + 1,
+            lambda i: z3.If(i == new, cast(int, code), old.kind(i)),
+            lambda i, a, s: _either(i == new, self.member(pages, a, s), old.concerns(i, a, s)),
+            lambda mark, i, s: _either(i == new, self.truth(marks[mark], s), old.marked(mark, i, s)),
+        )
+
+    def _marked(self, old: Queue, e: Expr) -> Queue:
+        name, pages = cast(str, e.args[1]), e.operands[1]
+        codes = [old.channel.code(kind) for kind in old.channel.kinds if kind in old.channel.marked]
+
+        def marked(mark: str, i: Term, s: Sign) -> Bool:
+            before = old.marked(mark, i, s)
+            if mark != name:
+                return before
+            right = z3.Or(*(old.kind(i) == code for code in codes))
+            return z3.Or(before, z3.And(right, concerned(i, s)))
+
+        def concerned(i: Term, s: Sign) -> Bool:
+            if pages is ex.PAGE:
+                return old.concerns(i, self.param, s)
+
+            def body(a: Term, t: Sign) -> Bool:
+                return z3.And(self.member(pages, a, t), old.concerns(i, a, t))
+
+            return self._some_page(("marked", e), [i], body, s)
+
+        return Queue(old.channel, old.head, old.tail, old.kind, old.concerns, marked)
+
+
+def _occurs(variable: Term, term: Term) -> bool:
+    return bool(variable.eq(term)) or any(_occurs(variable, argument) for argument in term.children())
+
+
+def _pattern(*terms: Term) -> Any:
+    """A pattern to match all of the terms. (`terms` keeps them alive: z3's own function lets go of them too early.)"""
+    return z3.MultiPattern(*terms)
+
+
+def _either(condition: Bool, yes: Bool, no: Bool) -> Bool:
+    """One of two truth values, without an "if" that would hide how they occur."""
+    return z3.Or(z3.And(condition, yes), z3.And(z3.Not(condition), no))

@@ -1,0 +1,363 @@
+"""The proof for every size: that some conjuncts are an inductive invariant, conjunct by conjunct, action by action.
+
+An obligation says of one conjunct (or property of steps) and one action: if all conjuncts hold before the action,
+this one holds after it. It is split into questions to z3, one for each path of the action and each part of the
+conjunct, and is proved when each of them is refuted. Nothing else counts as proved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import z3
+
+from postcopy.model import expressions as ex
+from postcopy.model.expressions import Expr, Sort, Variable
+from postcopy.model.instance import ActionInstance, Instance
+from postcopy.model.language import Protocol
+from postcopy.model.reading import of_each_page
+from postcopy.model.symbolic import Leaf, read_action, read_predicate
+from postcopy.properties.language import NO_DEADLOCK, Kind, Property
+from postcopy.properties.ranking import RANKING, from_here_on
+from postcopy.properties.safety import Handover
+from postcopy.prover.clauses import parts_of, paths_of
+from postcopy.prover.formulas import Meaning, Symbols
+from postcopy.prover.progress import no_deadlock
+from postcopy.prover.ranking import comes_no_closer
+from postcopy.prover.solving import NARROW, WIDE, Status, status_of, worse, worst, z3_solver
+from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
+
+INITIAL = "in the initial states"
+ANY = "whoever may move"
+RANGES = "numbers-stay-in-range"
+_ASSUMED = "assumed "
+ONE_PAGE = "a-copy-is-of-one-page"
+CLOSER = "comes-closer-to-the-end"
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """One thing to prove, and what came of it.
+
+    Attributes:
+        conjunct: name of the conjunct or property.
+        action: name of the action, or `INITIAL`.
+        status: what z3 has said.
+        seconds: how long it took.
+        questions: how many questions to z3 it was.
+        uses: the conjuncts that z3's refutations needed (of an absence of deadlock: not recorded).
+    """
+
+    conjunct: str
+    action: str
+    status: Status
+    seconds: float
+    questions: int
+    uses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of all obligations.
+
+    Attributes:
+        instance: the protocol with its properties. Its size is of no importance.
+        conjuncts: the invariant, the properties of states among them.
+        obligations: in the order of the actions.
+        framed: pairs of a conjunct and an action that changes nothing that the conjunct speaks of.
+        seconds: in all.
+    """
+
+    instance: Instance
+    conjuncts: tuple[Property, ...]
+    obligations: tuple[Obligation, ...]
+    framed: int
+    seconds: float
+
+    @property
+    def status(self) -> Status:
+        """Of the properties: proved if all is; unknown if z3 has given up and found no counterexample elsewhere."""
+        return worst(o.status for o in self.obligations if o.conjunct != CLOSER)
+
+    @property
+    def ends(self) -> Status:
+        """Whether every step after the handover comes closer to the end; unknown where there is no word of it."""
+        asked = any(o.conjunct == CLOSER for o in self.obligations)
+        return worst(o.status for o in self.obligations) if asked else Status.UNKNOWN
+
+    @property
+    def missing(self) -> list[Obligation]:
+        """What is not proved."""
+        return [o for o in self.obligations if o.status is not Status.PROVED]
+
+
+def carrier(protocol: type[Protocol], properties: Sequence[Property]) -> Instance:
+    """An instance to read the protocol from: host pages are not single pages in it, and its size does not matter."""
+    return Instance(protocol, 2, 1, properties, group=2)
+
+
+def prove(
+    protocol: type[Protocol],
+    properties: Sequence[Property],
+    invariant: Sequence[Property],
+    seed: int = 0,
+    report: Callable[[Obligation], None] = lambda _: None,
+    only: Callable[[str, str], bool] = lambda _conjunct, _action: True,
+) -> Proof:
+    """Prove the properties with the help of the invariant, for any number of pages and any length of the channels.
+
+    Args:
+        protocol: the class.
+        properties: of states and of steps; others are left out.
+        invariant: more conjuncts.
+        seed: of z3's random choices.
+        report: told of each obligation when it is done.
+        only: which obligations (by conjunct and action) to look at; the rest counts for nothing.
+
+    Raises:
+        SpecError: the protocol cheats or errs.
+    """
+    start = time.perf_counter()
+    prover = Prover(protocol, properties, invariant, seed)
+    done = []
+    for obligation in prover.obligations(only):
+        done.append(obligation)
+        report(obligation)
+    return Proof(prover.instance, prover.conjuncts, tuple(done), prover.framed, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class _Conjunct:
+    name: str
+    parts: tuple[tuple[Expr, frozenset[Variable]], ...]
+    variables: frozenset[Variable]
+    each_page: bool
+
+
+@dataclass(frozen=True)
+class _Question:
+    """That an expression (about the state after `updates`, or before the step) is false here."""
+
+    wrong: Expr
+    updates: dict[Variable, Expr] | None
+    each_page: bool = False
+
+
+class Prover:
+    """z3, told of the conjuncts, and the way through all obligations.
+
+    Attributes:
+        instance: the protocol with its properties.
+        conjuncts: the invariant, and the properties of states.
+        framed: so far, pairs of a conjunct and an action that changes nothing that the conjunct speaks of.
+
+    Args:
+        protocol, properties, invariant, seed: see `prove`.
+        patient: whether to ask a second time, with more instances and more work, where the first answer is no proof.
+    """
+
+    def __init__(
+        self,
+        protocol: type[Protocol],
+        properties: Sequence[Property],
+        invariant: Sequence[Property],
+        seed: int = 0,
+        patient: bool = True,
+    ) -> None:
+        kept = [p for p in properties if not p.is_witness]
+        self.instance = carrier(protocol, kept)
+        self.conjuncts = (*invariant, *(p for p in kept if p.of_states))
+        self.framed = 0
+        self._seed, self._symbols = seed, Symbols(self.instance)
+        self._step, self._page = z3.Const("step's page", self._symbols.page), z3.Const("page", self._symbols.page)
+        self._read = [_read(self.instance, p) for p in self.conjuncts]
+        self._assumed = {c.name: z3.Bool(_ASSUMED + c.name) for c in self._read}
+        watched = Handover.__name__ in self.instance.monitors
+        self._ending = read_predicate(self.instance, from_here_on, UnboundedReading) if watched else ex.FALSE
+        self._without: str | None = None
+        self._patient = patient
+
+    @cached_property
+    def _narrow(self) -> Any:
+        return self._solver(NARROW, wide=False)
+
+    @cached_property
+    def _wide(self) -> Any:
+        return self._solver(WIDE, wide=True)
+
+    def _solver(self, work: int, wide: bool) -> Any:
+        solver = z3_solver(self._seed, work)
+        solver.add(*self._symbols.well_formed())
+        meaning = Meaning(self._symbols, "before", self._step, wide=wide)
+        for conjunct in self._read:
+            for part, _ in conjunct.parts:
+                claim = partial(meaning.truth, part)
+                told = meaning.for_every_page(claim) if conjunct.each_page else claim()
+                solver.add(z3.Implies(self._assumed[conjunct.name], told))
+        solver.add(*meaning.definitions)
+        return solver
+
+    def without(self, conjunct: str) -> Prover:
+        """From now on one conjunct is neither assumed nor proved."""
+        self._without = conjunct
+        return self
+
+    def obligations(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
+        """All obligations, one after the other."""
+        yield from self._initial(only)
+        names = {*(c.name for c in self._read), *(p.name for p in self.instance.properties), RANGES, ONE_PAGE, CLOSER}
+        for action in self.instance.actions:
+            if any(only(name, action.name) for name in names):
+                yield from self._of_action(action, only)
+        if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
+            start = time.perf_counter()
+            told = [[*s.assertions(), *self._assumptions()] for s in (self._narrow, self._wide)]
+            status, asked = no_deadlock(self._symbols, told, self._step, self._seed, self._patient)
+            yield Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
+
+    def possible(self, action: ActionInstance) -> bool:
+        """Whether z3 leaves it open that an action is taken where all conjuncts hold: else it is proved of nothing."""
+        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedReading)):
+            solver = self._wide
+            solver.push()
+            solver.add(*self._on_path(guard, leaf, action.takes_page))
+            status = status_of(solver, self._assumptions())
+            solver.pop()
+            if status is not Status.PROVED:
+                return True
+        return False
+
+    def _initial(self, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
+        start, solver = initially(self.instance), z3_solver(self._seed, NARROW)
+        for conjunct in self._read:
+            if only(conjunct.name, INITIAL) and conjunct.name != self._without:
+                tally = _Tally()
+                for part, _ in conjunct.parts:  # each, even if it speaks of nothing that has one value at the start
+                    tally.add(self._ask(_Question(ex.negation(part), start, conjunct.each_page), [], solver))
+                yield tally.obligation(conjunct.name, INITIAL)
+
+    def _of_action(self, action: ActionInstance, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
+        tallies: dict[str, _Tally] = {}
+        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedReading)):
+            here = self._on_path(guard, leaf, action.takes_page)
+            self._narrow.push()
+            self._narrow.add(*here)
+            for name, questions in self._questions(leaf):
+                tally = tallies.setdefault(name, _Tally())
+                for question in questions if only(name, action.name) else ():
+                    tally.add(self._ask(question, here))
+            self._narrow.pop()
+        for name, tally in tallies.items():
+            if tally.questions:
+                yield tally.obligation(name, action.name)
+            elif only(name, action.name):
+                self.framed += 1
+
+    def _on_path(self, guard: tuple[Expr, ...], leaf: Leaf, takes_page: bool) -> list[Any]:
+        """What z3 is told of a path of an action."""
+        meaning = Meaning(self._symbols, "guard", self._step, wide=True)
+        told = [meaning.truth(part) for part in guard]
+        page = [self._symbols.given(self._step)] if takes_page else []
+        return [*told, *meaning.definitions, *page, *self._symbols.touched(guard, leaf)]
+
+    def _questions(self, leaf: Leaf) -> Iterator[tuple[str, list[_Question]]]:
+        changed = set(leaf.updates)
+        for conjunct in self._read:
+            if conjunct.name == self._without:
+                continue
+            yield conjunct.name, _after(conjunct, leaf.updates) if conjunct.variables & changed else []
+        for index, violated in leaf.violated:
+            yield self.instance.properties[index].name, [_Question(part, None) for part in _alternatives(violated)]
+        for sent in _marked_messages(self.instance, leaf):
+            of_two = [ex.intersection(_SENT, ex.PAGE), ex.intersection(_SENT, ex.set_complement(ex.PAGE))]
+            wrong = ex.conjunction(*(ex.negation(ex.is_empty(pages)) for pages in of_two))
+            yield ONE_PAGE, [_Question(wrong, {_SENT_PAGES: sent}, each_page=True)]
+        no_closer = ex.conjunction(self._ending, comes_no_closer(self.instance, RANKING, leaf))
+        yield CLOSER, [_Question(no_closer, None)] if no_closer is not ex.FALSE else []
+        if leaf.checks:
+            yield RANGES, [_Question(ex.negation(inside), None) for inside, _, _ in leaf.checks]
+
+    def _assumptions(self) -> list[Any]:
+        return [literal for name, literal in self._assumed.items() if name != self._without]
+
+    def _ask(self, question: _Question, here: list[Any], only: Any = None) -> _Answer:
+        """Ask the narrow solver, which is on the path already, then the wide one."""
+        start = time.perf_counter()
+        param = self._page if question.each_page else self._step
+        meaning = Meaning(self._symbols, "wrong", param, question.updates, self._step, wide=True)
+        wrong = [meaning.truth(question.wrong), *([self._symbols.given(self._page)] if question.each_page else [])]
+        told = [*wrong, *meaning.definitions]
+        status, uses = self._try(only or self._narrow, told)
+        if status is not Status.PROVED and self._patient and not only:
+            status, uses = self._try(self._wide, [*here, *told])
+        return _Answer(status, time.perf_counter() - start, uses)
+
+    def _try(self, solver: Any, told: list[Any]) -> tuple[Status, list[str]]:
+        solver.push()
+        solver.add(*told)
+        status = status_of(solver, self._assumptions())
+        core = solver.unsat_core() if status is Status.PROVED else []
+        uses = [str(literal).removeprefix(_ASSUMED) for literal in core]
+        solver.pop()
+        return status, uses
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: Status
+    seconds: float
+    uses: list[str]
+
+
+@dataclass
+class _Tally:
+    """What has come of an obligation so far."""
+
+    status: Status = Status.PROVED
+    seconds: float = 0.0
+    questions: int = 0
+    uses: set[str] = field(default_factory=set)
+
+    def add(self, answer: _Answer) -> None:
+        """One more answer."""
+        self.status, self.seconds = worse(self.status, answer.status), self.seconds + answer.seconds
+        self.uses.update(answer.uses)
+        self.questions += 1
+
+    def obligation(self, conjunct: str, action: str) -> Obligation:
+        """The obligation, done."""
+        return Obligation(conjunct, action, self.status, self.seconds, self.questions, frozenset(self.uses))
+
+
+_SENT_PAGES = Variable("pages of the message sent", "", Sort.PAGES)
+_SENT = ex.variable(_SENT_PAGES)
+
+
+def _marked_messages(instance: Instance, leaf: Leaf) -> Iterator[Expr]:
+    """The pages of each message that a step sends and that carries marks, unless it is plainly one page."""
+    for channel in instance.channels.values():
+        marked = {channel.code(kind) for kind in channel.marked}
+        after = leaf.updates.get(messages_of(channel))
+        for node in ex.walk(after) if after is not None else ():
+            if node.op == "sent" and node.args[1] in marked and node.operands[1] not in (ex.PAGE, ex.EMPTY_SET):
+                yield node.operands[1]
+
+
+def _read(instance: Instance, conjunct: Property) -> _Conjunct:
+    expr = read_predicate(instance, conjunct.holds, UnboundedReading)
+    parts = tuple((part, part.variables()) for part in parts_of(expr))
+    return _Conjunct(conjunct.name, parts, expr.variables(), of_each_page(conjunct.holds))
+
+
+def _after(conjunct: _Conjunct, updates: dict[Variable, Expr]) -> list[_Question]:
+    """What would violate a conjunct after a step."""
+    changed = updates.keys()
+    return [_Question(ex.negation(p), updates, conjunct.each_page) for p, its in conjunct.parts if its & changed]
+
+
+def _alternatives(wrong: Expr) -> list[Expr]:
+    return [ex.negation(part) for part in parts_of(ex.negation(wrong))]

@@ -1,0 +1,110 @@
+"""No deadlock, for every size: where all conjuncts hold and something still has to happen, some thread can move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import z3
+
+from postcopy.model import expressions as ex
+from postcopy.model.expressions import Expr, Sort
+from postcopy.model.symbolic import Leaf, read_action, read_resting
+from postcopy.prover.clauses import paths_of
+from postcopy.prover.formulas import Case, Meaning, Symbols
+from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, worse, z3_solver
+from postcopy.prover.unbounded import UnboundedReading
+
+
+def no_deadlock(
+    symbols: Symbols, told: Sequence[Sequence[Any]], step: Any, seed: int, patient: bool = True
+) -> tuple[Status, int]:
+    """Whether z3 refutes that all threads stand still, and how many questions it was.
+
+    It is asked for each kind of oldest message on the channels; where that is too much at once, also for each value of
+    the enumerations of the machines, one after the other.
+
+    Args:
+        symbols: of the state.
+        told: what it is told of a state in which all conjuncts hold, in a narrow and in a wide way.
+        step: the page of a step.
+        seed: of z3's random choices.
+        patient: whether to ask in the wide way where the narrow one does not do.
+    """
+    instance = symbols.instance
+    stuck = Meaning(symbols, "stuck", step, wide=True)
+    claims = [stuck.truth(ex.negation(read_resting(instance, UnboundedReading)))]
+    for action in instance.actions:
+        if not action.info.environment:
+            for guard, leaf in paths_of(read_action(instance, action, UnboundedReading)):
+                cannot = partial(stuck.truth, ex.negation(ex.conjunction(*guard, _changes(leaf))))
+                claims.append(stuck.for_every_page(cannot) if action.takes_page else cannot())
+    oldest = [
+        [symbols.oldest(m, code) for code in range(1 + len(c.channel.kinds))] for m, c in symbols.channels.items()
+    ]
+    choices = [v for v in symbols.numbers if v.size > 2 and v.owner in instance.machines]
+    values = [
+        [Case([(symbols.numbers[v], z3.IntVal(n))], []) for n in range(v.size)]
+        for v in sorted(choices, key=lambda v: -v.size)
+    ]
+    narrow, wide = ([*formulas, *claims, *stuck.definitions] for formulas in told)
+    return _by_cases(narrow, (lambda: wide) if patient else None, [*oldest, *values], len(oldest), seed)
+
+
+def _by_cases(
+    narrow: list[Any], wide: Callable[[], list[Any]] | None, splits: list[list[Case]], at_least: int, seed: int
+) -> tuple[Status, int]:
+    """Whether z3 refutes what it is told, and how often it was asked; with `at_least` so many splits into cases."""
+    status, asked = Status.UNKNOWN, 0
+    if at_least <= 0:
+        status, asked = _ask(narrow, seed, QUICK if splits else NARROW), 1
+        if status is not Status.PROVED and not splits and wide:
+            status, asked = _ask(wide(), seed, WIDE), 2
+        if status is Status.PROVED or not splits:
+            return status, asked
+    worst = Status.PROVED
+    for case in splits[0]:
+        status, more = _by_cases(
+            case.within(narrow), wide and partial(_within, case, wide), splits[1:], at_least - 1, seed
+        )
+        worst, asked = worse(worst, status), asked + more
+        if worst is not Status.PROVED:
+            break
+    return worst, asked
+
+
+def _within(case: Case, formulas: Callable[[], list[Any]]) -> list[Any]:
+    return case.within(formulas())
+
+
+def _ask(formulas: list[Any], seed: int, work: int) -> Status:
+    solver = z3_solver(seed, work)
+    solver.add(*formulas)
+    return status_of(solver)
+
+
+def _changes(leaf: Leaf) -> Expr:
+    """When a path certainly changes more than history (it may do so otherwise, too)."""
+    changed = []
+    for variable, new in leaf.updates.items():
+        if variable.ghost:
+            continue
+        old = ex.variable(variable)
+        if variable.sort is Sort.NUMBER:
+            changed.append(ex.negation(ex.equal(old, new)))
+        elif variable.sort is Sort.PAGES:
+            gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
+            changed.append(ex.negation(ex.is_empty(ex.union(gone, added))))
+        elif _one_way(new):
+            changed.append(ex.TRUE)
+    return ex.disjunction(*changed)
+
+
+def _one_way(messages: Expr) -> bool:
+    """Whether messages are only sent, or only received: then what is on the channel is certainly not what it was."""
+    operators = set()
+    while messages.op != "variable":
+        operators.add(messages.op)
+        messages = messages.operands[0]
+    return operators - {"marked"} in ({"sent"}, {"received"})

@@ -1,0 +1,106 @@
+"""From a protocol to what can be said of it: proved, refuted by a run, or not proved and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from postcopy.explorer.explore import Verdict
+from postcopy.explorer.trace import Trace
+from postcopy.model.instance import Instance
+from postcopy.model.language import Protocol
+from postcopy.properties.language import Property
+from postcopy.prover.counterexample import Reachable, find, refute
+from postcopy.prover.induction import Answer, k_induction, spacer
+from postcopy.prover.obligations import Obligation, Proof, prove
+from postcopy.prover.solving import Status
+
+SHOWN = 3
+"""How many counterexamples to induction are looked for: one obligation that fails often makes others fail."""
+
+METHODS = ("invariant", "k-induction", "spacer")
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A counterexample to induction.
+
+    Attributes:
+        conjunct: what it violates.
+        action: the action after which it does, or how it was found.
+        trace: from a state in which every conjunct holds.
+        reachable: whether the explorer reaches that state; None where it did not see all states.
+    """
+
+    conjunct: str
+    action: str
+    trace: Trace
+    reachable: bool | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What can be said.
+
+    Attributes:
+        status: proved; open; or unknown, where z3 gave up.
+        proof: all obligations, of a proof for every size.
+        answer: what came of a proof at one size.
+        refutation: what the explorer found wrong, if the proof failed and there is something.
+        obstacles: where nothing was found wrong, what stands in the way.
+    """
+
+    status: Status
+    proof: Proof | None = None
+    answer: Answer | None = None
+    refutation: Verdict | None = None
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+def every_size(
+    protocol: type[Protocol],
+    properties: Sequence[Property],
+    invariant: Sequence[Property],
+    seed: int,
+    done: Callable[[Obligation], None],
+    phase: Callable[[str], None],
+) -> Result:
+    """Prove the properties for every size; if that fails, look for a run that shows why, and else for obstacles."""
+    proof = prove(protocol, properties, invariant, seed, done)
+    if proof.status is Status.PROVED:
+        return Result(Status.PROVED, proof)
+    phase("looking for a run that violates a property")
+    asked = [p for p in properties if not p.is_witness]
+    refutation = refute(protocol, asked)
+    if refutation is not None:
+        return Result(proof.status, proof, refutation=refutation)
+    obstacles: list[Obstacle] = []
+    explored: dict[str, Reachable] = {}
+    for missing in proof.missing[:SHOWN]:
+        phase(f"looking for a small counterexample to induction: {missing.conjunct} after {missing.action}")
+        trace = find(protocol, asked, proof.conjuncts, missing)
+        if trace is not None:
+            size = trace.instance.size
+            explored[size] = explored.get(size) or Reachable(trace.instance)
+            obstacles.append(Obstacle(missing.conjunct, missing.action, trace, explored[size].reaches(trace)))
+    return Result(proof.status, proof, obstacles=tuple(obstacles))
+
+
+def at_size(instance: Instance, invariant: Sequence[Property], method: str, phase: Callable[[str], None]) -> Result:
+    """Prove the instance's properties of states and steps by one of the `METHODS`; if that fails, say why."""
+    if method == "spacer":
+        phase("Spacer looks for an invariant")
+        answer = spacer(instance)
+    else:
+        most = 1 if method == "invariant" else 3
+        answer = k_induction(instance, invariant if method == "invariant" else (), most, phase)
+    if answer.status is Status.PROVED:
+        return Result(Status.PROVED, answer=answer)
+    phase("exploring")
+    reach = Reachable(instance)
+    if reach.verdict.counterexample is not None:
+        return Result(answer.status, answer=answer, refutation=reach.verdict)
+    obstacles = []
+    if answer.trace is not None and answer.trace.violated is not None:
+        obstacles.append(Obstacle(answer.trace.violated, answer.method, answer.trace, reach.reaches(answer.trace)))
+    return Result(answer.status, answer=answer, obstacles=tuple(obstacles))

@@ -1,0 +1,127 @@
+"""`postcopy prove`: what it prints and how it exits. What it proves is tested in tests/prover."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from postcopy.prover.obligations import prove
+from tests.cli.conftest import Run
+
+HARMLESS = '''
+from postcopy.model.language import Flag
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Source
+
+
+class Counts(Postcopy):
+    """Remembers that it has pinged."""
+
+    class source(Source):
+        """Remembers it."""
+
+        pinged = Flag("the destination has been pinged")
+
+        def pings(self) -> None:
+            """pings the destination and remembers it"""
+            super().pings()
+            self.pinged = True
+'''
+
+
+def test_the_protocol_is_proved_for_every_size_with_a_line_for_each_obligation(run: Run) -> None:
+    result = run("prove")
+    assert result.code == 0
+    text = " ".join(result.out.split())
+    count = re.search(r"(\d+) of (\d+) obligations proved in \d+ s", text)
+    assert count is not None
+    lines = [line for line in result.out.splitlines() if re.fullmatch(r"\S.*  proved  \d+\.\d\d s", line)]
+    assert len(lines) == int(count[1]) == int(count[2])
+    assert text.endswith(
+        "Proved: for any number of pages, host pages of any size and channels of any length, Postcopy satisfies all 24 "
+        "properties, and every step after the handover brings its end closer."
+    )
+
+
+def test_the_protocol_is_proved_at_a_size(run: Run) -> None:
+    result = run("prove", "--pages", "1", "--in-flight", "1")
+    assert result.code == 0
+    assert result.out == (
+        "Proved by k-induction with the invariant: Postcopy satisfies its 23 properties \n"
+        "of states and steps at 1 page, 1 message in flight.\n"
+    )
+
+
+def test_a_fault_is_refuted_with_the_run_that_shows_it(run: Run) -> None:
+    result = run("prove", "--pages", "1", "--fault", "no-discards")
+    assert result.code == 12
+    assert "Counterexample to “The device load reads no stale page”" in result.out
+    assert result.out.endswith("Refuted: no-discards violates no-stale-device-read, as the run above shows.\n")
+
+
+def test_what_is_not_inductive_is_not_proved_and_says_why(run: Run) -> None:
+    result = run("prove", "--pages", "1", "--in-flight", "1", "--method", "k-induction")
+    assert result.code == 75
+    words = " ".join(result.out.split())
+    assert "the explorer does not reach its first state" in words
+    assert "Not proved by k-induction" in words
+
+
+def test_json_has_all_that_is_printed(run: Run) -> None:
+    found = json.loads(run("prove", "--pages", "1", "--in-flight", "1", "--json").out)
+    assert (found["verdict"], found["pages"], found["method"]) == ("proved", 1, "k-induction with the invariant")
+    assert found["counterexample"] is None
+    assert found["obstacles"] == []
+
+
+def test_a_change_of_ones_own_is_proved_for_every_size(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "counts.py"
+    file.write_text(HARMLESS, encoding="utf-8")
+    result = run("prove", f"{file}:Counts", "--json", "--seed", "1")
+    assert result.code == 0
+    found = json.loads(result.out)
+    assert (found["verdict"], found["ends"]) == ("proved", "proved")
+    assert {o["status"] for o in found["obligations"]} == {"proved"}
+    assert "source.pings" in {o["action"] for o in found["obligations"]}
+
+
+def test_when_z3_gives_up_nothing_is_proved(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for constant in ("NARROW", "WIDE"):
+        monkeypatch.setattr(f"postcopy.prover.obligations.{constant}", 10)
+    monkeypatch.setattr(
+        "postcopy.prover.session.prove", partial(prove, only=lambda _, action: action == "source.pings")
+    )
+    for search in ("refute", "find"):
+        monkeypatch.setattr(f"postcopy.prover.session.{search}", lambda *_: None)
+    result = run("prove")
+    assert result.code == 75
+    assert "Not proved: z3 gave up on some obligations" in " ".join(result.out.split())
+
+
+def test_the_lemmas_are_proved_and_each_catches_a_mistake(run: Run) -> None:
+    result = run("prove", "--bitmaps")
+    assert result.code == 0
+    assert "NOT caught" not in result.out
+    assert result.out.count("Caught:") == 9
+    text = " ".join(result.out.split())
+    assert text.endswith("Proved: 9 lemmas for all words of 64 pages and host pages of 1 to 64 target pages.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--in-flight", "2"], "--in-flight, --host-page and --method go with --pages"),
+        (["--pages", "1", "--method", "spaced"], "there is no method spaced; did you mean spacer?"),
+        (["--pages", "0"], "--pages 0 is out of range"),
+        (["--fault", "no-discard"], "there is no fault no-discard; did you mean no-discards?"),
+    ],
+)
+def test_wrong_usage_is_one_line(run: Run, arguments: list[str], message: str) -> None:
+    result = run("prove", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert result.err.count("\n") == 1

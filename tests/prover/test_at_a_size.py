@@ -1,0 +1,90 @@
+"""Proofs at one size, and counterexamples to induction."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from postcopy.explorer.trace import Trace
+from postcopy.model.concrete import successors
+from postcopy.model.faults import FAULTS
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.invariant import INVARIANT
+from postcopy.properties.safety import SAFETY
+from postcopy.prover.counterexample import Reachable, find
+from postcopy.prover.induction import k_induction, spacer
+from postcopy.prover.obligations import Obligation
+from postcopy.prover.session import at_size
+from postcopy.prover.solving import Status
+from tests.prover.small import Ring, Shift, last_bit_clear, never_both, never_two_ahead
+
+OF_STATES_AND_STEPS = [p for p in SAFETY if p.of_states or p.of_steps]
+
+
+@pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 1, 1), (2, 2, 1), (2, 2, 2), (3, 1, 3)])
+def test_the_invariant_is_inductive_at_a_size(pages: int, in_flight: int, group: int) -> None:
+    answer = k_induction(Instance(Postcopy, pages, in_flight, OF_STATES_AND_STEPS, group), INVARIANT, 1)
+    assert answer.status is Status.PROVED
+
+
+def test_the_properties_alone_are_not_inductive() -> None:
+    answer = k_induction(Instance(Postcopy, 1, 1, OF_STATES_AND_STEPS), (), 1)
+    assert answer.status is Status.OPEN
+    assert not answer.from_start
+    assert answer.trace is not None
+    assert not Reachable(answer.trace.instance).reaches(answer.trace)
+
+
+def test_a_broken_protocol_is_refuted_by_a_run() -> None:
+    instance = Instance(FAULTS["cpus-run-on"], 1, 1, OF_STATES_AND_STEPS)
+    result = at_size(instance, INVARIANT, "invariant", lambda _: None)
+    assert result.refutation is not None
+    assert result.refutation.violated is not None
+    assert result.refutation.violated.name == "no-write-after-switch"
+
+
+def test_k_induction_needs_as_many_states_in_a_row_as_it_says() -> None:
+    instance = Instance(Shift, 1, 1, [last_bit_clear])
+    assert k_induction(instance, (), 2).status is Status.OPEN
+    answer = k_induction(instance, (), 4)
+    assert (answer.status, answer.k) == (Status.PROVED, 3)
+
+
+def ask_spacer(name: str) -> Status:
+    """What Spacer says of a property of the ring."""
+    prop = {p.name: p for p in (never_two_ahead, never_both)}[name]
+    return spacer(Instance(Ring, 1, 1, [prop]), seconds=60).status
+
+
+@pytest.mark.parametrize(("name", "status"), [("never-two-ahead", Status.PROVED), ("never-both", Status.OPEN)])
+def test_spacer_finds_an_invariant_or_a_violation_of_a_small_protocol(name: str, status: Status) -> None:
+    """In a process of its own, as on the command line: how Spacer fares depends on all that z3 was told before."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+        assert alone.submit(ask_spacer, name).result() is status
+
+
+def test_spacer_out_of_time_is_no_proof() -> None:
+    assert spacer(Instance(Postcopy, 1, 1, OF_STATES_AND_STEPS), seconds=0.05).status is Status.UNKNOWN
+
+
+def test_a_counterexample_to_induction_is_one_step_from_a_state_where_all_conjuncts_hold() -> None:
+    conjuncts = [*INVARIANT, *(p for p in SAFETY if p.of_states)]
+    open_one = Obligation("discards-complete", "source.sends_discards", Status.OPEN, 0.0, 1)
+    trace = find(FAULTS["no-discards"], OF_STATES_AND_STEPS, conjuncts, open_one, sizes=[(1, 1, 1)])
+    assert trace is not None
+    assert [step.action.name for step in trace.steps] == ["source.sends_discards"]
+    assert trace.violated == "discards-complete"
+    assert find(Postcopy, OF_STATES_AND_STEPS, conjuncts, open_one, sizes=[(1, 1, 1)]) is None
+
+
+def test_whether_a_state_is_reached_is_said_of_reachable_states_too() -> None:
+    instance = Instance(Ring, 1, 1)
+    (initial,) = instance.initial_states()
+    step = next(successors(instance, initial))
+    reach = Reachable(instance)
+    assert reach.reaches(Trace(instance, step.state, (), "anything"))
+    elsewhere = tuple(1 if v.name == "right.turn" else x for v, x in zip(instance.variables, initial, strict=True))
+    assert not reach.reaches(Trace(instance, elsewhere, (), "anything"))

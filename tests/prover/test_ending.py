@@ -1,0 +1,44 @@
+"""That a migration ends, for every size: each step after the handover uses something up."""
+
+from __future__ import annotations
+
+import pytest
+
+from postcopy.model.faults import FAULTS
+from postcopy.model.language import Protocol
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.invariant import INVARIANT
+from postcopy.properties.ranking import RANKING
+from postcopy.properties.safety import SAFETY
+from postcopy.prover.obligations import CLOSER, Prover
+from postcopy.prover.solving import Status
+
+
+def goes_on(protocol: type[Protocol]) -> set[str]:
+    """The actions that are not proved to bring the end closer."""
+    found = Prover(protocol, SAFETY, INVARIANT, patient=False).obligations(lambda conjunct, _: conjunct == CLOSER)
+    return {o.action for o in found if o.status is not Status.PROVED}
+
+
+def test_every_step_comes_closer() -> None:
+    assert goes_on(Postcopy) == set()
+
+
+@pytest.mark.parametrize(
+    ("fault", "actions"),
+    [
+        ("keep-alive-first", {"source.pings_in_postcopy"}),
+        ("rate-limit-in-postcopy", {"source.sleeps_for_the_limit", "source.wakes_after_the_limit"}),
+        ("endless-scan", {"source.scans_on"}),
+        ("send-leaves-dirty", {"source.sends_background_page"}),
+        ("resync-in-postcopy", {"source.synchronises_bitmap"}),
+    ],
+)
+def test_what_can_go_on_for_ever_is_found(fault: str, actions: set[str]) -> None:
+    assert actions <= goes_on(FAULTS[fault])
+
+
+@pytest.mark.parametrize("name", [component.name for component in RANKING])
+def test_each_component_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postcopy.prover.obligations.RANKING", [c for c in RANKING if c.name != name])
+    assert goes_on(Postcopy)

@@ -1,0 +1,52 @@
+"""The proof for every size goes through, and speaks of the protocol that is explored."""
+
+from __future__ import annotations
+
+import pytest
+
+from postcopy.explorer.explore import Options, Outcome, explore
+from postcopy.model.concrete import answer_in, holds
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.reading import of_each_page
+from postcopy.properties.invariant import INVARIANT
+from postcopy.properties.language import Kind
+from postcopy.properties.safety import SAFETY
+from postcopy.prover.obligations import ANY, CLOSER, INITIAL, prove
+from postcopy.prover.solving import Status
+from tests.prover.walks import walk
+
+BATCH = 12
+"""Conjuncts that are explored at once: each makes the generated text longer."""
+
+READABLE = [p for p in INVARIANT if not of_each_page(p.holds)]
+
+
+@pytest.mark.parametrize("seed", [2])  # tests/cli/test_prove.py proves with seeds 0 and 1
+def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_action(seed: int) -> None:
+    proof = prove(Postcopy, SAFETY, INVARIANT, seed)
+    assert [o for o in proof.obligations if o.status is not Status.PROVED] == []
+    assert (proof.status, proof.ends) == (Status.PROVED, Status.PROVED)
+    of_states = {p.name for p in (*INVARIANT, *SAFETY) if p.of_states}
+    proved = {(o.conjunct, o.action == INITIAL) for o in proof.obligations}
+    assert {name for name, initial in proved if initial} == of_states
+    spoken_of = {name for name, initial in proved if not initial}
+    assert spoken_of == {p.name for p in (*INVARIANT, *SAFETY)} | {CLOSER}
+    assert {o.action for o in proof.obligations} == {a.name for a in proof.instance.actions} | {INITIAL, ANY}
+
+
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("first", range(0, len(READABLE), BATCH))
+def test_the_invariant_holds_in_every_state_that_the_explorer_reaches(first: int, group: int) -> None:
+    properties = [*SAFETY, *READABLE[first : first + BATCH]]
+    verdict = explore(Instance(Postcopy, 2, 2, properties, group), Options(engine="interpreted"))
+    assert verdict.outcome is Outcome.HOLDS, verdict.violated
+    assert verdict.never_fired == []
+
+
+def test_the_conjuncts_of_each_page_hold_on_random_runs() -> None:
+    instance = Instance(Postcopy, 4, 2, [p for p in SAFETY if p.kind is not Kind.NO_DEADLOCK], 2)
+    asked = [p for p in INVARIANT if of_each_page(p.holds)]
+    assert asked
+    for state in walk(instance, runs=25, steps=60, seed=7):
+        assert [p.name for p in asked if not holds(answer_in(instance, state, p.holds))] == []

@@ -1,0 +1,172 @@
+"""The unbounded reading means the same as the concrete one: z3 takes the steps that the concrete reading takes.
+
+A concrete state is told to z3 in the words of the unbounded reading (which page is in which set, which message is at
+which position); a step of the unbounded reading must then be possible, and must lead to the concrete state after it.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+import z3
+
+from postcopy.model import expressions as ex
+from postcopy.model.concrete import Transition, answer_in, holds, successors
+from postcopy.model.expressions import Expr, Sort, Variable
+from postcopy.model.expressions import variable as of
+from postcopy.model.instance import Instance, State
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.reading import of_each_page
+from postcopy.model.symbolic import read_action, read_predicate
+from postcopy.properties.invariant import INVARIANT
+from postcopy.properties.safety import SAFETY
+from postcopy.prover.clauses import paths_of
+from postcopy.prover.formulas import Meaning, Queue, Sign, Symbols
+from postcopy.prover.unbounded import UnboundedReading, messages_of
+from tests.prover.walks import walk
+
+PROPERTIES = [p for p in SAFETY if p.of_states or p.of_steps]
+CLAIMS = [*INVARIANT, *(p for p in SAFETY if p.of_states)]
+
+
+class Told:
+    """A finite state in the words of the unbounded reading."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance, self.symbols = instance, Symbols(instance)
+        self.pages = [z3.Const(f"p{i}", self.symbols.page) for i in range(instance.pages)]
+        hosts = [self.symbols.host(page) for page in self.pages]
+        groups = [i // instance.group for i in range(instance.pages)]
+        a = z3.Const("a", self.symbols.page)
+        self.world = [
+            z3.Distinct(*self.pages),
+            z3.ForAll([a], z3.Or(*(a == page for page in self.pages))),
+            *((hosts[i] == hosts[j]) == (groups[i] == groups[j]) for i in range(len(hosts)) for j in range(i)),
+        ]
+
+    def state(self, meaning: Meaning, state: State) -> list[Any]:
+        """That the state meant is this one; channels from their head on."""
+        value = dict(zip(self.instance.variables, state, strict=True))
+        facts = []
+        slots = {
+            v for c in self.instance.channels.values() for s in c.slots for v in (s.kind, s.pages, *s.marks.values())
+        }
+        for v in self.instance.variables:
+            if v in slots:
+                continue
+            if v.sort is Sort.NUMBER:
+                facts.append(meaning.number(of(v)) == value[v])
+            else:
+                facts += [self._iff(meaning, v, page, value[v] >> i & 1) for i, page in enumerate(self.pages)]
+        for channel in self.instance.channels.values():
+            queue = meaning.queue(of(messages_of(channel)))
+            full = [slot for slot in channel.slots if value[slot.kind]]
+            facts += [queue.tail - queue.head == len(full), self.symbols.channels[messages_of(channel)].capacity == 2]
+            for n, slot in enumerate(full):
+                facts += self._message(queue, queue.head + n, value, slot)
+        return facts
+
+    def _iff(self, meaning: Meaning, v: Variable, page: Any, member: int) -> Any:
+        return meaning.member(of(v), page) if member else z3.Not(meaning.member(of(v), page, Sign.DENIED))
+
+    def _message(self, queue: Queue, at: Any, value: dict[Variable, int], slot: Any) -> list[Any]:
+        facts = [queue.kind(at) == value[slot.kind]]
+        for i, page in enumerate(self.pages):
+            told = value[slot.pages] >> i & 1
+            facts.append(queue.concerns(at, page, Sign.TOLD) if told else z3.Not(queue.concerns(at, page, Sign.DENIED)))
+        for name, mark in slot.marks.items():
+            told = value[mark]
+            facts.append(queue.marked(name, at, Sign.TOLD) if told else z3.Not(queue.marked(name, at, Sign.DENIED)))
+        return facts
+
+    def possible(self, before: State, step: Transition, after: State) -> bool:
+        """Whether z3 can take the action in the state and come to the other one."""
+        page = self.pages[step.page or 0]
+        solver = z3.Solver()
+        solver.set("timeout", 10_000)
+        solver.add(*self.world, *self.state(Meaning(self.symbols, "given", page), before))
+        for guard, leaf in paths_of(read_action(self.instance, step.action, UnboundedReading)):
+            solver.push()
+            meaning = Meaning(self.symbols, "step", page, leaf.updates, page)
+            told = [*(meaning.before.truth(part) for part in guard), *self.state(meaning, after)]
+            solver.add(*told, *meaning.definitions)
+            answer = solver.check()
+            solver.pop()
+            assert answer != z3.unknown
+            if answer == z3.sat:
+                return True
+        return False
+
+    def may_be(self, state: State, claim: Expr, each_page: bool, holds: bool) -> bool:
+        """Whether z3 finds nothing against a claim that holds (or does not) in a state."""
+        solver = z3.Solver()
+        solver.set("timeout", 10_000)
+        meaning = Meaning(self.symbols, "claim", self.pages[0])
+        if holds:
+            told = meaning.for_every_page(lambda: meaning.truth(claim)) if each_page else meaning.truth(claim)
+            claims = [told]
+        else:
+            page = z3.Const("some page", self.symbols.page)
+            meaning = Meaning(self.symbols, "claim", page)
+            claims = [meaning.truth(ex.negation(claim))]
+        solver.add(*self.world, *self.state(Meaning(self.symbols, "given", self.pages[0]), state))
+        solver.add(*claims, *meaning.definitions)
+        answer = solver.check()
+        assert answer != z3.unknown
+        return bool(answer == z3.sat)
+
+
+def mixed(instance: Instance, states: list[State], choose: random.Random) -> State:
+    """A state with fields and channels of several states: it need not be one that can be reached."""
+    channels = {
+        v: name for name, c in instance.channels.items() for s in c.slots for v in (s.kind, s.pages, *s.marks.values())
+    }
+    chosen = {name: choose.choice(states) for name in instance.channels}
+    base = choose.choice(states)
+
+    def value(i: int, v: Variable) -> int:
+        if v in channels:
+            return chosen[channels[v]][i]
+        return (choose.choice(states) if choose.random() < 0.3 else base)[i]
+
+    return tuple(value(i, v) for i, v in enumerate(instance.variables))
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_z3_finds_a_claim_true_where_the_concrete_reading_does(group: int) -> None:
+    instance = Instance(Postcopy, 2, 2, PROPERTIES, group)
+    told, choose = Told(instance), random.Random(group)
+    states = list(dict.fromkeys(walk(instance, runs=40, steps=60, seed=group)))
+    claims = [(p, read_predicate(instance, p.holds, UnboundedReading)) for p in CLAIMS]
+    seen = set()
+    for _ in range(150):
+        state = mixed(instance, states, choose)
+        for prop, claim in claims:
+            true = holds(answer_in(instance, state, prop.holds))
+            if (prop, true) not in seen:
+                seen.add((prop, true))
+                each = of_each_page(prop.holds)
+                assert told.may_be(state, claim, each, holds=True) is true, prop.name
+                assert told.may_be(state, claim, each, holds=False) is not true, prop.name
+    assert len([prop for prop, true in seen if not true]) > 45
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_z3_takes_the_steps_that_the_concrete_reading_takes_and_no_others(group: int) -> None:
+    instance = Instance(Postcopy, 2, 2, PROPERTIES, group)
+    told, choose = Told(instance), random.Random(group)
+    states = list(dict.fromkeys(walk(instance, runs=12, steps=50, seed=group)))
+    seen = set()
+    for state in choose.sample(states, 70):
+        steps = [step for step in successors(instance, state) if step.action.name not in seen]
+        if not steps:
+            continue
+        step = choose.choice(steps)
+        seen.add(step.action.name)
+        assert told.possible(state, step, step.state), step.action.name
+        other = choose.choice([s for s in states if s != step.state])
+        same = {s.state for s in successors(instance, state) if (s.action, s.page) == (step.action, step.page)}
+        assert not told.possible(state, step, other) or other in same, step.action.name
+    assert len(seen) > 20
