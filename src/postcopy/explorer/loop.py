@@ -7,9 +7,8 @@ called for a block of states at a time by their addresses, `code`.
 The states of a shard are columns in the order of discovery, so they are the queue too. A hash table holds them once
 more, whole, so that to look one up touches one place in memory; a slot is full where bit 63 of the last word is set. A
 state's slot comes from the high bits of its hash, so that a table twice as large has the same order and the table
-grows in its place, in one sweep from its end; a state's shard comes from the low bits. Successors come in blocks: the
-slots of a whole block are asked of the memory before the first is needed, all in a row, since translations of
-addresses overlap then.
+grows in its place, in one sweep from its end; a state's shard comes from the low bits. Successors come in blocks, and
+while one is entered the slots of those behind it are on their way from the memory.
 """
 
 # ruff: noqa: D103  (what each does is said here and in `fast`, which calls them)
@@ -45,6 +44,9 @@ ZERO, ONE = U(0), U(1)
 WORDS = 2
 
 LAST, MARK = WORDS - 1, -(1 << 63)
+AHEAD = U(32)
+"""How many successors' slots are asked of the memory before the first of them is needed."""
+
 EXPAND, CANONICAL, EXAMINE = range(3)
 """Where in `code` the addresses of the kernel's functions lie."""
 
@@ -245,10 +247,12 @@ def run(
                         boxes[other, k, to] = out[k, j]
                     senders[other, to] = at + origin[j]
                     filled[other] = to + ONE
-        for j in range(kept):
+        for j in range(min(kept, AHEAD)):
             prefetch(table, (hashes[j] >> shift) * U(WORDS))
         begin = known = U(control[COUNT])
         for j in range(kept):
+            if j + AHEAD < kept:
+                prefetch(table, (hashes[j + AHEAD] >> shift) * U(WORDS))
             if enter(table, shift, out, j, hashes[j]):
                 for k in range(WORDS):
                     states[k, known] = out[k, j]
@@ -281,9 +285,12 @@ def receive(
             return begin
         for j in range(begin, end):
             hashes[j - begin] = hash_at(box, j)
-            prefetch(table, (hashes[j - begin] >> shift) * U(WORDS))
+            if j - begin < AHEAD:
+                prefetch(table, (hashes[j - begin] >> shift) * U(WORDS))
         first_new = known = U(control[COUNT])
         for j in range(begin, end):
+            if j + AHEAD < end:
+                prefetch(table, (hashes[j + AHEAD - begin] >> shift) * U(WORDS))
             if enter(table, shift, box, j, hashes[j - begin]):
                 for k in range(WORDS):
                     states[k, known] = box[k, j]

@@ -71,7 +71,8 @@ class Native:
 
 def path_for(text: str, directory: Path) -> Path:
     """Where the machine code of a text is, or will be, for this processor."""
-    key = "\n".join((llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), text))
+    processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    key = "\n".join((llvmlite.__version__, *processor, _own_text(), text))
     return directory / f"kernel_{hashlib.sha256(key.encode()).hexdigest()[:24]}.o"
 
 
@@ -103,6 +104,12 @@ def _machine_code(module: ir.Module) -> bytes:
     builder = llvm.create_pass_builder(target, options)
     builder.getModulePassManager().run(compiled, builder)
     return bytes(target.emit_object(compiled))
+
+
+@cache
+def _own_text() -> str:
+    """How it is translated: machine code that another version of this file made is not taken for its own."""
+    return Path(__file__).read_text()
 
 
 @cache
