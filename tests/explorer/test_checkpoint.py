@@ -215,30 +215,28 @@ def test_nothing_is_overwritten(tmp_path: Path, fresh: Exploration) -> None:
 
 def test_killed_at_any_time(tmp_path: Path) -> None:
     """As a user would see it: SIGKILL to the program, several times, until it comes to its end."""
-    slices = "from postcopy.explorer import explore; explore._SLICE = 4000; from postcopy.cli import main; main()"
+    slices = "from postcopy.explorer import explore; explore._SLICE = 1000; from postcopy.cli import main; main()"
     command = [sys.executable, "-c", slices, "check", "--pages", "3", "--no-symmetry", "--json", "--no-liveness"]
     exploration(instance=Instance(Postcopy, 3, 2, SAFETY), symmetry=False)  # so that it is compiled already
     expected = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     directory, moments = tmp_path / "kept", random.Random(5)
-    run = [*command, "--checkpoint-every", "0"]
+    run, description = [*command, "--checkpoint-every", "0"], directory / NAME
     kills = 0
-    for _ in range(60):
-        exists = (directory / NAME).exists()
-        if not exists and directory.exists():
-            shutil.rmtree(directory)
-        process = subprocess.Popen(
-            [*run, "--resume" if exists else "--checkpoint", str(directory)], stdout=subprocess.PIPE
-        )
-        end = time.monotonic() + 60
-        while not (directory / NAME).exists() and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.01)
-        try:
-            said, _ = process.communicate(timeout=moments.uniform(0.0, 1.5) if kills < 4 else 120)
+    while True:
+        before = description.stat().st_mtime_ns if description.exists() else 0
+        option = "--resume" if before else "--checkpoint"
+        process = subprocess.Popen([*run, option, str(directory)], stdout=subprocess.PIPE)
+        if kills == 4:
             break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
+        while process.poll() is None and (not description.exists() or description.stat().st_mtime_ns == before):
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.05))
+        if process.poll() is not None:
+            break  # it was faster
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    said, _ = process.communicate(timeout=120)
     assert kills > 0
     found = json.loads(said)
     same = ("verdict", "states", "transitions", "depth", "actions")

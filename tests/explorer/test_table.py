@@ -21,7 +21,7 @@ def loop() -> Any:
 def states(count: int, seed: int) -> Any:
     generator = np.random.default_rng(seed)
     made = generator.integers(0, 1 << 63, (WORDS, count), dtype=np.int64)
-    made[0, ::2] -= 1 << 63  # bit 63 of a word that is not the last may be set
+    made[0, ::2] |= -(1 << 63)  # bit 63 of a word that is not the last may be set
     return made
 
 
