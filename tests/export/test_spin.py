@@ -160,3 +160,8 @@ def test_the_explorer_and_spin_count_the_same_transitions_where_no_deadlock_is_a
     found = spin.search(spin.build(promela(reading, "Postcopy"), tmp_path))
     verdict = explore(instance, Options(symmetry=False, engine="interpreted"))
     assert found.transitions == verdict.transitions + spin.extra_transitions(reading)
+
+
+@pytest.mark.parametrize(("said", "number"), [("  99 transitions", 99), ("1.7043863e+08 transitions", 170_438_630)])
+def test_large_numbers_are_read_as_spin_prints_them(said: str, number: int) -> None:
+    assert spin._number(r"([\d.e+]+) transitions", said) == number

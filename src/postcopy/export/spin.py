@@ -23,7 +23,7 @@ class Found:
 
     Attributes:
         states: stored, the start before an initial state is chosen among them.
-        transitions: taken.
+        transitions: taken; Spin prints no more than 8 digits of a number, the others here are 0.
         violated: names of the failed assertions, in the order in which they failed, each once.
         seconds: time of the search, its start included.
         bytes: memory of the stored states and their table.
@@ -93,8 +93,8 @@ def search(pan: Path, options: Sequence[str] = ()) -> Found:
     table = re.search(r"([\d.]+)\s+memory used for hash table", said)
     megabytes = sum(float(match[1]) for match in (memory, table) if match)
     return Found(
-        _number(r"(\d+) states, stored", said),
-        _number(r"(\d+) transitions", said),
+        _number(r"([\d.e+]+) states, stored", said),
+        _number(r"([\d.e+]+) transitions", said),
         tuple(dict.fromkeys(violated)),
         seconds,
         int(megabytes * 2**20),
@@ -105,7 +105,7 @@ def _number(pattern: str, said: str) -> int:
     match = re.search(pattern, said)
     if match is None:
         raise UsageError(f"Spin said something unexpected: {said.strip().splitlines()[-1:]}")
-    return int(match[1])
+    return round(float(match[1]))
 
 
 def _run(command: list[str], directory: Path) -> str:
