@@ -384,7 +384,11 @@ def _instance(
     protocol: type[Protocol], pages: int, in_flight: int, host_page: int | None, names: list[str], liveness: bool
 ) -> Instance:
     group = protocol.group if host_page is None else host_page
-    chosen = [p for p in choose(names, protocol) if liveness or not p.of_runs]
+    asked = choose(names, protocol)
+    chosen = [p for p in asked if liveness or not p.of_runs]
+    if names and len(chosen) < len(asked):
+        lost = next(p.name for p in asked if p.of_runs)
+        raise UsageError(f"{lost} speaks of whole runs: only `postcopy check` without --no-liveness can be asked that")
     return Instance(protocol, pages, in_flight, chosen, group)
 
 

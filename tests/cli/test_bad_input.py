@@ -33,6 +33,16 @@ def test_unknown_names_and_what_was_probably_meant(run: Run) -> None:
     assert "did you mean compiled?" in refused(run, "check", "--engine", "compile")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["check", "--no-liveness"], ["export", "promela"], ["graph", "space.dot"]],
+    ids=lambda command: command[0],
+)
+def test_a_property_of_runs_is_not_left_out_in_silence(run: Run, command: list[str]) -> None:
+    says = refused(run, *command, "--pages", "1", "--property", "the-migration-ends")
+    assert "the-migration-ends speaks of whole runs" in says
+
+
 def test_memory_bounds_that_mean_nothing(run: Run) -> None:
     for text in ("lots", "0", "-1G", "1K", "999999T"):
         assert "--max-memory" in refused(run, "check", "--max-memory", text)
