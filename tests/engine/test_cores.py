@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from postcopy.bitmaps import Bitmaps
 from postcopy.engine.destination import (
     DestinationCore,
     DropPages,
@@ -143,6 +146,21 @@ def test_discards_come_in_twelves_and_stay_within_blocks() -> None:
     assert len(first.ranges) == 12
     assert second == Discard("low", ((24 * PAGE, PAGE), (26 * PAGE, PAGE), (28 * PAGE, PAGE)))
     assert high == Discard("high", ((0, PAGE),))
+
+
+@given(sent=st.integers(0, 2**48 - 1), dirty=st.integers(0, 2**48 - 1), group=st.sampled_from([1, 2, 4]))
+def test_the_discard_commands_are_those_that_are_proved(sent: int, dirty: int, group: int) -> None:
+    geometry = Geometry([Block("ram", 48 * PAGE)], PAGE, group * PAGE)
+    source = Pair(geometry).source
+    source.phase, source.switch_asked = Phase.PRECOPY, True
+    source.sent.assign(sent)
+    source.dirty.assign(dirty)
+    source.cpus_stopped_to_switch([])
+    bits = Bitmaps(48, group)
+    discard, left = bits.switch(sent, dirty)
+    expected = [[(first * PAGE, count * PAGE) for first, count in command] for command in bits.commands(discard)]
+    assert [list(command.ranges) for command in source.send_discards() if isinstance(command, Discard)] == expected
+    assert int(source.dirty) == left
 
 
 def test_a_host_page_goes_out_and_comes_in_whole() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import TypeAlias, TypeVar
 
+from postcopy.bitmaps import RANGES_IN_A_COMMAND
 from postcopy.engine.errors import WireError
 from postcopy.engine.messages import (
     Advise,
@@ -48,8 +49,7 @@ VERSION = 3
 MAX_PACKAGE = 64 << 20
 """The largest package, device state or reply that is read, in bytes: a limit of ours, QEMU has none since 2.5."""
 MAX_BLOCKS = 256
-MAX_DISCARDS = 12
-"""Ranges of one DISCARD command, as QEMU sends them."""
+MAX_DISCARDS = RANGES_IN_A_COMMAND
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
