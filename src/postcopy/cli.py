@@ -82,6 +82,9 @@ VcpuSymmetry = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
 Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
+Disk = Annotated[
+    Path | None, typer.Option("--disk", help="go on in files in this directory when the memory for states is full")
+]
 Resume = Annotated[Path | None, typer.Option("--resume", help="go on with the search that is kept in this directory")]
 Every = Annotated[float, typer.Option("--checkpoint-every", min=0, help="seconds between two checkpoints")]
 
@@ -99,6 +102,7 @@ def check(
     no_symmetry: NoSymmetry = False,
     no_liveness: NoLiveness = False,
     max_memory: MaxMemory = "4G",
+    disk: Disk = None,
     engine: Engine = "auto",
     workers: Workers = 1,
     vcpu_symmetry: VcpuSymmetry = False,
@@ -123,8 +127,14 @@ def check(
         raise UsageError("--resume keeps the search where it was kept: --checkpoint beside it says nothing more")
     if (checkpoint or resume) and engine == "interpreted":
         raise UsageError("only a compiled search can be kept: leave --engine interpreted away")
+    if disk and (checkpoint or resume or workers > 1):
+        raise UsageError("--disk goes with neither --checkpoint, --resume nor several --workers")
+    if disk and engine == "interpreted":
+        raise UsageError("only a compiled search goes on on disk: leave --engine interpreted away")
+    if disk and not disk.is_dir():
+        raise UsageError(f"--disk {disk}: no such directory")
     engine = "compiled" if checkpoint or resume else _engine(engine)
-    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry)
+    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk)
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
     console = Console(highlight=False)
     with progress() as report:
