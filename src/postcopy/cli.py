@@ -80,6 +80,9 @@ Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpr
 VcpuSymmetry = Annotated[
     bool, typer.Option("--vcpu-symmetry", help="store one of all states equal up to a renaming of vCPUs, too")
 ]
+ResetDead = Annotated[
+    bool, typer.Option("--reset-dead", help="store one of all states that differ in what nothing to come depends on")
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
 Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
 Disk = Annotated[
@@ -106,6 +109,7 @@ def check(
     engine: Engine = "auto",
     workers: Workers = 1,
     vcpu_symmetry: VcpuSymmetry = False,
+    reset_dead: ResetDead = False,
     checkpoint: Keep = None,
     resume: Resume = None,
     checkpoint_every: Every = 60.0,
@@ -134,7 +138,7 @@ def check(
     if disk and not disk.is_dir():
         raise UsageError(f"--disk {disk}: no such directory")
     engine = "compiled" if checkpoint or resume else _engine(engine)
-    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk)
+    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead)
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
     console = Console(highlight=False)
     with progress() as report:

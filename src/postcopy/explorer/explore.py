@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from postcopy import __version__
 from postcopy.errors import SpecError
-from postcopy.explorer import codegen, compiled, constants, layout, search, vcpus, writing
+from postcopy.explorer import codegen, compiled, constants, dead, layout, search, vcpus, writing
 from postcopy.explorer.promises import Liveness
 from postcopy.explorer.trace import Trace, thread_through
 from postcopy.model.instance import Instance, State
@@ -54,6 +54,7 @@ class Options:
         engine: ``compiled``, ``interpreted`` or ``auto`` (interpreted as long as the space is small).
         workers: cores that a large compiled search may use.
         disk: where files may be put when that memory is full; None for nowhere.
+        dead: reset variables on which nothing that can still happen depends.
     """
 
     symmetry: bool = True
@@ -62,6 +63,7 @@ class Options:
     workers: int = 1
     vcpus: bool = False
     disk: Path | None = None
+    dead: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ class Exploration:
         self.told_apart = vcpus.told_apart(reading) if options.vcpus else ""
         self.vcpu_symmetry = options.vcpus and not self.told_apart and instance.cpus > 1
         page_symmetry = options.symmetry and instance.pages > 1
-        self.kernel = codegen.generate(reading, self.layout, page_symmetry, self.vcpu_symmetry)
+        resets = dead.resets(reading) if options.dead else []
+        self.kernel = codegen.generate(reading, self.layout, page_symmetry, self.vcpu_symmetry, resets)
         self.functions = compiled.interpret(self.kernel)
         self.question = self._ask()
         self.seconds = 0.0
@@ -201,6 +204,7 @@ class Exploration:
             "size": str(self.instance.size),
             "symmetry": self.options.symmetry,
             "vcpu symmetry": self.vcpu_symmetry,
+            "dead variables reset": self.options.dead,
             "workers": self.options.workers,
             "properties": [p.name for p in self.instance.properties],
             "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
@@ -270,9 +274,13 @@ class Exploration:
         if self.findings.status == search.DONE and any(p.of_runs for p in self.instance.properties):
             from postcopy.explorer.liveness import check_liveness  # SciPy takes half a second to import
 
-            # a renaming of vCPUs would mix up who is neglected and who is not
+            # a renaming of vCPUs would mix up who is neglected and who is not; what runs ask for is not in the reading
             left = replace(
-                self.options, max_memory=self.options.max_memory - self.findings.bytes, vcpus=False, disk=None
+                self.options,
+                max_memory=self.options.max_memory - self.findings.bytes,
+                vcpus=False,
+                dead=False,
+                disk=None,
             )
             self.liveness = check_liveness(
                 self.instance, lambda other: Exploration(other, left, self._report), left.max_memory
