@@ -1,0 +1,298 @@
+"""The HTML page in a real browser: the slider moves, what is shown changes, nothing is wider than the screen.
+
+Needs Debian's `chromium` and `chromium-driver`; without them these tests are skipped, and in CI they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.explorer.fingerprint import fingerprint
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.catalogue import DEFAULT, with_everything
+from postcopy.report import summary
+from postcopy.report.html import html
+from postcopy.report.itf import read_itf
+from postcopy.report.story import Story, tell
+from postcopy.report.verdict import violated_property
+
+STORED = Path(__file__).parents[2] / "counterexamples"
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER) and "CI" not in os.environ,
+        reason="needs a browser: apt-get install chromium chromium-driver",
+    ),
+    pytest.mark.xdist_group("chromium"),
+]
+
+FLAGS = (
+    "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+    "disable-component-update", "disable-sync",
+)  # fmt: skip
+SAFETY, DEADLOCK, LASSO, WIDEST = "no-discards", "listen-waits-for-main", "keep-alive-first", "does-not-ask-again"
+PAGES = [SAFETY, DEADLOCK, LASSO, WIDEST, "holds"]
+"""Stored counterexamples of each kind, that with the most lanes, and a check in which there is none."""
+
+TOO_WIDE = """
+const wide = document.documentElement.clientWidth;
+return [...document.querySelectorAll("body *")].filter((element) => {
+  const box = element.getBoundingClientRect();
+  return box.width && (box.right > wide + 0.5 || box.left < -0.5);
+}).map((element) => element.outerHTML.slice(0, 120));
+"""
+"""What does not fit on the screen."""
+
+MEETING = """
+const boxes = [...document.querySelectorAll(".head")].map((head) => head.getBoundingClientRect());
+return boxes.some((one, i) => boxes.slice(i + 1).some((other) =>
+  one.left < other.right - 1 && other.left < one.right - 1 && one.top < other.bottom - 1 && other.top < one.bottom - 1));
+"""
+"""Whether two names of lanes meet."""
+
+
+@cache
+def document() -> Verdict:
+    return explore(Instance(Postcopy, 1, 1, DEFAULT), Options(engine="interpreted"))
+
+
+@cache
+def told(name: str) -> Story:
+    return tell(read_itf(STORED / f"{name}.itf.json", with_everything, fingerprint))
+
+
+def verdict_of(name: str) -> Verdict:
+    """A check with a stored counterexample in the place of its own."""
+    if name == "holds":
+        return document()
+    run = read_itf(STORED / f"{name}.itf.json", with_everything, fingerprint)
+    outcome = Outcome.LIVENESS if run.loop is not None else Outcome.VIOLATED
+    return replace(document(), outcome=outcome, violated=violated_property(run), counterexample=run)
+
+
+class Browser:
+    """Chromium with one page in it."""
+
+    def __init__(self, driver: webdriver.Chrome, folder: Path) -> None:
+        self.driver, self.folder = driver, folder
+
+    def open(self, name: str, width: int = 1280, height: int = 900) -> None:
+        file = self.folder / f"{name}.html"
+        if not file.exists():
+            verdict = verdict_of(name)
+            story = tell(verdict.counterexample) if verdict.counterexample else None
+            file.write_text(html(verdict, [], summary.to_json(verdict, name, story), ""), encoding="utf-8")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.driver.get(file.as_uri())
+
+    def dark(self, wanted: bool) -> None:
+        feature = {"name": "prefers-color-scheme", "value": "dark" if wanted else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def press(self, *keys: str) -> None:
+        self.one("body").send_keys(*keys)
+
+    def run(self, script: str) -> Any:
+        return self.driver.execute_script(script)  # type: ignore[no-untyped-call]
+
+    @property
+    def shown(self) -> str:
+        (article,) = (a for a in self.all("article") if a.is_displayed())
+        return article.text
+
+    @property
+    def step(self) -> int:
+        """The step that the slider, the chart and the panel agree on."""
+        step = int(self.one(".slide input").get_property("value"))  # type: ignore[arg-type]
+        assert [row.get_attribute("data-step") for row in self.all(".row.now")] == ([str(step)] if step else [])
+        assert self.shown.startswith(f"Step {step} of" if step else "The beginning")
+        return step
+
+    def errors(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or "chromium"
+    for flag in FLAGS:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})  # type: ignore[no-untyped-call]
+    started = webdriver.Chrome(options, Service(DRIVER or "chromedriver"))
+    yield started
+    started.quit()
+
+
+@pytest.fixture
+def browser(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Browser]:
+    found = Browser(driver, tmp_path)
+    found.dark(False)
+    yield found
+    assert found.errors() == []
+
+
+def test_keys_and_buttons_move_the_slider_and_what_is_shown(browser: Browser) -> None:
+    browser.open(SAFETY)
+    story = told(SAFETY)
+    assert browser.step == 0
+    browser.press(Keys.ARROW_RIGHT)
+    assert browser.step == 1
+    assert story.steps[0].what in browser.shown
+    browser.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
+    assert browser.step == 2
+    browser.one("button.on").click()
+    assert browser.step == 3
+    browser.one("button.back").click()
+    assert browser.step == 2
+    browser.press(Keys.END)
+    assert browser.step == len(story.steps)
+    browser.press(Keys.ARROW_RIGHT)
+    assert browser.step == len(story.steps)
+    browser.press(Keys.HOME)
+    assert browser.step == 0
+
+
+def test_the_slider_itself_and_a_row_of_the_chart_choose_a_step(browser: Browser) -> None:
+    browser.open(SAFETY)
+    slider = browser.one(".slide input")
+    slider.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_UP)
+    assert browser.step == 2
+    browser.one('.row[data-step="5"] button').click()
+    assert browser.step == 5
+
+
+def test_every_step_shows_what_it_changed_and_nothing_else(browser: Browser) -> None:
+    browser.open(SAFETY)
+    for step in told(SAFETY).steps:
+        browser.press(Keys.ARROW_RIGHT)
+        shown = [item.text for item in browser.all("article .title") if item.is_displayed()]
+        assert shown == [change.title for change in step.changes]
+
+
+def test_bitmaps_are_cells(browser: Browser) -> None:
+    browser.open(SAFETY)
+    (number, change), *_ = (
+        (step.number, change) for step in told(SAFETY).steps for change in step.changes if change.bits
+    )
+    assert change.bits is not None
+    browser.one(f'.row[data-step="{number}"] button').click()
+    cells = [c for c in browser.all("article .cells") if c.is_displayed()]
+    drawn = [
+        ["in" in (i.get_attribute("class") or "").split() for i in c.find_elements(By.TAG_NAME, "i")] for c in cells
+    ]
+    assert drawn[:2] == [[bool(bits >> page & 1) for page in range(told(SAFETY).pages)] for bits in change.bits]
+
+
+def test_the_rest_is_there_on_demand_and_follows(browser: Browser) -> None:
+    browser.open(SAFETY)
+    values = "details .value"
+    assert not any(value.is_displayed() for value in browser.all(values))
+    browser.one("details summary").click()
+
+    def phase() -> str:
+        found = (
+            "[...document.querySelectorAll('.rest dt')].find((t) => t.textContent === 'how far the migration has come')"
+        )
+        return str(browser.run(f"return {found}.nextElementSibling.innerText"))
+
+    assert phase() == "idle"
+    browser.press(Keys.ARROW_RIGHT)
+    assert phase() == "opening"
+
+
+def test_the_last_step_says_why_it_is_a_contradiction(browser: Browser) -> None:
+    browser.open(DEADLOCK)
+    browser.press(Keys.END)
+    contradiction = told(DEADLOCK).contradiction
+    assert contradiction is not None
+    assert contradiction.culprits in browser.shown
+    assert contradiction.because in browser.shown
+
+
+def test_a_loop_is_seen_and_gone_round(browser: Browser) -> None:
+    browser.open(LASSO)
+    story = told(LASSO)
+    assert story.loop is not None
+    assert [row.get_attribute("data-step") for row in browser.all(".row.again")] == [
+        str(step.number) for step in story.repeated
+    ]
+    assert [banner.text for banner in browser.all(".banner")] == [
+        "↻ from here on for ever",
+        f"↺ and again from step {story.loop}",
+    ]
+    browser.press(Keys.END)
+    assert story.back in browser.shown
+    assert browser.one("button.on").text == "↻"
+    browser.press(Keys.ARROW_RIGHT)
+    assert browser.step == story.loop
+    assert "repeated for ever" in browser.shown
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [390, 861, 1280])
+def test_nothing_is_wider_than_the_screen_at_any_step(browser: Browser, name: str, width: int) -> None:
+    browser.open(name, width)
+    assert browser.run(TOO_WIDE) == []
+    assert browser.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    browser.run("document.querySelectorAll('details').forEach((each) => each.open = true)")
+    for _ in range(len(told(name).steps) if name != "holds" else 0):
+        browser.press(Keys.ARROW_RIGHT)
+        assert browser.run(TOO_WIDE) == []
+    assert not browser.run(MEETING)
+
+
+def test_what_is_too_wide_is_found(browser: Browser) -> None:
+    browser.open(SAFETY, 390)
+    browser.press(Keys.ARROW_RIGHT)
+    browser.run("document.querySelectorAll('article .does').forEach((e) => e.style.minWidth = '500px')")
+    assert browser.run(TOO_WIDE) != []
+
+
+def test_an_error_of_the_script_would_be_seen(browser: Browser) -> None:
+    browser.open(SAFETY)
+    browser.run("setTimeout(() => { throw new Error('seen') }, 0)")
+    browser.press(Keys.ARROW_RIGHT)
+    assert any("seen" in error for error in browser.errors())
+
+
+def test_on_a_phone_the_chosen_row_is_not_under_the_panel(browser: Browser) -> None:
+    browser.open(WIDEST, 390, 844)
+    for _ in told(WIDEST).steps:
+        browser.press(Keys.ARROW_RIGHT)
+        row, panel, heads = (
+            browser.run(f"return document.querySelector('{name}').getBoundingClientRect().toJSON()")
+            for name in (".row.now", ".panel", ".heads")
+        )
+        assert heads["bottom"] <= row["top"] + 1
+        assert row["bottom"] <= panel["top"] + 1
+
+
+def test_light_and_dark(browser: Browser) -> None:
+    browser.open("holds")
+    background = "return getComputedStyle(document.body).backgroundColor"
+    assert browser.run(background) == "rgb(255, 255, 255)"
+    browser.dark(True)
+    assert browser.run(background) == "rgb(15, 20, 25)"
