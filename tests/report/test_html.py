@@ -21,8 +21,8 @@ from postcopy.report.html import html
 from postcopy.report.lanes import Arrow, Filling, groups, rows
 from postcopy.report.story import tell
 from postcopy.report.words import contents
-from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.cli.conftest import refused
+from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.explorer import tiny_liveness as tiny
 from tests.report.examples import Handover, NothingReceived, never_finishes, old_letter
 from tests.report.examples import run as walk

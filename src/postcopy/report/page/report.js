@@ -1,6 +1,7 @@
 "use strict";
 // Shows one step of a story: what has data-from and data-until is there from one step until another.
-const stories = [...document.querySelectorAll(".story")].map((story) => {
+// The address names it: #1-17 is step 17 of the first story.
+const stories = [...document.querySelectorAll(".story")].map((story, index) => {
   const last = Number(story.dataset.last);
   const loop = Number(story.dataset.loop); // 0: the run has an end
   const slider = story.querySelector("input");
@@ -26,9 +27,14 @@ const stories = [...document.querySelectorAll(".story")].map((story) => {
     on.textContent = now === last && loop ? "↻" : "▶";
   }
 
-  function go(step) {
+  function choose(step) {
     show(step);
-    rows[now - 1]?.scrollIntoView({ block: "nearest" });
+    history.replaceState(null, "", `#${index + 1}-${now}`);
+  }
+
+  function go(step) {
+    choose(step);
+    (rows[now - 1] ?? story).scrollIntoView({ block: "nearest" });
   }
 
   const next = () => go(now === last && loop ? loop : now + 1);
@@ -36,9 +42,9 @@ const stories = [...document.querySelectorAll(".story")].map((story) => {
   slider.addEventListener("input", () => go(Number(slider.value)));
   back.addEventListener("click", previous);
   on.addEventListener("click", next);
-  for (const row of rows) row.addEventListener("click", () => show(Number(row.dataset.step)));
+  for (const row of rows) row.addEventListener("click", () => choose(Number(row.dataset.step)));
   show(0);
-  return { element: story, keys: { ArrowRight: next, ArrowLeft: previous, Home: () => go(0), End: () => go(last) } };
+  return { element: story, go, keys: { ArrowRight: next, ArrowLeft: previous, Home: () => go(0), End: () => go(last) } };
 });
 
 // Arrow keys move the story that has the focus, or else the first one on the screen.
@@ -55,3 +61,11 @@ document.addEventListener("keydown", (event) => {
     move();
   }
 });
+
+function follow() {
+  const [, story, step] = /^#(\d+)-(\d+)$/.exec(location.hash) ?? [];
+  stories[story - 1]?.go(Number(step));
+}
+
+window.addEventListener("hashchange", follow);
+follow();
