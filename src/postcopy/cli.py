@@ -274,7 +274,8 @@ def trace(
 
 @app.command()
 def graph(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="where to write: .dot, .svg or .graphml")],
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="where to write: .html, .svg, .dot or .graphml")],
     target: Target = None,
     pages: Pages = 1,
     in_flight: InFlight = 1,
@@ -302,7 +303,7 @@ def graph(
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
         exploration.run()
     chosen = None if all_states else tuple(by or ("source.phase", "destination.state"))
-    write(build(exploration, chosen), out, loops=loops)
+    write(build(exploration, chosen), out, loops=loops, command=shlex.join(["postcopy", *context.obj]))
     return 0
 
 

@@ -1,12 +1,7 @@
-"""The HTML page in a real browser: the slider moves, what is shown changes, nothing is wider than the screen.
-
-Needs Debian's `chromium` and `chromium-driver`; without them these tests are skipped, and in CI they fail.
-"""
+"""The HTML page in a real browser: the slider moves, what is shown changes, nothing is wider than the screen."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -15,10 +10,8 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
 from postcopy.explorer.fingerprint import fingerprint
@@ -30,33 +23,15 @@ from postcopy.report.html import html
 from postcopy.report.itf import read_itf
 from postcopy.report.story import Story, tell
 from postcopy.report.verdict import violated_property
+from tests.report import chromium
+from tests.report.chromium import TOO_WIDE, needs_chromium
 
 STORED = Path(__file__).parents[2] / "counterexamples"
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER) and "CI" not in os.environ,
-        reason="needs a browser: apt-get install chromium chromium-driver",
-    ),
-    pytest.mark.xdist_group("chromium"),
-]
+pytestmark = needs_chromium
 
-FLAGS = (
-    "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-    "disable-component-update", "disable-sync",
-)  # fmt: skip
 SAFETY, DEADLOCK, LASSO, WIDEST = "no-discards", "listen-waits-for-main", "keep-alive-first", "does-not-ask-again"
 PAGES = [SAFETY, DEADLOCK, LASSO, WIDEST, "holds"]
 """Stored counterexamples of each kind, that with the most lanes, and a check in which there is none."""
-
-TOO_WIDE = """
-const wide = document.documentElement.clientWidth;
-return [...document.querySelectorAll("body *")].filter((element) => {
-  const box = element.getBoundingClientRect();
-  return box.width && (box.right > wide + 0.5 || box.left < -0.5);
-}).map((element) => element.outerHTML.slice(0, 120));
-"""
-"""What does not fit on the screen."""
 
 STEP_BY_STEP = """
 const found = [];
@@ -109,11 +84,12 @@ def verdict_of(name: str) -> Verdict:
     return replace(document(), outcome=outcome, violated=violated_property(run), counterexample=run)
 
 
-class Browser:
-    """Chromium with one page in it."""
+class Browser(chromium.Browser):
+    """Chromium with the page of a check in it."""
 
     def __init__(self, driver: webdriver.Chrome, folder: Path) -> None:
-        self.driver, self.folder = driver, folder
+        super().__init__(driver)
+        self.folder = folder
 
     def open(self, name: str, width: int = 1280, height: int = 900) -> None:
         file = self.folder / f"{name}.html"
@@ -121,25 +97,7 @@ class Browser:
             verdict = verdict_of(name)
             story = tell(verdict.counterexample) if verdict.counterexample else None
             file.write_text(html(verdict, [], summary.to_json(verdict, name, story), ""), encoding="utf-8")
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        self.driver.get(file.as_uri())
-
-    def dark(self, wanted: bool) -> None:
-        feature = {"name": "prefers-color-scheme", "value": "dark" if wanted else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-
-    def all(self, selector: str) -> list[WebElement]:
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector: str) -> WebElement:
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def press(self, *keys: str) -> None:
-        self.one("body").send_keys(*keys)
-
-    def run(self, script: str, *arguments: object) -> Any:
-        return self.driver.execute_script(script, *arguments)
+        self.load(file.as_uri(), width, height)
 
     def at_each_step(self, script: str, steps: int) -> list[Any]:
         """What a script answers after each step."""
@@ -160,21 +118,11 @@ class Browser:
         assert self.shown.startswith(f"Step {step} of" if step else "The beginning")
         return step
 
-    def errors(self) -> list[str]:
-        found = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
-        return [entry["message"] for entry in found]
-
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or "chromium"
-    for flag in FLAGS:
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options, Service(DRIVER or "chromedriver"))
-    yield started
-    started.quit()
+    with chromium.chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

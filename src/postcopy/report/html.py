@@ -6,28 +6,22 @@ held. All of that is also in the page as JSON. The script only shows one step of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import log1p
-from pathlib import Path
 from typing import Any
 
 import jinja2
 import msgspec
-from markupsafe import Markup
 
 from postcopy.explorer.explore import Verdict
 from postcopy.model.instance import ActionInstance
-from postcopy.report import summary
-from postcopy.report.drawing import DARK, LIGHT
+from postcopy.report import pages, summary
 from postcopy.report.held import Held, held
 from postcopy.report.lanes import Group, Row, groups, rows
 from postcopy.report.story import FOREVER, OBSERVER, Story, tell
 from postcopy.report.words import plain
-
-_PAGE = Path(__file__).with_name("page")
 
 
 @dataclass(frozen=True)
@@ -83,10 +77,10 @@ def html(
             sections=_sections(verdict),
             machines=_machines(verdict),
             most=max(verdict.fired.values(), default=0),
-            data=_embedded(data),
-            colours=(_colours(LIGHT), _colours(DARK)),
-            style=_text("style.css"),
-            script=_text("report.js"),
+            data=pages.embedded(data),
+            colours=pages.COLOURS,
+            style=pages.text("style.css"),
+            script=pages.text("report.js"),
         )
     )
 
@@ -117,13 +111,7 @@ def _machines(verdict: Verdict) -> list[tuple[str, list[_Covered]]]:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = pages.environment()
     environment.globals |= {
         "OBSERVER": OBSERVER,
         "FOREVER": FOREVER,
@@ -133,16 +121,3 @@ def _environment() -> jinja2.Environment:
         "share": lambda times, most: f"{log1p(times) / log1p(most) if most else 0:.1%}",
     }
     return environment
-
-
-def _colours(colours: dict[str, str]) -> Markup:
-    return Markup("".join(f"--{name}:{value};" for name, value in colours.items()))
-
-
-def _text(name: str) -> Markup:
-    return Markup((_PAGE / name).read_text(encoding="utf-8"))
-
-
-def _embedded(data: object) -> Markup:
-    """JSON inside a page: no text in it can end the element that it stands in."""
-    return Markup(json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"))
