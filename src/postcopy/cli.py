@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,6 +75,7 @@ NoLiveness = Annotated[
 KeepTrace = Annotated[
     Path | None, typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)")
 ]
+KeepReport = Annotated[Path | None, typer.Option("--report", help="write an HTML page of all that was found (.html)")]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
 Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
@@ -94,6 +96,7 @@ Every = Annotated[float, typer.Option("--checkpoint-every", min=0, help="seconds
 
 @app.command()
 def check(
+    context: typer.Context,
     target: Target = None,
     pages: Pages = 2,
     in_flight: InFlight = 2,
@@ -114,6 +117,7 @@ def check(
     resume: Resume = None,
     checkpoint_every: Every = 60.0,
     trace: KeepTrace = None,
+    report_file: KeepReport = None,
     count: Annotated[
         int, typer.Option("--count", help="how many counterexamples to look for, each to another property")
     ] = 1,
@@ -140,6 +144,8 @@ def check(
     engine = "compiled" if checkpoint or resume else _engine(engine)
     options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead)
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
+    if report_file and report_file.suffix != ".html":
+        raise UsageError(f"--report {report_file}: the name has to end in .html")
     console = Console(highlight=False)
     with progress() as report:
         exploration = Exploration(instance, options, report)
@@ -157,8 +163,8 @@ def check(
         more = further(verdict, options, None if all_properties else count, report) if verdict.violated else []
     story = tell(verdict.counterexample) if verdict.counterexample else None
     expected = expected_of(protocol)
+    found = summary.to_json(verdict, name, story, expected) | {"further": [summary.short(each) for each in more]}
     if as_json:
-        found = summary.to_json(verdict, name, story, expected) | {"further": [summary.short(each) for each in more]}
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         for each in (verdict, *more):
@@ -170,6 +176,10 @@ def check(
             console.print(Text(f"without what is violated: {summary.sentence(each)}"))
     if writer and verdict.counterexample:
         writer(verdict.counterexample, name)
+    if report_file:
+        from postcopy.report.html import html
+
+        _save(report_file, html(verdict, more, found, shlex.join(["postcopy", *context.obj]), expected))
     return EXIT[verdict.outcome]
 
 
@@ -278,7 +288,8 @@ def trace(
 
 @app.command()
 def graph(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="where to write: .dot, .svg or .graphml")],
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="where to write: .html, .svg, .dot or .graphml")],
     target: Target = None,
     pages: Pages = 1,
     in_flight: InFlight = 1,
@@ -306,7 +317,7 @@ def graph(
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
         exploration.run()
     chosen = None if all_states else tuple(by or ("source.phase", "destination.state"))
-    write(build(exploration, chosen), out, loops=loops)
+    write(build(exploration, chosen), out, loops=loops, command=shlex.join(["postcopy", *context.obj]))
     return 0
 
 
@@ -370,7 +381,7 @@ def options(
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: run the command line and exit with its code."""
     try:
-        code = app(arguments, prog_name="postcopy", standalone_mode=False)
+        code = app(arguments, prog_name="postcopy", standalone_mode=False, obj=arguments or sys.argv[1:])
     except typer.Exit as done:
         code = done.exit_code
     except (typer.Abort, KeyboardInterrupt):

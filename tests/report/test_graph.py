@@ -367,7 +367,7 @@ class TestRefusals:
         message = refusal(lambda: write(graph, tmp_path / "states.svg"))
         assert message.startswith(f"nobody can read a drawing of {graph.nodes:,} nodes (300 at most): choose")
         assert advice in message
-        assert message.endswith(", or write .graphml")
+        assert message.endswith(", or write .html or .graphml")
         suggested = build(document(), advice.replace("--by", "").split()).nodes
         assert f"({suggested} nodes)" in message
         assert not list(tmp_path.iterdir())
@@ -375,7 +375,7 @@ class TestRefusals:
     def test_no_variables_to_suggest(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(quotient, "READABLE", 1)
         monkeypatch.setattr(formats, "READABLE", 1)
-        message = "nobody can read a drawing of 6 nodes (1 at most): choose fewer variables, or write .graphml"
+        message = "nobody can read a drawing of 6 nodes (1 at most): choose fewer variables, or write .html or .graphml"
         assert refusal(lambda: write(graph_of(), tmp_path / "states.dot")) == message
 
     def test_too_much_for_graphml(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,13 +390,13 @@ class TestRefusals:
     @pytest.mark.parametrize("name", ["states", "states.png", "states.dot.gz", ".dot", "states.SVG"])
     def test_other_endings(self, name: str, tmp_path: Path) -> None:
         message = refusal(lambda: write(graph_of(), tmp_path / name))
-        assert message == f"{tmp_path / name}: a graph is written to a file that ends in .dot, .svg or .graphml"
+        assert message == f"{tmp_path / name}: a graph is written to a file that ends in .dot, .svg, .html or .graphml"
 
     def test_without_graphviz(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
         message = refusal(lambda: to_svg(graph_of()))
         assert message == (
-            "SVG needs Graphviz's program dot, which is not there: "
+            "a drawing needs Graphviz's program dot, which is not there: "
             "apt install graphviz (brew install graphviz), or write .dot"
         )
 

@@ -11,16 +11,17 @@ SIZE = 12.5
 _NARROW = frozenset("ijl.,:;'|!()[]{}/ ")
 _WIDE = frozenset("mwMWCDGOQ@%—→")
 
-_LIGHT = {
+LIGHT = {
     "bg": "#ffffff", "ink": "#1f2933", "soft": "#66727f", "line": "#c3ccd6",
     "note": "#ffffff", "edge": "#aab5c1", "band0": "#f1f5fb", "band1": "#f0f7f3", "band2": "#f7f3ee",
-    "bad": "#c4242f", "badrow": "#fbdfe0", "c0": "#1f6fc9", "c1": "#b0590a", "c2": "#7a3fb5",
+    "bad": "#c4242f", "good": "#1c7a43", "badrow": "#fbdfe0", "c0": "#1f6fc9", "c1": "#b0590a", "c2": "#7a3fb5",
 }  # fmt: skip
-_DARK = {
+DARK = {
     "bg": "#0f1419", "ink": "#e4e9ef", "soft": "#94a1b0", "line": "#3d4854",
     "note": "#1b232c", "edge": "#556270", "band0": "#151d28", "band1": "#14211d", "band2": "#221d17",
-    "bad": "#ff7b7b", "badrow": "#4a1d22", "c0": "#6cb1ff", "c1": "#f0a860", "c2": "#c79bff",
+    "bad": "#ff7b7b", "good": "#63cf8f", "badrow": "#4a1d22", "c0": "#6cb1ff", "c1": "#f0a860", "c2": "#c79bff",
 }  # fmt: skip
+"""The colours of charts and pages by what they are for: on white, and in the dark."""
 
 _SHAPES = """
 text { font-family: "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; font-size: 12.5px; }
@@ -59,8 +60,8 @@ text { fill: $ink; }
 def style_sheet() -> str:
     """The style sheet, light and dark."""
     colours = Template(_COLOURS)
-    dark = f"@media (prefers-color-scheme: dark) {{{colours.substitute(_DARK)}}}"
-    return f"{_SHAPES}{colours.substitute(_LIGHT)}{dark}"
+    dark = f"@media (prefers-color-scheme: dark) {{{colours.substitute(DARK)}}}"
+    return f"{_SHAPES}{colours.substitute(LIGHT)}{dark}"
 
 
 def text_width(text: str, size: float = SIZE) -> float:

@@ -1,4 +1,4 @@
-"""Graphs of states as files: DOT and SVG for people, GraphML for programs.
+"""Graphs of states as files: DOT, SVG and HTML for people, GraphML for programs.
 
 For example ``write(build(exploration, ["source.phase", "destination.state"]), Path("states.svg"))``.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,30 +14,33 @@ import networkx as nx
 
 from postcopy.errors import UsageError
 from postcopy.report.graph_dot import to_dot
+from postcopy.report.graph_layout import draw
+from postcopy.report.graph_page import page
 from postcopy.report.quotient import READABLE, Graph, build
 
 __all__ = ["READABLE", "STORABLE", "Graph", "build", "check_suffix"]
-__all__ += ["to_dot", "to_graphml", "to_svg", "write"]
+__all__ += ["BROWSABLE", "to_dot", "to_graphml", "to_html", "to_svg", "write"]
+
+BROWSABLE = 3_000
+"""More nodes are not laid out for a page: Graphviz and browsers become slow."""
 
 STORABLE = 50_000
 """More nodes are not written as GraphML: hardly a program shows them."""
 
-SECONDS = 120
-"""How long Graphviz may take for a picture."""
-
-SUFFIXES = (".dot", ".svg", ".graphml")
+SUFFIXES = (".dot", ".svg", ".html", ".graphml")
 
 
-def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = False) -> None:
-    """Write a graph to a file, as DOT, SVG or GraphML, whichever its name ends in.
+def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = False, command: str = "") -> None:
+    """Write a graph to a file, as DOT, SVG, HTML or GraphML, whichever its name ends in.
 
     An old file is replaced at the end, and stays as it was when anything goes wrong before.
 
     Args:
         graph: what to write.
         path: where to.
-        loops: draw steps that stay in their node (GraphML has them anyway).
-        every_edge: draw edges that otherwise are told by a letter in their nodes (GraphML has them anyway).
+        loops: draw steps that stay in their node (HTML and GraphML have them anyway).
+        every_edge: draw edges that otherwise are told by a letter in their nodes (HTML and GraphML have them anyway).
+        command: the command line that does all this again, for a page.
 
     Raises:
         UsageError: another ending; too many nodes; the file cannot be written; Graphviz is missing.
@@ -46,8 +48,10 @@ def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = F
     suffix = check_suffix(path)
     if suffix == ".graphml":
         text = to_graphml(graph)
+    elif suffix == ".html":
+        text = to_html(graph, command)
     else:
-        _refuse_unreadable(graph)
+        _refuse_unreadable(graph, READABLE)
         make = to_svg if suffix == ".svg" else to_dot
         text = make(graph, loops=loops, every_edge=every_edge)
     _replace(path, text)
@@ -60,19 +64,20 @@ def check_suffix(path: Path) -> str:
         UsageError: it is none that can be written.
     """
     if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: a graph is written to a file that ends in .dot, .svg or .graphml")
+        raise UsageError(f"{path}: a graph is written to a file that ends in .dot, .svg, .html or .graphml")
     return path.suffix
 
 
-def _refuse_unreadable(graph: Graph) -> None:
-    if graph.nodes <= READABLE:
+def _refuse_unreadable(graph: Graph, most: int) -> None:
+    if graph.nodes <= most:
         return
     advice = "choose fewer variables"
     if graph.readable is not None:
         names, fewer = graph.readable
         advice = f"choose variables, e.g. {' '.join(f'--by {name}' for name in names)} ({fewer} nodes)"
-    nodes = f"{graph.nodes:,} nodes ({READABLE} at most)"
-    raise UsageError(f"nobody can read a drawing of {nodes}: {advice}, or write .graphml")
+    nodes = f"{graph.nodes:,} nodes ({most:,} at most)"
+    others = "write .html or .graphml" if graph.nodes <= BROWSABLE else "write .graphml"
+    raise UsageError(f"nobody can read a drawing of {nodes}: {advice}, or {others}")
 
 
 def to_svg(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> str:
@@ -81,32 +86,17 @@ def to_svg(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> st
     Raises:
         UsageError: it is missing, fails, or takes too long.
     """
-    text = to_dot(graph, loops=loops, every_edge=every_edge).encode()
-    try:
-        done = _run_dot(text)
-        if done.returncode != 0:  # "trouble in init_rank" on some graphs with boxes: rank in another way
-            done = _run_dot(text, "-Gnewrank=true")
-    except FileNotFoundError:
-        raise UsageError(
-            "SVG needs Graphviz's program dot, which is not there: "
-            "apt install graphviz (brew install graphviz), or write .dot"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"Graphviz's dot cannot be run: {error.strerror}; write .dot") from None
-    except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"Graphviz has no drawing of {graph.nodes} nodes after {SECONDS} seconds: "
-            "choose fewer variables, or write .dot"
-        ) from None
-    if done.returncode != 0:
-        why = done.stderr.decode(errors="replace").strip().split("\n")[0]
-        raise UsageError(f"Graphviz's dot failed: {why}; write .dot")
-    return done.stdout.decode()
+    return draw(to_dot(graph, loops=loops, every_edge=every_edge), graph.nodes, "svg")
 
 
-def _run_dot(text: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
-    command = ["dot", "-Tsvg", *options]
-    return subprocess.run(command, input=text, capture_output=True, timeout=SECONDS, check=False)
+def to_html(graph: Graph, command: str = "") -> str:
+    """The graph as a page to pan, zoom and search (see `postcopy.report.graph_page`), laid out by Graphviz.
+
+    Raises:
+        UsageError: too many nodes; Graphviz's program is missing, fails, or takes too long.
+    """
+    _refuse_unreadable(graph, BROWSABLE)
+    return page(graph, command)
 
 
 def to_graphml(graph: Graph) -> str:

@@ -7,7 +7,6 @@ leaves when it is received.
 from __future__ import annotations
 
 import textwrap
-from itertools import groupby
 
 from postcopy.report.story import Story, StoryStep
 
@@ -44,12 +43,10 @@ def _red(lines: list[str]) -> list[str]:
 
 
 def _lanes(story: Story) -> dict[str, str]:
-    """The lanes' names with their identifiers: the first host's threads, the channels, everybody else."""
-    hosts = [[lane.thread for lane in lanes] for _, lanes in groupby(story.lanes, key=lambda lane: lane.host)]
-    threads, rest = hosts[0] if hosts else [], [thread for host in hosts[1:] for thread in host]
-    names = {thread: f"T{i}" for i, thread in enumerate(threads)}
-    names |= {channel: f"C{i}" for i, channel in enumerate(story.channels)}
-    return names | {thread: f"T{i}" for i, thread in enumerate(rest, start=len(threads))}
+    """The lanes' names with their identifiers."""
+    identifiers = {lane.thread: f"T{i}" for i, lane in enumerate(story.lanes)}
+    identifiers |= {channel: f"C{i}" for i, channel in enumerate(story.channels)}
+    return {name: identifiers[name] for name in story.columns}
 
 
 def _step(step: StoryStep, names: dict[str, str]) -> list[str]:

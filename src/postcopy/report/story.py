@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
 
 from postcopy.explorer.trace import Trace
 from postcopy.model.concrete import Transition
-from postcopy.model.expressions import Variable
+from postcopy.model.expressions import Sort, Variable
 from postcopy.model.instance import Instance, State
 from postcopy.model.language import Network, Receives
 from postcopy.report.verdict import Contradiction, explain
@@ -19,6 +20,7 @@ from postcopy.report.words import (
     contents,
     contents_words,
     plain,
+    slot_variables,
     step_words,
     value_words,
     variable_words,
@@ -38,7 +40,8 @@ class Change:
         old: its value before, in words.
         new: its value after, in words.
         ghost: no thread knows it; it is there for the properties.
-        channel: it is all that is on a channel, of which the old value is seldom worth showing.
+        bits: for a set of pages what it was and is, one bit a page.
+        messages: for a channel what is on it afterwards, oldest first.
     """
 
     variable: str
@@ -46,12 +49,13 @@ class Change:
     old: str
     new: str
     ghost: bool = False
-    channel: bool = False
+    bits: tuple[int, int] | None = None
+    messages: tuple[Message, ...] | None = None
 
     @property
     def short(self) -> str:
-        """The change without saying whether it is ghost state."""
-        return f"{self.title}: {self.new}" if self.channel else f"{self.title}: {self.old} → {self.new}"
+        """The change without saying whether it is ghost state, and of a channel without what was on it before."""
+        return f"{self.title}: {self.new}" if self.messages is not None else f"{self.title}: {self.old} → {self.new}"
 
     @property
     def words(self) -> str:
@@ -129,6 +133,8 @@ class Story:
         protocol: name of the protocol's class.
         about: what the protocol is, from its docstring.
         size: pages and messages in flight.
+        pages: how many target pages there are.
+        host_page: target pages of one host page.
         given: how this run starts where a start may differ, one line each.
         lanes: the threads that take part, in the model's order and host by host.
         channels: the channels used, in words.
@@ -143,6 +149,8 @@ class Story:
     protocol: str
     about: str
     size: str
+    pages: int
+    host_page: int
     given: tuple[str, ...]
     lanes: tuple[Lane, ...]
     channels: tuple[str, ...]
@@ -150,6 +158,12 @@ class Story:
     flights: tuple[Flight, ...]
     contradiction: Contradiction | None
     loop: int | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Threads and channels from left to right: the first host's threads, the channels, everybody else."""
+        hosts = [[lane.thread for lane in lanes] for _, lanes in groupby(self.lanes, key=lambda lane: lane.host)]
+        return (*chain(*hosts[:1]), *self.channels, *chain(*hosts[1:]))
 
     @property
     def culprit(self) -> StoryStep | None:
@@ -200,6 +214,8 @@ def tell(trace: Trace) -> Story:
         protocol=instance.protocol.__name__,
         about=" ".join((instance.protocol.__doc__ or "").split("\n\n")[0].split()),
         size=instance.size,
+        pages=instance.pages,
+        host_page=instance.group,
         given=tuple(_given(instance, trace.initial)),
         lanes=_lanes(trace),
         channels=tuple(plain(name) for name in instance.channels if plain(name) in used),
@@ -228,16 +244,19 @@ def _step(instance: Instance, number: int, step: Transition, before: State, flig
 def _changes(instance: Instance, before: State, after: State) -> Iterator[Change]:
     folded: set[Variable] = set()
     for channel in instance.channels.values():
-        slots = [v for slot in channel.slots for v in (slot.kind, slot.pages, *slot.marks.values())]
+        slots = slot_variables(channel)
         folded.update(slots)
         changed = [v for v in slots if before[instance.index[v]] != after[instance.index[v]]]
         if changed:
-            old, new = (contents_words(contents(instance, state, channel)) for state in (before, after))
-            yield Change(channel.name, plain(channel.name), old, new, all(v.ghost for v in changed), channel=True)
+            old, new = (contents(instance, state, channel) for state in (before, after))
+            ghost, title = all(v.ghost for v in changed), plain(channel.name)
+            yield Change(channel.name, title, contents_words(old), contents_words(new), ghost, messages=tuple(new))
     for v in instance.variables:
         old_stored, new_stored = before[instance.index[v]], after[instance.index[v]]
         if v not in folded and old_stored != new_stored:
-            yield Change(v.name, variable_words(v), value_words(v, old_stored), value_words(v, new_stored), v.ghost)
+            old_words, new_words = value_words(v, old_stored), value_words(v, new_stored)
+            bits = (old_stored, new_stored) if v.sort is Sort.PAGES else None
+            yield Change(v.name, variable_words(v), old_words, new_words, v.ghost, bits)
 
 
 def _given(instance: Instance, initial: State) -> Iterator[str]:

@@ -14,19 +14,21 @@ from postcopy.properties.catalogue import reasons
 from postcopy.properties.language import Property
 from postcopy.report.story import Story, tell
 
-_SECTIONS: dict[str, Callable[[Property], bool]] = {
+SECTIONS: dict[str, Callable[[Property], bool]] = {
     "Must hold": lambda p: not p.is_witness and not p.of_runs,
     "Must happen in the end": lambda p: p.of_runs,
     "Must be reachable": lambda p: p.is_witness,
 }
+"""The properties in groups: a title, and which are meant."""
 
-_SIGNS = {
+SIGNS = {
     "holds": ("✓", "green"),
     "reached": ("✓", "green"),
     "violated": ("✗", "bold red"),
     "not reached": ("!", "yellow"),
     "unknown": ("?", "dim"),
 }
+"""How an answer is shown: a sign, and its style on the terminal."""
 
 
 def not_asked(verdict: Verdict) -> dict[str, str]:
@@ -146,7 +148,7 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
         )
     )
     console.print()
-    for title, among in _SECTIONS.items():
+    for title, among in SECTIONS.items():
         chosen = [p for p in instance.properties if among(p)]
         if chosen:
             console.print(Text(title, style="bold"))
@@ -169,10 +171,11 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
         )
     )
     if expected:
-        console.print(Text(f"known to break: {', '.join(expected)} - {_whether_found(verdict, expected)}"))
+        console.print(Text(f"known to break: {', '.join(expected)} - {whether_found(verdict, expected)}"))
 
 
-def _whether_found(verdict: Verdict, expected: tuple[str, ...]) -> str:
+def whether_found(verdict: Verdict, expected: tuple[str, ...]) -> str:
+    """What became of a search for what is known to break."""
     if verdict.violated is None:
         return "NOT found"
     if verdict.violated.name in expected:
@@ -183,7 +186,7 @@ def _whether_found(verdict: Verdict, expected: tuple[str, ...]) -> str:
 def _table(verdict: Verdict, properties: list[Property]) -> Table:
     table = Table.grid(padding=(0, 1))
     for prop in properties:
-        sign, style = _SIGNS[answer(verdict, prop)]
+        sign, style = SIGNS[answer(verdict, prop)]
         table.add_row(Text(f"  {sign}", style=style), Text(prop.sentence), Text(" ".join(prop.rules), style="dim"))
     return table
 

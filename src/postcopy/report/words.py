@@ -79,6 +79,11 @@ class Message:
         return " ".join([self.kind, *([set_words(self.pages)] if self.pages else []), *self.marks])
 
 
+def slot_variables(channel: ChannelVariables) -> list[Variable]:
+    """The variables that hold what is on a channel."""
+    return [v for slot in channel.slots for v in (slot.kind, slot.pages, *slot.marks.values())]
+
+
 def contents(instance: Instance, state: State, channel: ChannelVariables) -> list[Message]:
     """The messages on a channel, oldest first."""
     found = []
