@@ -48,6 +48,7 @@ from postcopy.engine.messages import (
 from postcopy.engine.source import MACHINE
 from postcopy.engine.wire import read_package
 
+PAGES = (Page, Pages)
 MAIN, LISTEN, FAULT = "main thread", "listen thread", "fault thread"
 
 
@@ -189,7 +190,7 @@ class DestinationCore:
         """
         if self.main != Main.STREAM:
             raise LocalProtocolError(f"the main thread is at {self.main.name} and reads no stream", "R20")
-        if isinstance(message, Page | Pages):
+        if isinstance(message, PAGES):
             return self._precopy_pages(message)
         match message:
             case Configuration(machine):
@@ -349,7 +350,7 @@ class DestinationCore:
             raise LocalProtocolError(f"there is no listen thread in {self.state.name}", "R8")
         if self.end_seen:
             raise RemoteProtocolError(f"{type(message).__name__} comes after the end of the stream", "R24")
-        if isinstance(message, Page | Pages):
+        if isinstance(message, PAGES):
             return self._postcopy_pages(message)
         match message:
             case Eof():

@@ -10,6 +10,7 @@ from functools import partial
 import msgspec
 
 from postcopy.engine.destination import (
+    PAGES,
     DestinationCore,
     DropPages,
     GiveUpGuest,
@@ -27,7 +28,7 @@ from postcopy.engine.destination import (
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError
 from postcopy.engine.eventlog import EventLog
 from postcopy.engine.memory import MOST_PLACED, GuestProcess, destination_memory
-from postcopy.engine.messages import Message, Page, Pages, StreamMessage
+from postcopy.engine.messages import Message, StreamMessage
 from postcopy.engine.transport import Connection
 from postcopy.engine.wire import ReplyWriter, StreamParser
 
@@ -160,7 +161,7 @@ class DestinationHost:
     def _main(self) -> None:
         while self.core.main == Main.STREAM:
             message = self._next_message()
-            step = self._step if isinstance(message, Page | Pages) else self._step_with_reply
+            step = self._step if isinstance(message, PAGES) else self._step_with_reply
             step(partial(self.core.receive, message))
         if self.core.state == State.END:
             self._step_with_reply(self.core.shut)
@@ -182,8 +183,9 @@ class DestinationHost:
     def _listen(self) -> None:
         while not self.core.end_seen:
             message = self._next_message()
-            with self._lock:  # placing is part of the step: nobody is woken, and faults again, before it is logged
-                self._carry_out(self.core.receive_listening(message))
+            with self._lock:
+                effects = self.core.receive_listening(message)
+            self._carry_out(effects)  # whoever is woken by this, and faults again, does so after the step in the log
         with self._changed:
             if not self._changed.wait_for(lambda: self.core.state != State.LISTEN, self._timeout):
                 raise GuestError(f"the devices have not been loaded within {self._timeout:g} s")

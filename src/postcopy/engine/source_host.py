@@ -18,7 +18,7 @@ from postcopy.engine.transport import Connection
 from postcopy.engine.wire import ReplyParser, StreamWriter
 
 PRECOPY_BATCH = 256
-POSTCOPY_BATCH = 64
+POSTCOPY_BATCH = 32
 """Pages of one write. In postcopy a request waits for the batch under way."""
 IDLE = 0.01
 """Seconds between two looks at the dirty log when there is nothing to send."""
@@ -274,15 +274,17 @@ class SourceHost:
         self._send(package)
 
     def _postcopy(self) -> None:
+        """All pages are one section: the less there is between them, the more the destination can take together."""
+        self._send([SectionPart(RAM_SECTION)])
         while True:
             with self._lock:
                 self._check()
-                pages = self._take(POSTCOPY_BATCH)
-                end = [] if pages else self.core.end_postcopy()
+                runs = self._take(POSTCOPY_BATCH)
+                end = [] if runs else self.core.end_postcopy()
             if end:
-                self._send(end)
+                self._send([RamEnd(), Footer(RAM_SECTION), *end])
                 return
-            self._send_pages(pages)
+            self._send(self._contents(runs))
 
     def _take(self, most: int) -> list[range]:
         """Runs of pages, so many pages at most."""
@@ -293,10 +295,12 @@ class SourceHost:
         return runs
 
     def _send_pages(self, runs: Sequence[range]) -> None:
-        records = [pages for run in runs for pages in self._contents(run)]
-        self._send([SectionPart(RAM_SECTION), *records, RamEnd(), Footer(RAM_SECTION)])
+        self._send([SectionPart(RAM_SECTION), *self._contents(runs), RamEnd(), Footer(RAM_SECTION)])
 
-    def _contents(self, run: range) -> Iterator[Pages]:
+    def _contents(self, runs: Sequence[range]) -> list[Pages]:
+        return [pages for run in runs for pages in self._alike(run)]
+
+    def _alike(self, run: range) -> Iterator[Pages]:
         """Neighbouring pages as they are now, those of zeros apart."""
         geometry = self._guest.geometry
         zero = self._words[run.start : run.stop, 0] == 0  # one word tells most pages from those of zeros

@@ -21,8 +21,10 @@ from postcopy.engine.wire import Buffer
 IOV_MAX = 1024
 CHUNK = 1 << 20
 RECEIVED = 1 << 16
-SOCKET_BUFFER = 1 << 17
-"""Bytes. What waits here goes out before a page that somebody asks for, so it is not made large."""
+SOCKET_BUFFER = 1 << 18
+"""Bytes: what waits here goes out before a page that somebody asks for; with less, both sides wait for each other."""
+NOT_SENT = 1 << 15
+"""Bytes that may wait on this side for room at the other."""
 
 
 class Connection:
@@ -37,6 +39,7 @@ class Connection:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
         self._closed = False

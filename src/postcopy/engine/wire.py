@@ -270,7 +270,6 @@ class StreamParser(_Parser):
         self._ram_section: int | None = None
         self._in_section: int | None = None
         self._block: str | None = None
-        self._record = _page_record(page_size)
         self._read: Callable[[], StreamMessage] = self._top if package else self._header
         if package:
             self.where = "package"
@@ -498,27 +497,25 @@ class StreamParser(_Parser):
             return None
         head: int = _U64.unpack_from(self._buffer, at)[0]
         flags = head & FLAG_BITS
-        if flags == Ram.PAGE | Ram.CONTINUE:
-            record = self._record
-        elif flags == Ram.ZERO | Ram.CONTINUE:
-            record = _ZERO_RECORD
-        else:
+        if flags not in (Ram.PAGE | Ram.CONTINUE, Ram.ZERO | Ram.CONTINUE) or (head - flags) % (group * size):
             return None
-        count = min(most, (self._end - at) // record.itemsize, ((1 << 64) - head) // size)
-        if count < 2 or (head - flags) % (group * size):
+        zero = flags == Ram.ZERO | Ram.CONTINUE
+        length = 9 if zero else 8 + size
+        count = min(most, (self._end - at) // length, ((1 << 64) - head) // size)
+        if count < 2:
             return None
-        records = np.frombuffer(self._buffer, record, count, at)
-        alike = records["head"] == np.arange(count, dtype=np.uint64) * size + head
-        if record is _ZERO_RECORD:
-            alike &= records["fill"] == 0
-        if not alike.all():
-            count = int(alike.argmin())
+        heads = np.ndarray(count, ">u8", self._buffer, at, length)
+        alike = heads == np.arange(count, dtype=np.uint64) * size + head
+        if zero:
+            alike &= np.ndarray(count, np.uint8, self._buffer, at + 8, length) == 0
+        unlike = alike.tobytes().find(b"\0")
+        count = count if unlike < 0 else unlike
         count -= count % group
         if count < 2:
             return None
         self._begin = at
-        self._at = at + count * record.itemsize
-        data = None if record is _ZERO_RECORD else records["data"][:count].data
+        self._at = at + count * length
+        data = None if zero else np.ndarray((count, size), np.uint8, self._buffer, at + 8, (length, 1)).data
         return Pages(self._block, head - flags, count, size, data)
 
     def _sizes(self, total: int) -> RamSize:
