@@ -45,7 +45,11 @@ class SourceOptions(msgspec.Struct, frozen=True):
 
 
 class SourceReport(msgspec.Struct):
-    """What came of it, as the source knows it; times in seconds since 1970, 0 where it did not happen."""
+    """What came of it, as the source knows it; times in seconds since 1970, 0 where it did not happen.
+
+    Attributes:
+        processor: seconds that the migration thread has computed.
+    """
 
     outcome: str = ""
     why: str = ""
@@ -58,6 +62,7 @@ class SourceReport(msgspec.Struct):
     precopy_bytes: int = 0
     postcopy_bytes: int = 0
     zero_pages: int = 0
+    processor: float = 0.0
     counts: dict[str, int] = {}
 
 
@@ -172,6 +177,12 @@ class SourceHost:
                 self.report.why = self.report.why or str(error)
 
     def _migrate(self) -> None:
+        try:
+            self._migrate_guest()
+        finally:
+            self.report.processor = time.thread_time()
+
+    def _migrate_guest(self) -> None:
         for step in (self.core.open, self.core.ping, self.core.advise):
             self._send(self._step(step))
         if self._precopy():
