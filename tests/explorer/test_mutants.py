@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from postcopy.explorer import codegen, compiled, fast, native
+from postcopy.explorer import codegen, compiled, native, shard
 from postcopy.explorer.compiled import compile_kernel, interpret
 from postcopy.explorer.edges import expand_interpreted
 from postcopy.explorer.edges_fast import expand_all
@@ -142,7 +142,7 @@ LOOP = {
 
 @pytest.mark.parametrize("what", LOOP)
 def test_a_table_that_loses_states_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "_FIRST_BITS", 10)
+    monkeypatch.setattr(shard, "_FIRST_BITS", 10)
     search = Exploration(Instance(Postcopy, 2, 2), FULL)
     search.run()
     right, (old, new) = compiled._loop_text(search.layout.words), LOOP[what]

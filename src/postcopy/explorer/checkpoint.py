@@ -14,14 +14,14 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from postcopy.errors import UsageError
 from postcopy.explorer.control import COUNT
-from postcopy.explorer.fast import Compiled
+from postcopy.explorer.shard import Shard
 
 NAME = "checkpoint.json"
 FORMAT = 1
@@ -29,6 +29,9 @@ _ROWS = 1 << 18
 
 Subject = Mapping[str, Any]
 """What a search is of; values that JSON has."""
+
+Values = dict[str, Any]
+"""What stands in a checkpoint of a shard: checksums, and how it stands."""
 
 
 class _Column:
@@ -69,6 +72,73 @@ class _Column:
         return found.reshape(rows, width)
 
 
+class Part:
+    """The files of one shard, kept by the process that has the shard.
+
+    Args:
+        directory: where.
+        number: which shard.
+        count: of how many.
+    """
+
+    def __init__(self, directory: Path, number: int, count: int) -> None:
+        self.count = count
+        self._columns = [_Column(directory / f"{what}-{number}-of-{count}") for what in ("states", "parents")]
+
+    def save(self, shard: Shard) -> Values:
+        """Append what is new; returns what has to stand in the checkpoint.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        known, sums = int(shard.control[COUNT]), []
+        for column, rows in zip(self._columns, (shard.states[:, :known].T, shard.parents[:known, None]), strict=True):
+            column.append(rows[column.rows :])
+            sums.append(column.sum.hexdigest())
+        numbers = {"control": shard.control, "fired": shard.fired, "first": shard.first}
+        return {"sums": sums} | {name: list(map(int, array)) for name, array in numbers.items()}
+
+    def load(self, shard: Shard, values: Values) -> bool:
+        """Put an empty shard where it stood; False where the memory allowed does not suffice.
+
+        Raises:
+            UsageError: the files are damaged.
+        """
+        known = values["control"][COUNT]
+        states, parents = (
+            column.read(known, width, kind, checksum)
+            for column, width, kind, checksum in zip(
+                self._columns, (shard.machine.words, 1), ("<i8", "<i4"), values["sums"], strict=True
+            )
+        )
+        return shard.restore(states.T, parents[:, 0], values["control"], values["fired"], values["first"])
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """A search that can be kept: one whose shards each have their part."""
+
+    depth: int
+
+    @property
+    def resumable(self) -> bool:
+        """Whether what the shards have now is all that was found."""
+
+    def save(self, directory: Path) -> list[Values]:
+        """Let all parts append what is new; what has to stand in the checkpoint of each.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+
+    def load(self, directory: Path, kept: list[Values], depth: int) -> bool:
+        """Stand where the search stood; False where the memory allowed does not suffice.
+
+        Raises:
+            UsageError: the files are damaged.
+        """
+
+
 class Checkpoint:
     """A directory that a search is kept in.
 
@@ -81,7 +151,6 @@ class Checkpoint:
     def __init__(self, directory: Path, subject: Subject, every: float) -> None:
         self.directory, self.subject, self.every = directory, dict(subject), every
         self._saved = time.monotonic()
-        self._columns: dict[str, _Column] = {}
 
     @classmethod
     def create(cls, directory: Path, subject: Subject, every: float) -> Checkpoint:
@@ -99,33 +168,24 @@ class Checkpoint:
             raise UsageError(f"{directory}: {error.strerror}") from None
         return cls(directory, subject, every)
 
-    def save_if_due(self, search: Compiled, seconds: float) -> None:
+    def save_if_due(self, search: Kept, seconds: float) -> None:
         """Save, unless that was done a short time ago."""
         if time.monotonic() - self._saved >= self.every:
             self.save(search, seconds)
 
-    def save(self, search: Compiled, seconds: float) -> None:
+    def save(self, search: Kept, seconds: float) -> None:
         """Bring what is new to the disk. Between two calls of `search.run` only.
 
         Raises:
             UsageError: the disk does not take it.
         """
-        count, shards, used = len(search.shards), [], set()
         try:
-            for i, shard in enumerate(search.shards):
-                known, sums = int(shard.control[COUNT]), []
-                for what, rows in (("states", shard.states[:, :known].T), ("parents", shard.parents[:known, None])):
-                    name = f"{what}-{i}-of-{count}"
-                    column = self._columns.setdefault(name, _Column(self.directory / name))
-                    column.append(rows[column.rows :])
-                    sums.append(column.sum.hexdigest())
-                    used.add(name)
-                numbers = {"control": shard.control, "fired": shard.fired, "first": shard.first}
-                shards.append({"sums": sums} | {name: list(map(int, array)) for name, array in numbers.items()})
+            shards = search.save(self.directory)
             content = {"subject": self.subject, "seconds": seconds, "depth": search.depth, "shards": shards}
             self._replace(json.dumps({"format": FORMAT, "sum": _sum(content), **content}, indent=1))
-            for name in self._columns.keys() - used:  # before the states were dealt to shards
-                self._columns.pop(name).path.unlink(missing_ok=True)
+            for path in self.directory.glob("*-of-*"):
+                if not path.name.endswith(f"-of-{len(shards)}"):  # from before the states were dealt to shards
+                    path.unlink()
         except OSError as error:
             raise UsageError(f"{self.directory}: {error.strerror}; the last checkpoint in it still counts") from None
         self._saved = time.monotonic()
@@ -142,7 +202,7 @@ class Checkpoint:
         os.close(directory)
 
     @classmethod
-    def load(cls, directory: Path, subject: Subject, every: float, search: Compiled) -> tuple[Checkpoint, float]:
+    def load(cls, directory: Path, subject: Subject, every: float, search: Kept) -> tuple[Checkpoint, float]:
         """Put a search where it stood; also the seconds that it had taken.
 
         Raises:
@@ -156,19 +216,8 @@ class Checkpoint:
                     f"{directory} is of another search: {name} is {_short(there)} there, {_short(here)} here"
                 )
         made = cls(directory, subject, every)
-        kept = content["shards"]
-        search.restore(len(kept), content["depth"])
-        for i, (shard, values) in enumerate(zip(search.shards, kept, strict=True)):
-            known = values["control"][COUNT]
-            columns = []
-            for what, width, kind, checksum in zip(
-                ("states", "parents"), (search.machine.words, 1), ("<i8", "<i4"), values["sums"], strict=True
-            ):
-                name = f"{what}-{i}-of-{len(kept)}"
-                column = made._columns[name] = _Column(directory / name)
-                columns.append(column.read(known, width, kind, checksum))
-            if not shard.restore(columns[0].T, columns[1][:, 0], values["control"], values["fired"], values["first"]):
-                raise UsageError(f"the states in {directory} need more memory than --max-memory allows")
+        if not search.load(directory, content["shards"], content["depth"]):
+            raise UsageError(f"the states in {directory} need more memory than --max-memory allows")
         return made, content["seconds"]
 
 

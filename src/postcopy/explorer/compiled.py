@@ -53,6 +53,25 @@ def interpret(kernel: Kernel) -> Functions:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What machine code is made from: text and numbers, which can be sent to another process.
+
+    Attributes:
+        columns: the kernel's text for the compiler.
+        words: words in a state.
+        most: how many successors a block of states has at most.
+        rows: the rows of `lists` and `picks`.
+        row_length: their length.
+    """
+
+    columns: str
+    words: int
+    most: int
+    rows: int
+    row_length: int
+
+
+@dataclass(frozen=True)
 class Machine:
     """A kernel as machine code, and the loop that calls it.
 
@@ -85,19 +104,27 @@ def is_compiled(kernel: Kernel) -> bool:
     return native.path_for(kernel.columns, cache_directory()).exists()
 
 
+def plan(kernel: Kernel) -> Plan:
+    """What the kernel's machine code is made from."""
+    layout = kernel.layout
+    successors = sum(layout.instance.pages if action.takes_page else 1 for action in layout.instance.actions)
+    return Plan(kernel.columns, layout.words, BLOCK * successors, kernel.rows, row_length(layout))
+
+
 def compile_kernel(kernel: Kernel) -> Machine:
     """The kernel's machine code; from disk where it has been compiled."""
+    return load(plan(kernel))
+
+
+def load(made: Plan) -> Machine:
+    """The machine code of a plan; from disk where it has been compiled."""
     import numpy as np
 
     from postcopy.explorer import native
 
-    layout = kernel.layout
-    functions = native.load(kernel.columns, FUNCTIONS, cache_directory())
-    successors = sum(layout.instance.pages if action.takes_page else 1 for action in layout.instance.actions)
+    functions = native.load(made.columns, FUNCTIONS, cache_directory())
     code = np.array(functions.addresses, dtype=np.int64)
-    return Machine(
-        functions, code, _loop(layout.words), layout.words, BLOCK * successors, kernel.rows, row_length(layout)
-    )
+    return Machine(functions, code, _loop(made.words), made.words, made.most, made.rows, made.row_length)
 
 
 def _loop(words: int) -> ModuleType:

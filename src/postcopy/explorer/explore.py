@@ -226,17 +226,18 @@ class Exploration:
         Raises:
             UsageError: what is there is damaged or of another search.
         """
-        from postcopy.explorer.checkpoint import Checkpoint
-        from postcopy.explorer.fast import Compiled
+        from postcopy.explorer.checkpoint import Checkpoint, Kept
 
-        assert isinstance(self.search, Compiled)
+        assert isinstance(self.search, Kept)
         self._checkpoint, self.seconds = Checkpoint.load(directory, self.subject(), every, self.search)
         self.findings = self.search.run(0)
 
     def _save(self) -> None:
-        from postcopy.explorer.fast import Compiled
+        if self._checkpoint is None:
+            return
+        from postcopy.explorer.checkpoint import Kept
 
-        if self._checkpoint is None or not isinstance(self.search, Compiled) or not self.search.resumable:
+        if not isinstance(self.search, Kept) or not self.search.resumable:
             return
         if self.findings.status == search.RUNNING:
             self._checkpoint.save_if_due(self.search, self.seconds)

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from postcopy.explorer import search
+from postcopy.explorer.checkpoint import Part, Values
 from postcopy.explorer.compiled import Machine
 from postcopy.explorer.control import (
-    AT,
     BOXED,
     COUNT,
-    DETAIL,
     HEAD,
     LEVEL,
     LEVEL_END,
@@ -29,7 +29,7 @@ from postcopy.explorer.control import (
     WITNESSES,
 )
 from postcopy.explorer.search import Findings, Question
-from postcopy.explorer.shard import STATUS_OF, Shard, words_of
+from postcopy.explorer.shard import Shard, gather, judge, words_of
 
 SPLIT_AT = 300_000
 """States from which on several workers pay."""
@@ -41,6 +41,7 @@ class Compiled:
     def __init__(self, machine: Machine, question: Question, workers: int = 1, split_at: int = SPLIT_AT) -> None:
         self.machine, self.question, self.workers, self.split_at = machine, question, workers, split_at
         self.shards = [Shard(machine, question, 0, 1, question.max_bytes)]
+        self.parts: list[Part] = []
         self.pool: ThreadPoolExecutor | None = None
         self.depth = 0
         self.status = search.RUNNING
@@ -96,23 +97,10 @@ class Compiled:
 
     def _judge(self) -> None:
         """Go on to the next level, or stop, as the shards' states demand."""
-        stopped = [s for s in self.shards if s.control[STATUS] not in (RUNNING, LEVEL, BOXED)]
-        if stopped:
-            self.status = STATUS_OF[int(stopped[0].control[STATUS])]
-            return
-        reached = 0
-        for shard in self.shards:
-            reached |= int(shard.control[WITNESSES])
-        for shard in self.shards:  # so that none notes a later one
-            shard.control[WITNESSES] = reached
-        if any(shard.control[HEAD] < shard.control[LEVEL_END] for shard in self.shards):
-            return
-        if all(shard.control[HEAD] == shard.control[COUNT] for shard in self.shards):
-            self.status = search.DONE
+        self.status, deeper = judge([shard.control for shard in self.shards])
+        if not deeper:
             return
         self.depth += 1
-        for shard in self.shards:
-            shard.control[LEVEL_END] = shard.control[COUNT]
         if self.workers > len(self.shards) and self.shards[0].control[COUNT] >= self.split_at:
             self._split()
 
@@ -132,13 +120,23 @@ class Compiled:
             if at >= 0:
                 self.shards[ids[at] % workers].first[bit] = ids[at] // workers
 
-    def restore(self, shards: int, depth: int) -> None:
-        """Begin again with so many empty shards, which `Shard.restore` fills."""
+    def save(self, directory: Path) -> list[Values]:
+        """Let all parts append what is new. Raises as `Part.save` does."""
+        count = len(self.shards)
+        if len(self.parts) != count:
+            self.parts = [Part(directory, i, count) for i in range(count)]
+        return [part.save(shard) for part, shard in zip(self.parts, self.shards, strict=True)]
+
+    def load(self, directory: Path, kept: list[Values], depth: int) -> bool:
+        """Stand where the search stood. Raises as `Part.load` does."""
         self.status, self.depth = search.RUNNING, depth
-        share = self.question.max_bytes // shards
-        self.shards = [Shard(self.machine, self.question, i, shards, share) for i in range(shards)]
-        if shards > 1:
-            self.pool = ThreadPoolExecutor(shards)
+        count, share = len(kept), self.question.max_bytes // len(kept)
+        self.shards = [Shard(self.machine, self.question, i, count, share) for i in range(count)]
+        self.parts = [Part(directory, i, count) for i in range(count)]
+        if count > 1:
+            self.pool = ThreadPoolExecutor(count)
+        each = zip(self.parts, self.shards, kept, strict=True)
+        return all([part.load(shard, values) for part, shard, values in each])
 
     @property
     def resumable(self) -> bool:
@@ -153,35 +151,7 @@ class Compiled:
         return total
 
     def _findings(self) -> Findings:
-        shards = self.shards
-        fired = np.sum([shard.fired for shard in shards], axis=0)
-        first = {}
-        for shard in shards:
-            for bit, at in enumerate(shard.first):
-                if at >= 0 and bit not in first:
-                    first[bit] = self._global(shard, int(at))
-        states = sum(int(shard.control[COUNT]) for shard in shards)
-        found = Findings(
-            status=self.status,
-            states=states,
-            transitions=int(fired.sum()),
-            depth=self.depth,
-            frontier=states - self._expanded(),
-            fired=[int(n) for n in fired],
-            witnesses=sum(1 << bit for bit in first),
-            first=first,
-            bytes=sum(shard.bytes for shard in shards),
-        )
-        if self.status not in (search.RUNNING, search.DONE, search.FULL):
-            shard = next(s for s in shards if s.control[STATUS] in STATUS_OF)
-            found.at = self._global(shard, int(shard.control[AT]))
-            found.detail = int(shard.control[DETAIL])
-            if self.status == search.STEP:
-                found.after = words_of(shard.out[:, 0])
-        return found
-
-    def _global(self, shard: Shard, at: int) -> int:
-        return at * len(self.shards) + int(shard.number)
+        return gather(self.status, self.depth, [shard.report() for shard in self.shards])
 
     def state(self, at: int) -> tuple[int, ...]:
         """The packed state with this index."""

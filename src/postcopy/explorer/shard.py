@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from postcopy.explorer import control, search
 from postcopy.explorer.compiled import Machine
-from postcopy.explorer.control import COUNT, FULL, HEAD, LEVEL, RUNNING, STATE, STATUS, WITNESSES
-from postcopy.explorer.search import Question
+from postcopy.explorer.control import (
+    AT,
+    COUNT,
+    DETAIL,
+    FULL,
+    HEAD,
+    LEVEL,
+    LEVEL_END,
+    RUNNING,
+    STATE,
+    STATUS,
+    WITNESSES,
+)
+from postcopy.explorer.search import Findings, Question
 from postcopy.explorer.writing import BLOCK, REST_BIT
 
 _FIRST_BITS = 16
@@ -54,6 +68,10 @@ class Shard:
         self.boxes = np.zeros((shards, words, box), dtype=np.int64)
         self.senders = np.zeros((shards, box), dtype=np.int64)
         self.filled = np.zeros(shards, dtype=np.uint64)
+
+    def report(self) -> Report:
+        """How it stands."""
+        return Report(self.control, self.fired, self.first, self.bytes, words_of(self.out[:, 0]))
 
     @property
     def shift(self) -> np.uint64:
@@ -159,6 +177,79 @@ class Shard:
         self.bits += 1
         self.machine.loop.grow(self.table, self.shift)
         return True
+
+
+@dataclass
+class Report:
+    """How a shard stands, in values that can be sent to another process.
+
+    Attributes:
+        control: its numbers (see `control`); int64[7].
+        fired: for each action, how often it was taken; uint64[actions].
+        first: for each bit of a witness, the place of the first state that reaches it, or -1; int64[bits].
+        bytes: memory in use.
+        after: the words after the last step that was looked at.
+    """
+
+    control: npt.NDArray[np.int64]
+    fired: npt.NDArray[np.uint64]
+    first: npt.NDArray[np.int64]
+    bytes: int
+    after: tuple[int, ...]
+
+
+def judge(controls: Sequence[npt.NDArray[np.int64]]) -> tuple[int, bool]:
+    """How a search level by level stands when its shards have entered all that was sent.
+
+    Where it goes on, all shards' numbers are brought up to date: the witnesses that any has reached, so that none notes
+    a later one, and the next level where this one is done.
+
+    Returns:
+        The status of the search (see `search`), and whether it goes on to the next level.
+    """
+    for each in controls:
+        if int(each[STATUS]) in STATUS_OF:
+            return STATUS_OF[int(each[STATUS])], False
+    reached = int(np.bitwise_or.reduce([each[WITNESSES] for each in controls]))
+    for each in controls:
+        each[WITNESSES] = reached
+    if any(each[HEAD] < each[LEVEL_END] for each in controls):
+        return search.RUNNING, False
+    if all(each[HEAD] == each[COUNT] for each in controls):
+        return search.DONE, False
+    for each in controls:
+        each[LEVEL_END] = each[COUNT]
+    return search.RUNNING, True
+
+
+def gather(status: int, depth: int, reports: Sequence[Report]) -> Findings:
+    """What a search has found, from the reports of all its shards."""
+    shards = len(reports)
+    fired = np.sum([each.fired for each in reports], axis=0)
+    first: dict[int, int] = {}
+    for number, each in enumerate(reports):
+        for bit, at in enumerate(each.first):
+            if at >= 0 and bit not in first:
+                first[bit] = int(at) * shards + number
+    states = sum(int(each.control[COUNT]) for each in reports)
+    found = Findings(
+        status=status,
+        states=states,
+        transitions=int(fired.sum()),
+        depth=depth,
+        frontier=states - sum(int(each.control[HEAD]) for each in reports),
+        fired=[int(n) for n in fired],
+        witnesses=sum(1 << bit for bit in first),
+        first=first,
+        bytes=sum(each.bytes for each in reports),
+    )
+    if status not in (search.RUNNING, search.DONE, search.FULL):
+        number, each = next((i, r) for i, r in enumerate(reports) if int(r.control[STATUS]) in STATUS_OF)
+        found.at = int(each.control[AT]) * shards + number
+        found.detail = int(each.control[DETAIL])
+        if status == search.STEP:
+            found.after = each.after
+    return found
 
 
 STATUS_OF = {
