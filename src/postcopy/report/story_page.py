@@ -11,6 +11,7 @@ import jinja2
 
 from postcopy.explorer.trace import Trace
 from postcopy.report import pages
+from postcopy.report.drawing import text_width
 from postcopy.report.held import Held, held
 from postcopy.report.lanes import Group, Row, groups, rows
 from postcopy.report.story import FOREVER, OBSERVER, Story, tell
@@ -37,6 +38,17 @@ def run_of(trace: Trace) -> Run:
     return Run(story, groups(story), rows(story), held(trace))
 
 
+def _apart(group: Group, name: str) -> bool:
+    """Whether a lane's name leaves its host to be said."""
+    return bool(group.host) and group.host not in name.split()
+
+
+def _tall(groups: tuple[Group, ...]) -> int:
+    """How many pixels the longest name of a lane takes, with its host."""
+    names = [f"{group.host} {name}" if _apart(group, name) else name for group in groups for name in group.names]
+    return round(max(map(text_width, names), default=0))
+
+
 @cache
 def environment() -> jinja2.Environment:
     """Where the templates are, with what a story needs; they are compiled once."""
@@ -44,6 +56,8 @@ def environment() -> jinja2.Environment:
     found.globals |= {
         "OBSERVER": OBSERVER,
         "FOREVER": FOREVER,
+        "apart": _apart,
+        "tall": _tall,
         "percent": lambda lane, count: f"{(lane + 0.5) / count:.3%}",
         "edge": lambda lane, count: f"calc(var(--lanes) * {lane / count:.5f})",
         "percent_of": lambda part, whole: f"{part / whole:.3%}",
