@@ -10,6 +10,7 @@ too large to store, its size is the sum of the orbits of what symmetry stores, w
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +24,15 @@ BYTES_PER_STATE = 400
 ORBITS_OF = 400_000
 """Stored states up to which their orbits are summed up: that is done in Python."""
 
-COMBINATIONS = {"none": (False, False), "vCPUs": (False, True), "pages": (True, False), "both": (True, True)}
+COMBINATIONS = {
+    "none": Options(symmetry=False),
+    "dead": Options(symmetry=False, dead=True),
+    "vCPUs": Options(symmetry=False, vcpus=True),
+    "pages": Options(),
+    "both": Options(vcpus=True),
+    "all": Options(vcpus=True, dead=True),
+}
+"""No reduction; dead variables reset; vCPUs renamed; pages renamed; both renamed; all three."""
 
 
 def main() -> None:
@@ -35,40 +44,41 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("pages", *COMBINATIONS, "both grows by", "both saves", "seconds", "M states/s", "bytes/state"):
+    for column in ("pages", *COMBINATIONS, "all grows by", "all saves", "seconds", "M states/s", "bytes/state"):
         table.add_column(column, justify="right", no_wrap=True)
     left, before = dict(COMBINATIONS), 0
     console = Console(highlight=False, width=max(Console().width, 120))
     with console.status("") as status:
         for pages in range(1, options.pages + 1):
             found: dict[str, Exploration] = {}
-            for name, (symmetry, vcpus) in list(left.items()):
-                status.update(f"{pages} pages, symmetry: {name}")
+            for name, reductions in list(left.items()):
+                status.update(f"{pages} pages, reductions: {name}")
                 instance = Instance(Postcopy, pages, options.in_flight, (NO_DEADLOCK,))
                 memory = options.most * BYTES_PER_STATE
-                made = Exploration(instance, Options(symmetry, memory, "compiled", options.workers, vcpus))
+                how = replace(reductions, max_memory=memory, engine="compiled", workers=options.workers)
+                made = Exploration(instance, how)
                 made.run()
                 if made.verdict().outcome is Outcome.HOLDS and made.findings.states <= options.most:
                     found[name] = made
                 else:
                     del left[name]
-            if "both" not in found:
+            if "all" not in found:
                 break
-            both = found["both"]
-            stored, seconds = both.findings.states, both.seconds
+            most = found["all"]
+            stored, seconds = most.findings.states, most.seconds
             counts = {name: f"{made.findings.states:,}" for name, made in found.items()}
             full = found["none"].findings.states if "none" in found else 0
-            if not full and stored <= ORBITS_OF:
-                full = sum(map(both.orbit, both.stored()))
+            if not full and "both" in found and found["both"].findings.states <= ORBITS_OF:
+                full = sum(map(found["both"].orbit, found["both"].stored()))
                 counts["none"] = f"({full:,})"
             growth = f"{stored / before:.2f}" if before else ""
             table.add_row(
                 str(pages), *(counts.get(name, "") for name in COMBINATIONS), growth,
                 f"{full / stored:,.1f}" if full else "", f"{seconds:.2f}", f"{stored / seconds / 1e6:.2f}",
-                f"{both.findings.bytes / stored:.0f}",
+                f"{most.findings.bytes / stored:.0f}",
             )  # fmt: skip
             before = stored
-    console.print(f"{options.in_flight} messages in flight; states stored, by what symmetry is used")
+    console.print(f"{options.in_flight} messages in flight; states stored, by what reductions are used")
     console.print(table)
 
 

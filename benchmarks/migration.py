@@ -1,11 +1,15 @@
 """The engine against the bare means it stands on, in one run: page throughput, and fault latency.
 
-Usage: ``python benchmarks/migration.py [--size 256M]``
+Usage: ``python benchmarks/migration.py [--size 256M] [--rounds 3]``; 1 GiB: ``--size 1G --rounds 1``.
+
+Each round measures all of this, one after the other; what is printed are medians.
 
 - Throughput: an idle guest, all pages written, switched at once, so that every page is sent once; against as many bytes
-  copied through a bare loopback socket between two processes.
-- Latency: from the fault's being read to the page's being placed, with a guest that only reads; against a bare handler
-  that reads a fault, asks another process for 4 KiB over TCP, and places them.
+  copied through a bare loopback socket between two processes, and the same with a userfaultfd that they are placed by.
+- Latency: from the fault's being read to the page's being placed, with a guest that only reads, while all other pages
+  come on the same connection; against a bare handler that reads a fault, asks another process for 4 KiB over TCP, and
+  places them.
+- Both with userfaultfd, where it is permitted, and with the page table in software.
 """
 
 from __future__ import annotations
@@ -17,12 +21,15 @@ import os
 import socket
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from postcopy.engine import uffd
+from postcopy.engine.destination_host import DestinationReport
+from postcopy.engine.errors import GuestError
 from postcopy.engine.memory import GuestOptions
-from postcopy.engine.run import Run, run_here
-from postcopy.engine.source_host import SourceOptions
+from postcopy.engine.run import run_here
+from postcopy.engine.source_host import SourceOptions, SourceReport
 
 CHUNK = 1 << 18
 FAULTS = 2000
@@ -38,15 +45,27 @@ def in_child(body: Callable[[], None]) -> int:
     return pid
 
 
-def socket_copy(size: int) -> float:
-    """Seconds to copy so many bytes through a loopback connection."""
+def socket_copy(size: int, *, placing: bool) -> float:
+    """Seconds to copy so many bytes through a loopback connection, and perhaps into memory under userfaultfd."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def receive() -> None:
         connection, _ = server.accept()
-        buffer, left = bytearray(CHUNK), size
-        while left:
-            left -= connection.recv_into(buffer)
+        left = size
+        if not placing:
+            buffer = bytearray(CHUNK)
+            while left:
+                left -= connection.recv_into(buffer)
+        else:
+            memory = _memory(size)
+            address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+            fd = uffd.create(uffd.MISSING_SHMEM | uffd.THREAD_ID)
+            uffd.register(fd, address, size, uffd.MODE_MISSING)
+            placer = uffd.Placer(fd, CHUNK)
+            while left:
+                connection.recv_into(placer.staging, CHUNK, socket.MSG_WAITALL)
+                placer.place(address + size - left, CHUNK)
+                left -= CHUNK
         connection.sendall(b"x")
 
     child = in_child(receive)
@@ -61,6 +80,12 @@ def socket_copy(size: int) -> float:
     sender.close()
     server.close()
     return seconds
+
+
+def _memory(size: int) -> mmap.mmap:
+    memfd = os.memfd_create("bench")
+    os.ftruncate(memfd, size)
+    return mmap.mmap(memfd, size)
 
 
 def bare_faults() -> float:
@@ -101,7 +126,8 @@ def bare_faults() -> float:
             data = bytearray()
             while len(data) < PAGE:
                 data += connection.recv(PAGE - len(data))
-            placer.place(fault & ~(PAGE - 1), bytes(data))
+            placer.staging[:PAGE] = data
+            placer.place(fault & ~(PAGE - 1), PAGE)
             taken.append(time.perf_counter() - begin)
     connection.close()
     os.waitpid(guest, 0)
@@ -110,35 +136,65 @@ def bare_faults() -> float:
     return 1000 * statistics.median(taken)
 
 
-def migration(size: int, workload: str) -> Run:
+def permitted() -> bool:
+    """Whether this machine permits userfaultfd."""
+    try:
+        os.close(uffd.create(uffd.MISSING_SHMEM | uffd.THREAD_ID))
+        os.close(uffd.create(uffd.WP_SHMEM | uffd.WP_UNPOPULATED | uffd.WP_ASYNC))
+    except GuestError as error:
+        print(f"{error}: only the page table in software is measured")
+        return False
+    return True
+
+
+def migration(size: int, workload: str, memory: str) -> tuple[SourceReport, DestinationReport]:
     """A migration in which every page is sent once, in postcopy."""
-    guest = GuestOptions(size=size, workload=workload, filled=1.0, rate=2000)
-    return run_here(guest, SourceOptions(switch="at-once"), log_to=None, keep_log=False, settle=0.0)
+    guest = GuestOptions(size=size, workload=workload, filled=1.0, rate=2000, memory=memory)
+    run = run_here(guest, SourceOptions(switch="at-once"), log_to=None, keep_log=False, settle=0.0)
+    assert run.source.report.outcome == "completed"
+    assert run.destination
+    assert run.destination.guest
+    assert not run.destination.guest.damage
+    return run.source.report, run.destination.report
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="256M")
-    mebibytes = int(parser.parse_args().size.rstrip("M"))
-    size = mebibytes << 20
-    copied = socket_copy(size)
-    run = migration(size, "idle")
-    assert run.source.report.outcome == "completed"
-    seconds = run.source.report.ended - run.source.report.started
-    print(f"{mebibytes} MiB: bare socket {mebibytes / copied:,.0f}, engine {mebibytes / seconds:,.0f} MiB/s")
-    print(f"  the engine takes {seconds / copied:.1f} times as long; {size // PAGE / seconds:,.0f} pages/s")
-    bare = bare_faults()
-    run = migration(size, "readonly")
-    assert run.destination
-    assert run.destination.guest
-    assert not run.destination.guest.damage
-    latencies = run.destination.report.latencies
-    engine = 1000 * statistics.median(latencies)
-    print(
-        f"fault latency: bare {bare:.3f} ms (median of {FAULTS}), engine {engine:.3f} ms (median of {len(latencies)})"
-    )
-    print(f"  the engine takes {engine / bare:.1f} times as long, with the background pages on the same connection")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    size = int(arguments.size[:-1]) << {"M": 20, "G": 30}[arguments.size[-1]]
+    kinds = ("userfaultfd", "software") if permitted() else ("software",)
+    found: dict[str, list[float]] = defaultdict(list)
+    for _ in range(arguments.rounds):
+        found["bare socket"].append(socket_copy(size, placing=False))
+        if "userfaultfd" in kinds:
+            found["bare socket and placing"].append(socket_copy(size, placing=True))
+            found["bare fault"].append(bare_faults())
+        for kind in kinds:
+            source, destination = migration(size, "idle", kind)
+            found[kind].append(source.ended - source.started)
+            found[f"{kind} source"].append(source.processor)
+            found[f"{kind} destination"].append(destination.processor)
+            _, destination = migration(size, "readonly", kind)
+            found[f"{kind} fault"].append(1000 * statistics.median(destination.latencies))
+    median = {what: statistics.median(values) for what, values in found.items()}
+    print(f"{size >> 20} MiB, each page once, medians of {arguments.rounds}:")
+    for what in ("bare socket", "bare socket and placing", *kinds):
+        if what in median:
+            print(
+                f"  {what}: {median[what]:.2f} s, {(size >> 20) / median[what]:,.0f} MiB/s, "
+                f"{median[what] / median['bare socket']:.1f} times as long as the bare socket"
+            )
+    for kind in kinds:
+        each = [1e6 * median[f"{kind} {host}"] / (size // PAGE) for host in ("source", "destination")]
+        print(f"  {kind}: the source computes {each[0]:.1f} us a page, the destination {each[1]:.1f} us")
+    print("fault latency, with the background pages on the same connection:")
+    for what in ("bare fault", *(f"{kind} fault" for kind in kinds)):
+        if what in median:
+            ratio = f", {median[what] / median['bare fault']:.1f} times the bare one" if "bare fault" in median else ""
+            print(f"  {what}: {median[what]:.3f} ms{ratio}")
 
 
 if __name__ == "__main__":

@@ -82,8 +82,14 @@ Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpr
 VcpuSymmetry = Annotated[
     bool, typer.Option("--vcpu-symmetry", help="store one of all states equal up to a renaming of vCPUs, too")
 ]
+ResetDead = Annotated[
+    bool, typer.Option("--reset-dead", help="store one of all states that differ in what nothing to come depends on")
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
 Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
+Disk = Annotated[
+    Path | None, typer.Option("--disk", help="go on in files in this directory when the memory for states is full")
+]
 Resume = Annotated[Path | None, typer.Option("--resume", help="go on with the search that is kept in this directory")]
 Every = Annotated[float, typer.Option("--checkpoint-every", min=0, help="seconds between two checkpoints")]
 
@@ -102,9 +108,11 @@ def check(
     no_symmetry: NoSymmetry = False,
     no_liveness: NoLiveness = False,
     max_memory: MaxMemory = "4G",
+    disk: Disk = None,
     engine: Engine = "auto",
     workers: Workers = 1,
     vcpu_symmetry: VcpuSymmetry = False,
+    reset_dead: ResetDead = False,
     checkpoint: Keep = None,
     resume: Resume = None,
     checkpoint_every: Every = 60.0,
@@ -127,8 +135,14 @@ def check(
         raise UsageError("--resume keeps the search where it was kept: --checkpoint beside it says nothing more")
     if (checkpoint or resume) and engine == "interpreted":
         raise UsageError("only a compiled search can be kept: leave --engine interpreted away")
+    if disk and (checkpoint or resume or workers > 1):
+        raise UsageError("--disk goes with neither --checkpoint, --resume nor several --workers")
+    if disk and engine == "interpreted":
+        raise UsageError("only a compiled search goes on on disk: leave --engine interpreted away")
+    if disk and not disk.is_dir():
+        raise UsageError(f"--disk {disk}: no such directory")
     engine = "compiled" if checkpoint or resume else _engine(engine)
-    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry)
+    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead)
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
     if report_file and report_file.suffix != ".html":
         raise UsageError(f"--report {report_file}: the name has to end in .html")

@@ -164,3 +164,18 @@ def test_every_fault_is_listed_with_what_it_breaks(run: Run) -> None:
     listed = json.loads(run("list", "faults", "--json").out)
     assert [f["name"] for f in listed] == list(FAULTS)
     assert all(f["breaks"] for f in listed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--disk", "nowhere"), "no such directory"),
+        (("--disk", ".", "--workers", "2"), "neither"),
+        (("--disk", ".", "--checkpoint", "kept"), "neither"),
+        (("--disk", ".", "--engine", "interpreted"), "compiled"),
+    ],
+)
+def test_what_does_not_go_with_a_disk_is_refused(run: Run, arguments: tuple[str, ...], why: str) -> None:
+    result = run("check", *arguments)
+    assert result.code == 2
+    assert why in result.err

@@ -115,7 +115,7 @@ def test_failures_are_behaviours_too(end: str, steps: str) -> None:
     pair = Pair(small(8))
     pair.to_precopy()
     pair.send_pages(3)
-    sent_and_never_received = pair.source.next_page()
+    (sent_and_never_received,) = pair.source.next_pages()
     assert sent_and_never_received is not None
     pair.source.cancel() if end == "cancel" else pair.source.lose("cut")
     pair.destination.lose("cut")

@@ -14,7 +14,7 @@ from postcopy.engine.destination import (
     DestinationCore,
     Main,
     Output,
-    PlacePage,
+    PlacePages,
     ReleaseMemory,
     Sensitise,
     StartGuest,
@@ -75,12 +75,12 @@ class SentMapReadInPostcopy(SourceCore):
         self.kept = sum(1 << page for part in self.discards for page in part)
         return super().send_discards()
 
-    def _next_in_postcopy(self) -> int | None:
+    def _next_in_postcopy(self, most: int) -> range:
         for first in list(self._requests):
             if self.kept >> first & 1:
                 del self._requests[first]
-                self._record(MIGRATION, Step.DROPPED, first)
-        return super()._next_in_postcopy()
+                self._record(MIGRATION, Step.DROPPED, range(first, first + 1))
+        return super()._next_in_postcopy(most)
 
 
 class RequestServedAgain(SourceCore):
@@ -95,10 +95,10 @@ class RequestServedAgain(SourceCore):
 class SendLeavesDirty(SourceCore):
     """Does not take a page that it sends out of the migration bitmap."""
 
-    def _take(self, page: int, step: Step) -> None:
-        super()._take(page, step)
+    def _take(self, pages: range, step: Step) -> None:
+        super()._take(pages, step)
         if self.phase == Phase.POSTCOPY:
-            self.dirty.add(page)
+            self.dirty.add_all(pages)
 
 
 class ResumesAfterHandover(SourceCore):
@@ -120,17 +120,17 @@ class StaysStoppedInPrecopy(SourceCore):
 class NoBackgroundSending(SourceCore):
     """Sends only what is asked for."""
 
-    def _next_in_postcopy(self) -> int | None:
-        return super()._next_in_postcopy() if self._requests or self._sending else None
+    def _next_in_postcopy(self, most: int) -> range:
+        return super()._next_in_postcopy(most) if self._requests or self._sending else range(0)
 
 
 class BackgroundFirst(SourceCore):
     """Sends background pages while requests wait."""
 
-    def _next_in_postcopy(self) -> int | None:
+    def _next_in_postcopy(self, most: int) -> range:
         waiting, self._requests = self._requests, type(self._requests)()
         try:
-            return super()._next_in_postcopy()
+            return super()._next_in_postcopy(most)
         finally:
             self._requests = waiting
 
@@ -156,8 +156,8 @@ class DiscardsAfterPackage(SourceCore):
 class EndsWithDirtyPages(SourceCore):
     """Does not look at the migration bitmap at the end."""
 
-    def next_page(self) -> int | None:
-        return None if self.phase == Phase.POSTCOPY and not self._requests else super().next_page()
+    def next_pages(self, most: int = 1) -> range:
+        return range(0) if self.phase == Phase.POSTCOPY and not self._requests else super().next_pages(most)
 
     def end_postcopy(self) -> list[StreamMessage]:
         self._record(MIGRATION, Step.ENDED_POSTCOPY)
@@ -309,13 +309,14 @@ class KeepsDiscarded(DestinationCore):
 class PlacesFirstTargetPage(DestinationCore):
     """Places a host page when its first target page has come."""
 
-    def _postcopy_page(self, message: Any) -> Sequence[Output]:
-        super()._postcopy_page(message)
+    def _postcopy_pages(self, message: Any) -> Sequence[Output]:
+        super()._postcopy_pages(message)
         page = self.geometry.page(message.block, message.offset)
         first = page // self.geometry.group * self.geometry.group
+        host_page = range(first, first + self.geometry.group)
         self._assembly.clear()
-        self.received.add_all(range(first, first + self.geometry.group))
-        return [PlacePage(first, message.data * self.geometry.group)]
+        self.received.add_all(host_page)
+        return [PlacePages(host_page, message.data * self.geometry.group)]
 
 
 class NotSensitive(DestinationCore):

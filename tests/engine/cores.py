@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
-from postcopy.engine.destination import DestinationCore, LoadPage, Output, PlacePage
+from postcopy.engine.destination import DestinationCore, LoadPages, Output, PlacePages
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record
 from postcopy.engine.messages import Block, Device, Page, Pong, Reply, StreamMessage
@@ -62,7 +62,8 @@ class Pair:
     def send_pages(self, most: int | None = None) -> list[int]:
         """Send pages until there is none."""
         sent: list[int] = []
-        while (most is None or len(sent) < most) and (number := self.source.next_page()) is not None:
+        while (most is None or len(sent) < most) and (pages := self.source.next_pages()):
+            (number,) = pages
             sent.append(number)
             self.deliver([self.page(number)])
         return sent
@@ -107,7 +108,13 @@ class Pair:
     @property
     def memory(self) -> dict[int, bytes | None]:
         """What the effects made of the destination's memory, by page."""
-        return {o.page: o.data for o in self.outputs if isinstance(o, LoadPage | PlacePage)}
+        found: dict[int, bytes | None] = {}
+        for output in self.outputs:
+            if isinstance(output, LoadPages | PlacePages):
+                data = None if output.data is None else bytes(output.data)
+                for n, page in enumerate(output.pages):
+                    found[page] = None if data is None else data[n * PAGE : (n + 1) * PAGE]
+        return found
 
 
 __all__ = ["CPU", "PAGE", "Pair", "Phase", "small", "snapshot"]

@@ -84,6 +84,23 @@ def streams(draw: st.DrawFn) -> list[StreamMessage]:
     return [*messages, *draw(sections(SectionEnd(SECTION))), Eof()]
 
 
+neighbours = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 70), st.booleans()), min_size=1, max_size=4)
+
+
+@st.composite
+def long_streams(draw: st.DrawFn) -> list[StreamMessage]:
+    """A stream with runs of pages that are neighbours and alike, as a source sends them."""
+    messages: list[StreamMessage] = [Header(), SectionStart(SECTION, "ram", 0, 4)]
+    at = 0
+    for gap, count, zero in draw(neighbours):
+        at += gap
+        messages += [
+            Page("ram", n * PAGE, None if zero else bytes([n % 255 + 1]) * PAGE) for n in range(at, at + count)
+        ]
+        at += count
+    return [*messages, RamEnd(), Footer(SECTION), Eof()]
+
+
 replies: st.SearchStrategy[Reply] = st.one_of(
     st.builds(Shut, u32), st.builds(Pong, u32), st.builds(Request, names, u64, u32)
 )

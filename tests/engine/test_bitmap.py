@@ -21,8 +21,10 @@ changes = st.one_of(
 )
 
 
-@given(st.lists(changes, max_size=30), st.booleans(), numbers)
-def test_it_behaves_as_a_set(steps: list[tuple[str, int | range]], full: bool, start: int) -> None:
+@given(st.lists(changes, max_size=30), st.booleans(), numbers, st.integers(1, SIZE), spans)
+def test_it_behaves_as_a_set(
+    steps: list[tuple[str, int | range]], full: bool, start: int, most: int, span: range
+) -> None:
     bitmap = Bitmap(SIZE, full=full)
     expected = set(range(SIZE)) if full else set()
     for name, *arguments in steps:
@@ -36,6 +38,10 @@ def test_it_behaves_as_a_set(steps: list[tuple[str, int | range]], full: bool, s
     assert [n for r in bitmap.runs() for n in r] == sorted(expected)
     assert all(a.stop < b.start for a, b in zip([*bitmap.runs()], [*bitmap.runs()][1:], strict=False))
     assert bitmap.next(start) == min(expected, key=lambda n: (n < start, n), default=None)
+    first = bitmap.next(start)
+    run = range(0) if first is None else range(first, next(n for n in range(first, SIZE + 1) if n not in expected))
+    assert bitmap.run(start, most) == run[:most]
+    assert bitmap.first_of(span) == min(expected & set(span), default=None)
     again = Bitmap(SIZE)
     again.assign(int(bitmap))
     assert again == bitmap

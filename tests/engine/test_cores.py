@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from postcopy.engine.destination import (
     DropPages,
     GiveUpGuest,
     LoadDevice,
-    PlacePage,
+    PlacePages,
     ReleaseMemory,
     Sensitise,
     StartGuest,
@@ -33,6 +34,7 @@ from postcopy.engine.messages import (
     OpenReturnPath,
     Packaged,
     Page,
+    Pages,
     Ping,
     Pong,
     RamSize,
@@ -61,8 +63,8 @@ def test_a_migration_with_two_dirtied_pages() -> None:
     (request,) = pair.destination.fault(2, "vCPU 0")
     assert isinstance(request, Request)
     pair.source.receive(request)
-    assert pair.source.next_page() == 2
-    assert pair.deliver([pair.page(2)]) == [PlacePage(2, bytes([3]) * PAGE)]
+    assert pair.source.next_pages() == range(2, 3)
+    assert pair.deliver([pair.page(2)]) == [PlacePages(range(2, 3), bytes([3]) * PAGE)]
     pair.source.receive(request)
     assert pair.send_pages() == [1]
     pair.to_end()
@@ -163,6 +165,52 @@ def test_the_discard_commands_are_those_that_are_proved(sent: int, dirty: int, g
     assert int(source.dirty) == left
 
 
+def several(pair: Pair, pages: range) -> Pages:
+    data = b"".join(bytes([n + 1]) * PAGE for n in pages)
+    return Pages(*pair.geometry.locate(pages.start), len(pages), PAGE, data)
+
+
+@given(most=st.lists(st.integers(1, 9), min_size=1), dirtied=st.sets(st.integers(0, 28)), asked=st.integers(0, 28))
+def test_several_pages_at_once_are_the_steps_of_single_ones(most: list[int], dirtied: set[int], asked: int) -> None:
+    at_once, one_by_one = Pair(small(30)), Pair(small(30))
+    for pair in (at_once, one_by_one):
+        pair.to_postcopy([range(n, n + 1) for n in sorted(dirtied)])
+        pair.source.receive(Request("low", asked * PAGE, PAGE))
+    for n in itertools.cycle(most):
+        pages = at_once.source.next_pages(n)
+        if not pages:
+            break
+        at_once.deliver([several(at_once, pages)])
+    one_by_one.send_pages()
+    steps = [[step for record in pair.log for step in record.steps] for pair in (at_once, one_by_one)]
+    for host in ("source", "destination"):
+        assert [r for r in steps[0] if r.host == host] == [r for r in steps[1] if r.host == host]
+    assert at_once.memory == one_by_one.memory
+    assert snapshot(at_once.source) == snapshot(one_by_one.source)
+    assert snapshot(at_once.destination) == snapshot(one_by_one.destination)
+
+
+def test_in_precopy_too() -> None:
+    pair = Pair(small(6))
+    pair.to_precopy()
+    assert pair.source.next_pages(4) == range(4)
+    pair.deliver([several(pair, range(4))])
+    assert int(pair.destination.received) == int(pair.source.sent) == 0b1111
+    assert pair.memory == {n: bytes([n + 1]) * PAGE for n in range(4)}
+
+
+def test_host_pages_of_several_pages_come_at_once_when_they_are_whole() -> None:
+    pair = Pair(small(8, group=2))
+    pair.to_postcopy([range(0, 6)])
+    assert [pair.source.next_pages(9) for _ in range(2)] == [range(0, 1), range(1, 2)]
+    data = several(pair, range(4)).data
+    assert pair.deliver([several(pair, range(4))]) == [PlacePages(range(4), data)]
+    before = snapshot(pair.destination)
+    with pytest.raises(LocalProtocolError, match=r"if they are whole host pages \(R21\)"):
+        pair.deliver([several(pair, range(4, 5))])
+    assert snapshot(pair.destination) == before
+
+
 def test_a_host_page_goes_out_and_comes_in_whole() -> None:
     pair = Pair(small(8, group=4))
     pair.to_precopy()
@@ -180,10 +228,9 @@ def test_a_host_page_goes_out_and_comes_in_whole() -> None:
     assert (pair.source.rest_of_host_page, pair.destination.assembling) == ((5, 6, 7), (4,))
     pair.source.receive(Request("low", 0, 4 * PAGE))
     assert pair.send_pages(2) == [5, 6]
-    zero = pair.source.next_page()
-    assert zero == 7
+    assert pair.source.next_pages(5) == range(7, 8)
     (placed,) = pair.deliver([Page("high", 3 * PAGE, None)])
-    assert placed == PlacePage(4, b"".join(bytes([n]) * PAGE for n in (5, 6, 7, 0)))
+    assert placed == PlacePages(range(4, 8), b"".join(bytes([n]) * PAGE for n in (5, 6, 7, 0)))
     assert pair.send_pages() == [0, 1, 2, 3]
 
 
@@ -191,7 +238,7 @@ def test_a_host_page_of_zeros_is_placed_as_zeros() -> None:
     pair = Pair(small(4, group=2))
     pair.to_package([range(0, 2)])
     pair.destination.listen()
-    assert [pair.deliver([Page("low", n * PAGE, None)]) for n in (1, 0)] == [[], [PlacePage(0, None)]]
+    assert [pair.deliver([Page("low", n * PAGE, None)]) for n in (1, 0)] == [[], [PlacePages(range(0, 2), None)]]
 
 
 def test_a_late_wish_for_postcopy_is_harmless() -> None:
@@ -319,7 +366,7 @@ def completed(pair: Pair) -> None:
 
 LOCAL: list[tuple[Do, Do, str]] = [
     (stay, lambda p: p.source.open(), "not in IDLE: the stream is opened once, first (R19)"),
-    (stay, lambda p: p.source.next_page(), "no pages are sent in IDLE (R13)"),
+    (stay, lambda p: p.source.next_pages(), "no pages are sent in IDLE (R13)"),
     (stay, lambda p: p.source.cancel(), "cannot cancel in IDLE"),
     (stay, lambda p: p.source.start_postcopy(), "postcopy is asked for before the migration is started (R2)"),
     (stay, lambda p: p.source.lose(""), "there is no connection to lose"),
@@ -335,7 +382,7 @@ LOCAL: list[tuple[Do, Do, str]] = [
     (Pair.to_precopy, lambda p: p.destination.shut(), "there is nothing to tell the source in ADVISE (R24)"),
     (Pair.to_switch, lambda p: p.source.send_package([]), "not in SWITCHING: the package follows the discards (R4)"),
     (Pair.to_switch, lambda p: p.source.merge_dirty([range(1)]), "the dirty log is not read in SWITCHING (R10)"),
-    (Pair.to_switch, lambda p: p.source.next_page(), "no pages are sent in SWITCHING (R13)"),
+    (Pair.to_switch, lambda p: p.source.next_pages(), "no pages are sent in SWITCHING (R13)"),
     (Pair.to_switch, lambda p: p.source.cpus_stopped_to_finish([]), "precopy is finished out of precopy (R2)"),
     (Pair.to_switch, lambda p: p.source.end_postcopy(), "not in SWITCHING: postcopy ends out of postcopy (R24)"),
     (
@@ -401,7 +448,7 @@ REMOTE: list[tuple[Do, StreamMessage, str]] = [
     (Pair.to_precopy, Page("high", PAGE, None), "block high has no page at 0x400"),
     (Pair.to_precopy, Page("other", 0, None), "there is no block other"),
     (Pair.to_precopy, Page("low", 1, None), "block low has no page at 0x1"),
-    (Pair.to_precopy, Page("low", 0, b"short"), "a page of 5 bytes: it has 1024 (R21)"),
+    (Pair.to_precopy, Page("low", 0, b"short"), "1 page of 5 bytes: a page has 1024 (R21)"),
     (Pair.to_precopy, Discard("low", ((0, 9 * PAGE),)), "block low: 0x0 and 9216 bytes are no whole host pages of it"),
     (Pair.to_precopy, Discard("low", ((0, PAGE), (0, 0))), "block low: 0x0 and 0 bytes are no whole host pages of it"),
     (Pair.to_precopy, Eof(), "the stream ends, and 4 pages have not come, page 0 the first (R24)"),
@@ -412,6 +459,12 @@ REMOTE: list[tuple[Do, StreamMessage, str]] = [
     (Pair.to_precopy, packaged(Listen(), Listen(), Run()), "the package has more in it than LISTEN, devices and RUN"),
     (Pair.to_precopy, Packaged(b"\x08"), "package offset 0: ends within a message, after 1 bytes of it"),
     (Pair.to_postcopy, Page("low", 0, None), "page 0 comes in postcopy although it is here (R13)"),
+    (
+        Pair.to_precopy,
+        Pages("low", 0, 4, PAGE, None),
+        "block low ends before the last of 4 pages from 0x0 on",
+    ),
+    (Pair.to_precopy, Pages("low", 0, 2, PAGE, bytes(PAGE)), "2 pages of 1024 bytes: a page has 1024 (R21)"),
     (Pair.to_postcopy, Discard("low", ((0, PAGE),)), "DISCARD comes in RUNNING (R11)"),
     (Pair.to_postcopy, Advise(PAGE, PAGE), "Advise comes in RUNNING (R9)"),
     (Pair.to_postcopy, packaged(Listen(), Run()), "Packaged comes in RUNNING (R9)"),

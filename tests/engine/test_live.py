@@ -16,7 +16,18 @@ from postcopy.engine.destination import DestinationCore, DropPages, Output
 from postcopy.engine.errors import ConnectionLost, GuestError
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, TableDestinationMemory
-from postcopy.engine.messages import Discard, Eof, Message, OpenReturnPath, Packaged, Page, SectionEnd, StreamMessage
+from postcopy.engine.messages import (
+    Contents,
+    Discard,
+    Eof,
+    Message,
+    OpenReturnPath,
+    Packaged,
+    Page,
+    Pages,
+    SectionEnd,
+    StreamMessage,
+)
 from postcopy.engine.source import Phase, SourceCore
 from postcopy.engine.source_host import SourceHost
 from postcopy.engine.transport import Connection
@@ -209,7 +220,7 @@ def test_in_a_trickle_it_arrives_all_the_same() -> None:
 def test_when_the_guest_at_the_destination_is_killed(phase: Phase) -> None:
     class Killing(DestinationCore):
         def receive(self, message: StreamMessage) -> Any:
-            if phase is Phase.PRECOPY and isinstance(message, Page) and self.received.count == 100:
+            if phase is Phase.PRECOPY and isinstance(message, Page | Pages) and self.received.count >= 100:
                 raise GuestError("the guest process is gone")
             return super().receive(message)
 
@@ -269,12 +280,12 @@ class SendsTwice(OnePass):
 
     twice: int | None = None
 
-    def _next_in_postcopy(self) -> int | None:
-        page = super()._next_in_postcopy()
-        if page is not None and self.twice is None:
-            self.twice = page
-            self.dirty.add(page)
-        return page
+    def _next_in_postcopy(self, most: int) -> range:
+        pages = super()._next_in_postcopy(most)
+        if pages and self.twice is None:
+            self.twice = pages.start
+            self.dirty.add(pages.start)
+        return pages
 
 
 class EndsEarly(OnePass):
@@ -291,8 +302,8 @@ class KeepsStale(DestinationCore):
     def _discard(self, message: Discard) -> Any:
         return [o for o in super()._discard(message) if not isinstance(o, DropPages)]
 
-    def _postcopy_page(self, message: Page) -> Any:
-        super()._postcopy_page(message)
+    def _postcopy_pages(self, message: Page | Pages) -> Any:
+        super()._postcopy_pages(message)
         return []
 
 
@@ -321,11 +332,10 @@ def test_a_source_that_breaks_a_rule_is_refused_by_the_destination(variant: type
 
 
 def test_a_page_shown_before_it_is_filled_is_found_out_by_the_guest(monkeypatch: pytest.MonkeyPatch) -> None:
-    def torn(self: TableDestinationMemory, page: int, data: bytes | None) -> None:
-        size = self.geometry.target_page
+    def torn(self: TableDestinationMemory, pages: range, data: Contents | None) -> None:
         if data is not None:
-            self.guest.map[page * size : page * size + 512] = data[:512]
-        sound(self, page, None)
+            self._bytes[pages.start : pages.stop, :512] = self._rows(data)[:, :512]
+        sound(self, pages, None)
 
     sound = TableDestinationMemory.place
     monkeypatch.setattr(TableDestinationMemory, "place", torn)
@@ -337,8 +347,8 @@ def test_a_page_shown_before_it_is_filled_is_found_out_by_the_guest(monkeypatch:
 @needs_uffd
 def test_a_page_placed_twice_is_refused_by_the_kernel() -> None:
     class Twice(DestinationCore):
-        def _postcopy_page(self, message: Page) -> list[Output]:
-            return 2 * list(super()._postcopy_page(message))
+        def _postcopy_pages(self, message: Page | Pages) -> list[Output]:
+            return 2 * list(super()._postcopy_pages(message))
 
     source, destination = migrate(SMALL, switch="at-once", make_destination=Twice)
     assert "is there already (R13)" in destination.report.why

@@ -66,7 +66,7 @@ def pair() -> Iterator[Pair]:
 
 def test_a_question_that_nobody_reads_any_more_is_answered_at_the_end(pair: Pair) -> None:
     thread, read = pair.reading(0)
-    pair.destination.place(0, b"a" * PAGE)
+    pair.destination.place(range(1), b"a" * PAGE)
     pair.destination.release()
     thread.join(5)
     assert read == [b"a" * PAGE]
@@ -78,6 +78,6 @@ def test_an_answer_to_another_question_does_not_pass_for_the_page(pair: Pair) ->
     thread.join(0.05)
     assert not read
     assert pair.destination.faults(5) == [(1, "vCPU 0")]
-    pair.destination.place(1, b"b" * PAGE)
+    pair.destination.place(range(1, 2), b"b" * PAGE)
     thread.join(5)
     assert read == [b"b" * PAGE]

@@ -15,6 +15,8 @@ from postcopy.engine.messages import (
     Discard,
     Header,
     Listen,
+    Page,
+    Pages,
     RamSize,
     Reply,
     Request,
@@ -31,7 +33,7 @@ from postcopy.engine.wire import (
     StreamWriter,
     read_package,
 )
-from tests.engine.strategies import PAGE, chunked, replies, streams
+from tests.engine.strategies import PAGE, chunked, long_streams, replies, streams
 
 
 def read(data: bytes, **how: bool) -> list[StreamMessage]:
@@ -42,8 +44,8 @@ def read(data: bytes, **how: bool) -> list[StreamMessage]:
     return messages
 
 
-def written(*messages: StreamMessage) -> bytes:
-    return b"".join(StreamWriter().encode(messages))
+def written(*messages: StreamMessage, head: bytes = b"") -> bytes:
+    return head + b"".join(StreamWriter().encode(messages))
 
 
 HEAD = written(Header())
@@ -62,6 +64,66 @@ def test_a_stream_is_read_as_it_was_written_however_it_is_cut(data: st.DataObjec
     parser.close()
     assert found == messages
     assert parser.offset == len(written(*messages))
+
+
+def each(message: StreamMessage) -> list[StreamMessage]:
+    """Several pages as the single ones that they stand for."""
+    if not isinstance(message, Pages):
+        return [message]
+    data = None if message.data is None else memoryview(message.data).tobytes()
+    return [
+        Page(message.block, message.offset + n * PAGE, None if data is None else data[n * PAGE : (n + 1) * PAGE])
+        for n in range(message.count)
+    ]
+
+
+@given(st.data(), st.integers(1, 80), st.sampled_from([1, 2, 4]))
+def test_pages_that_are_read_together_are_those_that_are_read_one_by_one(
+    data: st.DataObject, most: int, group: int
+) -> None:
+    messages = data.draw(st.one_of(long_streams(), streams()))
+    parser = StreamParser(PAGE)
+    found: list[StreamMessage] = []
+    for chunk in data.draw(st.composite(chunked)(written(*messages))):
+        parser.feed(chunk)
+        while (message := parser.next_pages(most, group)) is not None:
+            if isinstance(message, Pages):
+                assert 2 <= message.count <= most
+                assert message.offset % (group * PAGE) == message.count % group == 0
+            found += each(message)
+    parser.close()
+    assert found == messages
+
+
+@given(long_streams(), st.integers(1, 80))
+def test_pages_that_are_written_together_are_those_that_are_written_one_by_one(
+    messages: list[StreamMessage], most: int
+) -> None:
+    parser, writer = StreamParser(PAGE), StreamWriter()
+    parser.feed(data := written(*messages))
+    again = bytearray()
+    while (message := parser.next_pages(most)) is not None:
+        again += b"".join(writer.encode([message]))
+    assert again == data
+
+
+def test_they_are_read_together_when_they_are_there() -> None:
+    parser = StreamParser(PAGE)
+    parser.feed(written(*(Page("a", n * PAGE, b"x" * PAGE) for n in range(9)), head=RAM))
+    counts = [message.count for message in iter(lambda: parser.next_pages(5), None) if isinstance(message, Pages)]
+    assert counts == [5, 3], "the first names its block and comes alone"
+
+
+def test_pages_of_zeros_are_read_together_up_to_one_that_is_filled_with_something_else() -> None:
+    parser = StreamParser(PAGE)
+    records = [struct.pack(">QB", n * PAGE | 0x22, n == 4) for n in range(1, 6)]
+    parser.feed(RAM + written(Page("a", 0, None)) + b"".join(records))
+    messages = [parser.next_pages(9) for _ in range(4)]
+    assert messages[-1] == Pages("a", PAGE, 3, PAGE, None)
+    with pytest.raises(WireError, match="a zero page is filled with 0x01"):
+        parser.next_pages(9)
+    with pytest.raises(WireError, match="a zero page is filled with 0x01"):
+        parser.next_pages(9)
 
 
 @given(st.data(), st.lists(replies, max_size=8))

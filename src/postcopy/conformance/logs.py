@@ -64,7 +64,7 @@ class Explanation:
 
 class _Explainer:
     def __init__(self, pages: int, group: int, records: Iterable[Record]) -> None:
-        records = list(records)
+        records = [step for made in records for step in made.steps]
         self.logs = {host: [r for r in records if r.host == host] for host in ("source", "destination")}
         self.at = {"source": 0, "destination": 0}
         self.instance = Instance(Postcopy, 1, 1)

@@ -315,7 +315,7 @@ def actions_of(name: str, world: World, records: list[Record]) -> Iterator[tuple
         assert page is not None
         if not world.present >> page & 1:
             yield DEVICE_TOUCH if who == "device load" else CPU_TOUCHES[int(who.removeprefix("vCPU "))], page
-    for record in records:
+    for record in (step for made in records for step in made.steps):
         if record.step is not Step.DIRTIED:
             yield ACTIONS[record.step], page if record.step is Step.REQUESTED else record.page
         if record.step is Step.SENT_PRECOPY and world.dirty_log >> (record.page or 0) & 1:

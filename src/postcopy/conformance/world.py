@@ -17,10 +17,10 @@ from postcopy.engine.destination import (
     DropPages,
     GiveUpGuest,
     LoadDevice,
-    LoadPage,
+    LoadPages,
     Main,
     Output,
-    PlacePage,
+    PlacePages,
     State,
 )
 from postcopy.engine.errors import LocalProtocolError
@@ -29,9 +29,11 @@ from postcopy.engine.log import Record
 from postcopy.engine.messages import (
     Advise,
     Block,
+    Contents,
     Device,
     Message,
     Page,
+    Pages,
     Ping,
     RamEnd,
     Reply,
@@ -143,10 +145,10 @@ class World:
         if page in self.destination._assembly:
             self.destination._assembly[page] = STALE
 
-    def _loaded(self, first: int, data: bytes | None) -> None:
+    def _loaded(self, pages: range, data: Contents | None) -> None:
         assert data is not None
-        for n in range(len(data) // PAGE):
-            bit = 1 << (first + n)
+        for n, page in enumerate(pages):
+            bit = 1 << page
             self.present |= bit
             self.stale = self.stale & ~bit | (bit if data[n * PAGE : (n + 1) * PAGE] == STALE else 0)
 
@@ -155,13 +157,12 @@ class World:
             self._effect(output)
 
     def _effect(self, output: Output) -> None:
-        group = self.geometry.group
         match output:
-            case LoadPage(page, data):
-                self._loaded(page, data)
-            case PlacePage(page, data):
-                self._loaded(page, data)
-                self.waiting = tuple(None if w is not None and w // group == page // group else w for w in self.waiting)
+            case LoadPages(pages, data):
+                self._loaded(pages, data)
+            case PlacePages(pages, data):
+                self._loaded(pages, data)
+                self.waiting = tuple(None if w in pages else w for w in self.waiting)
             case DropPages(pages):
                 bits = sum(1 << page for page in pages)
                 self.present &= ~bits
@@ -217,8 +218,9 @@ class World:
                 yield "migration thread: notices the loss", _source_loses
             else:
                 yield from self._migration()
-                if sum(map(_counts, self.stream)) < self.capacity:
-                    yield from self._sending()
+                room = self.capacity - sum(map(_counts, self.stream))
+                if room > 0:
+                    yield from self._sending(room)
             if self.replies:
                 yield "return-path thread: receives", _receive_reply
 
@@ -240,8 +242,8 @@ class World:
         if core.switch_asked:
             yield "migration thread: stops the CPUs to switch", _stop("switch")
 
-    def _sending(self) -> Iterator[tuple[str, Callable[[World], None]]]:
-        """What needs room on the stream."""
+    def _sending(self, room: int) -> Iterator[tuple[str, Callable[[World], None]]]:
+        """What needs room on the stream, for which there is room for so many messages."""
         core = self.source
         match core.phase:
             case Phase.OPENING:
@@ -251,7 +253,9 @@ class World:
             case Phase.ADVISING if core.capability:
                 yield "migration thread: advises", _sends(lambda w: w.source.advise())
             case Phase.PRECOPY | Phase.FINISHING if core.dirty and not self.stopping:
-                yield "migration thread: sends a page", _send_page
+                yield "migration thread: sends a page", _send_pages(1)
+                if room > 1:
+                    yield "migration thread: sends pages at once", _send_pages(room)
             case Phase.FINISHING if not core.dirty:
                 yield "migration thread: ends precopy", _sends(lambda w: w.source.end_precopy([CPU]))
             case Phase.SWITCHING if core.discards:
@@ -259,7 +263,9 @@ class World:
             case Phase.PACKAGING:
                 yield "migration thread: sends the package", _sends(lambda w: w.source.send_package([CPU]))
             case Phase.POSTCOPY:
-                yield "migration thread: sends a page or ends", _send_page_or_end
+                yield "migration thread: sends a page or ends", _send_pages(1)
+                if room > 1:
+                    yield "migration thread: sends pages at once or ends", _send_pages(room)
             case _:
                 pass
 
@@ -270,6 +276,8 @@ class World:
         if reads_stream or (core.listening and not core.end_seen):
             reader = "main thread" if reads_stream else "listen thread"
             answers = self.stream and any(isinstance(m, Ping | Advise) for m in self.stream[0])
+            if neighbours := _neighbours(self):
+                yield f"{reader}: receives pages at once", _receive_neighbours(neighbours)
             if self.stream and (not answers or (room and not self.broken)):  # an answer needs somebody to write to
                 yield f"{reader}: receives", _receive
             if self.broken:
@@ -384,15 +392,12 @@ def _page(world: World, page: int) -> Unit:
     return (SectionPart(RAM_SECTION), Page(*world.geometry.locate(page), data), RamEnd())
 
 
-def _send_page(world: World) -> None:
-    page = world.source.next_page()
-    assert page is not None
-    world.stream += (_page(world, page),)
+def _send_pages(most: int) -> Callable[[World], None]:
+    def move(world: World) -> None:
+        pages = world.source.next_pages(most)
+        world.stream += tuple(_page(world, page) for page in pages) or (tuple(world.source.end_postcopy()),)
 
-
-def _send_page_or_end(world: World) -> None:
-    page = world.source.next_page()
-    world.stream += (tuple(world.source.end_postcopy()) if page is None else _page(world, page),)
+    return move
 
 
 def _runs_of(bits: int, pages: int) -> list[range]:
@@ -428,6 +433,31 @@ def _receive_reply(world: World) -> None:
     world.replies = tuple(rest)
     world.source.receive(reply)
     _settle(world)
+
+
+def _neighbours(world: World) -> Unit:
+    """The oldest messages on the stream as one, where they are whole host pages next to each other: see the parser."""
+    pages: list[Page] = []
+    for unit in world.stream:
+        page = next((m for m in unit if isinstance(m, Page)), None)
+        if page is None or page.offset != (pages[0].offset + len(pages) * PAGE if pages else page.offset):
+            break
+        pages.append(page)
+    group = world.geometry.group
+    count = len(pages) - len(pages) % group
+    if count < 2 or pages[0].offset % (group * PAGE):
+        return ()
+    data = b"".join(page.data or b"" for page in pages[:count])
+    return (SectionPart(RAM_SECTION), Pages(pages[0].block, pages[0].offset, count, PAGE, data), RamEnd())
+
+
+def _receive_neighbours(unit: Unit) -> Callable[[World], None]:
+    def move(world: World) -> None:
+        count = sum(m.count for m in unit if isinstance(m, Pages))
+        world.stream = (unit, *world.stream[count:])
+        _receive(world)
+
+    return move
 
 
 def _receive(world: World) -> None:

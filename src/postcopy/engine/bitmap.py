@@ -61,6 +61,13 @@ class Bitmap:
         self.count -= 1
         return True
 
+    def first_of(self, pages: range) -> int | None:
+        """The first of these pages that is in the set."""
+        for index, bits in _words(pages):
+            if found := self._words[index] & bits:
+                return (index << 6) + (found & -found).bit_length() - 1
+        return None
+
     def assign(self, bits: int) -> None:
         """Become the set of the bits of a number."""
         self._words = array("Q", bits.to_bytes(8 * len(self._words), "little"))
@@ -116,6 +123,20 @@ class Bitmap:
             index = index + 1 if index + 1 < length else 0
             word = words[index]
         return (index << 6) + (word & -word).bit_length() - 1
+
+    def run(self, start: int, most: int) -> range:
+        """The pages that follow each other from `next` on, at most so many; an empty range where there is none."""
+        first = self.next(start)
+        if first is None:
+            return range(0)
+        at, stop = first + 1, min(first + most, self.size)
+        while at < stop:
+            word = self._words[at >> 6] >> (at & 63)
+            ones = (~word & (word + 1)).bit_length() - 1
+            at += ones
+            if ones < 64 - ((at - ones) & 63):
+                break
+        return range(first, min(at, stop))
 
 
 def _words(pages: range) -> Iterator[tuple[int, int]]:

@@ -17,10 +17,11 @@ import msgspec
 from postcopy.engine.bitmap import Bitmap
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
-from postcopy.engine.log import Record, Sink, Step, nowhere
+from postcopy.engine.log import Sink, Step, nowhere, record
 from postcopy.engine.messages import (
     Advise,
     Configuration,
+    Contents,
     Device,
     Discard,
     Eof,
@@ -30,6 +31,7 @@ from postcopy.engine.messages import (
     OpenReturnPath,
     Packaged,
     Page,
+    Pages,
     Ping,
     Pong,
     RamEnd,
@@ -46,6 +48,7 @@ from postcopy.engine.messages import (
 from postcopy.engine.source import MACHINE
 from postcopy.engine.wire import read_package
 
+PAGES = (Page, Pages)
 MAIN, LISTEN, FAULT = "main thread", "listen thread", "fault thread"
 
 
@@ -78,11 +81,11 @@ class PrepareMemory(Effect, frozen=True):
     """Make memory fit for postcopy: not locked, no huge pages (R23, R26)."""
 
 
-class LoadPage(Effect, frozen=True):
-    """Write a target page of precopy; None stands for zeros."""
+class LoadPages(Effect, frozen=True):
+    """Write target pages of precopy; None stands for zeros."""
 
-    page: int
-    data: bytes | None
+    pages: range
+    data: Contents | None
 
 
 class DropPages(Effect, frozen=True):
@@ -95,15 +98,15 @@ class Sensitise(Effect, frozen=True):
     """From here on touching a missing page is a fault (R5)."""
 
 
-class PlacePage(Effect, frozen=True):
-    """Place a whole host page in one step and wake who waits for it (R22); None stands for zeros.
+class PlacePages(Effect, frozen=True):
+    """Place host pages, each whole and in one step, and wake who waits for them (R22); None stands for zeros.
 
     Attributes:
-        page: its first target page.
+        pages: all of their target pages.
     """
 
-    page: int
-    data: bytes | None
+    pages: range
+    data: Contents | None
 
 
 class LoadDevice(Effect, frozen=True):
@@ -187,8 +190,8 @@ class DestinationCore:
         """
         if self.main != Main.STREAM:
             raise LocalProtocolError(f"the main thread is at {self.main.name} and reads no stream", "R20")
-        if type(message) is Page:
-            return self._precopy_page(message)
+        if isinstance(message, PAGES):
+            return self._precopy_pages(message)
         match message:
             case Configuration(machine):
                 return self._configuration(machine)
@@ -254,20 +257,19 @@ class DestinationCore:
             raise RemoteProtocolError(f"memory is {_listed(blocks)} there and {_listed(self.geometry.blocks)} here")
         self._sized = True
 
-    def _precopy_page(self, message: Page) -> Sequence[Output]:
+    def _precopy_pages(self, message: Page | Pages) -> Sequence[Output]:
         if not self._sized:
             raise RemoteProtocolError("a page comes before the sizes of memory")
-        page = self.geometry.page(message.block, message.offset)
-        self._check_contents(message)
-        self._record(MAIN, Step.LOADED, page)
-        self.received.add(page)
-        return [LoadPage(page, message.data)]
+        pages = self._pages_of(message)
+        self._record(MAIN, Step.LOADED, pages)
+        self.received.add_all(pages)
+        return [LoadPages(pages, message.data)]
 
     def _discard(self, message: Discard) -> Sequence[Output]:
         if self.state != State.ADVISE:
             raise RemoteProtocolError(f"DISCARD comes in {self.state.name}", "R11")
         pages = [self.geometry.range(message.block, *part) for part in message.ranges]
-        self._record(MAIN, Step.DISCARDED, pages=pages)
+        self._record(MAIN, Step.DISCARDED, runs=pages)
         for part in pages:
             self.received.remove_all(part)
         return [DropPages(part) for part in pages]
@@ -348,8 +350,8 @@ class DestinationCore:
             raise LocalProtocolError(f"there is no listen thread in {self.state.name}", "R8")
         if self.end_seen:
             raise RemoteProtocolError(f"{type(message).__name__} comes after the end of the stream", "R24")
-        if type(message) is Page:
-            return self._postcopy_page(message)
+        if isinstance(message, PAGES):
+            return self._postcopy_pages(message)
         match message:
             case Eof():
                 self._check_all_here()
@@ -362,28 +364,31 @@ class DestinationCore:
                 raise RemoteProtocolError(f"{type(message).__name__} comes in {self.state.name}", "R9")
         return []
 
-    def _postcopy_page(self, message: Page) -> Sequence[Output]:
-        page = self.geometry.page(message.block, message.offset)
-        self._check_contents(message)
-        group = self.geometry.group
-        if page in self.received or page in self._assembly:
-            raise RemoteProtocolError(f"page {page} comes in postcopy although it is here", "R13")
-        first = page // group * group
+    def _postcopy_pages(self, message: Page | Pages) -> Sequence[Output]:
+        pages, group = self._pages_of(message), self.geometry.group
+        here = next((page for page in self._assembly if page in pages), self.received.first_of(pages))
+        if here is not None:
+            raise RemoteProtocolError(f"page {here} comes in postcopy although it is here", "R13")
+        first = pages.start // group * group
         if self._assembly and first != next(iter(self._assembly)) // group * group:
-            raise RemoteProtocolError(f"page {page} comes before the host page under way is whole", "R21")
-        self._record(LISTEN, Step.PLACED, page)
-        if group == 1:
-            self.received.add(page)
-            return [PlacePage(page, message.data)]
-        self._assembly[page] = message.data
+            raise RemoteProtocolError(f"page {pages.start} comes before the host page under way is whole", "R21")
+        if pages.start == first and len(pages) % group == 0:
+            self._record(LISTEN, Step.PLACED, pages)
+            self.received.add_all(pages)
+            return [PlacePages(pages, message.data)]
+        if isinstance(message, Pages):
+            raise LocalProtocolError("several pages are taken at once if they are whole host pages", "R21")
+        self._record(LISTEN, Step.PLACED, pages)
+        self._assembly[pages.start] = message.data
         if len(self._assembly) < group:
             return []
-        parts = [self._assembly[n] for n in range(first, first + group)]
+        host_page = range(first, first + group)
+        parts = [self._assembly[n] for n in host_page]
         self._assembly.clear()
-        self.received.add_all(range(first, first + group))
+        self.received.add_all(host_page)
         zeros = bytes(self.geometry.target_page)
         data = None if all(part is None for part in parts) else b"".join(zeros if p is None else p for p in parts)
-        return [PlacePage(first, data)]
+        return [PlacePages(host_page, data)]
 
     def end(self) -> Sequence[Output]:
         """The listen thread cleans up: the end of the stream was read, and the CPUs have been started (R8, R24)."""
@@ -416,7 +421,7 @@ class DestinationCore:
         if not self.listening:
             raise LocalProtocolError(f"memory is not sensitive in {self.state.name}", "R16")
         page = page // self.geometry.group * self.geometry.group
-        self._record(FAULT, Step.REQUESTED, page, who=who)
+        self._record(FAULT, Step.REQUESTED, range(page, page + 1), who=who)
         block, offset = self.geometry.locate(page)
         return [Request(block, offset, self.geometry.host_page)]
 
@@ -440,9 +445,14 @@ class DestinationCore:
         self._assembly.clear()
         self._devices.clear()
 
-    def _check_contents(self, message: Page) -> None:
-        if message.data is not None and len(message.data) != self.geometry.target_page:
-            raise RemoteProtocolError(f"a page of {len(message.data)} bytes: it has {self.geometry.target_page}", "R21")
+    def _pages_of(self, message: Page | Pages) -> range:
+        """Which target pages a message brings."""
+        count, size = message.count if isinstance(message, Pages) else 1, self.geometry.target_page
+        pages = self.geometry.pages_from(message.block, message.offset, count)
+        found = count * size if message.data is None else memoryview(message.data).nbytes
+        if found != count * size:
+            raise RemoteProtocolError(f"{count} page{'s' * (count > 1)} of {found} bytes: a page has {size}", "R21")
+        return pages
 
     def _check_all_here(self) -> None:
         missing = self.geometry.pages - self.received.count
@@ -465,12 +475,12 @@ class DestinationCore:
         self,
         thread: str,
         step: Step,
-        page: int | None = None,
-        pages: Sequence[range] = (),
+        pages: range | None = None,
+        runs: Sequence[range] = (),
         who: str = "",
         why: str = "",
     ) -> None:
-        self._log(Record("destination", thread, step, page, tuple((r.start, len(r)) for r in pages), who, why))
+        self._log(record("destination", thread, step, pages, runs, who, why))
 
 
 def _listed(blocks: tuple[object, ...]) -> str:

@@ -10,14 +10,15 @@ from functools import partial
 import msgspec
 
 from postcopy.engine.destination import (
+    PAGES,
     DestinationCore,
     DropPages,
     GiveUpGuest,
     LoadDevice,
-    LoadPage,
+    LoadPages,
     Main,
     Output,
-    PlacePage,
+    PlacePages,
     PrepareMemory,
     ReleaseMemory,
     Sensitise,
@@ -26,14 +27,19 @@ from postcopy.engine.destination import (
 )
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError
 from postcopy.engine.eventlog import EventLog
-from postcopy.engine.memory import GuestProcess, destination_memory
-from postcopy.engine.messages import Message, Page, StreamMessage
+from postcopy.engine.memory import MOST_PLACED, GuestProcess, destination_memory
+from postcopy.engine.messages import Message, StreamMessage
 from postcopy.engine.transport import Connection
 from postcopy.engine.wire import ReplyWriter, StreamParser
 
 
 class DestinationReport(msgspec.Struct):
-    """What came of it, as the destination knows it; times in seconds since 1970, 0 where it did not happen."""
+    """What came of it, as the destination knows it; times in seconds since 1970, 0 where it did not happen.
+
+    Attributes:
+        latencies: in seconds, from the reading of each fault to the placing of its page.
+        processor: seconds that the listen thread has computed.
+    """
 
     outcome: str = ""
     why: str = ""
@@ -43,6 +49,7 @@ class DestinationReport(msgspec.Struct):
     requests: int = 0
     duplicate_requests: int = 0
     latencies: list[float] = []
+    processor: float = 0.0
     counts: dict[str, int] = {}
 
 
@@ -126,13 +133,13 @@ class DestinationHost:
     def _carry_out(self, effects: Sequence[Output]) -> None:
         for effect in effects:
             match effect:
-                case PlacePage(page, data):
-                    self.memory.place(page, data)
-                    asked = self._asked.pop(page, None)
-                    if asked is not None:
-                        self.report.latencies.append(time.perf_counter() - asked)
-                case LoadPage(page, data):
-                    self.memory.load(page, data)
+                case PlacePages(pages, data):
+                    self.memory.place(pages, data)
+                    now = time.perf_counter()
+                    for page in [page for page in list(self._asked) if page in pages]:
+                        self.report.latencies.append(now - self._asked.pop(page))
+                case LoadPages(pages, data):
+                    self.memory.load(pages, data)
                 case DropPages(pages):
                     self.memory.drop(pages)
                 case Sensitise():
@@ -160,7 +167,7 @@ class DestinationHost:
     def _main(self) -> None:
         while self.core.main == Main.STREAM:
             message = self._next_message()
-            step = self._step if type(message) is Page else self._step_with_reply
+            step = self._step if isinstance(message, PAGES) else self._step_with_reply
             step(partial(self.core.receive, message))
         if self.core.state == State.END:
             self._step_with_reply(self.core.shut)
@@ -182,8 +189,10 @@ class DestinationHost:
     def _listen(self) -> None:
         while not self.core.end_seen:
             message = self._next_message()
-            with self._lock:  # placing is part of the step: nobody is woken, and faults again, before it is logged
-                self._carry_out(self.core.receive_listening(message))
+            with self._lock:
+                effects = self.core.receive_listening(message)
+            self._carry_out(effects)  # whoever is woken by this, and faults again, does so after the step in the log
+        self.report.processor = time.thread_time()
         with self._changed:
             if not self._changed.wait_for(lambda: self.core.state != State.LISTEN, self._timeout):
                 raise GuestError(f"the devices have not been loaded within {self._timeout:g} s")
@@ -193,16 +202,16 @@ class DestinationHost:
     def _next_message(self) -> StreamMessage:
         parser = self._parser
         while True:
-            message = parser.next_message()
+            message = parser.next_pages(MOST_PLACED, self._guest.geometry.group)
             if message is not None:
                 return message
-            data = self._connection.receive()
-            if data is None:
+            size = self._connection.receive_into(parser.room())
+            if size is None:
                 raise ConnectionLost(f"the source has sent nothing for {self._timeout:g} s")
-            if not data:
+            if not size:
                 within = " within a message" if parser.buffered else ""
                 raise ConnectionLost(f"the source closed the connection{within}")
-            parser.feed(data)
+            parser.filled(size)
 
     def _faults(self) -> None:
         group = self._guest.geometry.group

@@ -65,14 +65,18 @@ class EventLog:
 
     def __call__(self, record: Record) -> None:
         """Take a record."""
-        self.counts[record.step] += 1
+        self.counts[record.step] += record.count
         if self._keep:
             self._kept.append((time.time(), record))
 
     @property
     def lines(self) -> list[Line]:
-        """What was kept, in order."""
-        return [Line(round(t, 6), r.host, r.thread, r.step, r.page, r.pages, r.who, r.why) for t, r in self._kept]
+        """What was kept, in order: a line for each step."""
+        return [
+            Line(round(t, 6), r.host, r.thread, r.step, r.page, r.pages, r.who, r.why)
+            for t, record in self._kept
+            for r in record.steps
+        ]
 
 
 def head(geometry: Geometry) -> Head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
@@ -62,7 +63,18 @@ class Geometry:
             raise RemoteProtocolError(f"block {block} has no page at 0x{offset:x}")
         return first + offset // self.target_page
 
-    def range(self, block: str, offset: int, length: int) -> range:
+    def pages_from(self, block: str, offset: int, count: int) -> builtins.range:
+        """The numbers of so many neighbouring pages of a block.
+
+        Raises:
+            RemoteProtocolError: the block does not have them.
+        """
+        first = self.page(block, offset)
+        if offset + count * self.target_page > self._of[block][1]:
+            raise RemoteProtocolError(f"block {block} ends before the last of {count} pages from 0x{offset:x} on")
+        return range(first, first + count)
+
+    def range(self, block: str, offset: int, length: int) -> builtins.range:
         """The numbers of the pages in a part of a block, which has to consist of whole host pages.
 
         Raises:

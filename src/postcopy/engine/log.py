@@ -5,7 +5,7 @@ The names of the steps are this file's; what they are in the model is for `postc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
@@ -59,13 +59,14 @@ class Step(StrEnum):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One step.
+    """One step; or as many as there are neighbouring pages, each of them a step, with none of another thread between.
 
     Attributes:
         host: ``source`` or ``destination``.
         thread: whose step it was, in the document's words.
         step: what it was.
-        page: the page it was about.
+        page: the page it was about, the first of them.
+        count: how many pages, and steps.
         pages: runs of pages it was about: first, and how many.
         who: the toucher of a missing page: ``vCPU 0``, ``device load``.
         why: of a failure.
@@ -78,6 +79,32 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     pages: tuple[tuple[int, int], ...] = ()
     who: str = ""
     why: str = ""
+    count: int = 1
+
+    @property
+    def steps(self) -> Iterator[Record]:
+        """A record for each step."""
+        if self.count == 1 or self.page is None:
+            yield self
+            return
+        for page in range(self.page, self.page + self.count):
+            yield Record(self.host, self.thread, self.step, page, self.pages, self.who, self.why)
+
+
+def record(
+    host: str,
+    thread: str,
+    step: Step,
+    pages: range | None = None,
+    runs: Iterable[range] = (),
+    who: str = "",
+    why: str = "",
+) -> Record:
+    """The record of a step: of each of some pages, or about runs of pages."""
+    about = tuple((run.start, len(run)) for run in runs)
+    if pages is None:
+        return Record(host, thread, step, None, about, who, why)
+    return Record(host, thread, step, pages.start, about, who, why, len(pages))
 
 
 Sink = Callable[[Record], None]

@@ -20,19 +20,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
+import numpy as np
 
 from postcopy.engine import uffd
 from postcopy.engine.errors import GuestError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.guest import Setup
 from postcopy.engine.link import Link
-from postcopy.engine.messages import Block, Device
+from postcopy.engine.messages import Block, Contents, Device
 
 KINDS = ("userfaultfd", "software")
+Rows: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+"""Pages and their bytes."""
 FIRST_DEVICE_SECTION = 3
+MOST_PLACED = 64
+"""Pages that are placed at once, at most: for so long a request has to wait for the core."""
 BOOT_TIMEOUT = 30.0
 """Seconds."""
 
@@ -224,12 +229,15 @@ class DestinationMemory:
 
     def __init__(self, guest: GuestProcess) -> None:
         self.guest, self.geometry = guest, guest.geometry
+        self._bytes = np.frombuffer(guest.map, np.uint8).reshape(self.geometry.pages, self.geometry.target_page)
         self._ended, self._end = socket.socketpair()
 
-    def load(self, page: int, data: bytes | None) -> None:
-        """Write a target page of precopy."""
-        size = self.geometry.target_page
-        self.guest.map[page * size : (page + 1) * size] = bytes(size) if data is None else data
+    def load(self, pages: range, data: Contents | None) -> None:
+        """Write target pages of precopy."""
+        self._bytes[pages.start : pages.stop] = 0 if data is None else self._rows(data)
+
+    def _rows(self, data: Contents) -> Rows:
+        return np.asarray(memoryview(data)).reshape(-1, self.geometry.target_page)
 
     def stop_faults(self) -> None:
         """Whoever waits for faults waits no longer."""
@@ -253,7 +261,8 @@ class KernelDestinationMemory(DestinationMemory):
     def __init__(self, guest: GuestProcess) -> None:
         super().__init__(guest)
         self._fd = guest.descriptors[0]
-        self._placer = uffd.Placer(self._fd, self.geometry.host_page)
+        self._placer = uffd.Placer(self._fd, MOST_PLACED * self.geometry.target_page)
+        self._staging = np.frombuffer(self._placer.staging, np.uint8).reshape(MOST_PLACED, self.geometry.target_page)
         self._touchers: dict[int, str] = {guest.pid: "device load"}
 
     def drop(self, pages: range) -> None:
@@ -269,9 +278,15 @@ class KernelDestinationMemory(DestinationMemory):
         """It is no fault any more."""
         uffd.unregister(self._fd, self.guest.address, self.guest.options.size)
 
-    def place(self, page: int, data: bytes | None) -> None:
-        """Place a whole host page."""
-        self._placer.place(self.guest.address + page * self.geometry.target_page, data)
+    def place(self, pages: range, data: Contents | None) -> None:
+        """Place whole host pages."""
+        size = self.geometry.target_page
+        address, length = self.guest.address + pages.start * size, len(pages) * size
+        if data is None:
+            self._placer.place_zeros(address, length)
+        else:
+            self._staging[: len(pages)] = self._rows(data)
+            self._placer.place(address, length)
 
     def faults(self, timeout: float) -> list[Fault]:
         """Faults, when there are some; none after `stop_faults` or the timeout, in seconds."""
@@ -295,10 +310,10 @@ class TableDestinationMemory(DestinationMemory):
         self._sensitive = False
         self._waiting: dict[int, list[socket.socket]] = {}
 
-    def load(self, page: int, data: bytes | None) -> None:
-        """Write a target page of precopy."""
-        super().load(page, data)
-        self._table[page] = 1
+    def load(self, pages: range, data: Contents | None) -> None:
+        """Write target pages of precopy."""
+        super().load(pages, data)
+        self._table[pages.start : pages.stop] = b"\1" * len(pages)
 
     def drop(self, pages: range) -> None:
         """Throw pages away."""
@@ -314,18 +329,21 @@ class TableDestinationMemory(DestinationMemory):
         for line in self.guest.fault_lines:
             _answer(line)
 
-    def place(self, page: int, data: bytes | None) -> None:
-        """Place a whole host page: first its contents, then the marks, then those who wait."""
-        size, pages = self.geometry.target_page, range(page, page + self.geometry.group)
-        if self._table[page]:
-            raise GuestError(f"page {page} is there already (R13)")
+    def place(self, pages: range, data: Contents | None) -> None:
+        """Place whole host pages: first their contents, then the marks, then those who wait."""
+        found = self._table.find(b"\1", pages.start, pages.stop)
+        if found >= 0:
+            raise GuestError(f"page {found} is there already (R13)")
         if data is not None:
-            self.guest.map[page * size : pages.stop * size] = data
+            self._bytes[pages.start : pages.stop] = self._rows(data)
         with self._lock:
             self._table[pages.start : pages.stop] = b"\1" * len(pages)
-            woken = [line for n in pages for line in self._waiting.pop(n, [])]
+            woken = [line for page in self._waited_for(pages) for line in self._waiting.pop(page)]
         for line in woken:
             _answer(line)
+
+    def _waited_for(self, pages: range) -> list[int]:
+        return [page for page in self._waiting if page in pages]
 
     def faults(self, timeout: float) -> list[Fault]:
         """Faults, when there are some; none after `stop_faults` or the timeout, in seconds."""

@@ -10,6 +10,9 @@ from typing import TypeAlias
 
 import msgspec
 
+Contents: TypeAlias = bytes | memoryview
+"""Of one page or several."""
+
 
 class Message(msgspec.Struct, frozen=True, gc=False):
     """Base of all messages."""
@@ -121,6 +124,23 @@ class Page(Message, frozen=True):
     data: bytes | None
 
 
+class Pages(Message, frozen=True):
+    """Neighbouring pages of one block, as many records as pages on the wire.
+
+    Attributes:
+        count: how many there are, at least one.
+        page_size: bytes of each.
+        data: their contents one after the other, as bytes or as two dimensions, page and byte; None for pages of zeros.
+            What a parser gives is a view of its buffer, and holds until the parser is given more.
+    """
+
+    block: str
+    offset: int
+    count: int
+    page_size: int
+    data: Contents | None
+
+
 class RamEnd(Message, frozen=True):
     """No more memory in this section."""
 
@@ -146,6 +166,7 @@ StreamMessage: TypeAlias = (
     | Device
     | RamSize
     | Page
+    | Pages
     | RamEnd
     | Eof
 )

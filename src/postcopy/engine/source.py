@@ -15,7 +15,7 @@ from postcopy.bitmaps import Bitmaps
 from postcopy.engine.bitmap import Bitmap
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
-from postcopy.engine.log import Record, Sink, Step, nowhere
+from postcopy.engine.log import Sink, Step, nowhere, record
 from postcopy.engine.messages import (
     Advise,
     Configuration,
@@ -96,7 +96,7 @@ class SourceCore:
         self.sent = Bitmap(geometry.pages)
         self._discards: tuple[range, ...] = ()
         self._requests: OrderedDict[int, None] = OrderedDict()  # first pages of host pages, oldest first
-        self._sending: list[int] = []  # the rest of the host page under way, last page first
+        self._sending = range(0)  # the rest of the host page under way
         self._cursor = 0
         self._pong_awaited = False
 
@@ -108,7 +108,7 @@ class SourceCore:
     @property
     def rest_of_host_page(self) -> tuple[int, ...]:
         """Pages still to be sent of the host page under way."""
-        return tuple(reversed(self._sending))
+        return tuple(self._sending)
 
     @property
     def over(self) -> bool:
@@ -177,7 +177,7 @@ class SourceCore:
 
     def _merge(self, pages: list[range]) -> None:
         if pages:
-            self._record(MIGRATION, Step.DIRTIED, pages=pages)
+            self._record(MIGRATION, Step.DIRTIED, runs=pages)
             for part in pages:
                 self.dirty.add_all(part)
 
@@ -227,7 +227,7 @@ class SourceCore:
     def send_discards(self) -> list[StreamMessage]:
         """The discard set: no message where there is nothing to discard."""
         self._require(Phase.SWITCHING, "discards are sent once, when the CPUs have stopped", "R11")
-        self._record(MIGRATION, Step.SENT_DISCARDS, pages=self._discards)
+        self._record(MIGRATION, Step.SENT_DISCARDS, runs=self._discards)
         ranges: dict[str, list[tuple[int, int]]] = {}
         for part in self._discards:
             for block, offset, length in self.geometry.parts(part.start, len(part)):
@@ -252,43 +252,47 @@ class SourceCore:
 
     # -- the migration thread: pages ----------------------------------------------------------------------------------
 
-    def next_page(self) -> int | None:
-        """The page to send next, which then counts as sent; None where there is none now."""
+    def next_pages(self, most: int = 1) -> range:
+        """The neighbouring pages to send next, at most so many, which then count as sent; none where there are none.
+
+        Each of them is a step; the caller's lock keeps other threads from coming between.
+        """
         if self.phase == Phase.POSTCOPY:
-            return self._next_in_postcopy()
+            return self._next_in_postcopy(most)
         if self.phase in (Phase.PRECOPY, Phase.FINISHING):
-            page = self.dirty.next(self._cursor)
-            if page is not None:
-                self._take(page, Step.SENT_PRECOPY)
-                self.sent.add(page)
-            return page
+            pages = self.dirty.run(self._cursor, most)
+            if pages:
+                self._take(pages, Step.SENT_PRECOPY)
+                self.sent.add_all(pages)
+            return pages
         raise LocalProtocolError(f"no pages are sent in {self.phase.name}", "R13")
 
-    def _next_in_postcopy(self) -> int | None:
+    def _next_in_postcopy(self, most: int) -> range:
         """R17: first the rest of a host page under way, then what is asked for, then the rest in order."""
         if self._sending:
-            page = self._sending.pop()
-            self._take(page, Step.SENT_REST)
-            return page
+            pages, self._sending = self._sending[:most], self._sending[most:]
+            self._take(pages, Step.SENT_REST)
+            return pages
         while self._requests:
             first, _ = self._requests.popitem(last=False)
             if first in self.dirty:
-                return self._begin_host_page(first, Step.SERVED)
-            self._record(MIGRATION, Step.DROPPED, first)
-        background = self.dirty.next(self._cursor)
-        return None if background is None else self._begin_host_page(background, Step.SENT_BACKGROUND)
+                return self._begin_host_page(range(first, first + 1), Step.SERVED)
+            self._record(MIGRATION, Step.DROPPED, range(first, first + 1))
+        background = self.dirty.run(self._cursor, most if self.geometry.group == 1 else 1)
+        return self._begin_host_page(background, Step.SENT_BACKGROUND) if background else background
 
-    def _begin_host_page(self, page: int, step: Step) -> int:
+    def _begin_host_page(self, pages: range, step: Step) -> range:
+        """Pages to be sent now; what is left of the host page of the last one is next."""
         group = self.geometry.group
-        self._sending = list(range(page // group * group + group - 1, page, -1))
-        self._take(page, step)
-        return page
+        self._sending = range(pages.stop, -(-pages.stop // group) * group)
+        self._take(pages, step)
+        return pages
 
-    def _take(self, page: int, step: Step) -> None:
+    def _take(self, pages: range, step: Step) -> None:
         """R13: the migration bitmap makes sure that no page is sent more than once in postcopy."""
-        self._record(MIGRATION, step, page)
-        self.dirty.remove(page)
-        self._cursor = page + 1 if page + 1 < self.geometry.pages else 0
+        self._record(MIGRATION, step, pages)
+        self.dirty.remove_all(pages)
+        self._cursor = pages.stop if pages.stop < self.geometry.pages else 0
 
     def end_postcopy(self) -> list[StreamMessage]:
         """The end of the stream: nothing is dirty and no request is open (R24)."""
@@ -332,7 +336,7 @@ class SourceCore:
             raise RemoteProtocolError(f"a request comes in {self.phase.name}, before anybody can miss a page", "R16")
         if len(pages) != self.geometry.group:
             raise RemoteProtocolError(f"a request for {len(pages)} pages, a host page is {self.geometry.group}", "R21")
-        self._record(RETURN_PATH, Step.GOT_REQUEST, pages.start)
+        self._record(RETURN_PATH, Step.GOT_REQUEST, range(pages.start, pages.start + 1))
         if self.phase == Phase.POSTCOPY:
             self._requests[pages.start] = None
 
@@ -356,7 +360,7 @@ class SourceCore:
         self.dirty.clear()
         self.sent.clear()
         self._requests.clear()
-        self._sending.clear()
+        self._sending = range(0)
         self._discards = ()
 
     def _require(self, phase: Phase, why: str, rule: str = "") -> None:
@@ -364,6 +368,6 @@ class SourceCore:
             raise LocalProtocolError(f"not in {self.phase.name}: {why}", rule)
 
     def _record(
-        self, thread: str, step: Step, page: int | None = None, pages: Iterable[range] = (), why: str = ""
+        self, thread: str, step: Step, pages: range | None = None, runs: Iterable[range] = (), why: str = ""
     ) -> None:
-        self._log(Record("source", thread, step, page, tuple((r.start, len(r)) for r in pages), why=why))
+        self._log(record("source", thread, step, pages, runs, why=why))

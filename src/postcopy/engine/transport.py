@@ -13,14 +13,18 @@ import ssl
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from postcopy.engine.errors import ConnectionLost, EngineError
 from postcopy.engine.wire import Buffer
 
 IOV_MAX = 1024
 CHUNK = 1 << 20
-SOCKET_BUFFER = 1 << 17
-"""Bytes. What waits here goes out before a page that somebody asks for, so it is not made large."""
+RECEIVED = 1 << 16
+SOCKET_BUFFER = 1 << 18
+"""Bytes: what waits here goes out before a page that somebody asks for; with less, both sides wait for each other."""
+NOT_SENT = 1 << 15
+"""Bytes that may wait on this side for room at the other."""
 
 
 class Connection:
@@ -35,6 +39,7 @@ class Connection:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
         self._closed = False
@@ -65,10 +70,26 @@ class Connection:
         Raises:
             ConnectionLost: the connection broke.
         """
+        room = bytearray(RECEIVED)
+        size = self.receive_into(memoryview(room), timeout)
+        return None if size is None else bytes(room[:size])
+
+    def receive_into(self, room: memoryview, timeout: float | None = None) -> int | None:
+        """Put there what has arrived; how many bytes, 0 at the end, None after the timeout, in seconds.
+
+        Raises:
+            ConnectionLost: the connection broke.
+        """
+        try:
+            return self._socket.recv_into(room)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise self._lost(error) from None
         if not self._ready(select.POLLIN, self.timeout if timeout is None else timeout):
             return None
         try:
-            return self._socket.recv(CHUNK)
+            return self._socket.recv_into(room)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -133,6 +154,7 @@ class TlsConnection(Connection):
     def __init__(self, sock: socket.socket, timeout: float, context: ssl.SSLContext, name: str | None) -> None:
         super().__init__(sock, timeout)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._cipher = bytearray(RECEIVED)
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=name is None, server_hostname=name)
         self._lock = threading.Lock()  # for the TLS state
         self._write_lock = threading.Lock()  # for the order of records on the socket
@@ -152,10 +174,8 @@ class TlsConnection(Connection):
             self._flush()
             if done:
                 return
-            data = super().receive()
-            if not data:
+            if not self._take_in():
                 raise ConnectionLost("TLS: the other side ended the handshake; does it know our certificate?")
-            self._incoming.write(data)
 
     def _flush(self) -> None:
         data = self._outgoing.read()
@@ -180,23 +200,28 @@ class TlsConnection(Connection):
             super().send([out])
         return len(data)
 
-    def receive(self, timeout: float | None = None) -> bytes | None:
-        """What has arrived; empty at the end, None after the timeout, in seconds."""
+    def receive_into(self, room: memoryview, timeout: float | None = None) -> int | None:
+        """Put there what has arrived; how many bytes, 0 at the end, None after the timeout, in seconds."""
         while True:
             with self._lock:
                 try:
-                    return self._tls.read(CHUNK)
+                    size: Any = self._tls.read(len(room), room)
+                    return int(size)
                 except ssl.SSLWantReadError:
                     pass
                 except ssl.SSLZeroReturnError:
-                    return b""
+                    return 0
                 except ssl.SSLError as error:
                     raise ConnectionLost(f"TLS: {error.reason or error}") from None
-            data = super().receive(timeout)
-            if not data:
-                return data
+            if not (taken := self._take_in(timeout)):
+                return taken
+
+    def _take_in(self, timeout: float | None = None) -> int | None:
+        size = super().receive_into(memoryview(self._cipher), timeout)
+        if size:
             with self._lock:
-                self._incoming.write(data)
+                self._incoming.write(memoryview(self._cipher)[:size])
+        return size
 
 
 def _rest(buffers: list[Buffer], sent: int) -> list[Buffer]:

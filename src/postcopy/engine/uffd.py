@@ -67,41 +67,46 @@ def unregister(fd: int, address: int, length: int) -> None:
 
 
 class Placer:
-    """Places host pages through a userfaultfd, each whole and in one step, and wakes who waits for it."""
+    """Places host pages through a userfaultfd, each whole and in one step, and wakes who waits for them.
 
-    def __init__(self, fd: int, page_size: int) -> None:
-        self._fd, self._size = fd, page_size
-        self._staging = ctypes.create_string_buffer(page_size)
-        self._from = ctypes.addressof(self._staging)
-        self._copy = bytearray(40)
-        self._zero = bytearray(32)
+    Args:
+        most: bytes that can be placed in one call.
 
-    def place(self, address: int, data: bytes | None) -> None:
-        """Place a page; None stands for zeros.
+    Attributes:
+        staging: where to put what is to be placed: the kernel wants it without gaps.
+    """
+
+    def __init__(self, fd: int, most: int) -> None:
+        self._fd = fd
+        self.staging = mmap.mmap(-1, most)
+        self._from = ctypes.addressof(ctypes.c_char.from_buffer(self.staging))
+
+    def place(self, address: int, length: int) -> None:
+        """Place so many bytes of the staging area.
 
         Raises:
             GuestError: there is a page already, or no guest any more.
         """
-        try:
-            if data is None:
-                struct.pack_into("=QQQq", self._zero, 0, address, self._size, 0, 0)
-                self._retry(_ZEROPAGE, self._zero)
-            else:
-                ctypes.memmove(self._from, data, self._size)
-                struct.pack_into("=QQQQq", self._copy, 0, address, self._from, self._size, 0, 0)
-                self._retry(_COPY, self._copy)
-        except FileExistsError:
-            raise GuestError(f"the page at 0x{address:x} is there already (R13)") from None
-        except OSError as error:
-            raise GuestError(f"cannot place the page at 0x{address:x}: {error.strerror}") from None
+        self._call(_COPY, "=QQQQq", address, length, self._from)
 
-    def _retry(self, request: int, argument: bytearray) -> None:
-        while True:
+    def place_zeros(self, address: int, length: int) -> None:
+        """Place so many bytes of zeros; the same errors."""
+        self._call(_ZEROPAGE, "=QQQq", address, length)
+
+    def _call(self, request: int, layout: str, address: int, length: int, *source: int) -> None:
+        done = 0
+        while done < length:
+            sources = [at + done for at in source]
+            argument = bytearray(struct.pack(layout, address + done, *sources, length - done, 0, 0))
             try:
                 fcntl.ioctl(self._fd, request, argument)
                 return
-            except BlockingIOError:  # the guest's address space is just changing
-                continue
+            except BlockingIOError:  # so far, or not at all: the guest's address space is just changing
+                done += max(0, struct.unpack_from("=q", argument, len(argument) - 8)[0])
+            except FileExistsError:
+                raise GuestError(f"the page at 0x{address + done:x} is there already (R13)") from None
+            except OSError as error:
+                raise GuestError(f"cannot place the page at 0x{address + done:x}: {error.strerror}") from None
 
 
 def read_faults(fd: int) -> Iterator[tuple[int, int]]:

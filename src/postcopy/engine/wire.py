@@ -1,7 +1,8 @@
 """QEMU's migration stream, file version 3, and its return path: bytes to messages and back.
 
-Both parsers are fed whatever arrives and give one message at a time. They hold at most one unfinished message and what
-was fed last, believe no length before its bytes have come, and stop at the first error for good. What a message means,
+Both parsers are fed whatever arrives and give one message at a time, or neighbouring pages together. They hold at most
+one unfinished message and what was fed last, believe no length before its bytes have come, and stop at the first error
+for good. What a message means,
 and whether it may come now, is for the cores to say; here is only what can be read without knowing the guest.
 
 Numbers are big-endian. Facts from QEMU: savevm.c, ram.c, migration.c, and recordings (tests/engine/test_recorded.py).
@@ -12,7 +13,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
-from typing import TypeAlias, TypeVar
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
 
 from postcopy.bitmaps import RANGES_IN_A_COMMAND
 from postcopy.engine.errors import WireError
@@ -30,6 +34,7 @@ from postcopy.engine.messages import (
     OpenReturnPath,
     Packaged,
     Page,
+    Pages,
     Ping,
     Pong,
     RamEnd,
@@ -50,6 +55,8 @@ MAX_PACKAGE = 64 << 20
 """The largest package, device state or reply that is read, in bytes: a limit of ours, QEMU has none since 2.5."""
 MAX_BLOCKS = 256
 MAX_DISCARDS = RANGES_IN_A_COMMAND
+ROOM = 1 << 18
+"""Bytes for which a parser of the stream has room at a time."""
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
@@ -108,6 +115,13 @@ _SECTION = struct.Struct(">BI")
 _REPLY = struct.Struct(">HH")
 _RANGE = struct.Struct(">QQ")
 _REQUEST = struct.Struct(">QI")
+_ZERO_RECORD = np.dtype([("head", ">u8"), ("fill", "u1")])
+
+
+@cache
+def _page_record(page_size: int) -> np.dtype[Any]:
+    return np.dtype([("head", ">u8"), ("data", "u1", (page_size,))])
+
 
 _FIXED_LENGTHS = {
     CommandCode.OPEN_RETURN_PATH: 0,
@@ -130,9 +144,11 @@ class _Parser:
 
     where = "stream"
 
-    def __init__(self) -> None:
-        self._buffer = bytearray()
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._buffer = bytearray(room)
         self._at = 0
+        self._end = 0
         self._begin = 0
         self._consumed = 0
         self._error: WireError | None = None
@@ -145,15 +161,35 @@ class _Parser:
     @property
     def buffered(self) -> int:
         """How many bytes wait for the rest of their message."""
-        return len(self._buffer) - self._at
+        return self._end - self._at
+
+    def room(self) -> memoryview:
+        """Where to put what arrives next; then call `filled`. All messages should have been fetched before.
+
+        What has been given as a view of the buffer is lost by this.
+        """
+        if self._at:
+            rest = self._end - self._at
+            self._buffer[:rest] = self._buffer[self._at : self._end]
+            self._consumed += self._at
+            self._at, self._end = 0, rest
+        if self._end == len(self._buffer):
+            self._buffer = self._buffer + bytes(self._end)  # in place it cannot grow while there are views of it
+        return memoryview(self._buffer)[self._end : self._end + self._room]
+
+    def filled(self, size: int) -> None:
+        """So many bytes have been put into the room."""
+        self._end += size
 
     def feed(self, data: Buffer) -> None:
-        """Take what has arrived. The messages in it should be fetched before more is fed."""
-        if self._at:
-            del self._buffer[: self._at]
-            self._consumed += self._at
-            self._at = 0
-        self._buffer += data
+        """Take what has arrived: as `room` and `filled`, by copying."""
+        at = 0
+        while at < len(data):
+            room = self.room()
+            part = data[at : at + len(room)]
+            room[: len(part)] = part
+            self.filled(len(part))
+            at += len(part)
 
     def close(self) -> None:
         """Nothing more will come.
@@ -187,7 +223,7 @@ class _Parser:
     def _need(self, size: int) -> int:
         """The position of the next bytes, which are consumed by this."""
         begin = self._at
-        if len(self._buffer) - begin < size:
+        if self._end - begin < size:
             raise _Incomplete
         self._at = begin + size
         return begin
@@ -225,7 +261,7 @@ class StreamParser(_Parser):
     """
 
     def __init__(self, page_size: int, *, package: bool = False, opaque_devices: bool = False) -> None:
-        super().__init__()
+        super().__init__(ROOM)
         if page_size <= FLAG_BITS or page_size & (page_size - 1):
             raise ValueError(f"a target page has a power of two of bytes, at least 1024: {page_size}")
         self.page_size = page_size
@@ -245,6 +281,19 @@ class StreamParser(_Parser):
             WireError: what comes next is no message; from then on always.
         """
         return self._attempt(self._read)
+
+    def next_pages(self, most: int, group: int = 1) -> StreamMessage | None:
+        """The same; but where pages follow that are neighbours and alike, these as one.
+
+        Args:
+            most: so many pages at most.
+            group: target pages of a host page: several pages are whole host pages.
+        """
+        if self._read == self._ram_record and self._error is None:
+            pages = self._neighbours(most, group)
+            if pages is not None:
+                return pages
+        return self.next_message()
 
     def __iter__(self) -> Iterator[StreamMessage]:
         while (message := self.next_message()) is not None:
@@ -331,7 +380,7 @@ class StreamParser(_Parser):
 
     def _discard(self, length: int) -> Discard:
         end = self._at + length
-        if self._at + length > len(self._buffer):
+        if end > self._end:
             raise _Incomplete
         if length < 3:
             raise self._wrong(f"DISCARD of {length} bytes has no block")
@@ -385,8 +434,8 @@ class StreamParser(_Parser):
             raise self._wrong("the state of a device outside of a package does not tell where it ends")
         footer = _SECTION.pack(Tag.FOOTER, section)
         found = self._at
-        while (found := self._buffer.find(footer, found)) >= 0:
-            following = self._buffer[found + len(footer) : found + len(footer) + 1]
+        while (found := self._buffer.find(footer, found, self._end)) >= 0:
+            following = self._buffer[found + len(footer) : min(found + len(footer) + 1, self._end)]
             if not following or following[0] in (Tag.FULL, Tag.COMMAND):
                 return self._bytes(found - self._at)
             found += 1
@@ -441,6 +490,34 @@ class StreamParser(_Parser):
         self._block = block
         return Page(block, offset, data)
 
+    def _neighbours(self, most: int, group: int) -> Pages | None:
+        """Records that differ in their offsets only, page by page; None where there is at most one of them."""
+        at, size = self._at, self.page_size
+        if self._block is None or self._end - at < 8:
+            return None
+        head: int = _U64.unpack_from(self._buffer, at)[0]
+        flags = head & FLAG_BITS
+        if flags not in (Ram.PAGE | Ram.CONTINUE, Ram.ZERO | Ram.CONTINUE) or (head - flags) % (group * size):
+            return None
+        zero = flags == Ram.ZERO | Ram.CONTINUE
+        length = 9 if zero else 8 + size
+        count = min(most, (self._end - at) // length, ((1 << 64) - head) // size)
+        if count < 2:
+            return None
+        heads = np.ndarray(count, ">u8", self._buffer, at, length)
+        alike = heads == np.arange(count, dtype=np.uint64) * size + head
+        if zero:
+            alike &= np.ndarray(count, np.uint8, self._buffer, at + 8, length) == 0
+        unlike = alike.tobytes().find(b"\0")
+        count = count if unlike < 0 else unlike
+        count -= count % group
+        if count < 2:
+            return None
+        self._begin = at
+        self._at = at + count * length
+        data = None if zero else np.ndarray((count, size), np.uint8, self._buffer, at + 8, (length, 1)).data
+        return Pages(self._block, head - flags, count, size, data)
+
     def _sizes(self, total: int) -> RamSize:
         blocks: list[Block] = []
         seen = 0
@@ -463,7 +540,7 @@ class ReplyParser(_Parser):
     where = "return path"
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(1 << 12)
         self._block: str | None = None
 
     def next_message(self) -> Reply | None:
@@ -539,6 +616,8 @@ class StreamWriter:
         for message in messages:
             if isinstance(message, Page):
                 buffers += self.page(message.block, message.offset, message.data)
+            elif isinstance(message, Pages):
+                buffers += self.pages(message)
             else:
                 buffers += self._other(message)
         return buffers
@@ -553,8 +632,29 @@ class StreamWriter:
             self._block = block
         return (head + b"\0",) if data is None else (head, data)
 
+    def pages(self, pages: Pages) -> list[Buffer]:
+        """The records of neighbouring pages, their contents copied into one buffer."""
+        count, block, offset, size = pages.count, pages.block, pages.offset, pages.page_size
+        rows = None if pages.data is None else np.asarray(memoryview(pages.data)).reshape(count, size)
+        first: tuple[Buffer, ...] = ()
+        if block != self._block:
+            first = self.page(block, offset, None if rows is None else rows[0].tobytes())
+        done = 1 if first else 0
+        flags = (Ram.ZERO if rows is None else Ram.PAGE) | Ram.CONTINUE
+        records = np.zeros(count - done, _ZERO_RECORD) if rows is None else np.empty(count - done, _page_record(size))
+        records["head"] = np.arange(count - done, dtype=np.uint64) * size + (offset + done * size | flags)
+        if rows is not None:
+            records["data"] = rows[done:]
+        return [*first, records.data.cast("B")]
+
     def _other(self, message: StreamMessage) -> Sequence[Buffer]:
         match message:
+            case SectionPart(section):
+                return [_SECTION.pack(Tag.PART, section)]
+            case RamEnd():
+                return [_U64.pack(Ram.EOS)]
+            case Footer(section):
+                return [_SECTION.pack(Tag.FOOTER, section)]
             case Header():
                 return [struct.pack(">II", MAGIC, VERSION)]
             case Configuration(machine):
@@ -576,12 +676,8 @@ class StreamWriter:
                 return [_command_bytes(CommandCode.PACKAGED, _U32.pack(len(data))), data]
             case SectionStart(section, name, instance, version):
                 return [_section_bytes(Tag.START, section, name, instance, version)]
-            case SectionPart(section):
-                return [_SECTION.pack(Tag.PART, section)]
             case SectionEnd(section):
                 return [_SECTION.pack(Tag.END, section)]
-            case Footer(section):
-                return [_SECTION.pack(Tag.FOOTER, section)]
             case Device(section, name, instance, version, data):
                 head = _section_bytes(Tag.FULL, section, name, instance, version)
                 length = b"" if self._opaque else _U32.pack(len(data))
@@ -589,8 +685,6 @@ class StreamWriter:
             case RamSize(blocks):
                 total = sum(block.length for block in blocks)
                 return [_U64.pack(total | Ram.MEM_SIZE)] + [_named(b.name) + _U64.pack(b.length) for b in blocks]
-            case RamEnd():
-                return [_U64.pack(Ram.EOS)]
             case Eof():
                 return [bytes([Tag.EOF])]
             case _:

@@ -18,12 +18,13 @@ The other is for machine code (see `native`) and takes a block of states at once
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
 from postcopy.explorer.columns import block_text
 from postcopy.explorer.constants import Reading
+from postcopy.explorer.dead import Reset
 from postcopy.explorer.layout import Layout
 from postcopy.explorer.vcpus import families
 from postcopy.explorer.writing import LABEL_BITS, REST_BIT, STAYS, Numbering, Scope, Writer, domain, guards, keeping
@@ -32,6 +33,8 @@ from postcopy.model.expressions import Expr
 from postcopy.model.symbolic import Leaf, Tree
 
 MAX_STEP_PROPERTIES = 46
+
+_PIECE = (1 << 62) - 1
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,17 @@ class Kernel:
     numbering: Numbering
 
 
-def generate(reading: Reading, layout: Layout, symmetry: bool, vcpus: bool = False) -> Kernel:
+def generate(
+    reading: Reading, layout: Layout, symmetry: bool, vcpus: bool = False, resets: Sequence[Reset] = ()
+) -> Kernel:
     """The kernel's texts.
 
     Args:
         reading: the protocol's trees.
         layout: where its variables lie.
         symmetry: whether `canonical` renames pages.
-        vcpus: whether it renames vCPUs; where both are False it does nothing.
+        vcpus: whether it renames vCPUs.
+        resets: what it resets before; with none, and both False, it does nothing.
     """
     numbering = Numbering(reading)
     words = ", ".join(f"w{k}" for k in range(layout.words))
@@ -72,21 +78,23 @@ def generate(reading: Reading, layout: Layout, symmetry: bool, vcpus: bool = Fal
     shared += canonical_text(layout) if symmetry else [f"def canonical({words}):", f"    return {words},"]
     if vcpus:
         shared = [line.replace("def canonical(", "def canonical_pages(") for line in shared] + vcpu_text(layout)
+    if resets:
+        shared = [line.replace("def canonical(", "def renamed(") for line in shared] + reset_text(layout, resets)
     blocks, rows = block_text(reading, layout, numbering)
-    columns = [*blocks, *shared, *_whole_blocks(layout)]
+    columns = [*blocks, *shared, *_whole_blocks(layout, bool(resets))]
     return Kernel("\n".join(plain + shared) + "\n", "\n".join(columns) + "\n", rows, layout, numbering)
 
 
-def _whole_blocks(layout: Layout) -> list[str]:
+def _whole_blocks(layout: Layout, resets: bool) -> list[str]:
     words = range(layout.words)
     column, state = (
         ", ".join(f"{name}[{k}, {at}]" for k in words) for name, at in (("out", "j"), ("states", "at + j"))
     )
+    lines = ["", "def canonical_block(out, count):"]
+    for function in ("reset", "renamed") if resets else ("canonical",):  # the first has no jumps: several at once
+        lines += ["    for j in range(count):", f"        {column}, = {function}({column})"]
     return [
-        "",
-        "def canonical_block(out, count):",
-        "    for j in range(count):",
-        f"        {column}, = canonical({column})",
+        *lines,
         "",
         "def examine_block(states, at, n, found):",
         "    for j in range(n):",
@@ -186,6 +194,45 @@ def canonical_text(layout: Layout) -> list[str]:
         pieces = [f"(r{page} << {base})" for page, (word, base) in enumerate(layout.records) if word == k]
         lines.append(f"    w{k} = w{k} & {keeping(used)} | {' | '.join(pieces)}")
     return [*lines, f"    return {words},"]
+
+
+def reset_text(layout: Layout, resets: Sequence[Reset]) -> list[str]:
+    """Dead variables set to their first value or no page, one reset after the other; then `renamed`."""
+    words = [f"w{k}" for k in range(layout.words)]
+    listed, offset = ", ".join(words), {v: i for i, v in enumerate(layout.sets)}
+    lines = [f"def reset({listed}):"]
+    for reset in resets:
+        cleared = [0] * layout.words
+        for v in reset.variables:
+            if v in offset:
+                for k in range(layout.page_words):
+                    cleared[k] |= layout.stride(k) << offset[v]
+            else:
+                place = layout.numbers[v]
+                cleared[place.word] |= place.mask << place.shift
+        number, bits = "0", 1
+        for control in reset.controls:
+            place = layout.numbers[control]
+            number = f"({number} << {place.mask.bit_length()} | w{place.word} >> {place.shift} & {place.mask})"
+            bits *= place.mask + 1
+        dead = 0
+        for values in reset.values:
+            index = 0
+            for control, value in zip(reset.controls, values, strict=True):
+                index = index << layout.numbers[control].mask.bit_length() | value
+            dead |= 1 << index
+        lines += [f"    i = {number}", "    dead = 0"]
+        for begin in range(0, bits, _PIECE.bit_length()):
+            end, piece = begin + _PIECE.bit_length(), dead >> begin & _PIECE
+            if piece:
+                inside = f"({begin} <= i) & (i < {end})"
+                lines.append(f"    dead = {piece} >> i - {begin} & 1 if {inside} else dead")
+        for word, bits_cleared in zip(words, cleared, strict=True):
+            if bits_cleared:
+                lines.append(f"    {word} = {word} & {keeping(bits_cleared)} if dead != 0 else {word}")
+    lines += [f"    return {listed},", "", f"def canonical({listed}):"]
+    lines += [f"    {listed}, = {function}({listed})" for function in ("reset", "renamed")]
+    return [*lines, f"    return {listed},"]
 
 
 def vcpu_text(layout: Layout) -> list[str]:

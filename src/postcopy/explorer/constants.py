@@ -71,7 +71,7 @@ def read(instance: Instance) -> Reading:
         instance,
         constants,
         tuple(v for v in instance.variables if v not in constants),
-        tuple((action, _fold_tree(tree, constants)) for action, tree in trees),
+        tuple((action, fold_tree(tree, constants)) for action, tree in trees),
         tuple((index, prop, fold(e, constants)) for index, prop, e in predicates),
         fold(read_resting(instance), constants),
     )
@@ -86,7 +86,7 @@ def _constants(instance: Instance, trees: list[Tree]) -> Values:
         if all(state[i] == stored for state in states) and (v.sort is Sort.NUMBER or stored in (0, everything)):
             constants[v] = ex.number(stored) if v.sort is Sort.NUMBER else ex.FULL_SET if stored else ex.EMPTY_SET
     while True:
-        changed = {v for tree in trees for v in _changed(_fold_tree(tree, constants), constants)}
+        changed = {v for tree in trees for v in _changed(fold_tree(tree, constants), constants)}
         if not changed:
             return constants
         for v in changed:
@@ -115,19 +115,21 @@ def fold(e: Expr, values: Values, memo: dict[Expr, Expr] | None = None) -> Expr:
     return result
 
 
-def _fold_tree(tree: Tree, values: Values) -> Tree:
+def fold_tree(tree: Tree, values: Values, memo: dict[Expr, Expr] | None = None) -> Tree:
+    """The tree with variables replaced by values, without what cannot be then."""
+    memo = {} if memo is None else memo
     if tree is None:
         return None
     if isinstance(tree, Branch):
-        condition = fold(tree.condition, values)
+        condition = fold(tree.condition, values, memo)
         if condition in (ex.TRUE, ex.FALSE):
-            return _fold_tree(tree.yes if condition == ex.TRUE else tree.no, values)
-        yes, no = _fold_tree(tree.yes, values), _fold_tree(tree.no, values)
+            return fold_tree(tree.yes if condition == ex.TRUE else tree.no, values, memo)
+        yes, no = fold_tree(tree.yes, values, memo), fold_tree(tree.no, values, memo)
         return None if yes is None and no is None else Branch(condition, yes, no)
-    violated = tuple((i, fold(e, values)) for i, e in tree.violated)
-    checks = tuple((fold(e, values), message, place) for e, message, place in tree.checks)
+    violated = tuple((i, fold(e, values, memo)) for i, e in tree.violated)
+    checks = tuple((fold(e, values, memo), message, place) for e, message, place in tree.checks)
     return Leaf(
-        {v: fold(e, values) for v, e in tree.updates.items()},
+        {v: fold(e, values, memo) for v, e in tree.updates.items()},
         tree.events,
         tuple((i, e) for i, e in violated if e != ex.FALSE),
         tuple(check for check in checks if check[0] != ex.TRUE),

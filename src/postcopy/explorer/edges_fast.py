@@ -9,9 +9,9 @@ import numpy.typing as npt
 from numba import njit
 
 from postcopy.explorer.compiled import Machine
-from postcopy.explorer.fast import Shard
 from postcopy.explorer.lasso import Graph
 from postcopy.explorer.search import Question
+from postcopy.explorer.shard import Shard
 from postcopy.explorer.writing import BLOCK, STAYS
 
 _U = np.uint64

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from postcopy import __version__
 from postcopy.errors import SpecError
-from postcopy.explorer import codegen, compiled, constants, layout, search, vcpus, writing
+from postcopy.explorer import codegen, compiled, constants, dead, layout, search, vcpus, writing
 from postcopy.explorer.promises import Liveness
 from postcopy.explorer.trace import Trace, thread_through
 from postcopy.model.instance import Instance, State
@@ -53,6 +53,8 @@ class Options:
         max_memory: bytes that states may take.
         engine: ``compiled``, ``interpreted`` or ``auto`` (interpreted as long as the space is small).
         workers: cores that a large compiled search may use.
+        disk: where files may be put when that memory is full; None for nowhere.
+        dead: reset variables on which nothing that can still happen depends.
     """
 
     symmetry: bool = True
@@ -60,6 +62,8 @@ class Options:
     engine: str = "auto"
     workers: int = 1
     vcpus: bool = False
+    disk: Path | None = None
+    dead: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Verdict:
         seconds: time of the search alone.
         bits, words: bits of a state that are used, and words it takes.
         bytes: memory in use at the end.
+        disk: bytes in files at the end.
         engine: which driver searched.
         liveness: what was found of the properties of runs; None where none was asked, or it did not come to that.
     """
@@ -116,6 +121,7 @@ class Verdict:
     bytes: int
     engine: str
     liveness: Liveness | None = None
+    disk: int = 0
 
     @property
     def all_seen(self) -> bool:
@@ -155,7 +161,8 @@ class Exploration:
         self.told_apart = vcpus.told_apart(reading) if options.vcpus else ""
         self.vcpu_symmetry = options.vcpus and not self.told_apart and instance.cpus > 1
         page_symmetry = options.symmetry and instance.pages > 1
-        self.kernel = codegen.generate(reading, self.layout, page_symmetry, self.vcpu_symmetry)
+        resets = dead.resets(reading) if options.dead else []
+        self.kernel = codegen.generate(reading, self.layout, page_symmetry, self.vcpu_symmetry, resets)
         self.functions = compiled.interpret(self.kernel)
         self.question = self._ask()
         self.seconds = 0.0
@@ -197,6 +204,7 @@ class Exploration:
             "size": str(self.instance.size),
             "symmetry": self.options.symmetry,
             "vcpu symmetry": self.vcpu_symmetry,
+            "dead variables reset": self.options.dead,
             "workers": self.options.workers,
             "properties": [p.name for p in self.instance.properties],
             "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
@@ -235,6 +243,22 @@ class Exploration:
         else:
             self._checkpoint.save(self.search, self.seconds)
 
+    def _outgrow(self) -> None:
+        """Begin anew compiled, or go on on disk, where what has been found asks for it."""
+        found, interpreted = self.findings, self.engine == "interpreted"
+        large = found.status == search.RUNNING and found.states > INTERPRETED_STATES
+        if interpreted and self.options.engine == "auto" and (large or found.status == search.FULL):
+            self._compile()
+            self.findings = self.search.run(0)
+            self.seconds = 0.0
+        elif not interpreted and found.status == search.FULL and self.options.disk is not None:
+            from postcopy.explorer.disk import OnDisk
+            from postcopy.explorer.fast import Compiled
+
+            if isinstance(self.search, Compiled):
+                self.search = OnDisk(self.search, self.options.disk)
+                self.findings = self.search.run(0)
+
     def run(self) -> None:
         """Search to the end, then check liveness. A KeyboardInterrupt leaves what was found so far for `verdict`."""
         while self.findings.status == search.RUNNING:
@@ -246,16 +270,18 @@ class Exploration:
                 Progress("searching", found.states, found.transitions, found.depth, found.frontier, self.seconds)
             )
             self._save()
-            outgrown = self.engine == "interpreted" and found.states > INTERPRETED_STATES
-            if outgrown and self.options.engine == "auto" and found.status == search.RUNNING:
-                self._compile()
-                self.findings = self.search.run(0)
-                self.seconds = 0.0
+            self._outgrow()
         if self.findings.status == search.DONE and any(p.of_runs for p in self.instance.properties):
             from postcopy.explorer.liveness import check_liveness  # SciPy takes half a second to import
 
-            # a renaming of vCPUs would mix up who is neglected and who is not
-            left = replace(self.options, max_memory=self.options.max_memory - self.findings.bytes, vcpus=False)
+            # a renaming of vCPUs would mix up who is neglected and who is not; what runs ask for is not in the reading
+            left = replace(
+                self.options,
+                max_memory=self.options.max_memory - self.findings.bytes,
+                vcpus=False,
+                dead=False,
+                disk=None,
+            )
             self.liveness = check_liveness(
                 self.instance, lambda other: Exploration(other, left, self._report), left.max_memory
             )
@@ -280,7 +306,8 @@ class Exploration:
             violated = next(p for p in properties if p.kind is Kind.NO_DEADLOCK)
             outcome = Outcome.DEADLOCK
         elif found.status == search.FULL:
-            outcome, why = Outcome.INCONCLUSIVE, f"memory: {self.options.max_memory >> 20} MiB do not hold all states"
+            hold = "a part of the states" if found.disk else "all states"
+            outcome, why = Outcome.INCONCLUSIVE, f"memory: {self.options.max_memory >> 20} MiB do not hold {hold}"
         elif found.status == search.RUNNING:
             outcome, why = Outcome.INCONCLUSIVE, "interrupted before all states were seen"
         if violated is not None:
@@ -299,7 +326,7 @@ class Exploration:
             {action.name: found.fired[i] for i, action in enumerate(self.instance.actions)},
             self._impossible,
             {p.name: bool(found.witnesses >> i & 1) for i, p in enumerate(properties) if p.is_witness},
-            self.seconds, self.layout.bits, self.layout.words, found.bytes, self.engine, liveness,
+            self.seconds, self.layout.bits, self.layout.words, found.bytes, self.engine, liveness, found.disk,
         )  # fmt: skip
 
     def _trace(self, violated: Property) -> Trace:

@@ -8,169 +8,31 @@ atomic instructions, and each touches only memory that it touched first. Two run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from postcopy.explorer import control, search
+from postcopy.explorer import search
 from postcopy.explorer.compiled import Machine
 from postcopy.explorer.control import (
     AT,
     BOXED,
     COUNT,
     DETAIL,
-    FULL,
     HEAD,
     LEVEL,
     LEVEL_END,
     RUNNING,
-    STATE,
     STATUS,
     WITNESSES,
 )
 from postcopy.explorer.search import Findings, Question
-from postcopy.explorer.writing import BLOCK, REST_BIT
+from postcopy.explorer.shard import STATUS_OF, Shard, words_of
 
 SPLIT_AT = 300_000
 """States from which on several workers pay."""
-
-_FIRST_BITS = 16
-_BOX = 1 << 17
-
-
-class Shard:
-    """The states that one worker owns.
-
-    Memory is taken as it is needed: the arrays for all states that `max_bytes` allows are reserved at once, but the
-    system gives them page by page. The table begins small and grows in its place, so that memory is touched once.
-    """
-
-    def __init__(self, machine: Machine, question: Question, number: int, shards: int, max_bytes: int) -> None:
-        self.machine, self.question, self.max_bytes = machine, question, max_bytes
-        self.number, self.shards = np.uint64(number), np.uint64(shards)
-        words, most = machine.words, machine.most
-        self.per_state = 8 * words + 4
-        capacity = max(max_bytes // (self.per_state + 13 * words), most + len(question.initial) + 1)
-        capacity = min(capacity, (2**31 - 1) // shards)
-        self.states = np.empty((words, capacity), dtype=np.int64)
-        self.parents = np.empty(capacity, dtype=np.int32)
-        self.bits = max(_FIRST_BITS, (2 * most).bit_length())
-        self.most_bits = max(self.bits, (max_bytes // (8 * words)).bit_length() - 1)
-        self.table = np.zeros(words << self.most_bits, dtype=np.int64)
-        self.out = np.zeros((words, most), dtype=np.int64)
-        self.hashes = np.zeros(most, dtype=np.uint64)
-        self.origin = np.zeros(most, dtype=np.uint32)
-        self.label = np.zeros(most, dtype=np.int64)
-        self.fired = np.zeros(len(question.progress), dtype=np.uint64)
-        self.moved = np.zeros(BLOCK, dtype=np.uint64)
-        self.lists = np.zeros(machine.rows * machine.row_length, dtype=np.uint32)
-        self.items = np.zeros(machine.row_length, dtype=np.uint32)
-        self.picks = np.zeros(machine.rows * machine.row_length, dtype=np.int64)
-        self.seen = np.zeros(most, dtype=np.int64)
-        self.first = np.full(REST_BIT, -1, dtype=np.int64)
-        self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
-        box = most + _BOX if shards > 1 else 1
-        self.boxes = np.zeros((shards, words, box), dtype=np.int64)
-        self.senders = np.zeros((shards, box), dtype=np.int64)
-        self.filled = np.zeros(shards, dtype=np.uint64)
-
-    @property
-    def shift(self) -> np.uint64:
-        """How far to shift a hash to have its slot."""
-        return np.uint64(64 - self.bits)
-
-    @property
-    def bytes(self) -> int:
-        """Memory in use."""
-        boxes = self.boxes.nbytes + self.senders.nbytes
-        return int(self.control[COUNT] * self.per_state + self._table_bytes + boxes)
-
-    @property
-    def _table_bytes(self) -> int:
-        return 8 * self.machine.words << self.bits
-
-    def run(self, steps: int) -> None:
-        """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
-        question, machine = self.question, self.machine
-        while True:
-            machine.loop.run(
-                machine.code, self.states, self.parents, self.table, self.shift, self.out, self.hashes, self.origin,
-                self.label, self.fired, self.moved, self.lists, self.items, self.picks, self.seen, self.first,
-                self.control, self.boxes, self.senders, self.filled, self.number, self.shards, question.step_bits,
-                question.state_bits, question.witness_bits, question.deadlock, steps,
-            )  # fmt: skip
-            if self.control[STATUS] != FULL or not self._grow():
-                return
-
-    def receive(self, others: Sequence[Shard]) -> None:
-        """Enter what the others have sent."""
-        me = int(self.number)
-        for other in others:
-            if other is self:
-                continue
-            at = self._receive(other, me, np.uint64(0))
-            while self.control[STATUS] == FULL and self._grow():
-                self.control[STATUS] = LEVEL
-                at = self._receive(other, me, np.uint64(at))
-            if self.control[STATUS] in (FULL, STATE):
-                return
-
-    def expand(self, states: Any, begin: int, end: int) -> int:
-        """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
-        count = self.machine.loop.expand(
-            self.machine.code, states, begin, end, self.out, self.origin, self.label, self.fired.copy(), self.moved,
-            self.lists, self.items, self.picks,
-        )  # fmt: skip
-        return int(count)
-
-    def _receive(self, other: Shard, me: int, begin: Any) -> Any:
-        return self.machine.loop.receive(
-            self.machine.code, self.states, self.parents, self.table, self.shift, self.hashes, self.seen, self.first,
-            self.control, other.boxes[me], other.senders[me], begin, other.filled[me], other.number, self.shards,
-            self.question.state_bits, self.question.witness_bits,
-        )  # fmt: skip
-
-    def deal(self, whole: Shard, ids: Any) -> None:
-        """Take this shard's part of all states seen so far."""
-        self.machine.loop.deal(
-            whole.states, whole.parents, whole.control[COUNT], whole.control[HEAD], self.number, self.shards, ids,
-            self.states, self.parents, self.control,
-        )  # fmt: skip
-        self._fill()
-
-    def restore(self, states: Any, parents: Any, control_: list[int], fired: list[int], first: list[int]) -> bool:
-        """Stand where such a shard stood; False where the memory allowed does not suffice."""
-        known = states.shape[1]
-        if known + len(self.origin) > len(self.parents):
-            return False
-        self.states[:, :known], self.parents[:known] = states, parents
-        self.control[:], self.fired[:], self.first[:] = control_, fired, first
-        if self.control[STATUS] == FULL:
-            self.control[STATUS] = RUNNING
-        return self._fill()
-
-    def _fill(self) -> bool:
-        """Enter all states into the empty table."""
-        while int(self.control[COUNT]) > 1 << self.bits - 2 and self.bits < self.most_bits:
-            self.bits += 1
-        if int(self.control[COUNT]) > 3 << self.bits - 2:
-            return False
-        self.machine.loop.refill(self.states, self.control[COUNT], self.table, self.shift)
-        return True
-
-    def _grow(self) -> bool:
-        """Make room; False where the memory allowed does not suffice."""
-        count = int(self.control[COUNT])
-        if count + len(self.origin) > len(self.parents):
-            return False
-        if self.bits == self.most_bits or count * self.per_state + 2 * self._table_bytes > self.max_bytes:
-            return False
-        self.bits += 1
-        self.machine.loop.grow(self.table, self.shift)
-        return True
 
 
 class Compiled:
@@ -236,7 +98,7 @@ class Compiled:
         """Go on to the next level, or stop, as the shards' states demand."""
         stopped = [s for s in self.shards if s.control[STATUS] not in (RUNNING, LEVEL, BOXED)]
         if stopped:
-            self.status = _STATUS[int(stopped[0].control[STATUS])]
+            self.status = STATUS_OF[int(stopped[0].control[STATUS])]
             return
         reached = 0
         for shard in self.shards:
@@ -311,11 +173,11 @@ class Compiled:
             bytes=sum(shard.bytes for shard in shards),
         )
         if self.status not in (search.RUNNING, search.DONE, search.FULL):
-            shard = next(s for s in shards if s.control[STATUS] in _STATUS)
+            shard = next(s for s in shards if s.control[STATUS] in STATUS_OF)
             found.at = self._global(shard, int(shard.control[AT]))
             found.detail = int(shard.control[DETAIL])
             if self.status == search.STEP:
-                found.after = _words(shard.out[:, 0])
+                found.after = words_of(shard.out[:, 0])
         return found
 
     def _global(self, shard: Shard, at: int) -> int:
@@ -324,7 +186,7 @@ class Compiled:
     def state(self, at: int) -> tuple[int, ...]:
         """The packed state with this index."""
         place, number = divmod(at, len(self.shards))
-        return _words(self.shards[number].states[:, place])
+        return words_of(self.shards[number].states[:, place])
 
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, shard by shard in the order of discovery."""
@@ -343,16 +205,3 @@ class Compiled:
             place, number = divmod(at, len(self.shards))
             at = int(self.shards[number].parents[place])
         return states[::-1]
-
-
-_STATUS = {
-    control.STEP: search.STEP,
-    control.STATE: search.STATE,
-    control.DEADLOCK: search.DEADLOCK,
-    control.WRONG: search.WRONG,
-    control.FULL: search.FULL,
-}
-
-
-def _words(column: Any) -> tuple[int, ...]:
-    return tuple(int(word) & (1 << 64) - 1 for word in column)

@@ -159,6 +159,8 @@ def deal(states, parents, count, expanded, shard, shards, ids, own_states, own_p
 def refill(states, count, table, shift):
     """Enter the first states into an empty table."""
     for at in range(U(count)):
+        if at + AHEAD < U(count):
+            prefetch(table, (hash_at(states, at + AHEAD) >> shift) * U(WORDS))
         enter(table, shift, states, at, hash_at(states, at))
 
 
@@ -245,7 +247,7 @@ def run(
                     to = filled[other]
                     for k in range(WORDS):
                         boxes[other, k, to] = out[k, j]
-                    senders[other, to] = at + origin[j]
+                    senders[other, to] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
                     filled[other] = to + ONE
         for j in range(min(kept, AHEAD)):
             prefetch(table, (hashes[j] >> shift) * U(WORDS))
@@ -267,16 +269,16 @@ def run(
 
 @njit(
     U64(
-        I64S, COLUMNS, I32S, I64S, U64, U64S, I64S, I64S, I64S, COLUMNS, I64S, U64, U64, U64, U64, I64, I64,
+        I64S, COLUMNS, I32S, I64S, U64, U64S, I64S, I64S, I64S, COLUMNS, I64S, U64, U64, I64, I64,
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def receive(
-    code, states, parents, table, shift, hashes, seen, first, control, box, senders, begin, filled, sender, shards,
-    state_bits, witness_bits,
+    code, states, parents, table, shift, hashes, seen, first, control, box, senders, begin, filled, state_bits,
+    witness_bits,
 ):  # fmt: skip
-    """Enter what another shard has sent, from `begin` on; returns how far it came."""
+    """Enter what other shards have sent, from `begin` on; returns how far it came."""
     room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * 5)
     while begin < filled:
         end = min(begin + U(len(hashes)), filled)
@@ -294,7 +296,7 @@ def receive(
             if enter(table, shift, box, j, hashes[j - begin]):
                 for k in range(WORDS):
                     states[k, known] = box[k, j]
-                parents[known] = senders[j] * np.int64(shards) + np.int64(sender)
+                parents[known] = senders[j]
                 known += ONE
         control[COUNT] = known
         begin = end

@@ -41,6 +41,7 @@ class Findings:
         detail: for STATE the violated bits, for STEP and WRONG the step's label.
         after: for STEP the words after the step.
         bytes: memory in use.
+        disk: bytes in files.
     """
 
     status: int
@@ -55,6 +56,7 @@ class Findings:
     detail: int = 0
     after: tuple[int, ...] = ()
     bytes: int = 0
+    disk: int = 0
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[st
         "bits_per_state": verdict.bits,
         "words_per_state": verdict.words,
         "bytes": verdict.bytes,
+        "bytes_on_disk": verdict.disk,
         "properties": [
             {
                 "name": p.name,
@@ -198,9 +199,10 @@ def _print_numbers(verdict: Verdict, console: Console) -> None:
     )
     taken = sum(1 for times in verdict.fired.values() if times)
     never = f" ({len(verdict.impossible)} cannot be at this size)" if verdict.impossible else ""
+    disk = f", {verdict.disk / 1e6:.1f} MB on disk" if verdict.disk else ""
     console.print(
         f"{taken} of {len(verdict.fired)} actions taken{never}; {verdict.bits} bits a state, "
-        f"{verdict.bytes / 1e6:.1f} MB"
+        f"{verdict.bytes / 1e6:.1f} MB{disk}"
     )
     if verdict.liveness and verdict.liveness.findings:
         live = verdict.liveness

@@ -1,0 +1,201 @@
+"""Variables that are dead: on whose value nothing that can still happen depends. Reset, they make fewer states.
+
+Found from the trees. Numbers tell where the threads stand: two of them at a time are the controls. For each pair of
+values of theirs the actions are read with these values folded in, and what is then impossible vanishes. A variable is
+live at a pair of values where something possible reads it: a decision, a check, a property, the new value of a variable
+that is live afterwards; or where it is carried, unchanged, to values at which it is live. Where it is not live, two
+states that differ in it alone are bisimilar, so one of them is enough.
+
+What deadlocks are made of is read too, namely whether a step changes anything at all: a step that is not sure to change
+something reads whatever it writes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, product
+
+from postcopy.explorer.constants import Reading, fold, fold_tree
+from postcopy.model import expressions as ex
+from postcopy.model.expressions import Expr, Sort, Variable
+from postcopy.model.symbolic import Branch, Leaf, Tree
+
+MOST_VALUES = 16
+"""A number with more values does not tell where a thread stands."""
+
+Values = tuple[int, ...]
+Facts = frozenset[tuple[Expr, bool]]
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Variables that are dead wherever two numbers have some pairs of values."""
+
+    variables: tuple[Variable, ...]
+    controls: tuple[Variable, ...]
+    values: frozenset[Values]
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """What a leaf does: the variables that it reads whatever comes after, what each update reads, and what the
+    known numbers may be afterwards, where that is something else."""
+
+    reads: frozenset[Variable]
+    updates: dict[Variable, frozenset[Variable]]
+    targets: dict[Variable, list[int]]
+
+
+def resets(reading: Reading) -> list[Reset]:
+    """What may be reset, one after the other, each judged by what the ones before have left."""
+    steps, controls = _Steps(reading), _controls(reading)
+    alone = {c: _dead(reading, steps, (c,)) for c in controls}
+    found = [reset for c in controls for reset in _resets((c,), alone[c])]
+    for a, b in combinations(controls, 2):
+        both = _dead(reading, steps, (a, b))
+        known = {
+            v: {(j, k) for j, k in where if (j,) in alone[a][v] or (k,) in alone[b][v]} for v, where in both.items()
+        }
+        found += _resets((a, b), {v: where - known[v] for v, where in both.items()})
+    return found
+
+
+def _resets(controls: tuple[Variable, ...], dead: dict[Variable, set[Values]]) -> list[Reset]:
+    """Those that are dead at the same values together."""
+    together: dict[frozenset[Values], list[Variable]] = defaultdict(list)
+    for v, where in dead.items():
+        if where and v not in controls:
+            together[frozenset(where)].append(v)
+    return [Reset(tuple(variables), controls, values) for values, variables in together.items()]
+
+
+def _dead(reading: Reading, steps: _Steps, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
+    live = _live(steps, controls)
+    everywhere = set(product(*(range(c.size) for c in controls)))
+    return {v: everywhere - live[v] for v in reading.variables}
+
+
+def _controls(reading: Reading) -> list[Variable]:
+    """Numbers of machines, and whether a channel is up, that actions ask for: not what is in a channel, nor ghosts."""
+    asked = {v for _, tree in reading.actions for v in _decided_by(tree)}
+    return [
+        v
+        for v in reading.variables
+        if v in asked and v.sort is Sort.NUMBER and v.size <= MOST_VALUES and "[" not in v.name and not v.ghost
+    ]
+
+
+def _decided_by(tree: Tree) -> set[Variable]:
+    if not isinstance(tree, Branch):
+        return set()
+    return {*tree.condition.variables(), *_decided_by(tree.yes), *_decided_by(tree.no)}
+
+
+class _Steps:
+    """What each action may do where some numbers are known; worked out once for each action and the numbers it has."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._actions = [(tree, _mentioned(tree), action.info.environment) for action, tree in reading.actions]
+        self._known: dict[tuple[int, frozenset[tuple[Variable, int]]], list[_Effect]] = {}
+        predicates = [*(holds for _, _, holds in reading.predicates), reading.resting]
+        self._predicates = [(holds, holds.variables()) for holds in predicates]
+        self._read: dict[tuple[int, frozenset[tuple[Variable, int]]], frozenset[Variable]] = {}
+
+    def where(self, values: dict[Variable, int]) -> Iterator[_Effect]:
+        """The effects of all that is possible there."""
+        for index, (tree, mentioned, environment) in enumerate(self._actions):
+            key = index, frozenset((c, k) for c, k in values.items() if c in mentioned)
+            if key not in self._known:
+                known = {c: ex.number(k) for c, k in key[1]}
+                self._known[key] = list(_effects(fold_tree(tree, known), known, frozenset(), environment))
+            yield from self._known[key]
+
+    def read(self, values: dict[Variable, int]) -> Iterator[Variable]:
+        """The variables that properties ask for there."""
+        for index, (holds, mentioned) in enumerate(self._predicates):
+            key = index, frozenset((c, k) for c, k in values.items() if c in mentioned)
+            if key not in self._read:
+                self._read[key] = fold(holds, {c: ex.number(k) for c, k in key[1]}).variables()
+            yield from self._read[key]
+
+
+def _mentioned(tree: Tree) -> set[Variable]:
+    if tree is None:
+        return set()
+    if isinstance(tree, Branch):
+        return {*tree.condition.variables(), *_mentioned(tree.yes), *_mentioned(tree.no)}
+    expressions = [*tree.updates.values(), *(e for _, e in tree.violated), *(e for e, _, _ in tree.checks)]
+    return {*tree.updates, *(v for e in expressions for v in e.variables())}
+
+
+def _live(steps: _Steps, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
+    """Where each variable is live: the least solution, from what reads it backwards along the steps."""
+    live: dict[Variable, set[Values]] = defaultdict(set)
+    before: dict[Values, list[tuple[Values, _Effect]]] = defaultdict(list)
+    for values in product(*(range(c.size) for c in controls)):
+        here = dict(zip(controls, values, strict=True))
+        for v in steps.read(here):
+            live[v].add(values)
+        for effect in steps.where(here):
+            for v in effect.reads:
+                live[v].add(values)
+            for target in product(*(effect.targets.get(c, (k,)) for c, k in here.items())):
+                before[target].append((values, effect))
+    waiting = [(v, values) for v, where in live.items() for values in where]
+    while waiting:
+        v, target = waiting.pop()
+        for values, effect in before[target]:
+            for read in effect.updates.get(v, (v,)):
+                if values not in live[read]:
+                    live[read].add(values)
+                    waiting.append((read, values))
+    return live
+
+
+def _effects(tree: Tree, known: dict[Variable, Expr], facts: Facts, environment: bool) -> Iterator[_Effect]:
+    if isinstance(tree, Branch):
+        yield from _effects(tree.yes, known, facts | {(tree.condition, True)}, environment)
+        yield from _effects(tree.no, known, facts | {(tree.condition, False)}, environment)
+    elif isinstance(tree, Leaf):
+        read = [condition for condition, _ in facts]
+        read += [condition for _, condition in tree.violated] + [condition for condition, _, _ in tree.checks]
+        if not environment and not any(_changes(v, e, known, facts) for v, e in tree.updates.items()):
+            read += [part for v, e in tree.updates.items() for part in (ex.variable(v), e)]
+        yield _Effect(
+            frozenset(v for e in read for v in e.variables()),
+            {v: e.variables() for v, e in tree.updates.items()},
+            {c: _values(tree.updates[c], c) for c in known if c in tree.updates},
+        )
+
+
+def _values(e: Expr, control: Variable) -> list[int]:
+    constant = ex.constant(e)
+    if constant is not None:
+        return [constant]
+    if e.op == "if":
+        return sorted({*_values(e.operands[1], control), *_values(e.operands[2], control)})
+    return list(range(control.size))
+
+
+def _changes(v: Variable, e: Expr, known: dict[Variable, Expr], facts: Facts) -> bool:
+    """Whether an update is sure to give the variable another value."""
+    old = ex.variable(v)
+    if v.sort is Sort.NUMBER:
+        new = ex.constant(e)
+        if new is None:
+            return False
+        was = ex.constant(known.get(v, old))
+        return (was is not None and was != new) or any(
+            fact.op == "equal" and fact.operands[0] == old and (ex.constant(fact.operands[1]) == new) is not truth
+            for fact, truth in facts
+            if truth or ex.constant(fact.operands[1] if fact.op == "equal" else fact) == new
+        )
+    if e == ex.EMPTY_SET:
+        return (ex.is_empty(old), False) in facts
+    if e == ex.union(old, ex.PAGE):
+        return (ex.is_empty(ex.intersection(old, ex.PAGE)), True) in facts
+    if e == ex.intersection(old, ex.set_complement(ex.PAGE)):
+        return (ex.is_empty(ex.intersection(old, ex.PAGE)), False) in facts
+    return False

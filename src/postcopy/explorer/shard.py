@@ -1,0 +1,176 @@
+"""The states that one worker of a compiled search owns, and the arrays that the loop works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from postcopy.explorer import control, search
+from postcopy.explorer.compiled import Machine
+from postcopy.explorer.control import COUNT, FULL, HEAD, LEVEL, RUNNING, STATE, STATUS, WITNESSES
+from postcopy.explorer.search import Question
+from postcopy.explorer.writing import BLOCK, REST_BIT
+
+_FIRST_BITS = 16
+_BOX = 1 << 17
+
+
+class Shard:
+    """The states that one worker owns.
+
+    Memory is taken as it is needed: the arrays for all states that `max_bytes` allows are reserved at once, but the
+    system gives them page by page. The table begins small and grows in its place, so that memory is touched once.
+    """
+
+    def __init__(
+        self, machine: Machine, question: Question, number: int, shards: int, max_bytes: int, box: int = _BOX
+    ) -> None:
+        self.machine, self.question, self.max_bytes = machine, question, max_bytes
+        self.number, self.shards = np.uint64(number), np.uint64(shards)
+        words, most = machine.words, machine.most
+        self.per_state = 8 * words + 4
+        capacity = max(max_bytes // (self.per_state + 13 * words), most + len(question.initial) + 1)
+        capacity = min(capacity, (2**31 - 1) // shards)
+        self.states = np.empty((words, capacity), dtype=np.int64)
+        self.parents = np.empty(capacity, dtype=np.int32)
+        self.bits = self._first_bits = max(_FIRST_BITS, (2 * most).bit_length())
+        self.most_bits = max(self.bits, (max_bytes // (8 * words)).bit_length() - 1)
+        self.table = np.zeros(words << self.most_bits, dtype=np.int64)
+        self.out = np.zeros((words, most), dtype=np.int64)
+        self.hashes = np.zeros(most, dtype=np.uint64)
+        self.origin = np.zeros(most, dtype=np.uint32)
+        self.label = np.zeros(most, dtype=np.int64)
+        self.fired = np.zeros(len(question.progress), dtype=np.uint64)
+        self.moved = np.zeros(BLOCK, dtype=np.uint64)
+        self.lists = np.zeros(machine.rows * machine.row_length, dtype=np.uint32)
+        self.items = np.zeros(machine.row_length, dtype=np.uint32)
+        self.picks = np.zeros(machine.rows * machine.row_length, dtype=np.int64)
+        self.seen = np.zeros(most, dtype=np.int64)
+        self.first = np.full(REST_BIT, -1, dtype=np.int64)
+        self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
+        box = most + box if shards > 1 else 1
+        self.boxes = np.zeros((shards, words, box), dtype=np.int64)
+        self.senders = np.zeros((shards, box), dtype=np.int64)
+        self.filled = np.zeros(shards, dtype=np.uint64)
+
+    @property
+    def shift(self) -> np.uint64:
+        """How far to shift a hash to have its slot."""
+        return np.uint64(64 - self.bits)
+
+    @property
+    def bytes(self) -> int:
+        """Memory in use."""
+        boxes = self.boxes.nbytes + self.senders.nbytes
+        return int(self.control[COUNT] * self.per_state + self._table_bytes + boxes)
+
+    @property
+    def _table_bytes(self) -> int:
+        return 8 * self.machine.words << self.bits
+
+    def run(self, steps: int) -> None:
+        """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
+        question, machine = self.question, self.machine
+        while True:
+            machine.loop.run(
+                machine.code, self.states, self.parents, self.table, self.shift, self.out, self.hashes, self.origin,
+                self.label, self.fired, self.moved, self.lists, self.items, self.picks, self.seen, self.first,
+                self.control, self.boxes, self.senders, self.filled, self.number, self.shards, question.step_bits,
+                question.state_bits, question.witness_bits, question.deadlock, steps,
+            )  # fmt: skip
+            if self.control[STATUS] != FULL or not self._grow():
+                return
+
+    def receive(self, others: Sequence[Shard]) -> None:
+        """Enter what the others have sent."""
+        me = int(self.number)
+        for other in others:
+            if other is not self and not self.take(other.boxes[me], other.senders[me], int(other.filled[me])):
+                return
+
+    def take(self, box: Any, senders: Any, count: int) -> bool:
+        """Enter `count` states sent by others, with their parents' numbers; False where that ends the search."""
+        question, at = self.question, 0
+        while True:
+            at = self.machine.loop.receive(
+                self.machine.code, self.states, self.parents, self.table, self.shift, self.hashes, self.seen,
+                self.first, self.control, box, senders, np.uint64(at), np.uint64(count), question.state_bits,
+                question.witness_bits,
+            )  # fmt: skip
+            if self.control[STATUS] != FULL or not self._grow():
+                return self.control[STATUS] not in (FULL, STATE)
+            self.control[STATUS] = LEVEL
+
+    def expand(self, states: Any, begin: int, end: int) -> int:
+        """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
+        count = self.machine.loop.expand(
+            self.machine.code, states, begin, end, self.out, self.origin, self.label, self.fired.copy(), self.moved,
+            self.lists, self.items, self.picks,
+        )  # fmt: skip
+        return int(count)
+
+    def deal(self, whole: Shard, ids: Any) -> None:
+        """Take this shard's part of all states seen so far."""
+        self.machine.loop.deal(
+            whole.states, whole.parents, whole.control[COUNT], whole.control[HEAD], self.number, self.shards, ids,
+            self.states, self.parents, self.control,
+        )  # fmt: skip
+        self._fill()
+
+    def restore(self, states: Any, parents: Any, control_: list[int], fired: list[int], first: list[int]) -> bool:
+        """Stand where such a shard stood; False where the memory allowed does not suffice."""
+        known = states.shape[1]
+        if known + len(self.origin) > len(self.parents):
+            return False
+        self.states[:, :known], self.parents[:known] = states, parents
+        self.control[:], self.fired[:], self.first[:] = control_, fired, first
+        if self.control[STATUS] == FULL:
+            self.control[STATUS] = RUNNING
+        return self._fill()
+
+    def change(self, number: int, control_: Any) -> bool:
+        """Become another of the shards, whose states and parents have been put in place of this one's.
+
+        False where the memory allowed does not suffice for it.
+        """
+        self.table[: self._table_bytes // 8] = 0
+        self.bits, self.number = self._first_bits, np.uint64(number)
+        self.control[:], self.first[:] = control_, -1
+        return int(self.control[COUNT]) + len(self.origin) <= len(self.parents) and self._fill()
+
+    def _fill(self) -> bool:
+        """Enter all states into the empty table."""
+        while int(self.control[COUNT]) > 1 << self.bits - 2 and self.bits < self.most_bits:
+            self.bits += 1
+        if int(self.control[COUNT]) > 3 << self.bits - 2:
+            return False
+        self.machine.loop.refill(self.states, self.control[COUNT], self.table, self.shift)
+        return True
+
+    def _grow(self) -> bool:
+        """Make room; False where the memory allowed does not suffice."""
+        count = int(self.control[COUNT])
+        if count + len(self.origin) > len(self.parents):
+            return False
+        if self.bits == self.most_bits or count * self.per_state + 2 * self._table_bytes > self.max_bytes:
+            return False
+        self.bits += 1
+        self.machine.loop.grow(self.table, self.shift)
+        return True
+
+
+STATUS_OF = {
+    control.STEP: search.STEP,
+    control.STATE: search.STATE,
+    control.DEADLOCK: search.DEADLOCK,
+    control.WRONG: search.WRONG,
+    control.FULL: search.FULL,
+}
+"""What a shard's status means for the whole search, where it ends it."""
+
+
+def words_of(column: Any) -> tuple[int, ...]:
+    """A column of states as the words that it packs."""
+    return tuple(int(word) & (1 << 64) - 1 for word in column)

@@ -1,0 +1,110 @@
+"""Dead variables: to reset them changes nothing that can be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from postcopy.explorer import constants, dead
+from postcopy.explorer.dead import Reset
+from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.explorer.writing import LABEL_BITS, STAYS
+from postcopy.model.changes.catalogue import CHANGES
+from postcopy.model.faults import FAULTS
+from postcopy.model.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.catalogue import asked_of
+from postcopy.properties.safety import SAFETY
+from postcopy.properties.witnesses import WITNESSES
+
+PROPERTIES = (*SAFETY, *WITNESSES)
+SOME_FAULTS = sorted(FAULTS)[::9]
+SOME_CHANGES = ["preempt", "recovery"]
+
+
+def exploration(instance: Instance, **options: Any) -> Exploration:
+    made = Exploration(instance, replace(Options(engine="interpreted", dead=True), **options))
+    made.run()
+    return made
+
+
+def misjudged(instance: Instance) -> list[tuple[int, ...]]:
+    """The states that can be told from what is stored for them: by what is said of them, by whether they are stuck, or
+    by what may happen next, what that violates and what is stored for the state that it leads to."""
+    whole, reduced = exploration(instance, symmetry=False, dead=False), exploration(instance, symmetry=False)
+    functions, numbering = reduced.functions, reduced.kernel.numbering
+
+    def seen(words: tuple[int, ...]) -> object:
+        steps, stuck = set(), True
+        for label, *after in functions.expand(*words):
+            action = numbering.action_of[numbering.leaf_of(label)]
+            steps.add((action, label if label < 0 else label >> LABEL_BITS, functions.canonical(*after)))
+            if not label & STAYS and tuple(after) != words and not instance.actions[action].info.environment:
+                stuck = False
+        return steps, stuck, functions.examine(*words)
+
+    return [words for words in whole.stored() if seen(words) != seen(functions.canonical(*words))]
+
+
+@pytest.mark.parametrize("size", [(1, 2), (2, 1), (2, 2)], ids=lambda s: f"{s[0]} pages, {s[1]} in flight")
+def test_no_state_is_told_from_its_representative(size: tuple[int, int]) -> None:
+    assert misjudged(Instance(Postcopy, *size, PROPERTIES)) == []
+
+
+@pytest.mark.parametrize("fault", SOME_FAULTS)
+def test_nor_where_a_rule_is_taken_away(fault: str) -> None:
+    assert misjudged(Instance(FAULTS[fault], 2, 1, PROPERTIES)) == []
+
+
+@pytest.mark.parametrize("variable", ["destination.present", "source.sent", "wire.failed"])
+def test_a_reset_too_many_is_noticed(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeded: the variable is called dead in the middle of the migration."""
+    right = dead.resets
+
+    def wrong(reading: constants.Reading) -> list[Reset]:
+        v, phase = reading.instance.variable[variable], reading.instance.variable["destination.state"]
+        return [*right(reading), Reset((v,), (phase,), frozenset({(1,), (3,)}))]
+
+    monkeypatch.setattr(dead, "resets", wrong)
+    assert misjudged(Instance(Postcopy, 2, 1, PROPERTIES))
+
+
+def test_they_are_found() -> None:
+    reading = constants.read(Instance(Postcopy, 2, 2, PROPERTIES))
+    resets = dead.resets(reading)
+    found = {(v.name, *(control.name for control in each.controls)) for each in resets for v in each.variables}
+    assert ("destination.host_support", "destination.state") in found
+    assert ("destination.faulted", "stream.up", "return_path.up") in found
+    assert not any(name == "destination.present" for name, *_ in found)
+
+
+@pytest.mark.parametrize("symmetry", [False, True], ids=["all", "pages renamed"])
+def test_the_protocol_is_smaller(symmetry: bool) -> None:
+    instance = Instance(Postcopy, 2, 2, PROPERTIES)
+    whole, reduced = exploration(instance, symmetry=symmetry, dead=False), exploration(instance, symmetry=symmetry)
+    assert (whole.findings.states, reduced.findings.states) == ((14_764, 8_526) if symmetry else (27_001, 15_877))
+    assert reduced.findings.witnesses == whole.findings.witnesses
+    for bit, at in whole.findings.first.items():
+        assert len(reduced.search.path(reduced.findings.first[bit])) == len(whole.search.path(at))
+
+
+@pytest.mark.parametrize("fault", SOME_FAULTS)
+def test_faults_are_found_as_soon(fault: str) -> None:
+    same(Instance(FAULTS[fault], 2, 2, PROPERTIES))
+
+
+@pytest.mark.parametrize("change", SOME_CHANGES)
+def test_changes_have_the_same_verdict(change: str) -> None:
+    asked = [p for p in asked_of(CHANGES[change]) if not p.of_runs]
+    same(Instance(CHANGES[change], 2, 1, asked))
+
+
+def same(instance: Instance) -> None:
+    """The verdict is the same, the counterexample as long, and a run of the protocol itself."""
+    whole, reduced = (explore(instance, Options(engine="interpreted", dead=reset)) for reset in (False, True))
+    assert (reduced.outcome, reduced.states <= whole.states) == (whole.outcome, True)
+    if whole.counterexample is not None:
+        assert reduced.counterexample is not None
+        assert len(reduced.counterexample.steps) == len(whole.counterexample.steps)
