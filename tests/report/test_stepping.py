@@ -252,6 +252,17 @@ def test_it_answers_under_its_own_name_only_and_only_to_get(server: Server) -> N
     assert ask(server, "/", method="POST").status == 501
 
 
+@pytest.mark.parametrize(("error", "said"), [(BrokenPipeError(), ""), (ValueError("seen"), "seen")])
+def test_of_a_browser_that_has_gone_nothing_is_said_and_of_a_mistake_all(
+    server: Server, capsys: pytest.CaptureFixture[str], error: Exception, said: str
+) -> None:
+    try:
+        raise error
+    except type(error):
+        server.handle_error(None, (LOOPBACK, 1))
+    assert said in capsys.readouterr().err if said else capsys.readouterr().err == ""
+
+
 def test_ports_that_cannot_be(server: Server, run: Any) -> None:
     port = str(server.server_port)
     assert f"cannot listen on port {port}: Address already in use" in refused(run, "explore", "--port", port)

@@ -6,6 +6,7 @@ elsewhere reaches it through a name of its own), and writes nothing.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -37,6 +38,11 @@ class Server(ThreadingHTTPServer):
         except (OSError, OverflowError) as error:
             why = error.strerror if isinstance(error, OSError) else "there is no such port"
             raise UsageError(f"cannot listen on port {port}: {why}; --port 0 takes any that is free") from None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a browser that has gone before it was answered."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     @property
     def address(self) -> str:
