@@ -38,5 +38,6 @@ def test_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
                 assert "my_change.py does nothing that Postcopy cannot do" in printed.out
                 assert "Postcopy does nothing that my_change.py cannot do" in printed.out
     assert (tmp_path / "lazy.svg").read_text().startswith("<svg")
+    assert "Counterexample to" in (tmp_path / "lazy.html").read_text()
     assert {line.split()[1] for line in ran} >= {"check", "new", "diff", "trace"}
     assert "postcopy diff Postcopy my_change.py" in ran

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from postcopy import __version__, cli_changes, cli_prove
+from postcopy import __version__, cli_changes, cli_explore, cli_prove
 from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Progress
@@ -361,6 +361,7 @@ def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", hel
 
 cli_changes.add_to(app)
 cli_prove.add_to(app)
+cli_explore.add_to(app)
 
 
 def _version(wanted: bool) -> None:

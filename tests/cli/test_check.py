@@ -126,6 +126,16 @@ def test_symmetry_can_be_switched_off(run: Run) -> None:
     assert with_it["states"] < without["states"]
 
 
+def test_it_says_what_one_stored_state_stands_for(run: Run, tmp_path: Path) -> None:
+    page, size = tmp_path / "page.html", ("--pages", "1", "--in-flight", "1", "--no-liveness")
+    every = (*size, "--vcpu-symmetry", "--reset-dead")
+    told = " ".join(run("check", *every, "--report", str(page)).out.split())
+    assert "page symmetry, vCPU symmetry, dead variables reset" in told
+    assert "page symmetry, vCPU symmetry, dead variables reset" in page.read_text(encoding="utf-8")
+    assert json.loads(run("check", *size, "--json").out)["reductions"] == ["page symmetry"]
+    assert "  no symmetry" in run("check", *size, "--no-symmetry").out
+
+
 def test_memory_exhausted_is_inconclusive_and_says_what_was_explored(run: Run) -> None:
     result = run("check", "--pages", "3", "--max-memory", "1M", "--engine", "interpreted", "--json")
     assert result.code == 75

@@ -11,6 +11,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
 from postcopy.explorer.explore import Exploration, Options
 from postcopy.model.instance import Instance
@@ -202,6 +203,14 @@ def test_panning_and_zooming(browser: Browser) -> None:
     assert browser.transform == whole
     browser.one(".boxes button").click()
     assert browser.transform != whole
+
+
+def test_a_window_of_another_size_shows_everything_again(browser: Browser) -> None:
+    browser.open(SMALL)
+    _, _, scale = browser.transform
+    size = {"width": 600, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    WebDriverWait(browser.driver, 10, poll_frequency=0.05).until(lambda _: browser.transform[2] < scale)
 
 
 @pytest.mark.parametrize("name", [SMALL, THOUSAND, BROKEN])

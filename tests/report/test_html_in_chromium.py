@@ -65,6 +65,13 @@ return boxes.some((one, i) => boxes.slice(i + 1).some((other) =>
 """Whether two names of lanes meet."""
 
 
+CUT = """
+return [...document.querySelectorAll(".head")].filter((head) =>
+  head.getBoundingClientRect().top < head.parentElement.getBoundingClientRect().top + 1).map((head) => head.innerText);
+"""
+"""Names of lanes that are cut off above."""
+
+
 @cache
 def document() -> Verdict:
     return explore(Instance(Postcopy, 1, 1, DEFAULT), Options(engine="interpreted"))
@@ -257,12 +264,21 @@ def test_nothing_is_wider_than_the_screen_at_any_step(browser: Browser, name: st
     steps = len(told(name).steps) if name != "holds" else 0
     assert browser.at_each_step(TOO_WIDE, steps) == [[]] * steps
     assert not browser.run(MEETING)
+    assert browser.run(CUT) == []
 
 
 def test_what_is_too_wide_is_found(browser: Browser) -> None:
     browser.open(SAFETY, 390)
     browser.run("document.querySelectorAll('article .does').forEach((e) => e.style.minWidth = '500px')")
     assert [] not in browser.at_each_step(TOO_WIDE, 2)
+
+
+def test_what_is_cut_off_or_meets_is_found(browser: Browser) -> None:
+    browser.open(WIDEST, 390)
+    browser.run("document.querySelector('.chart').style.setProperty('--tall', '100px')")
+    assert "destination operator" in browser.run(CUT)
+    browser.run("document.querySelector('.chart').style.setProperty('--pitch', '8px')")
+    assert browser.run(MEETING)
 
 
 def test_an_error_of_the_script_would_be_seen(browser: Browser) -> None:

@@ -21,7 +21,7 @@ from postcopy.errors import UsageError
 SECONDS = 120
 """How long Graphviz may take for a picture."""
 
-FEW = 500
+FEW = 250
 """Edges that are still drawn all at once."""
 
 HEAD = 24

@@ -63,7 +63,9 @@ def page(graph: Graph, command: str = "") -> str:
         boxes,
         [(s, t) for s, t, edge in graph.networkx.edges(data=True) if edge["path"]],
     )
+    ways = _ways(graph, layout)
     kinds = {kind for kind in _KINDS if any(node[kind] for node in nodes)}
+    kinds |= {"free" for way in ways if "free" in way.classes.split()}
     return (
         pages.environment()
         .get_template("graph.html")
@@ -79,7 +81,7 @@ def page(graph: Graph, command: str = "") -> str:
             places=[
                 _Node(n, at, labels[n], " ".join(k for k in _KINDS if nodes[n][k])) for n, at in enumerate(layout.nodes)
             ],
-            ways=_ways(graph, layout),
+            ways=ways,
             line=_LINE,
             padding=_PADDING,
             data=pages.embedded(data(graph)),

@@ -9,34 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import log1p
 from typing import Any
 
-import jinja2
 import msgspec
 
 from postcopy.explorer.explore import Verdict
 from postcopy.model.instance import ActionInstance
 from postcopy.report import pages, summary
-from postcopy.report.held import Held, held
-from postcopy.report.lanes import Group, Row, groups, rows
-from postcopy.report.story import FOREVER, OBSERVER, Story, tell
+from postcopy.report.story_page import environment, run_of
 from postcopy.report.words import plain
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A counterexample as the page shows it."""
-
-    story: Story
-    groups: tuple[Group, ...]
-    rows: tuple[Row, ...]
-    held: tuple[Held, ...]
-
-    @property
-    def owners(self) -> list[tuple[str, list[Held]]]:
-        """What the state holds, part by part."""
-        return [(owner, list(parts)) for owner, parts in groupby(self.held, key=lambda part: part.owner)]
 
 
 @dataclass(frozen=True)
@@ -60,10 +41,10 @@ def html(
         command: the command line that does all this again.
         expected: what is known to break.
     """
-    runs = [_run(each) for each in (verdict, *further) if each.counterexample]
+    runs = [run_of(each.counterexample) for each in (verdict, *further) if each.counterexample]
     data = {"check": found, "stories": msgspec.to_builtins([{"story": run.story, "state": run.held} for run in runs])}
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             verdict=verdict,
@@ -85,12 +66,6 @@ def html(
     )
 
 
-def _run(verdict: Verdict) -> _Run:
-    assert verdict.counterexample is not None
-    story = tell(verdict.counterexample)
-    return _Run(story, groups(story), rows(story), held(verdict.counterexample))
-
-
 def _sections(verdict: Verdict) -> list[tuple[str, list[tuple[Any, str, str]]]]:
     """The properties group by group, each with its answer and the answer's sign."""
     found = []
@@ -108,16 +83,3 @@ def _machines(verdict: Verdict) -> list[tuple[str, list[_Covered]]]:
         for action in verdict.instance.actions
     ]
     return [(plain(name), list(its)) for name, its in groupby(covered, key=lambda c: c.action.machine)]
-
-
-def _environment() -> jinja2.Environment:
-    environment = pages.environment()
-    environment.globals |= {
-        "OBSERVER": OBSERVER,
-        "FOREVER": FOREVER,
-        "percent": lambda lane, count: f"{(lane + 0.5) / count:.3%}",
-        "edge": lambda lane, count: f"calc(var(--lanes) * {lane / count:.5f})",
-        "percent_of": lambda part, whole: f"{part / whole:.3%}",
-        "share": lambda times, most: f"{log1p(times) / log1p(most) if most else 0:.1%}",
-    }
-    return environment

@@ -37,6 +37,17 @@ def not_asked(verdict: Verdict) -> dict[str, str]:
     return {name: reason for name, reason in reasons(verdict.instance.protocol).items() if name not in asked}
 
 
+def reductions(verdict: Verdict) -> list[str]:
+    """For what one stored state stands for several."""
+    options = verdict.options
+    used = {
+        "page symmetry": options.symmetry,
+        "vCPU symmetry": options.vcpus,
+        "dead variables reset": options.dead,
+    }
+    return [name for name, on in used.items() if on]
+
+
 def answer(verdict: Verdict, prop: Property) -> str:
     """What the search says of one property: holds, violated, reached, not reached, or unknown (it ended earlier)."""
     if verdict.violated is prop:
@@ -60,6 +71,7 @@ def to_json(verdict: Verdict, name: str, story: Story | None, expected: tuple[st
         "in_flight": instance.in_flight,
         "host_page": instance.group,
         "symmetry": verdict.options.symmetry,
+        "reductions": reductions(verdict),
         "verdict": verdict.outcome.value,
         "violated": verdict.violated.name if verdict.violated else None,
         "expected": list(expected),
@@ -144,7 +156,7 @@ def print_verdict(verdict: Verdict, name: str, console: Console, expected: tuple
         Text.assemble(
             (name, "bold"),
             f"  {instance.size}",
-            ("  page symmetry" if verdict.options.symmetry else "  no symmetry", "dim"),
+            (f"  {', '.join(reductions(verdict)) or 'no symmetry'}", "dim"),
         )
     )
     console.print()

@@ -295,5 +295,9 @@ function named() {
 }
 
 window.addEventListener("popstate", named);
+window.addEventListener("resize", () => {
+  if (now === null) fit();
+  else if (!seen(places[now])) look(places[now], 1.2);
+});
 fit();
 named();

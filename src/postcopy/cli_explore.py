@@ -1,0 +1,66 @@
+"""The command for who wants to step by hand: `postcopy explore`. `postcopy.cli` takes it in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postcopy.errors import UsageError
+from postcopy.explorer.fingerprint import fingerprint
+from postcopy.model.instance import Instance
+from postcopy.model.loading import load
+from postcopy.properties.catalogue import with_everything
+from postcopy.report.itf import read_itf
+
+
+def explore_by_hand(
+    target: Annotated[
+        str | None, typer.Argument(metavar="[FILE.py:Class]", help="which protocol", show_default=False)
+    ] = None,
+    pages: Annotated[int, typer.Option("--pages", help="how many target pages the guest has")] = 2,
+    in_flight: Annotated[int, typer.Option("--in-flight", help="how many messages each channel holds")] = 2,
+    host_page: Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")] = None,
+    fault: Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")] = None,
+    change: Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")] = None,
+    bug: Annotated[str | None, typer.Option("--bug", help="a real bug, found again (postcopy list history)")] = None,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="go on from a stored run (.itf.json), of the protocol it names")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="where to listen on this machine; 0: any port")] = 0,
+) -> int:
+    """Step through a protocol by hand, in a browser on this machine, until Ctrl-C."""
+    from postcopy.report.serving import Server
+    from postcopy.report.stepping import Stepping
+
+    address = ""
+    if trace is not None:
+        if (target, fault, change, bug, host_page) != (None,) * 5:
+            raise UsageError("--trace names its protocol: leave the protocol and its size away")
+        named = ""
+
+        def make(name: str, *size: int) -> Instance:
+            nonlocal named
+            named = name
+            return with_everything(name, *size)
+
+        run = read_itf(trace, make, fingerprint)
+        stepping = Stepping(named, run.instance)
+        address = stepping.address(run)
+    else:
+        name, protocol = load(target, fault, change, bug)
+        group = protocol.group if host_page is None else host_page
+        stepping = Stepping(name, with_everything(name, pages, in_flight, group))
+    with Server(stepping.answer, port) as server:
+        print(f"{stepping.name} is at {server.address}{address}  (Ctrl-C ends it)", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+    return 0
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make it a command of the command line."""
+    app.command("explore")(explore_by_hand)
