@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,7 +19,6 @@ from postcopy.engine.messages import (
     Contents,
     Discard,
     Eof,
-    Message,
     OpenReturnPath,
     Packaged,
     Page,
@@ -31,7 +29,7 @@ from postcopy.engine.messages import (
 from postcopy.engine.source import Phase, SourceCore
 from postcopy.engine.source_host import SourceHost
 from postcopy.engine.transport import Connection
-from tests.engine.live import SMALL, SOFTWARE, Meddler, migrate, nowhere_else
+from tests.engine.live import SMALL, SOFTWARE, Meddler, first, migrate, nowhere_else, pages_after
 
 
 def permitted() -> bool:
@@ -59,10 +57,6 @@ class OnePass(SourceCore):
 
     def cpus_stopped_to_switch(self, pages: Any) -> None:
         super().cpus_stopped_to_switch([*getattr(self, "written", []), *pages])
-
-
-def first(kind: type[Message]) -> Callable[[Message, int], bool]:
-    return lambda message, _: isinstance(message, kind)
 
 
 # -- it works -------------------------------------------------------------------------------------------------------
@@ -123,17 +117,6 @@ def test_memory_that_is_not_permitted_says_what_to_do(monkeypatch: pytest.Monkey
 
 
 # -- the world fails --------------------------------------------------------------------------------------------------
-
-
-def pages_after(kind: type[Message], count: int) -> Callable[[Message, int], bool]:
-    seen = {"kind": False, "pages": 0}
-
-    def end(message: Message, _: int) -> bool:
-        seen["kind"] = bool(seen["kind"] or isinstance(message, kind))
-        seen["pages"] += seen["kind"] and isinstance(message, Page)
-        return bool(seen["pages"] >= count)
-
-    return end
 
 
 BEFORE = {
