@@ -148,7 +148,7 @@ class Line(Connection):
         super().__init__(sock, timeout)
         self._parser, self._sent = parser, sent
         self.after: Callable[[int], None] = lambda _: None
-        self.deaf = False
+        self.deaf = self.trickle = False
         self.aside: list[socket.socket] = []
 
     def send(self, buffers: Sequence[Buffer]) -> int:
@@ -161,7 +161,9 @@ class Line(Connection):
         self._parser.feed(data)
         for message in self._parser:
             end = self._parser.offset - before
-            super().send([data[at:end]])
+            step = 1 if self.trickle else end - at
+            for begin in range(at, end, step):
+                super().send([data[begin : min(begin + step, end)]])
             at = end
             self._sent.append(message)
             self.after(len(self._sent))

@@ -135,6 +135,18 @@ def test_a_fault_at_every_boundary(fault: Fault, place: Place) -> None:
     judge(at(place, fault), place, fault)
 
 
+def test_byte_by_byte_it_arrives_all_the_same() -> None:
+    def trickle(hosts: Hosts) -> None:
+        for line in hosts.lines:
+            line.trickle = True
+
+    run = run_here(("stream", 0), trickle, timeouts=(30.0, 30.0))
+    assert run.outcomes == ("completed", "completed")
+    assert (run.where, run.damage) == (["destination"], [])
+    assert run.conformance
+    assert run.conformance.unexplained is None
+
+
 # -- the engine is wrong: what the judgement is there for ------------------------------------------------------------
 
 

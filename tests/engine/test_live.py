@@ -14,7 +14,7 @@ from postcopy.engine import memory, uffd
 from postcopy.engine.destination import DestinationCore, DropPages, Output
 from postcopy.engine.errors import ConnectionLost, GuestError
 from postcopy.engine.log import Step
-from postcopy.engine.memory import GuestOptions, TableDestinationMemory
+from postcopy.engine.memory import GuestOptions, GuestProcess, TableDestinationMemory
 from postcopy.engine.messages import (
     Contents,
     Discard,
@@ -216,6 +216,33 @@ def test_when_the_guest_at_the_destination_is_killed(phase: Phase) -> None:
     source, destination = migrate(more_than_buffers_hold, make_destination=Killing)
     assert nowhere_else(source, destination) == (["source"] if phase is Phase.PRECOPY else [])
     assert destination.report.why == "the guest process is gone"
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_the_guest_at_the_destination_dies_in_precopy_and_the_source_keeps_its_own(
+    guest: GuestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guests: dict[bool, GuestProcess] = {}
+    start = GuestProcess.__init__
+
+    def kept(self: GuestProcess, options: GuestOptions, *, incoming: bool) -> None:
+        start(self, options, incoming=incoming)
+        guests[incoming] = self
+
+    class Shot(DestinationCore):
+        def receive(self, message: StreamMessage) -> Any:
+            if isinstance(message, Page | Pages) and self.received.count >= 100 and guests:
+                os.kill(guests.pop(True).pid, signal.SIGKILL)
+                guests.clear()
+            return super().receive(message)
+
+    monkeypatch.setattr(GuestProcess, "__init__", kept)
+    more_than_buffers_hold = with_(guest, size=8 << 20)
+    source, destination = migrate(more_than_buffers_hold, switch="never", make_destination=Shot)
+    assert nowhere_else(source, destination) == ["source"]
+    assert destination.report.why == "the guest process is gone"
+    assert source.guest
+    assert source.guest.damage == []
 
 
 def test_when_the_guest_at_the_source_is_killed_nobody_runs() -> None:
