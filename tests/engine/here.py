@@ -33,9 +33,8 @@ PAGES = 6
 WRITTEN_LAST = (1, 4)
 """Pages that the guest writes between the first pass and the switch."""
 GUEST = GuestOptions(size=PAGES * 4096, memory="software", workload="idle", vcpus=2, seed=5)
-GLANCE = 0.02
-BOUND = 20.0
-"""Seconds after which a run hangs."""
+GLANCE, TIMEOUT, BOUND = 0.02, 10.0, 30.0
+"""Seconds: between two looks at a line, after which a host gives up, and after which a run hangs."""
 
 Place = tuple[str, int]
 """A boundary: of the ``stream`` or of the ``replies``, and after how many messages."""
@@ -172,8 +171,8 @@ class Line(Connection):
 
     def _ready(self, event: int, timeout: float) -> bool:
         """As the connection; looks now and then whether it is another line by now, or this side has gone deaf."""
-        end = time.monotonic() + timeout
-        while (left := end - time.monotonic()) > 0:
+        begin = time.monotonic()
+        while (left := begin + min(timeout, self.timeout) - time.monotonic()) > 0:
             ready = super()._ready(event, min(left, GLANCE))
             if ready and not (event == select.POLLIN and self._hears_nothing):
                 return True
@@ -217,7 +216,6 @@ class Hosts:
 
     def __init__(
         self,
-        timeouts: tuple[float, float],
         make_source: Callable[..., SourceCore] = SourceCore,
         make_destination: Callable[..., DestinationCore] = DestinationCore,
     ) -> None:
@@ -227,8 +225,8 @@ class Hosts:
         self.guests[0].ask("fill", 1.0)
         a, b = socket.socketpair()
         self.lines = (
-            Line(a, timeouts[0], StreamParser(4096), self.run_.stream),
-            Line(b, timeouts[1], ReplyParser(), self.run_.replies),
+            Line(a, TIMEOUT, StreamParser(4096), self.run_.stream),
+            Line(b, TIMEOUT, ReplyParser(), self.run_.replies),
         )
         self.logs = EventLog(keep=True), EventLog(keep=True)
         geometry = GUEST.geometry()
@@ -236,12 +234,20 @@ class Hosts:
             make_source(geometry, log=self.logs[0]),
             self.guests[0],
             self.lines[0],
-            SourceOptions(timeout=timeouts[0]),
+            SourceOptions(timeout=TIMEOUT),
             self.logs[0],
         )
         self.destination = DestinationHost(
-            make_destination(geometry, log=self.logs[1]), self.guests[1], self.lines[1], self.logs[1], timeouts[1]
+            make_destination(geometry, log=self.logs[1]), self.guests[1], self.lines[1], self.logs[1], TIMEOUT
         )
+
+    def lose_patience(self, host: int, timeout: float) -> None:
+        """From now on the source (0) or the destination (1) waits for so many seconds only."""
+        self.lines[host].timeout = timeout
+        if host == 0:
+            self.source._options = SourceOptions(timeout=timeout)
+        else:
+            self.destination._timeout = timeout
 
     @property
     def handed_over(self) -> bool:
@@ -314,4 +320,4 @@ class Hosts:
 
 def run_here(place: Place | None = None, fault: Callable[[Hosts], None] = lambda _: None, **how: Any) -> Run:
     """A migration with a fault at a place, or none."""
-    return Hosts(how.pop("timeouts", (5.0, 5.0)), **how).run(place, fault)
+    return Hosts(**how).run(place, fault)

@@ -24,7 +24,7 @@ STREAM, REPLIES = 29, 3
 PACKAGE = 20
 """The number of the package; up to the message before it, which is the discards, the source can still turn back."""
 PATIENCE = 0.2
-"""Seconds that a host waits in a run in which it has to find out by waiting."""
+"""Seconds that a host waits from the fault on, where it has to find out by waiting."""
 
 
 def cut(hosts: Hosts, _: int) -> None:
@@ -79,8 +79,13 @@ AT_ONCE = (cut, stall, kill_destination_guest)
 def at(place: Place, fault: Fault, **how: Any) -> Run:
     side = 0 if place[0] == "stream" else 1
     waits: dict[Fault, tuple[int, ...]] = {stall: (0, 1), half_open: (0, 1), mute: (side,), deaf: (side,)}
-    timeouts = tuple(PATIENCE if host in waits.get(fault, ()) else 5.0 for host in (0, 1))
-    return run_here(place, lambda hosts: fault(hosts, side), timeouts=timeouts, **how)
+
+    def happens(hosts: Hosts) -> None:
+        for host in waits.get(fault, ()):
+            hosts.lose_patience(host, PATIENCE)
+        fault(hosts, side)
+
+    return run_here(place, happens, **how)
 
 
 def judge(run: Run, place: Place, fault: Fault) -> None:
@@ -140,7 +145,7 @@ def test_byte_by_byte_it_arrives_all_the_same() -> None:
         for line in hosts.lines:
             line.trickle = True
 
-    run = run_here(("stream", 0), trickle, timeouts=(30.0, 30.0))
+    run = run_here(("stream", 0), trickle)
     assert run.outcomes == ("completed", "completed")
     assert (run.where, run.damage) == (["destination"], [])
     assert run.conformance
@@ -159,10 +164,10 @@ class ForgetsTheLastWrites(SourceCore):
 
 WRONG: list[tuple[dict[str, Any], Place, Fault, str]] = [
     ({"make_source": ResumesAfterHandover}, ("stream", PACKAGE), cut, "given its guest away"),
-    ({"make_source": StaysStoppedInPrecopy}, ("stream", 18), cut, "lives on at the source"),
+    ({"make_source": StaysStoppedInPrecopy}, ("stream", 18), stall, "lives on at the source"),
     ({"make_destination": GivesUpAfterEnd}, ("replies", 3), deaf, "what is reported is so"),
     ({"make_source": ForgetsTheLastWrites}, ("stream", 99), cut, "is whole"),
-    ({"make_source": ResumesAfterHandover}, ("stream", STREAM), deaf, "ran at a time"),
+    ({"make_source": ResumesAfterHandover}, ("stream", STREAM - 1), deaf, "ran at a time"),
 ]
 
 
@@ -177,8 +182,8 @@ def test_a_wait_without_a_bound_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     released = threading.Event()
     monkeypatch.setattr(SourceHost, "_wait_for_the_end", lambda _: released.wait(60))
     monkeypatch.setattr(here, "BOUND", 0.5)
-    hosts = Hosts((PATIENCE, PATIENCE))
-    run = hosts.run(("stream", STREAM), lambda hosts: deaf(hosts, 0))
+    hosts = Hosts()
+    run = hosts.run(("stream", STREAM - 1), lambda hosts: deaf(hosts, 0))
     released.set()
     hosts.lines[0].close()
     for thread in hosts.threads:
@@ -186,4 +191,4 @@ def test_a_wait_without_a_bound_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     hosts.close()
     assert run.hangs == ["operator"]
     with pytest.raises(AssertionError):
-        judge(run, ("stream", STREAM), deaf)
+        judge(run, ("stream", STREAM - 1), deaf)
