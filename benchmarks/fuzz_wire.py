@@ -45,10 +45,12 @@ PAGE = 1024
 def stream() -> bytes:
     """A short stream with everything in it."""
     package: list[StreamMessage] = [Listen(), Device(3, "cpu", 0, 1, b"registers"), Run()]
+    several: list[StreamMessage] = [Page("a", n * PAGE, bytes(PAGE) if n < 3 else None) for n in range(6)]
     messages: list[StreamMessage] = [
         *(Header(), Configuration("m"), OpenReturnPath(), Ping(1), Advise(PAGE, PAGE)),
         *(SectionStart(2, "ram", 0, 4), RamSize((Block("a", 4 * PAGE), Block("b", PAGE))), RamEnd(), Footer(2)),
         *(SectionPart(2), Page("a", 0, bytes(PAGE)), Page("b", 0, None), RamEnd(), Footer(2)),
+        *(SectionPart(2), *several, RamEnd(), Footer(2)),
         *(Discard("a", ((0, PAGE), (2 * PAGE, PAGE))), Packaged(b"".join(StreamWriter().encode(package)))),
         *(SectionEnd(2), RamEnd(), Footer(2), Eof()),
     ]
@@ -81,15 +83,21 @@ def damage(data: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
+def next_of(parser: StreamParser | ReplyParser, *, together: bool) -> Message | None:
+    """The next message, or several pages together."""
+    return parser.next_pages(64) if together and isinstance(parser, StreamParser) else parser.next_message()
+
+
 def read(data: bytes, parser: StreamParser | ReplyParser, chance: random.Random) -> bool:
     """Whether all of it was read without an error."""
+    together = chance.random() < 0.5
     try:
         at = 0
         while at < len(data):
             step = chance.choice((1, 7, 64, 4096))
             parser.feed(data[at : at + step])
             at += step
-            for message in parser:
+            while (message := next_of(parser, together=together)) is not None:
                 assert isinstance(message, Message)
                 if isinstance(message, Packaged):
                     read_package(message.data, PAGE)

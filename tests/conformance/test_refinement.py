@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from postcopy.conformance.refinement import refine
 from postcopy.conformance.world import World
+from postcopy.engine.destination import DestinationCore, Output
+from postcopy.engine.log import Step
+from postcopy.engine.messages import Page, Pages
+from postcopy.engine.source import SourceCore
 from postcopy.model.faults import FAULTS
 from postcopy.properties.catalogue import BY_NAME
 from tests.conformance.twins import TWINS, Twin
@@ -38,6 +45,38 @@ def test_a_twin_with_a_rule_missing_is_found_out(twin: Twin) -> None:
     failure = refine(twin.world).failure
     assert failure is not None
     assert twin.says in failure.why
+
+
+class TakesTheFirstOnly(SourceCore):
+    """Of several pages that it sends at once, takes the first out of the migration bitmap."""
+
+    def _take(self, pages: range, step: Step) -> None:
+        super()._take(pages, step)
+        self.dirty.add_all(pages[1:])
+
+
+class MarksTheFirstOnly(DestinationCore):
+    """Of several pages that come at once, marks the first as received."""
+
+    def _precopy_pages(self, message: Page | Pages) -> Sequence[Output]:
+        outputs = super()._precopy_pages(message)
+        count = message.count if isinstance(message, Pages) else 1
+        self.received.remove_all(range(1, count))
+        return outputs
+
+
+@pytest.mark.parametrize(
+    ("twin", "says"),
+    [
+        ({"source": TakesTheFirstOnly}, "differ in source.dirty"),
+        ({"destination": MarksTheFirstOnly}, "differ in destination.present"),
+    ],
+)
+def test_what_is_wrong_with_several_pages_at_once_is_found_out(twin: dict[str, Any], says: str) -> None:
+    failure = refine(World.new(2, 2, **twin)).failure
+    assert failure is not None
+    assert says in failure.why
+    assert "at once" in failure.moves[-1]
 
 
 LIVENESS = [name for name, fault in FAULTS.items() if BY_NAME[fault.breaks[0]].of_runs]

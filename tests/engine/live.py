@@ -10,7 +10,7 @@ from pathlib import Path
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.eventlog import Line
 from postcopy.engine.memory import GuestOptions
-from postcopy.engine.messages import Message
+from postcopy.engine.messages import Message, Page
 from postcopy.engine.run import DestinationResult, Network, SourceResult, run_destination, run_source
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions
@@ -178,3 +178,18 @@ def nowhere_else(source: SourceResult, destination: DestinationResult) -> list[s
         )
         if runs
     ]
+
+
+def first(kind: type[Message]) -> Callable[[Message, int], bool]:
+    return lambda message, _: isinstance(message, kind)
+
+
+def pages_after(kind: type[Message], count: int) -> Callable[[Message, int], bool]:
+    seen = {"kind": False, "pages": 0}
+
+    def end(message: Message, _: int) -> bool:
+        seen["kind"] = bool(seen["kind"] or isinstance(message, kind))
+        seen["pages"] += seen["kind"] and isinstance(message, Page)
+        return bool(seen["pages"] >= count)
+
+    return end

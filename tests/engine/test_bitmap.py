@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.bitmaps import Bitmaps
 from postcopy.engine.bitmap import Bitmap
+
+unhurried = settings(deadline=None)  # the machine may be busy
 
 SIZE = 200
 
@@ -21,6 +23,7 @@ changes = st.one_of(
 )
 
 
+@unhurried
 @given(st.lists(changes, max_size=30), st.booleans(), numbers, st.integers(1, SIZE), spans)
 def test_it_behaves_as_a_set(
     steps: list[tuple[str, int | range]], full: bool, start: int, most: int, span: range
@@ -48,6 +51,7 @@ def test_it_behaves_as_a_set(
     assert again.count == bitmap.count
 
 
+@unhurried
 @given(st.integers(0, 2**SIZE - 1))
 def test_runs_are_the_ranges_that_are_proved(bits: int) -> None:
     bitmap = Bitmap(SIZE)

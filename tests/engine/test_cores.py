@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.bitmaps import Bitmaps
@@ -46,6 +46,8 @@ from postcopy.engine.messages import (
 from postcopy.engine.source import SourceCore
 from postcopy.engine.wire import StreamWriter
 from tests.engine.cores import CPU, PAGE, Pair, Phase, small, snapshot
+
+unhurried = settings(deadline=None)  # the machine may be busy
 
 
 def packaged(*inside: StreamMessage) -> Packaged:
@@ -150,6 +152,7 @@ def test_discards_come_in_twelves_and_stay_within_blocks() -> None:
     assert high == Discard("high", ((0, PAGE),))
 
 
+@unhurried
 @given(sent=st.integers(0, 2**48 - 1), dirty=st.integers(0, 2**48 - 1), group=st.sampled_from([1, 2, 4]))
 def test_the_discard_commands_are_those_that_are_proved(sent: int, dirty: int, group: int) -> None:
     geometry = Geometry([Block("ram", 48 * PAGE)], PAGE, group * PAGE)
@@ -170,6 +173,7 @@ def several(pair: Pair, pages: range) -> Pages:
     return Pages(*pair.geometry.locate(pages.start), len(pages), PAGE, data)
 
 
+@unhurried
 @given(most=st.lists(st.integers(1, 9), min_size=1), dirtied=st.sets(st.integers(0, 28)), asked=st.integers(0, 28))
 def test_several_pages_at_once_are_the_steps_of_single_ones(most: list[int], dirtied: set[int], asked: int) -> None:
     at_once, one_by_one = Pair(small(30)), Pair(small(30))

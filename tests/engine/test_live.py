@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,12 +14,11 @@ from postcopy.engine import memory, uffd
 from postcopy.engine.destination import DestinationCore, DropPages, Output
 from postcopy.engine.errors import ConnectionLost, GuestError
 from postcopy.engine.log import Step
-from postcopy.engine.memory import GuestOptions, TableDestinationMemory
+from postcopy.engine.memory import GuestOptions, GuestProcess, TableDestinationMemory
 from postcopy.engine.messages import (
     Contents,
     Discard,
     Eof,
-    Message,
     OpenReturnPath,
     Packaged,
     Page,
@@ -31,7 +29,7 @@ from postcopy.engine.messages import (
 from postcopy.engine.source import Phase, SourceCore
 from postcopy.engine.source_host import SourceHost
 from postcopy.engine.transport import Connection
-from tests.engine.live import SMALL, SOFTWARE, Meddler, migrate, nowhere_else
+from tests.engine.live import SMALL, SOFTWARE, Meddler, first, migrate, nowhere_else, pages_after
 
 
 def permitted() -> bool:
@@ -59,10 +57,6 @@ class OnePass(SourceCore):
 
     def cpus_stopped_to_switch(self, pages: Any) -> None:
         super().cpus_stopped_to_switch([*getattr(self, "written", []), *pages])
-
-
-def first(kind: type[Message]) -> Callable[[Message, int], bool]:
-    return lambda message, _: isinstance(message, kind)
 
 
 # -- it works -------------------------------------------------------------------------------------------------------
@@ -123,17 +117,6 @@ def test_memory_that_is_not_permitted_says_what_to_do(monkeypatch: pytest.Monkey
 
 
 # -- the world fails --------------------------------------------------------------------------------------------------
-
-
-def pages_after(kind: type[Message], count: int) -> Callable[[Message, int], bool]:
-    seen = {"kind": False, "pages": 0}
-
-    def end(message: Message, _: int) -> bool:
-        seen["kind"] = bool(seen["kind"] or isinstance(message, kind))
-        seen["pages"] += seen["kind"] and isinstance(message, Page)
-        return bool(seen["pages"] >= count)
-
-    return end
 
 
 BEFORE = {
@@ -233,6 +216,33 @@ def test_when_the_guest_at_the_destination_is_killed(phase: Phase) -> None:
     source, destination = migrate(more_than_buffers_hold, make_destination=Killing)
     assert nowhere_else(source, destination) == (["source"] if phase is Phase.PRECOPY else [])
     assert destination.report.why == "the guest process is gone"
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_the_guest_at_the_destination_dies_in_precopy_and_the_source_keeps_its_own(
+    guest: GuestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guests: dict[bool, GuestProcess] = {}
+    start = GuestProcess.__init__
+
+    def kept(self: GuestProcess, options: GuestOptions, *, incoming: bool) -> None:
+        start(self, options, incoming=incoming)
+        guests[incoming] = self
+
+    class Shot(DestinationCore):
+        def receive(self, message: StreamMessage) -> Any:
+            if isinstance(message, Page | Pages) and self.received.count >= 100 and guests:
+                os.kill(guests.pop(True).pid, signal.SIGKILL)
+                guests.clear()
+            return super().receive(message)
+
+    monkeypatch.setattr(GuestProcess, "__init__", kept)
+    more_than_buffers_hold = with_(guest, size=8 << 20)
+    source, destination = migrate(more_than_buffers_hold, switch="never", make_destination=Shot)
+    assert nowhere_else(source, destination) == ["source"]
+    assert destination.report.why == "the guest process is gone"
+    assert source.guest
+    assert source.guest.damage == []
 
 
 def test_when_the_guest_at_the_source_is_killed_nobody_runs() -> None:

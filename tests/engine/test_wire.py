@@ -15,6 +15,7 @@ from postcopy.engine.messages import (
     Discard,
     Header,
     Listen,
+    Packaged,
     Page,
     Pages,
     RamSize,
@@ -27,6 +28,7 @@ from postcopy.engine.messages import (
 from postcopy.engine.wire import (
     MAX_BLOCKS,
     MAX_PACKAGE,
+    ROOM,
     ReplyParser,
     ReplyWriter,
     StreamParser,
@@ -34,6 +36,8 @@ from postcopy.engine.wire import (
     read_package,
 )
 from tests.engine.strategies import PAGE, chunked, long_streams, replies, streams
+
+unhurried = settings(deadline=None)  # the machine may be busy
 
 
 def read(data: bytes, **how: bool) -> list[StreamMessage]:
@@ -53,6 +57,7 @@ RAM = written(Header(), SectionStart(2, "ram", 0, 4))
 START = RAM[len(HEAD) :]
 
 
+@unhurried
 @given(st.data())
 def test_a_stream_is_read_as_it_was_written_however_it_is_cut(data: st.DataObject) -> None:
     messages = data.draw(streams())
@@ -77,6 +82,7 @@ def each(message: StreamMessage) -> list[StreamMessage]:
     ]
 
 
+@unhurried
 @given(st.data(), st.integers(1, 80), st.sampled_from([1, 2, 4]))
 def test_pages_that_are_read_together_are_those_that_are_read_one_by_one(
     data: st.DataObject, most: int, group: int
@@ -95,6 +101,7 @@ def test_pages_that_are_read_together_are_those_that_are_read_one_by_one(
     assert found == messages
 
 
+@unhurried
 @given(long_streams(), st.integers(1, 80))
 def test_pages_that_are_written_together_are_those_that_are_written_one_by_one(
     messages: list[StreamMessage], most: int
@@ -105,6 +112,24 @@ def test_pages_that_are_written_together_are_those_that_are_written_one_by_one(
     while (message := parser.next_pages(most)) is not None:
         again += b"".join(writer.encode([message]))
     assert again == data
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_the_first_of_several_pages_names_its_block(zero: bool) -> None:
+    data = None if zero else b"".join(bytes([n + 1]) * PAGE for n in range(3))
+    together = Pages("ram", PAGE, 3, PAGE, data)
+    assert written(together) == written(*each(together))
+
+
+def test_a_message_that_is_larger_than_the_room_makes_room() -> None:
+    package = Packaged(bytes(range(256)) * 3000)
+    assert len(package.data) > 2 * ROOM
+    parser = StreamParser(PAGE)
+    data = memoryview(written(Header(), package))
+    for begin in range(0, len(data), 5000):
+        parser.feed(data[begin : begin + 5000])
+        assert len(parser.room()) <= ROOM
+    assert list(parser) == [Header(), package]
 
 
 def test_they_are_read_together_when_they_are_there() -> None:
@@ -126,6 +151,7 @@ def test_pages_of_zeros_are_read_together_up_to_one_that_is_filled_with_somethin
         parser.next_pages(9)
 
 
+@unhurried
 @given(st.data(), st.lists(replies, max_size=8))
 def test_so_are_replies(data: st.DataObject, sent: list[Reply]) -> None:
     writer, parser = ReplyWriter(), ReplyParser()
@@ -149,6 +175,7 @@ def test_byte_by_byte_no_more_is_held_than_the_message_under_way(messages: list[
         assert parser.buffered <= longest
 
 
+@unhurried
 @given(st.data())
 def test_a_stream_cut_short_says_that_it_ends_within_a_message_or_reads_as_a_prefix(data: st.DataObject) -> None:
     messages = data.draw(streams())
@@ -308,6 +335,7 @@ def test_what_cannot_be_written_is_an_error_of_ours() -> None:
         written(Request("a", 0, 0))  # type: ignore[arg-type]
 
 
+@unhurried
 @given(st.data())
 def test_random_damage_is_a_clean_error_or_another_valid_stream(data: st.DataObject) -> None:
     whole = bytearray(written(*data.draw(streams())))
@@ -316,11 +344,13 @@ def test_random_damage_is_a_clean_error_or_another_valid_stream(data: st.DataObj
     _survives(bytes(whole))
 
 
+@unhurried
 @given(st.binary(max_size=200), st.booleans())
 def test_so_are_random_bytes(data: bytes, headed: bool) -> None:
     _survives((HEAD if headed else b"") + data)
 
 
+@unhurried
 @given(st.binary(max_size=100))
 def test_so_are_random_replies(data: bytes) -> None:
     _survives(data, ReplyParser())

@@ -71,6 +71,7 @@ class DestinationHost:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._reply_lock = threading.Lock()  # taken before the core's: replies go out in the order of their steps
+        self._guest_died = False
         self._asked: dict[int, float] = {}
         self._requested: set[int] = set()
         self._listen_thread = threading.Thread(target=self._guarded, args=(self._listen,), name="listen", daemon=True)
@@ -78,6 +79,7 @@ class DestinationHost:
 
     def run(self) -> DestinationReport:
         """Be the main thread, until the migration is over."""
+        threading.Thread(target=self._watch, name="guest watch", daemon=True).start()
         self._guarded(self._main)
         for thread in (self._listen_thread, self._fault_thread):
             if thread.ident is not None:
@@ -104,11 +106,19 @@ class DestinationHost:
     def _fail(self, why: str) -> None:
         with self._changed:
             if self.core.state < State.END:
-                self.report.why = why
+                self.report.why = why = "the guest process is gone" if self._guest_died else why
             effects = self.core.lose(why)
             self._changed.notify_all()
         self._carry_out(effects)
         self.memory.stop_faults()
+
+    def _watch(self) -> None:
+        """A guest that dies while the source still has it is no loss, if the source hears of it in time."""
+        self._guest.wait_for_death()
+        with self._lock:
+            self._guest_died = self.core.state < State.END
+        if self._guest_died:
+            self._connection.close()  # whoever reads from it gives up
 
     # -- steps and what they ask for ----------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from postcopy.engine import uffd
-from postcopy.engine.errors import EngineError
+from postcopy.engine.errors import EngineError, GuestError
 from postcopy.engine.link import Link
 from postcopy.engine.workload import Cpus, GuestMemory, Vcpu
 
@@ -92,7 +92,7 @@ class TableMemory(MappedMemory):
         while line.recv(1):  # an answer may be to an earlier question, or to whatever is still asked at the end
             if self._table[page]:
                 return
-        os._exit(1)  # the engine is gone, and the page with it
+        raise GuestError("the engine is gone, and the page with it")
 
     def read(self, page: int, who: int) -> bytes:
         """A whole page, once it is present."""

@@ -157,6 +157,10 @@ class GuestProcess:
         """Load a device; returns when all memory that it touches has come."""
         self.ask("load", device.name, device.instance, device.data)
 
+    def wait_for_death(self) -> None:
+        """Returns when the guest is no more, however that came."""
+        self._process.wait()
+
     def kill(self) -> None:
         """The guest is no more."""
         if self._process.poll() is None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
 from postcopy.engine.eventlog import EventLog
+from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestProcess, source_memory
 from postcopy.engine.messages import Footer, Pages, RamEnd, SectionPart, StreamMessage
 from postcopy.engine.source import MIGRATION, RAM_SECTION, RETURN_PATH, Phase, SourceCore
@@ -18,8 +19,10 @@ from postcopy.engine.transport import Connection
 from postcopy.engine.wire import ReplyParser, StreamWriter
 
 PRECOPY_BATCH = 256
-POSTCOPY_BATCH = 32
-"""Pages of one write. In postcopy a request waits for the batch under way."""
+CALM_BATCH, HURRIED_BATCH = 128, 32
+"""Pages of one write in postcopy, for which a request has to wait: few while the guest misses pages."""
+HURRIED = 16
+"""Batches from a request on that are small."""
 IDLE = 0.01
 """Seconds between two looks at the dirty log when there is nothing to send."""
 
@@ -287,10 +290,13 @@ class SourceHost:
     def _postcopy(self) -> None:
         """All pages are one section: the less there is between them, the more the destination can take together."""
         self._send([SectionPart(RAM_SECTION)])
+        requests = hurried = 0
         while True:
             with self._lock:
                 self._check()
-                runs = self._take(POSTCOPY_BATCH)
+                before, requests = requests, self._log.counts[Step.GOT_REQUEST]
+                hurried = HURRIED if requests > before else max(0, hurried - 1)
+                runs = self._take(HURRIED_BATCH if hurried else CALM_BATCH)
                 end = [] if runs else self.core.end_postcopy()
             if end:
                 self._send([RamEnd(), Footer(RAM_SECTION), *end])

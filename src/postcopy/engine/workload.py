@@ -15,6 +15,8 @@ from array import array
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from postcopy.engine.errors import GuestError
+
 KINDS = ("random", "sequential", "hot", "readonly", "idle")
 SLICE = 0.002
 """Seconds: a vCPU that is ahead of its rate rests this long."""
@@ -117,8 +119,11 @@ class Vcpu:
             if self.kind == "idle" or (self.rate and done > (time.monotonic() - begin) * self.rate):
                 time.sleep(SLICE)
                 continue
-            for _ in range(16):
-                self._touch(memory)
+            try:
+                for _ in range(16):
+                    self._touch(memory)
+            except GuestError:
+                return  # the page will never come
             done += 16
 
     def _touch(self, memory: GuestMemory) -> None:

@@ -1,0 +1,323 @@
+"""A whole migration in one process: both hosts with their threads, guests driven by hand, a line that can fail.
+
+The guests do the same in every run, so that the messages of a run can be counted and a fault put between any two.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from postcopy.conformance.logs import Explanation, explain
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.destination_host import DestinationHost
+from postcopy.engine.errors import GuestError
+from postcopy.engine.eventlog import EventLog
+from postcopy.engine.guest import Guest, Setup
+from postcopy.engine.log import Step
+from postcopy.engine.memory import GuestOptions, GuestProcess
+from postcopy.engine.messages import Packaged, Reply, Request, Shut, StreamMessage
+from postcopy.engine.source import SourceCore
+from postcopy.engine.source_host import SourceHost, SourceOptions
+from postcopy.engine.transport import Connection
+from postcopy.engine.wire import Buffer, ReplyParser, StreamParser
+
+PAGES = 6
+WRITTEN_LAST = (1, 4)
+"""Pages that the guest writes between the first pass and the switch."""
+GUEST = GuestOptions(size=PAGES * 4096, memory="software", workload="idle", vcpus=2, seed=5)
+GLANCE, TIMEOUT, BOUND = 0.02, 10.0, 30.0
+"""Seconds: between two looks at a line, after which a host gives up, and after which a run hangs."""
+
+Place = tuple[str, int]
+"""A boundary: of the ``stream`` or of the ``replies``, and after how many messages."""
+
+
+class GuestHere(GuestProcess):
+    """A guest without a process. Its CPUs do nothing by themselves.
+
+    Attributes:
+        others: the guest on the other side, which must not run while this one does.
+        died: it was killed.
+    """
+
+    def __init__(self, *, incoming: bool) -> None:
+        self.options, self.geometry = GUEST, GUEST.geometry()
+        self.memfd, self.table_fd = os.memfd_create("guest"), os.memfd_create("table")
+        os.ftruncate(self.memfd, GUEST.size)
+        os.ftruncate(self.table_fd, 2 * PAGES)
+        self.map, self.table = mmap.mmap(self.memfd, GUEST.size), mmap.mmap(self.table_fd, 2 * PAGES)
+        lines = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(GUEST.vcpus + 1)]
+        self.fault_lines = [ours for ours, _ in lines]
+        if not incoming:
+            self.table[:PAGES] = b"\1" * PAGES
+        setup = Setup("software", PAGES, 4096, GUEST.vcpus, "idle", 0, GUEST.seed, incoming, self.memfd, self.table_fd)
+        setup.faults = [its.detach() for _, its in lines]
+        self._guest = Guest(setup)
+        self.running = not incoming
+        self.died = False
+        self._dead = threading.Event()
+        self.others: list[GuestHere] = []
+        self.ran_beside_another = False
+
+    def ask(self, what: str, *arguments: Any) -> Any:
+        """As of a process."""
+        if self.died:
+            raise GuestError("the guest process is gone")
+        if what == "stop":
+            for page in WRITTEN_LAST:
+                self._vcpu(page).write(self._guest._memory, page // GUEST.vcpus)
+            self.running = False
+        elif what == "start":
+            self.ran_beside_another |= any(other.running for other in self.others)
+            self.running = True
+        else:
+            return getattr(self._guest, what)(*arguments)
+        return None
+
+    def _vcpu(self, page: int) -> Any:
+        return self._guest._vcpus[page % GUEST.vcpus]
+
+    def kill(self) -> None:
+        """Nobody answers any more; who waits for a page waits no longer."""
+        self.died, self.running = True, False
+        self._dead.set()
+        for line in self.fault_lines:
+            line.shutdown(socket.SHUT_RDWR)
+
+    def wait_for_death(self) -> None:
+        """As of a process."""
+        self._dead.wait()
+
+    def damage(self) -> list[str]:
+        """What is not as it was written."""
+        self._guest.check()
+        return list(self._guest.verdict()["damage"])
+
+    def close(self) -> None:
+        """Nothing is left."""
+        self._dead.set()
+        for line in [*self.fault_lines, *self._guest._memory._faults]:  # type: ignore[attr-defined]
+            line.close()
+        os.close(self.memfd)
+        os.close(self.table_fd)
+
+
+@dataclass
+class Run:
+    """What came of a run.
+
+    Attributes:
+        stream, replies: the messages that went out.
+        where: the hosts at which the guest runs; none where it is lost.
+        handed_over: the source has sent the package (R15).
+        hangs: the threads that have not come to their end.
+        untrue: the hosts that report of the guest's running what is not so.
+    """
+
+    stream: list[StreamMessage] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    where: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+    handed_over: bool = False
+    ran_twice: bool = False
+    hangs: list[str] = field(default_factory=list)
+    untrue: list[str] = field(default_factory=list)
+    outcomes: tuple[str, str] = ("", "")
+    why: tuple[str, str] = ("", "")
+    conformance: Explanation | None = None
+
+
+class Line(Connection):
+    """One end of a connection that does something at a boundary.
+
+    Args:
+        sent: where to put the messages that go out.
+        after: is told how many there were, before the first and after each.
+    """
+
+    def __init__(self, sock: socket.socket, timeout: float, parser: Any, sent: list[Any]) -> None:
+        super().__init__(sock, timeout)
+        self._parser, self._sent = parser, sent
+        self.after: Callable[[int], None] = lambda _: None
+        self.deaf = self.trickle = False
+        self.aside: list[socket.socket] = []
+
+    def send(self, buffers: Sequence[Buffer]) -> int:
+        """Message by message."""
+        data = b"".join(buffers)
+        if not self._sent:
+            self.after(0)
+        before = self._parser.offset + self._parser.buffered
+        at = 0
+        self._parser.feed(data)
+        for message in self._parser:
+            end = self._parser.offset - before
+            step = 1 if self.trickle else end - at
+            for begin in range(at, end, step):
+                super().send([data[begin : min(begin + step, end)]])
+            at = end
+            self._sent.append(message)
+            self.after(len(self._sent))
+        assert at == len(data), "whole messages are sent"
+        return len(data)
+
+    def _ready(self, event: int, timeout: float) -> bool:
+        """As the connection; looks now and then whether it is another line by now, or this side has gone deaf."""
+        begin = time.monotonic()
+        while (left := begin + min(timeout, self.timeout) - time.monotonic()) > 0:
+            ready = super()._ready(event, min(left, GLANCE))
+            if ready and not (event == select.POLLIN and self._hears_nothing):
+                return True
+            if ready:
+                time.sleep(min(left, GLANCE))
+        return False
+
+    def receive_into(self, room: memoryview, timeout: float | None = None) -> int | None:
+        """As the connection."""
+        if self._hears_nothing:
+            self._ready(select.POLLIN, self.timeout if timeout is None else timeout)
+            return None
+        return super().receive_into(room, timeout)
+
+    @property
+    def _hears_nothing(self) -> bool:
+        return self.deaf and not self._closed
+
+    def unplug(self, *, full: bool) -> None:
+        """The other side is there no more, and nobody says so; what is sent vanishes, or finds no room."""
+        ours, nobody = socket.socketpair()
+        ours.setblocking(False)
+        if full:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            try:
+                while True:
+                    ours.send(bytes(4096))
+            except BlockingIOError:
+                pass
+        self.aside += [self._socket, nobody]
+        self._socket = ours
+
+    def finally_close(self) -> None:
+        """All of it."""
+        for s in [*self.aside, self._socket]:
+            s.close()
+
+
+class Hosts:
+    """Both hosts; a fault is a function of this."""
+
+    def __init__(
+        self,
+        make_source: Callable[..., SourceCore] = SourceCore,
+        make_destination: Callable[..., DestinationCore] = DestinationCore,
+    ) -> None:
+        self.run_ = Run()
+        self.guests = GuestHere(incoming=False), GuestHere(incoming=True)
+        self.guests[0].others, self.guests[1].others = [self.guests[1]], [self.guests[0]]
+        self.guests[0].ask("fill", 1.0)
+        a, b = socket.socketpair()
+        self.lines = (
+            Line(a, TIMEOUT, StreamParser(4096), self.run_.stream),
+            Line(b, TIMEOUT, ReplyParser(), self.run_.replies),
+        )
+        self.logs = EventLog(keep=True), EventLog(keep=True)
+        geometry = GUEST.geometry()
+        self.source = SourceHost(
+            make_source(geometry, log=self.logs[0]),
+            self.guests[0],
+            self.lines[0],
+            SourceOptions(timeout=TIMEOUT),
+            self.logs[0],
+        )
+        self.destination = DestinationHost(
+            make_destination(geometry, log=self.logs[1]), self.guests[1], self.lines[1], self.logs[1], TIMEOUT
+        )
+
+    def lose_patience(self, host: int, timeout: float) -> None:
+        """From now on the source (0) or the destination (1) waits for so many seconds only."""
+        self.lines[host].timeout = timeout
+        if host == 0:
+            self.source._options = SourceOptions(timeout=timeout)
+        else:
+            self.destination._timeout = timeout
+
+    @property
+    def handed_over(self) -> bool:
+        """The source has sent the package (R15)."""
+        return Step.SENT_PACKAGE in self.logs[0].counts
+
+    def run(self, place: Place | None, fault: Callable[[Hosts], None]) -> Run:
+        """Migrate; at the place, the fault happens."""
+        asked = threading.Event()
+
+        def after_reply(count: int) -> None:
+            if place == ("replies", count):
+                fault(self)
+            if any(isinstance(m, Request | Shut) for m in self.run_.replies):
+                asked.set()
+
+        def after_message(count: int) -> None:
+            if place == ("stream", count):
+                fault(self)
+            if count and isinstance(self.run_.stream[count - 1], Packaged) and self.guests[1].died is False:
+                for _ in range(100):  # so that a page is asked for in every run
+                    if asked.wait(0.01) or self.guests[1].died or not self.destination_thread.is_alive():
+                        break
+
+        self.lines[0].after, self.lines[1].after = after_message, after_reply
+        reports: list[Any] = [None, None]
+
+        def destination() -> None:
+            reports[1] = self.destination.run()
+
+        self.destination_thread = threading.Thread(target=destination, daemon=True, name="main")
+        self.destination_thread.start()
+        self.source.start()
+
+        def wait() -> None:
+            reports[0] = self.source.wait()
+
+        waiting = threading.Thread(target=wait, daemon=True, name="operator")
+        waiting.start()
+        run = self.run_
+        self.threads = (waiting, self.destination_thread)
+        for thread in self.threads:
+            thread.join(BOUND)
+            if thread.is_alive():
+                run.hangs.append(thread.name)
+        if run.hangs:
+            return run
+        run.outcomes = reports[0].outcome, reports[1].outcome
+        run.why = reports[0].why, reports[1].why
+        for name, report, guest in zip(("source", "destination"), reports, self.guests, strict=True):
+            if report.guest_runs_here and not guest.died:
+                run.where.append(name)
+                run.damage += guest.damage()
+            run.ran_twice |= guest.ran_beside_another
+            if guest.running != (report.guest_runs_here and not guest.died):
+                run.untrue.append(name)
+        run.handed_over = self.handed_over
+        records = [line.record for log in self.logs for line in log.lines]
+        run.conformance = explain(PAGES, 1, records)
+        self.close()
+        return run
+
+    def close(self) -> None:
+        """Nothing is left."""
+        for line in self.lines:
+            line.finally_close()
+        for guest in self.guests:
+            guest.close()
+
+
+def run_here(place: Place | None = None, fault: Callable[[Hosts], None] = lambda _: None, **how: Any) -> Run:
+    """A migration with a fault at a place, or none."""
+    return Hosts(**how).run(place, fault)
