@@ -91,10 +91,11 @@ class Part:
         Raises:
             OSError: the disk does not take it.
         """
-        known, sums = int(shard.control[COUNT]), []
-        for column, rows in zip(self._columns, (shard.states[:, :known].T, shard.parents[:known, None]), strict=True):
-            column.append(rows[column.rows :])
-            sums.append(column.sum.hexdigest())
+        known = int(shard.control[COUNT])
+        states, parents = self._columns
+        states.append(shard.states[:, states.rows : known].T)
+        parents.append(shard.parents[parents.rows : known, None])
+        sums = [column.sum.hexdigest() for column in self._columns]
         numbers = {"control": shard.control, "fired": shard.fired, "first": shard.first}
         return {"sums": sums} | {name: list(map(int, array)) for name, array in numbers.items()}
 

@@ -136,7 +136,7 @@ class Compiled:
         if count > 1:
             self.pool = ThreadPoolExecutor(count)
         each = zip(self.parts, self.shards, kept, strict=True)
-        return all([part.load(shard, values) for part, shard, values in each])
+        return all(part.load(shard, values) for part, shard, values in each)
 
     @property
     def resumable(self) -> bool:
