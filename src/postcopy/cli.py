@@ -86,6 +86,9 @@ ResetDead = Annotated[
     bool, typer.Option("--reset-dead", help="store one of all states that differ in what nothing to come depends on")
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
+OnCluster = Annotated[
+    int, typer.Option("--cluster", min=1, max=4096, help="processes on Ray to search with: here, or at RAY_ADDRESS")
+]
 Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
 Disk = Annotated[
     Path | None, typer.Option("--disk", help="go on in files in this directory when the memory for states is full")
@@ -113,6 +116,7 @@ def check(
     workers: Workers = 1,
     vcpu_symmetry: VcpuSymmetry = False,
     reset_dead: ResetDead = False,
+    cluster: OnCluster = 0,
     checkpoint: Keep = None,
     resume: Resume = None,
     checkpoint_every: Every = 60.0,
@@ -135,14 +139,16 @@ def check(
         raise UsageError("--resume keeps the search where it was kept: --checkpoint beside it says nothing more")
     if (checkpoint or resume) and engine == "interpreted":
         raise UsageError("only a compiled search can be kept: leave --engine interpreted away")
-    if disk and (checkpoint or resume or workers > 1):
-        raise UsageError("--disk goes with neither --checkpoint, --resume nor several --workers")
-    if disk and engine == "interpreted":
-        raise UsageError("only a compiled search goes on on disk: leave --engine interpreted away")
+    if disk and (checkpoint or resume or workers > 1 or cluster):
+        raise UsageError("--disk goes with neither --checkpoint, --resume, --cluster nor several --workers")
+    if cluster and workers > 1:
+        raise UsageError("--cluster says how many processes there are: --workers beside it says nothing more")
+    if (disk or cluster) and engine == "interpreted":
+        raise UsageError("only a compiled search leaves this process's memory: leave --engine interpreted away")
     if disk and not disk.is_dir():
         raise UsageError(f"--disk {disk}: no such directory")
-    engine = "compiled" if checkpoint or resume else _engine(engine)
-    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead)
+    engine = "compiled" if checkpoint or resume or cluster else _engine(engine)
+    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster)
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
     if report_file and report_file.suffix != ".html":
         raise UsageError(f"--report {report_file}: the name has to end in .html")

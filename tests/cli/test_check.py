@@ -182,10 +182,21 @@ def test_every_fault_is_listed_with_what_it_breaks(run: Run) -> None:
         (("--disk", "nowhere"), "no such directory"),
         (("--disk", ".", "--workers", "2"), "neither"),
         (("--disk", ".", "--checkpoint", "kept"), "neither"),
+        (("--disk", ".", "--cluster", "2"), "neither"),
         (("--disk", ".", "--engine", "interpreted"), "compiled"),
+        (("--cluster", "2", "--workers", "2"), "says nothing more"),
+        (("--cluster", "2", "--engine", "interpreted"), "compiled"),
     ],
 )
-def test_what_does_not_go_with_a_disk_is_refused(run: Run, arguments: tuple[str, ...], why: str) -> None:
+def test_what_does_not_go_with_a_disk_or_a_cluster_is_refused(run: Run, arguments: tuple[str, ...], why: str) -> None:
     result = run("check", *arguments)
     assert result.code == 2
     assert why in result.err
+
+
+def test_a_cluster_that_is_not_there_is_said_not_to_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray, the optional extra `cluster`, is not installed")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    result = run("check", "--cluster", "2", "--pages", "1", "--in-flight", "1")
+    assert result.code == 2
+    assert "no Ray cluster at RAY_ADDRESS=127.0.0.1:1" in result.err

@@ -55,6 +55,7 @@ class Options:
         workers: cores that a large compiled search may use.
         disk: where files may be put when that memory is full; None for nowhere.
         dead: reset variables on which nothing that can still happen depends.
+        cluster: processes of a Ray cluster to search on; 0 for none.
     """
 
     symmetry: bool = True
@@ -64,6 +65,7 @@ class Options:
     vcpus: bool = False
     disk: Path | None = None
     dead: bool = False
+    cluster: int = 0
 
 
 @dataclass(frozen=True)
@@ -190,10 +192,17 @@ class Exploration:
         )
 
     def _compile(self) -> None:
-        from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed
-
         self._report(Progress("compiling"))
-        self.search = Compiled(compiled.compile_kernel(self.kernel), self.question, self.options.workers)
+        machine = compiled.compile_kernel(self.kernel)
+        if self.options.cluster:
+            from postcopy.explorer.cluster import Cluster
+
+            canonical, made = self.functions.canonical, compiled.plan(self.kernel)
+            self.search = Cluster(made, self.question, self.options.cluster, canonical)
+        else:
+            from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed
+
+            self.search = Compiled(machine, self.question, self.options.workers)
         self.engine = "compiled"
 
     def subject(self) -> dict[str, object]:
@@ -205,7 +214,7 @@ class Exploration:
             "symmetry": self.options.symmetry,
             "vcpu symmetry": self.vcpu_symmetry,
             "dead variables reset": self.options.dead,
-            "workers": self.options.workers,
+            "workers": self.options.cluster or self.options.workers,
             "properties": [p.name for p in self.instance.properties],
             "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
         }
@@ -282,6 +291,7 @@ class Exploration:
                 vcpus=False,
                 dead=False,
                 disk=None,
+                cluster=0,
             )
             self.liveness = check_liveness(
                 self.instance, lambda other: Exploration(other, left, self._report), left.max_memory

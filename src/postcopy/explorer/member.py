@@ -1,0 +1,94 @@
+"""What each process of a cluster's search does: it owns one shard, and is told when to go on and what to enter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from postcopy.explorer import compiled
+from postcopy.explorer.checkpoint import Part, Values
+from postcopy.explorer.compiled import Plan
+from postcopy.explorer.control import COUNT, LEVEL_END, RUNNING, STATUS, WITNESSES
+from postcopy.explorer.search import Question
+from postcopy.explorer.shard import STATUS_OF, Report, Shard, words_of
+
+Rows = npt.NDArray[np.int64]
+"""States on their way to another process, as columns with their parents' numbers below: int64[words + 1, count]."""
+
+
+class Member:
+    """One process and its shard.
+
+    Args:
+        plan: what the kernel's machine code is made from; compiled here, or read from this machine's cache.
+        question: what is looked for. Of its memory this shard may use its share.
+        number: which shard.
+        count: of how many.
+    """
+
+    def __init__(self, plan: Plan, question: Question, number: int, count: int) -> None:
+        self.machine = compiled.load(plan)
+        self.number, self.count = number, count
+        self.shard = Shard(self.machine, question, number, count, question.max_bytes // count)
+        self.part: Part | None = None
+
+    def begin(self, states: list[tuple[int, ...]]) -> Report:
+        """Enter those of the initial states (canonical ones) that belong here."""
+        columns = np.array(states, dtype=np.uint64).T.copy().view(np.int64)
+        ids = np.empty(len(states), dtype=np.int64)
+        self.machine.loop.number(columns, len(states), np.uint64(self.count), ids)
+        mine = np.ascontiguousarray(columns[:, ids % self.count == self.number])
+        self.shard.take(mine, np.full(mine.shape[1], -1), mine.shape[1])
+        self.shard.control[LEVEL_END] = self.shard.control[COUNT]
+        if int(self.shard.control[STATUS]) not in STATUS_OF:
+            self.shard.control[STATUS] = RUNNING
+        return self.shard.report()
+
+    def run(self, steps: int, level_end: int, reached: int) -> tuple[Report | Rows, ...]:
+        """Expand at most about that many states of this level.
+
+        Args:
+            steps: how many.
+            level_end: where the level ends here.
+            reached: the witnesses that are known to be reachable.
+
+        Returns:
+            How the shard stands, and what it has for each of the others.
+        """
+        shard = self.shard
+        shard.control[LEVEL_END], shard.control[WITNESSES] = level_end, reached
+        shard.filled[:] = 0
+        shard.run(steps)
+        boxes = []
+        for to, filled in enumerate(map(int, shard.filled)):
+            boxes.append(np.concatenate([shard.boxes[to, :, :filled], shard.senders[to : to + 1, :filled]]))
+        return shard.report(), *boxes
+
+    def take(self, *boxes: Rows) -> Report:
+        """Enter what the others have sent."""
+        for rows in boxes:
+            states, parents = np.array(rows[:-1], order="C"), np.array(rows[-1])  # Ray's own cannot be written to
+            if rows.shape[1] and not self.shard.take(states, parents, rows.shape[1]):
+                break
+        return self.shard.report()
+
+    def row(self, place: int) -> tuple[tuple[int, ...], int]:
+        """A state and its parent's number."""
+        return words_of(self.shard.states[:, place]), int(self.shard.parents[place])
+
+    def states(self) -> Any:
+        """All states; int64[count, words]."""
+        return self.shard.states[:, : int(self.shard.control[COUNT])].T.copy()
+
+    def save(self, directory: Path) -> Values:
+        """Append what is new to this shard's files. Raises as `Part.save` does."""
+        self.part = self.part or Part(directory, self.number, self.count)
+        return self.part.save(self.shard)
+
+    def load(self, directory: Path, values: Values) -> Report | None:
+        """Stand where such a shard stood; None where the memory does not suffice. Raises as `Part.load` does."""
+        self.part = Part(directory, self.number, self.count)
+        return self.shard.report() if self.part.load(self.shard, values) else None
