@@ -87,7 +87,7 @@ ResetDead = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
 OnCluster = Annotated[
-    int, typer.Option("--cluster", min=1, max=4096, help="processes on Ray to search with: here, or at RAY_ADDRESS")
+    int, typer.Option("--cluster", min=0, max=4096, help="processes on Ray to search with: here, or at RAY_ADDRESS")
 ]
 Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
 Disk = Annotated[

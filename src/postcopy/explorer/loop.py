@@ -47,6 +47,9 @@ LAST, MARK = WORDS - 1, -(1 << 63)
 AHEAD = U(32)
 """How many successors' slots are asked of the memory before the first of them is needed."""
 
+SENT = U(1 << 13)
+"""Slots of the memory of what was sent to other shards: as many as a core's own cache holds."""
+
 EXPAND, CANONICAL, EXAMINE = range(3)
 """Where in `code` the addresses of the kernel's functions lie."""
 
@@ -92,6 +95,20 @@ def enter(table, shift, columns, at, mixed):
         if same:
             return False
         slot = (slot + ONE) & mask
+
+
+@njit
+def was_sent(sent, columns, at, mixed):
+    """Whether a state was among the last that went to other shards; if not, it is now, in another's place.
+
+    Whatever was sent once is known where it belongs, or will be before it matters.
+    """
+    base = (mixed >> U(26)) % SENT * U(WORDS)
+    same = True
+    for k in range(WORDS):
+        same &= sent[base + U(k)] == columns[k, at] | (MARK if k == LAST else 0)
+        sent[base + U(k)] = columns[k, at] | (MARK if k == LAST else 0)
+    return same
 
 
 @njit(types.void(I64S, U64), nogil=True, cache=True)
@@ -188,14 +205,14 @@ def look(code, states, begin, end, seen, first, control, state_bits, witness_bit
 @njit(
     types.void(
         I64S, COLUMNS, I32S, I64S, U64, COLUMNS, U64S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S, I64S, I64S,
-        BOXES, types.int64[:, ::1], U64S, U64, U64, I64, I64, I64, types.boolean, I64,
+        BOXES, types.int64[:, ::1], U64S, I64S, U64, U64, I64, I64, I64, types.boolean, I64,
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def run(
     code, states, parents, table, shift, out, hashes, origin, label, fired, moved, lists, items, picks, seen, first,
-    control, boxes, senders, filled, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
+    control, boxes, senders, filled, sent, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
 ):  # fmt: skip
     """Expand states of this level until about `steps` are done, there is no room, or something is found."""
     room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * 5)
@@ -243,7 +260,7 @@ def run(
                     hashes[kept] = hashes[j]
                     origin[kept] = origin[j]
                     kept += ONE
-                else:
+                elif not was_sent(sent, out, j, hashes[j]):
                     to = filled[other]
                     for k in range(WORDS):
                         boxes[other, k, to] = out[k, j]

@@ -68,6 +68,7 @@ class Shard:
         self.boxes = np.zeros((shards, words, box), dtype=np.int64)
         self.senders = np.zeros((shards, box), dtype=np.int64)
         self.filled = np.zeros(shards, dtype=np.uint64)
+        self.sent = np.zeros(words * int(machine.loop.SENT), dtype=np.int64)
 
     def report(self) -> Report:
         """How it stands."""
@@ -95,8 +96,8 @@ class Shard:
             machine.loop.run(
                 machine.code, self.states, self.parents, self.table, self.shift, self.out, self.hashes, self.origin,
                 self.label, self.fired, self.moved, self.lists, self.items, self.picks, self.seen, self.first,
-                self.control, self.boxes, self.senders, self.filled, self.number, self.shards, question.step_bits,
-                question.state_bits, question.witness_bits, question.deadlock, steps,
+                self.control, self.boxes, self.senders, self.filled, self.sent, self.number, self.shards,
+                question.step_bits, question.state_bits, question.witness_bits, question.deadlock, steps,
             )  # fmt: skip
             if self.control[STATUS] != FULL or not self._grow():
                 return
