@@ -180,12 +180,12 @@ class Line(Connection):
                 time.sleep(min(left, GLANCE))
         return False
 
-    def receive_into(self, room: memoryview, timeout: float | None = None) -> int | None:
+    def receive(self, room: memoryview, timeout: float | None = None) -> int | None:
         """As the connection."""
         if self._hears_nothing:
             self._ready(select.POLLIN, self.timeout if timeout is None else timeout)
             return None
-        return super().receive_into(room, timeout)
+        return super().receive(room, timeout)
 
     @property
     def _hears_nothing(self) -> bool:

@@ -5,6 +5,7 @@ It prints what it has to tell as JSON lines; as `postcopy run` does, but without
 
 from __future__ import annotations
 
+import os
 import sys
 
 import msgspec
@@ -13,8 +14,9 @@ from postcopy.engine.run import Network, run_destination, run_source
 from postcopy.engine.source_host import SourceOptions
 from tests.engine.live import SOFTWARE
 
-GUEST = msgspec.structs.replace(SOFTWARE, size=8 << 20)
-"""More than the buffers between two hosts hold."""
+EVERY = "POSTCOPY_EVERY_BOUNDARY" in os.environ
+GUEST = msgspec.structs.replace(SOFTWARE, size=64 << 10 if EVERY else 8 << 20)
+"""More than the buffers between two hosts hold; or few pages, where something is to happen at each of them."""
 TIMEOUT = 5.0
 
 

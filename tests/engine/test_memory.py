@@ -32,7 +32,7 @@ class Pair:
         process = SimpleNamespace(
             options=options,
             geometry=geometry,
-            map=mmap.mmap(self._files[0], SIZE),
+            memfd=self._files[0],
             table=mmap.mmap(self._files[1], 2 * geometry.pages),
             fault_lines=self.lines,
         )

@@ -215,7 +215,7 @@ class DestinationHost:
             message = parser.next_pages(MOST_PLACED, self._guest.geometry.group)
             if message is not None:
                 return message
-            size = self._connection.receive_into(parser.room())
+            size = self._connection.receive(parser.room())
             if size is None:
                 raise ConnectionLost(f"the source has sent nothing for {self._timeout:g} s")
             if not size:

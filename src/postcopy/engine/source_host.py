@@ -348,13 +348,13 @@ class SourceHost:
             with self._lock:
                 if self.core.over:
                     return
-            data = self._connection.receive(1.0)
-            if data is None:
+            size = self._connection.receive(parser.room(), 1.0)
+            if size is None:
                 continue
-            if not data:
+            if not size:
                 within = " within a message" if parser.buffered else ""
                 raise ConnectionLost(f"the destination closed the connection{within}")
-            parser.feed(data)
+            parser.filled(size)
             for reply in parser:
                 with self._changed:
                     if self.core.over:

@@ -20,7 +20,7 @@ from postcopy.engine.wire import Buffer
 
 IOV_MAX = 1024
 CHUNK = 1 << 20
-RECEIVED = 1 << 16
+CIPHER_ROOM = 1 << 16
 SOCKET_BUFFER = 1 << 18
 """Bytes: what waits here goes out before a page that somebody asks for; with less, both sides wait for each other."""
 NOT_SENT = 1 << 15
@@ -64,36 +64,22 @@ class Connection:
                 part = _rest(part, sent)
         return total
 
-    def receive(self, timeout: float | None = None) -> bytes | None:
-        """What has arrived; empty at the end, None after the timeout, in seconds.
-
-        Raises:
-            ConnectionLost: the connection broke.
-        """
-        room = bytearray(RECEIVED)
-        size = self.receive_into(memoryview(room), timeout)
-        return None if size is None else bytes(room[:size])
-
-    def receive_into(self, room: memoryview, timeout: float | None = None) -> int | None:
+    def receive(self, room: memoryview, timeout: float | None = None) -> int | None:
         """Put there what has arrived; how many bytes, 0 at the end, None after the timeout, in seconds.
 
         Raises:
             ConnectionLost: the connection broke.
         """
-        try:
-            return self._socket.recv_into(room)
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            raise self._lost(error) from None
-        if not self._ready(select.POLLIN, self.timeout if timeout is None else timeout):
-            return None
-        try:
-            return self._socket.recv_into(room)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise self._lost(error) from None
+        waited = False
+        while True:
+            try:
+                return self._socket.recv_into(room)
+            except BlockingIOError:
+                if waited or not self._ready(select.POLLIN, self.timeout if timeout is None else timeout):
+                    return None
+                waited = True
+            except OSError as error:
+                raise self._lost(error) from None
 
     def finish(self) -> None:
         """Nothing more will be written."""
@@ -154,7 +140,7 @@ class TlsConnection(Connection):
     def __init__(self, sock: socket.socket, timeout: float, context: ssl.SSLContext, name: str | None) -> None:
         super().__init__(sock, timeout)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._cipher = bytearray(RECEIVED)
+        self._cipher = bytearray(CIPHER_ROOM)
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=name is None, server_hostname=name)
         self._lock = threading.Lock()  # for the TLS state
         self._write_lock = threading.Lock()  # for the order of records on the socket
@@ -200,7 +186,7 @@ class TlsConnection(Connection):
             super().send([out])
         return len(data)
 
-    def receive_into(self, room: memoryview, timeout: float | None = None) -> int | None:
+    def receive(self, room: memoryview, timeout: float | None = None) -> int | None:
         """Put there what has arrived; how many bytes, 0 at the end, None after the timeout, in seconds."""
         while True:
             with self._lock:
@@ -217,7 +203,7 @@ class TlsConnection(Connection):
                 return taken
 
     def _take_in(self, timeout: float | None = None) -> int | None:
-        size = super().receive_into(memoryview(self._cipher), timeout)
+        size = super().receive(memoryview(self._cipher), timeout)
         if size:
             with self._lock:
                 self._incoming.write(memoryview(self._cipher)[:size])
