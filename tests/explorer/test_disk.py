@@ -62,6 +62,12 @@ def test_wherever_the_memory_ends_the_same_is_found(tmp_path: Path, whole: Explo
     assert made.findings.disk > 0
 
 
+def test_with_a_compact_table_too(tmp_path: Path, whole: Exploration) -> None:
+    made = explored(INSTANCE, disk=tmp_path, max_memory=TOO_LITTLE, compact=True)
+    assert isinstance(made.search, OnDisk)
+    assert [getattr(made.findings, a) for a in SAME] == [getattr(whole.findings, a) for a in SAME]
+
+
 def test_witnesses_are_reached_by_the_shortest_runs(tmp_path: Path, whole: Exploration) -> None:
     made = on_disk(INSTANCE, tmp_path)
     lengths = {bit: len(made.search.path(at)) for bit, at in made.findings.first.items()}

@@ -14,8 +14,8 @@ WORDS, BITS = 2, 11
 
 
 @cache
-def loop() -> Any:
-    return compiled._loop(WORDS)
+def loop(compact: bool = False) -> Any:
+    return compiled._loop(WORDS, compact)
 
 
 def states(count: int, seed: int) -> Any:
@@ -51,8 +51,28 @@ def test_growing_loses_nothing(made: Any) -> None:
     for bits in range(BITS, BITS + 4):
         shift = np.uint64(64 - bits)
         if bits > BITS:
-            loop().grow(table, shift)
+            loop().grow(table, shift, entered)
             assert contents(table, 1 << bits) == expected
         loop().refill(entered, entered.shape[1], table, shift)  # whoever is found is not entered again
         rows = table[: WORDS << bits].reshape(-1, WORDS)
         assert int((rows[:, -1] < 0).sum()) == len(expected)
+
+
+def numbers(table: Any, bits: int) -> list[int]:
+    """The states' numbers in a compact table, in order."""
+    slots = table[: 1 << bits]
+    assert not table[1 << bits :].any(), "nothing is written behind the table"
+    return sorted(int(entry & (1 << bits) - 1) - 1 for entry in slots[slots != 0])
+
+
+@pytest.mark.parametrize("made", [lambda: states(1200, 1), lambda: near_the_ends(900)], ids=["any", "ends"])
+def test_a_compact_table_has_each_state_once(made: Any) -> None:
+    entered = made()
+    table = np.zeros(1 << BITS + 4, dtype=np.uint32)
+    for bits in range(BITS, BITS + 4):
+        shift = np.uint64(64 - bits)
+        if bits > BITS:
+            loop(compact=True).grow(table, shift, entered)
+            assert numbers(table, bits) == list(range(entered.shape[1]))
+        loop(compact=True).refill(entered, entered.shape[1], table, shift)
+        assert numbers(table, bits) == list(range(entered.shape[1]))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FUNCTIONS = ("expand_block", "canonical_block", "examine_block")
 """What the loop calls of a kernel, in the order of its `code`."""
 
-_NUMBER_OF_WORDS = "\nWORDS = 2\n"
+_CHOICES = "\nWORDS = 2\nCOMPACT = False\n"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Plan:
         most: how many successors a block of states has at most.
         rows: the rows of `lists` and `picks`.
         row_length: their length.
+        compact: whether the table holds states' numbers in place of states.
     """
 
     columns: str
@@ -69,6 +70,7 @@ class Plan:
     most: int
     rows: int
     row_length: int
+    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Machine:
         most: how many successors a block of states has at most.
         rows: the rows of `lists` and `picks`.
         row_length: their length.
+        compact: whether the table holds states' numbers in place of states.
     """
 
     native: Native
@@ -92,11 +95,17 @@ class Machine:
     most: int
     rows: int
     row_length: int
+    compact: bool
+
+    @property
+    def slot_bytes(self) -> int:
+        """Bytes of a slot of the table."""
+        return 4 if self.compact else 8 * self.words
 
 
-def is_compiled(kernel: Kernel) -> bool:
+def is_compiled(kernel: Kernel, compact: bool = False) -> bool:
     """Whether compiling will be quick, because it has been done before."""
-    loop = _loop_path(kernel.layout.words)
+    loop = _loop_path(kernel.layout.words, compact)
     if not any(loop.parent.glob(f"__pycache__/{loop.stem}.run-*.nbc")):
         return False
     from postcopy.explorer import native  # LLVM takes a tenth of a second to import
@@ -104,16 +113,16 @@ def is_compiled(kernel: Kernel) -> bool:
     return native.path_for(kernel.columns, cache_directory()).exists()
 
 
-def plan(kernel: Kernel) -> Plan:
+def plan(kernel: Kernel, compact: bool = False) -> Plan:
     """What the kernel's machine code is made from."""
     layout = kernel.layout
     successors = sum(layout.instance.pages if action.takes_page else 1 for action in layout.instance.actions)
-    return Plan(kernel.columns, layout.words, BLOCK * successors, kernel.rows, row_length(layout))
+    return Plan(kernel.columns, layout.words, BLOCK * successors, kernel.rows, row_length(layout), compact)
 
 
-def compile_kernel(kernel: Kernel) -> Machine:
+def compile_kernel(kernel: Kernel, compact: bool = False) -> Machine:
     """The kernel's machine code; from disk where it has been compiled."""
-    return load(plan(kernel))
+    return load(plan(kernel, compact))
 
 
 def load(made: Plan) -> Machine:
@@ -124,15 +133,16 @@ def load(made: Plan) -> Machine:
 
     functions = native.load(made.columns, FUNCTIONS, cache_directory())
     code = np.array(functions.addresses, dtype=np.int64)
-    return Machine(functions, code, _loop(made.words), made.words, made.most, made.rows, made.row_length)
+    loop = _loop(made.words, made.compact)
+    return Machine(functions, code, loop, made.words, made.most, made.rows, made.row_length, made.compact)
 
 
-def _loop(words: int) -> ModuleType:
+def _loop(words: int, compact: bool) -> ModuleType:
     from postcopy.explorer import native
 
-    path = _loop_path(words)
+    path = _loop_path(words, compact)
     if not path.exists():
-        native.keep(path, _loop_text(words).encode())
+        native.keep(path, _loop_text(words, compact).encode())
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -152,12 +162,12 @@ def cache_directory() -> Path:
     return Path(given) if given else user_cache_path("postcopy")
 
 
-def _loop_path(words: int) -> Path:
-    key = "\n".join((version("numba"), _loop_text(words)))
+def _loop_path(words: int, compact: bool) -> Path:
+    key = "\n".join((version("numba"), _loop_text(words, compact)))
     return cache_directory() / f"loop_{words}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.py"
 
 
-def _loop_text(words: int) -> str:
+def _loop_text(words: int, compact: bool = False) -> str:
     text = Path(__file__).with_name("loop.py").read_text()
-    assert _NUMBER_OF_WORDS in text
-    return text.replace(_NUMBER_OF_WORDS, f"\nWORDS = {words}\n")
+    assert _CHOICES in text
+    return text.replace(_CHOICES, f"\nWORDS = {words}\nCOMPACT = {compact}\n")

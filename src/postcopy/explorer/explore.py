@@ -56,6 +56,7 @@ class Options:
         disk: where files may be put when that memory is full; None for nowhere.
         dead: reset variables on which nothing that can still happen depends.
         cluster: processes of a Ray cluster to search on; 0 for none.
+        compact: look states up by their numbers: half the memory, and slower.
     """
 
     symmetry: bool = True
@@ -66,6 +67,7 @@ class Options:
     disk: Path | None = None
     dead: bool = False
     cluster: int = 0
+    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,9 @@ class Exploration:
         self._checkpoint: Checkpoint | None = None
         self.engine = "interpreted"
         self.search: search.Search
-        if options.engine == "compiled" or (options.engine == "auto" and compiled.is_compiled(self.kernel)):
+        if options.engine == "compiled" or (
+            options.engine == "auto" and compiled.is_compiled(self.kernel, options.compact)
+        ):
             self._compile()
         else:
             self.search = search.Interpreted(self.functions, self.question)
@@ -193,11 +197,11 @@ class Exploration:
 
     def _compile(self) -> None:
         self._report(Progress("compiling"))
-        machine = compiled.compile_kernel(self.kernel)
+        machine = compiled.compile_kernel(self.kernel, self.options.compact)
         if self.options.cluster:
             from postcopy.explorer.cluster import Cluster
 
-            canonical, made = self.functions.canonical, compiled.plan(self.kernel)
+            canonical, made = self.functions.canonical, compiled.plan(self.kernel, self.options.compact)
             self.search = Cluster(made, self.question, self.options.cluster, canonical)
         else:
             from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed

@@ -5,13 +5,15 @@ keeps a copy of this text for each, with another number below. A kernel's functi
 called for a block of states at a time by their addresses, `code`.
 
 The states of a shard are columns in the order of discovery, so they are the queue too. A hash table holds them once
-more, whole, so that to look one up touches one place in memory; a slot is full where bit 63 of the last word is set. A
+more, whole, so that to look one up touches one place in memory; a slot is full where bit 63 of the last word is set.
+Where memory counts more than time, the other way: a compact table holds 32-bit numbers of states, with a few bits of
+their hashes above, so that hardly another state than the right one has to be looked at. A
 state's slot comes from the high bits of its hash, so that a table twice as large has the same order and the table
 grows in its place, in one sweep from its end; a state's shard comes from the low bits. Successors come in blocks, and
 while one is entered the slots of those behind it are on their way from the memory.
 """
 
-# ruff: noqa: D103  (what each does is said here and in `fast`, which calls them)
+# ruff: noqa: ARG001, D103  (what each does is said here and in `fast`, which calls them; both tables are used alike)
 
 from __future__ import annotations
 
@@ -42,6 +44,7 @@ U = np.uint64
 ZERO, ONE = U(0), U(1)
 
 WORDS = 2
+COMPACT = False
 
 LAST, MARK = WORDS - 1, -(1 << 63)
 AHEAD = U(32)
@@ -62,6 +65,13 @@ COLUMNS, I32S, I64S, U64S, U32S = (
     types.uint32[::1],
 )
 BOXES = types.int64[:, :, ::1]
+TABLE = U32S if COMPACT else I64S
+
+ENTRY = 1 if COMPACT else WORDS
+"""Numbers in a slot of the table."""
+
+EIGHTHS = 6 if COMPACT else 5
+"""How much of the table may be full."""
 
 
 @njit
@@ -78,23 +88,89 @@ def owner(mixed, shards):
     return (mixed >> U(8) & U(0xFFFF)) % shards
 
 
-@njit
-def enter(table, shift, columns, at, mixed):
-    """Enter a state; False where it was there."""
-    mask = (ONE << (U(64) - shift)) - ONE
-    slot = mixed >> shift
-    while True:
+if COMPACT:
+
+    @njit
+    def enter(table, shift, columns, at, mixed, states, known):
+        """Enter a state that will have the number `known`; False where it was there."""
+        bits = U(64) - shift
+        mask = (ONE << bits) - ONE
+        tag = mixed & (ONE << (U(32) - bits)) - ONE
+        slot = mixed >> shift
+        while True:
+            entry = U(table[slot])
+            if entry == ZERO:
+                table[slot] = tag << bits | (U(known) + ONE)
+                return True
+            if entry >> bits == tag:
+                other = (entry & mask) - ONE
+                same = True
+                for k in range(WORDS):
+                    same &= states[k, other] == columns[k, at]
+                if same:
+                    return False
+            slot = (slot + ONE) & mask
+
+    @njit
+    def take_out(table, slot, shift, states, column):
+        """Empty a slot of a table half as large as `shift` says; fills in its state and returns its number, or -1."""
+        entry = U(table[slot])
+        if entry == ZERO:
+            return np.int64(-1)
+        table[slot] = 0
+        number = (entry & (ONE << (U(63) - shift)) - ONE) - ONE
+        for k in range(WORDS):
+            column[k, 0] = states[k, number]
+        return np.int64(number)
+
+    @njit
+    def ask_further(table, shift, mixed, states):
+        """Ask the memory for the state that a slot, which has come by now, is about."""
+        entry = U(table[mixed >> shift])
+        if entry != ZERO:
+            for k in range(WORDS):
+                prefetch(states, U(k) * U(states.shape[1]) + (entry & (ONE << (U(64) - shift)) - ONE) - ONE)
+
+else:
+
+    @njit
+    def enter(table, shift, columns, at, mixed, states, known):
+        """Enter a state; False where it was there."""
+        mask = (ONE << (U(64) - shift)) - ONE
+        slot = mixed >> shift
+        while True:
+            base = slot * U(WORDS)
+            if table[base + U(LAST)] == 0:
+                for k in range(WORDS):
+                    table[base + U(k)] = columns[k, at] | (MARK if k == LAST else 0)
+                return True
+            same = True
+            for k in range(WORDS):
+                same &= table[base + U(k)] == columns[k, at] | (MARK if k == LAST else 0)
+            if same:
+                return False
+            slot = (slot + ONE) & mask
+
+    @njit
+    def take_out(table, slot, shift, states, column):
+        """Empty a slot; fills in its state and returns 0, or -1 where there was none."""
         base = slot * U(WORDS)
         if table[base + U(LAST)] == 0:
-            for k in range(WORDS):
-                table[base + U(k)] = columns[k, at] | (MARK if k == LAST else 0)
-            return True
-        same = True
+            return np.int64(-1)
         for k in range(WORDS):
-            same &= table[base + U(k)] == columns[k, at] | (MARK if k == LAST else 0)
-        if same:
-            return False
-        slot = (slot + ONE) & mask
+            column[k, 0] = table[base + U(k)] & (~MARK if k == LAST else -1)
+            table[base + U(k)] = 0
+        return np.int64(0)
+
+    @njit
+    def ask_further(table, shift, mixed, states):
+        """The slot was all."""
+
+
+@njit
+def ask(table, shift, mixed):
+    """Ask the memory for a state's slot."""
+    prefetch(table, (mixed >> shift) * U(ENTRY))
 
 
 @njit
@@ -111,8 +187,8 @@ def was_sent(sent, columns, at, mixed):
     return same
 
 
-@njit(types.void(I64S, U64), nogil=True, cache=True)
-def grow(table, shift):
+@njit(types.void(TABLE, U64, COLUMNS), nogil=True, cache=True)
+def grow(table, shift, states):
     """Make room for twice as many in a table, in its place: `shift` is that of the larger one.
 
     From the last slot down each state moves to about twice its slot, behind all that have not moved yet. The first
@@ -123,28 +199,27 @@ def grow(table, shift):
     first = min(slots, U(1024))
     column = np.zeros((WORDS, 1), dtype=np.int64)
     aside = np.empty((WORDS, 2048), dtype=np.int64)
+    numbers = np.empty(2048, dtype=np.int64)
     waiting = 0
     for step in range(slots):
         slot = step if step < first else slots - ONE - (step - first)
-        base = slot * U(WORDS)
-        if table[base + U(LAST)] == 0:
+        number = take_out(table, slot, shift, states, column)
+        if number < 0:
             continue
-        for k in range(WORDS):
-            column[k, 0] = table[base + U(k)] & (~MARK if k == LAST else -1)
-            table[base + U(k)] = 0
         mixed = hash_at(column, ZERO)
         if slot >= first and mixed >> shift > slot:
-            enter(table, shift, column, ZERO, mixed)
+            enter(table, shift, column, ZERO, mixed, states, number)
             continue
-        if waiting == aside.shape[1]:
-            wider = np.empty((WORDS, 2 * waiting), dtype=np.int64)
-            wider[:, :waiting] = aside
-            aside = wider
+        if waiting == len(numbers):
+            wider, longer = np.empty((WORDS, 2 * waiting), dtype=np.int64), np.empty(2 * waiting, dtype=np.int64)
+            wider[:, :waiting], longer[:waiting] = aside, numbers
+            aside, numbers = wider, longer
         aside[:, waiting] = column[:, 0]
+        numbers[waiting] = number
         waiting += 1
-    assert table[(first - ONE) * U(WORDS) + U(LAST)] == 0, "so many came around the end that some may be unreachable"
+    assert table[(first - ONE) * U(ENTRY) + U(ENTRY - 1)] == 0, "so many came around the end that some are unreachable"
     for j in range(U(waiting)):
-        enter(table, shift, aside, j, hash_at(aside, j))
+        enter(table, shift, aside, j, hash_at(aside, j), states, numbers[j])
 
 
 @njit(types.void(COLUMNS, I64, U64, I64S), nogil=True, cache=True)
@@ -172,13 +247,13 @@ def deal(states, parents, count, expanded, shard, shards, ids, own_states, own_p
     control[COUNT] = control[LEVEL_END] = known
 
 
-@njit(types.void(COLUMNS, I64, I64S, U64), nogil=True, cache=True)
+@njit(types.void(COLUMNS, I64, TABLE, U64), nogil=True, cache=True)
 def refill(states, count, table, shift):
     """Enter the first states into an empty table."""
     for at in range(U(count)):
         if at + AHEAD < U(count):
-            prefetch(table, (hash_at(states, at + AHEAD) >> shift) * U(WORDS))
-        enter(table, shift, states, at, hash_at(states, at))
+            ask(table, shift, hash_at(states, at + AHEAD))
+        enter(table, shift, states, at, hash_at(states, at), states, at)
 
 
 @njit(types.boolean(I64S, COLUMNS, U64, U64, I64S, I64S, I64S, I64, I64), nogil=True, cache=True)
@@ -204,7 +279,7 @@ def look(code, states, begin, end, seen, first, control, state_bits, witness_bit
 
 @njit(
     types.void(
-        I64S, COLUMNS, I32S, I64S, U64, COLUMNS, U64S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S, I64S, I64S,
+        I64S, COLUMNS, I32S, TABLE, U64, COLUMNS, U64S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S, I64S, I64S,
         BOXES, types.int64[:, ::1], U64S, I64S, U64, U64, I64, I64, I64, types.boolean, I64,
     ),
     nogil=True,
@@ -215,7 +290,7 @@ def run(
     control, boxes, senders, filled, sent, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
 ):  # fmt: skip
     """Expand states of this level until about `steps` are done, there is no room, or something is found."""
-    room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * 5)
+    room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * EIGHTHS)
     end = min(control[HEAD] + steps, control[LEVEL_END])
     while control[HEAD] < end:
         at = control[HEAD]
@@ -267,12 +342,16 @@ def run(
                     senders[other, to] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
                     filled[other] = to + ONE
         for j in range(min(kept, AHEAD)):
-            prefetch(table, (hashes[j] >> shift) * U(WORDS))
+            ask(table, shift, hashes[j])
+        for j in range(min(kept, AHEAD // U(2))):
+            ask_further(table, shift, hashes[j], states)
         begin = known = U(control[COUNT])
         for j in range(kept):
             if j + AHEAD < kept:
-                prefetch(table, (hashes[j + AHEAD] >> shift) * U(WORDS))
-            if enter(table, shift, out, j, hashes[j]):
+                ask(table, shift, hashes[j + AHEAD])
+            if j + AHEAD // U(2) < kept:
+                ask_further(table, shift, hashes[j + AHEAD // U(2)], states)
+            if enter(table, shift, out, j, hashes[j], states, known):
                 for k in range(WORDS):
                     states[k, known] = out[k, j]
                 parents[known] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
@@ -286,7 +365,7 @@ def run(
 
 @njit(
     U64(
-        I64S, COLUMNS, I32S, I64S, U64, U64S, I64S, I64S, I64S, COLUMNS, I64S, U64, U64, I64, I64,
+        I64S, COLUMNS, I32S, TABLE, U64, U64S, I64S, I64S, I64S, COLUMNS, I64S, U64, U64, I64, I64,
     ),
     nogil=True,
     cache=True,
@@ -296,7 +375,7 @@ def receive(
     witness_bits,
 ):  # fmt: skip
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
-    room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * 5)
+    room = min(len(parents), (1 << (64 - np.int64(shift))) // 8 * EIGHTHS)
     while begin < filled:
         end = min(begin + U(len(hashes)), filled)
         if control[COUNT] + len(hashes) > room:
@@ -305,12 +384,14 @@ def receive(
         for j in range(begin, end):
             hashes[j - begin] = hash_at(box, j)
             if j - begin < AHEAD:
-                prefetch(table, (hashes[j - begin] >> shift) * U(WORDS))
+                ask(table, shift, hashes[j - begin])
         first_new = known = U(control[COUNT])
         for j in range(begin, end):
             if j + AHEAD < end:
-                prefetch(table, (hashes[j + AHEAD - begin] >> shift) * U(WORDS))
-            if enter(table, shift, box, j, hashes[j - begin]):
+                ask(table, shift, hashes[j + AHEAD - begin])
+            if j + AHEAD // U(2) < end:
+                ask_further(table, shift, hashes[j + AHEAD // U(2) - begin], states)
+            if enter(table, shift, box, j, hashes[j - begin], states, known):
                 for k in range(WORDS):
                     states[k, known] = box[k, j]
                 parents[known] = senders[j]

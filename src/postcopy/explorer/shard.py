@@ -45,13 +45,17 @@ class Shard:
         self.number, self.shards = np.uint64(number), np.uint64(shards)
         words, most = machine.words, machine.most
         self.per_state = 8 * words + 4
-        capacity = max(max_bytes // (self.per_state + 13 * words), most + len(question.initial) + 1)
+        capacity = max(max_bytes // (self.per_state + 13 * machine.slot_bytes // 8), most + len(question.initial) + 1)
         capacity = min(capacity, (2**31 - 1) // shards)
         self.states = np.empty((words, capacity), dtype=np.int64)
         self.parents = np.empty(capacity, dtype=np.int32)
         self.bits = self._first_bits = max(_FIRST_BITS, (2 * most).bit_length())
-        self.most_bits = max(self.bits, (max_bytes // (8 * words)).bit_length() - 1)
-        self.table = np.zeros(words << self.most_bits, dtype=np.int64)
+        self.most_bits = max(self.bits, (max_bytes // machine.slot_bytes).bit_length() - 1)
+        self.table: npt.NDArray[Any] = (
+            np.zeros(1 << self.most_bits, dtype=np.uint32)
+            if machine.compact
+            else np.zeros(words << self.most_bits, dtype=np.int64)
+        )
         self.out = np.zeros((words, most), dtype=np.int64)
         self.hashes = np.zeros(most, dtype=np.uint64)
         self.origin = np.zeros(most, dtype=np.uint32)
@@ -87,7 +91,7 @@ class Shard:
 
     @property
     def _table_bytes(self) -> int:
-        return 8 * self.machine.words << self.bits
+        return self.machine.slot_bytes << self.bits
 
     def run(self, steps: int) -> None:
         """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
@@ -154,7 +158,7 @@ class Shard:
 
         False where the memory allowed does not suffice for it.
         """
-        self.table[: self._table_bytes // 8] = 0
+        self.table[: self._table_bytes // self.table.itemsize] = 0
         self.bits, self.number = self._first_bits, np.uint64(number)
         self.control[:], self.first[:] = control_, -1
         return int(self.control[COUNT]) + len(self.origin) <= len(self.parents) and self._fill()
@@ -176,7 +180,7 @@ class Shard:
         if self.bits == self.most_bits or count * self.per_state + 2 * self._table_bytes > self.max_bytes:
             return False
         self.bits += 1
-        self.machine.loop.grow(self.table, self.shift)
+        self.machine.loop.grow(self.table, self.shift, self.states)
         return True
 
 
