@@ -24,10 +24,11 @@ from postcopy.engine.guest import Guest, Setup
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess
 from postcopy.engine.messages import Packaged, Reply, Request, Shut, StreamMessage
+from postcopy.engine.parsing import Buffer
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions
 from postcopy.engine.transport import Connection
-from postcopy.engine.wire import Buffer, ReplyParser, StreamParser
+from postcopy.engine.wire import ReplyParser, StreamParser
 
 PAGES = 6
 WRITTEN_LAST = (1, 4)

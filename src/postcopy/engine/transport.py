@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from postcopy.engine.errors import ConnectionLost, EngineError
-from postcopy.engine.wire import Buffer
+from postcopy.engine.parsing import Buffer
 
 IOV_MAX = 1024
 CHUNK = 1 << 20

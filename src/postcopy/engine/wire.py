@@ -2,8 +2,8 @@
 
 Both parsers are fed whatever arrives and give one message at a time, or neighbouring pages together. They hold at most
 one unfinished message and what was fed last, believe no length before its bytes have come, and stop at the first error
-for good. What a message means,
-and whether it may come now, is for the cores to say; here is only what can be read without knowing the guest.
+for good. What a message means, and whether it may come now, is for the cores to say; here is only what can be read
+without knowing the guest.
 
 Numbers are big-endian. Facts from QEMU: savevm.c, ram.c, migration.c, and recordings (tests/engine/test_recorded.py).
 """
@@ -14,12 +14,11 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 import numpy as np
 
 from postcopy.bitmaps import RANGES_IN_A_COMMAND
-from postcopy.engine.errors import WireError
 from postcopy.engine.messages import (
     Advise,
     Block,
@@ -30,7 +29,6 @@ from postcopy.engine.messages import (
     Footer,
     Header,
     Listen,
-    Message,
     OpenReturnPath,
     Packaged,
     Page,
@@ -48,6 +46,7 @@ from postcopy.engine.messages import (
     Shut,
     StreamMessage,
 )
+from postcopy.engine.parsing import U32, U64, Buffer, Incomplete, Parser
 
 MAGIC = 0x5145564D
 VERSION = 3
@@ -57,8 +56,6 @@ MAX_BLOCKS = 256
 MAX_DISCARDS = RANGES_IN_A_COMMAND
 ROOM = 1 << 18
 """Bytes for which a parser of the stream has room at a time."""
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 class Tag(IntEnum):
@@ -109,7 +106,7 @@ RAM_NAME, RAM_VERSION = "ram", 4
 FLAG_BITS = 0x3FF
 """What may stand below a page's offset: target pages have at least 1024 bytes."""
 
-_U16, _U32, _U64 = struct.Struct(">H"), struct.Struct(">I"), struct.Struct(">Q")
+_U16 = struct.Struct(">H")
 _COMMAND = struct.Struct(">BHH")
 _SECTION = struct.Struct(">BI")
 _REPLY = struct.Struct(">HH")
@@ -132,125 +129,8 @@ _FIXED_LENGTHS = {
     CommandCode.PACKAGED: 4,
 }
 
-M = TypeVar("M", bound=Message)
 
-
-class _Incomplete(Exception):
-    """More bytes are needed."""
-
-
-class _Parser:
-    """What both directions share: a buffer, a position, and one error for ever."""
-
-    where = "stream"
-
-    def __init__(self, room: int) -> None:
-        self._room = room
-        self._buffer = bytearray(room)
-        self._at = 0
-        self._end = 0
-        self._begin = 0
-        self._consumed = 0
-        self._error: WireError | None = None
-
-    @property
-    def offset(self) -> int:
-        """How many bytes have been read as messages."""
-        return self._consumed + self._at
-
-    @property
-    def buffered(self) -> int:
-        """How many bytes wait for the rest of their message."""
-        return self._end - self._at
-
-    def room(self) -> memoryview:
-        """Where to put what arrives next; then call `filled`. All messages should have been fetched before.
-
-        What has been given as a view of the buffer is lost by this.
-        """
-        if self._at:
-            rest = self._end - self._at
-            self._buffer[:rest] = self._buffer[self._at : self._end]
-            self._consumed += self._at
-            self._at, self._end = 0, rest
-        if self._end == len(self._buffer):
-            self._buffer = self._buffer + bytes(self._end)  # in place it cannot grow while there are views of it
-        return memoryview(self._buffer)[self._end : self._end + self._room]
-
-    def filled(self, size: int) -> None:
-        """So many bytes have been put into the room."""
-        self._end += size
-
-    def feed(self, data: Buffer) -> None:
-        """Take what has arrived: as `room` and `filled`, by copying."""
-        at = 0
-        while at < len(data):
-            room = self.room()
-            part = data[at : at + len(room)]
-            room[: len(part)] = part
-            self.filled(len(part))
-            at += len(part)
-
-    def close(self) -> None:
-        """Nothing more will come.
-
-        Raises:
-            WireError: the end is within a message.
-        """
-        if self._error is None and self.buffered:
-            self._begin = self._at
-            self._error = self._wrong(f"ends within a message, after {self.buffered} bytes of it")
-        if self._error is not None:
-            raise self._error
-
-    def _wrong(self, message: str) -> WireError:
-        return WireError(message, self._consumed + self._begin, self.where)
-
-    def _attempt(self, read: Callable[[], M]) -> M | None:
-        if self._error is not None:
-            raise self._error
-        self._begin = begin = self._at
-        try:
-            return read()
-        except _Incomplete:
-            self._at = begin
-            return None
-        except WireError as error:
-            self._at = begin
-            self._error = error
-            raise
-
-    def _need(self, size: int) -> int:
-        """The position of the next bytes, which are consumed by this."""
-        begin = self._at
-        if self._end - begin < size:
-            raise _Incomplete
-        self._at = begin + size
-        return begin
-
-    def _bytes(self, size: int) -> bytes:
-        begin = self._need(size)
-        return memoryview(self._buffer)[begin : begin + size].tobytes()
-
-    def _u8(self) -> int:
-        return self._buffer[self._need(1)]
-
-    def _u32(self) -> int:
-        value: int = _U32.unpack_from(self._buffer, self._need(4))[0]
-        return value
-
-    def _u64(self) -> int:
-        value: int = _U64.unpack_from(self._buffer, self._need(8))[0]
-        return value
-
-    def _text(self, size: int, what: str) -> str:
-        raw = self._bytes(size)
-        if not raw or not raw.isascii() or not raw.decode("ascii").isprintable():
-            raise self._wrong(f"{what} {raw[:32]!r} is no name")
-        return raw.decode("ascii")
-
-
-class StreamParser(_Parser):
+class StreamParser(Parser):
     """Reads the stream from source to destination.
 
     Args:
@@ -381,7 +261,7 @@ class StreamParser(_Parser):
     def _discard(self, length: int) -> Discard:
         end = self._at + length
         if end > self._end:
-            raise _Incomplete
+            raise Incomplete
         if length < 3:
             raise self._wrong(f"DISCARD of {length} bytes has no block")
         version = self._u8()
@@ -439,7 +319,7 @@ class StreamParser(_Parser):
             if not following or following[0] in (Tag.FULL, Tag.COMMAND):
                 return self._bytes(found - self._at)
             found += 1
-        raise _Incomplete
+        raise Incomplete
 
     def _check_footer(self, section: int) -> None:
         tag, found = _SECTION.unpack_from(self._buffer, self._need(_SECTION.size))
@@ -459,7 +339,7 @@ class StreamParser(_Parser):
     # -- guest memory ---------------------------------------------------------------------------------------------
 
     def _ram_record(self) -> StreamMessage:
-        head: int = _U64.unpack_from(self._buffer, self._need(8))[0]
+        head: int = U64.unpack_from(self._buffer, self._need(8))[0]
         flags = head & FLAG_BITS
         kind = flags & ~Ram.CONTINUE
         if kind == Ram.PAGE or kind == Ram.ZERO:  # noqa: PLR1714  (no tuple to be looked through for every page)
@@ -495,7 +375,7 @@ class StreamParser(_Parser):
         at, size = self._at, self.page_size
         if self._block is None or self._end - at < 8:
             return None
-        head: int = _U64.unpack_from(self._buffer, at)[0]
+        head: int = U64.unpack_from(self._buffer, at)[0]
         flags = head & FLAG_BITS
         if flags not in (Ram.PAGE | Ram.CONTINUE, Ram.ZERO | Ram.CONTINUE) or (head - flags) % (group * size):
             return None
@@ -534,7 +414,7 @@ class StreamParser(_Parser):
         return RamSize(tuple(blocks))
 
 
-class ReplyParser(_Parser):
+class ReplyParser(Parser):
     """Reads the return path from destination to source."""
 
     where = "return path"
@@ -626,9 +506,9 @@ class StreamWriter:
         """One page's record, its contents as they are."""
         flags = Ram.ZERO if data is None else Ram.PAGE
         if block == self._block:
-            head = _U64.pack(offset | flags | Ram.CONTINUE)
+            head = U64.pack(offset | flags | Ram.CONTINUE)
         else:
-            head = _U64.pack(offset | flags) + _named(block)
+            head = U64.pack(offset | flags) + _named(block)
             self._block = block
         return (head + b"\0",) if data is None else (head, data)
 
@@ -652,17 +532,17 @@ class StreamWriter:
             case SectionPart(section):
                 return [_SECTION.pack(Tag.PART, section)]
             case RamEnd():
-                return [_U64.pack(Ram.EOS)]
+                return [U64.pack(Ram.EOS)]
             case Footer(section):
                 return [_SECTION.pack(Tag.FOOTER, section)]
             case Header():
                 return [struct.pack(">II", MAGIC, VERSION)]
             case Configuration(machine):
-                return [bytes([Tag.CONFIGURATION]), _U32.pack(len(machine)), machine.encode("ascii")]
+                return [bytes([Tag.CONFIGURATION]), U32.pack(len(machine)), machine.encode("ascii")]
             case OpenReturnPath():
                 return [_command_bytes(CommandCode.OPEN_RETURN_PATH)]
             case Ping(value):
-                return [_command_bytes(CommandCode.PING, _U32.pack(value))]
+                return [_command_bytes(CommandCode.PING, U32.pack(value))]
             case Advise(host_page, target_page):
                 return [_command_bytes(CommandCode.POSTCOPY_ADVISE, _RANGE.pack(host_page, target_page))]
             case Listen():
@@ -673,18 +553,18 @@ class StreamWriter:
                 payload = b"\0" + _named(block) + b"\0" + b"".join(_RANGE.pack(*r) for r in ranges)
                 return [_command_bytes(CommandCode.POSTCOPY_RAM_DISCARD, payload)]
             case Packaged(data):
-                return [_command_bytes(CommandCode.PACKAGED, _U32.pack(len(data))), data]
+                return [_command_bytes(CommandCode.PACKAGED, U32.pack(len(data))), data]
             case SectionStart(section, name, instance, version):
                 return [_section_bytes(Tag.START, section, name, instance, version)]
             case SectionEnd(section):
                 return [_SECTION.pack(Tag.END, section)]
             case Device(section, name, instance, version, data):
                 head = _section_bytes(Tag.FULL, section, name, instance, version)
-                length = b"" if self._opaque else _U32.pack(len(data))
+                length = b"" if self._opaque else U32.pack(len(data))
                 return [head + length, data, _SECTION.pack(Tag.FOOTER, section)]
             case RamSize(blocks):
                 total = sum(block.length for block in blocks)
-                return [_U64.pack(total | Ram.MEM_SIZE)] + [_named(b.name) + _U64.pack(b.length) for b in blocks]
+                return [U64.pack(total | Ram.MEM_SIZE)] + [_named(b.name) + U64.pack(b.length) for b in blocks]
             case Eof():
                 return [bytes([Tag.EOF])]
             case _:
@@ -700,9 +580,9 @@ class ReplyWriter:
     def encode(self, reply: Reply) -> bytes:
         """The bytes of one reply. Not safe for several threads: the order of the bytes on the wire is that of calls."""
         if isinstance(reply, Shut):
-            return _REPLY.pack(ReplyCode.SHUT, 4) + _U32.pack(reply.status)
+            return _REPLY.pack(ReplyCode.SHUT, 4) + U32.pack(reply.status)
         if isinstance(reply, Pong):
-            return _REPLY.pack(ReplyCode.PONG, 4) + _U32.pack(reply.value)
+            return _REPLY.pack(ReplyCode.PONG, 4) + U32.pack(reply.value)
         what = _REQUEST.pack(reply.offset, reply.length)
         if reply.block == self._block:
             return _REPLY.pack(ReplyCode.REQ_PAGES, len(what)) + what
