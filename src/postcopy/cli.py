@@ -6,6 +6,7 @@ usage or input that cannot be read, with one line on stderr; 75 when a check is 
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
@@ -18,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from postcopy import __version__, cli_changes, cli_explore, cli_prove
+from postcopy import __version__, cli_changes, cli_explore, cli_prove, outputs
 from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
-from postcopy.explorer.explore import Exploration, Options, Progress
+from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.explorer.several import further
 from postcopy.explorer.simulate import WALKS, Finding, Plan, Simulation
@@ -137,6 +138,8 @@ def check(
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=not no_liveness)
     if count < 1:
         raise UsageError(f"--count {count} is out of range: 1 or more")
+    if all_properties and count > 1:
+        raise UsageError("give --count or --all-properties, not both")
     if checkpoint and resume:
         raise UsageError("--resume keeps the search where it was kept: --checkpoint beside it says nothing more")
     if (checkpoint or resume) and engine == "interpreted":
@@ -154,8 +157,10 @@ def check(
         not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster, compact
     )
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
-    if report_file and report_file.suffix != ".html":
-        raise UsageError(f"--report {report_file}: the name has to end in .html")
+    if report_file:
+        if report_file.suffix != ".html":
+            raise UsageError(f"--report {report_file}: the name has to end in .html")
+        outputs.check(report_file, option="--report")
     console = Console(highlight=False)
     with progress() as report:
         exploration = Exploration(instance, options, report)
@@ -170,7 +175,8 @@ def check(
         except KeyboardInterrupt:
             pass  # the verdict says that it was interrupted, and what was seen until then
         verdict = exploration.verdict()
-        more = further(verdict, options, None if all_properties else count, report) if verdict.violated else []
+        wanted = None if all_properties else count
+        more = further(verdict, options, wanted, report, interruptible=True) if verdict.violated else []
     story = tell(verdict.counterexample) if verdict.counterexample else None
     expected = expected_of(protocol)
     found = summary.to_json(verdict, name, story, expected) | {"further": [summary.short(each) for each in more]}
@@ -189,7 +195,7 @@ def check(
     if report_file:
         from postcopy.report.html import html
 
-        _save(report_file, html(verdict, more, found, shlex.join(["postcopy", *context.obj]), expected))
+        outputs.save(report_file, html(verdict, more, found, shlex.join(["postcopy", *context.obj]), expected))
     return EXIT[verdict.outcome]
 
 
@@ -277,10 +283,16 @@ def trace(
     svg: Annotated[Path | None, typer.Option("--svg", help="draw the sequence chart to this file")] = None,
 ) -> int:
     """Show a stored trace, replayed step by step on the model."""
+    if as_json and as_markdown:
+        raise UsageError("give --json or --markdown, not both")
+    if svg is not None:
+        if svg.suffix != ".svg":
+            raise UsageError(f"--svg {svg}: the name has to end in .svg")
+        outputs.check(svg, option="--svg")
     run = read_itf(file, with_everything, fingerprint)
     story = tell(run)
     if svg is not None:
-        _save(svg, sequence_svg(story))
+        outputs.save(svg, sequence_svg(story))
     if as_json:
         print(
             json.dumps(
@@ -321,13 +333,24 @@ def graph(
     from postcopy.report.graph import build, check_suffix, write  # networkx takes a while to import
 
     check_suffix(out)
+    outputs.check(out)
+    if by and all_states:
+        raise UsageError("give --by or --all-states, not both")
     _, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=False)
     with progress() as report:
         exploration = Exploration(instance, Options(not no_symmetry, _bytes(max_memory)), report)
         exploration.run()
     chosen = None if all_states else tuple(by or ("source.phase", "destination.state"))
-    write(build(exploration, chosen), out, loops=loops, command=shlex.join(["postcopy", *context.obj]))
+    drawn = build(exploration, chosen)
+    write(drawn, out, loops=loops, command=shlex.join(["postcopy", *context.obj]))
+    print(f"{out}: {drawn.nodes:,} nodes for {drawn.states:,} states")
+    verdict = exploration.verdict()
+    if verdict.violated:
+        print(f"the search ended with a violation of {verdict.violated.name}: what lies beyond is not in it")
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        print(f"not the whole: {verdict.why}")
+        return EXIT[verdict.outcome]
     return 0
 
 
@@ -348,13 +371,17 @@ def export(
     from postcopy.export.files import check_name, files
 
     check_name(form, out)
+    if out is not None:
+        outputs.check(out, outputs.EXPORTS, option="-o")
+        if form == "tla":
+            outputs.check(out.with_suffix(".cfg"))
     name, protocol = load(target, fault, change, bug)
     instance = _instance(protocol, pages, in_flight, host_page, properties or [], liveness=False)
     for path, text in files(form, instance, name, out).items():
         if path is None:
             print(text, end="")
         else:
-            _save(path, text)
+            outputs.save(path, text)
     return 0
 
 
@@ -391,8 +418,14 @@ def options(
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
+            stream.reconfigure(encoding="utf-8")  # a check mark has no other form, and JSON is UTF-8 anyway
     try:
-        code = app(arguments, prog_name="postcopy", standalone_mode=False, obj=arguments or sys.argv[1:])
+        given = sys.argv[1:] if arguments is None else arguments
+        code = app(given, prog_name="postcopy", standalone_mode=False, obj=given)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except typer.Exit as done:
         code = done.exit_code
     except (typer.Abort, KeyboardInterrupt):
@@ -403,7 +436,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = _complain(error.format_message())  # type: ignore[attr-defined]
     except BrokenPipeError:  # the reader has gone, as with | head
         sys.stdout = None
-        code = 0
+        code = 141
+    except OSError as error:  # what was to be written or read is not there, or is full
+        sys.stdout = None
+        code = _complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
     sys.exit(code)
 
 
@@ -442,30 +478,21 @@ def _trace_writer(path: Path, command: str) -> Any:
         command: the command line that finds the counterexample again, or nothing.
     """
     endings = {
-        ".md": lambda run, _: _save(path, markdown(tell(run), command)),
-        ".mmd": lambda run, _: _save(path, mermaid(tell(run))),
-        ".svg": lambda run, _: _save(path, sequence_svg(tell(run))),
+        ".md": lambda run, _: outputs.save(path, markdown(tell(run), command)),
+        ".mmd": lambda run, _: outputs.save(path, mermaid(tell(run))),
+        ".svg": lambda run, _: outputs.save(path, sequence_svg(tell(run))),
         ".json": lambda run, name: _store(path, run, name),
     }
     if path.suffix not in endings:
         raise UsageError(f"--trace {path}: the name has to end in {', '.join(endings)}")
+    outputs.check(path, option="--trace")
     return endings[path.suffix]
 
 
 def _store(path: Path, run: Any, name: str) -> None:
     instance = run.instance
     whole = rebase(run, with_everything(name, instance.pages, instance.in_flight, instance.group))
-    try:
-        write_itf(whole, path, name, fingerprint(instance))
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    write_itf(whole, path, name, fingerprint(instance))
 
 
 def _bytes(text: str) -> int:

@@ -19,8 +19,12 @@ def explore_by_hand(
     target: Annotated[
         str | None, typer.Argument(metavar="[FILE.py:Class]", help="which protocol", show_default=False)
     ] = None,
-    pages: Annotated[int, typer.Option("--pages", help="how many target pages the guest has")] = 2,
-    in_flight: Annotated[int, typer.Option("--in-flight", help="how many messages each channel holds")] = 2,
+    pages: Annotated[
+        int | None, typer.Option("--pages", help="how many target pages the guest has", show_default="2")
+    ] = None,
+    in_flight: Annotated[
+        int | None, typer.Option("--in-flight", help="how many messages each channel holds", show_default="2")
+    ] = None,
     host_page: Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")] = None,
     fault: Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")] = None,
     change: Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")] = None,
@@ -36,7 +40,7 @@ def explore_by_hand(
 
     address = ""
     if trace is not None:
-        if (target, fault, change, bug, host_page) != (None,) * 5:
+        if (target, fault, change, bug, pages, in_flight, host_page) != (None,) * 7:
             raise UsageError("--trace names its protocol: leave the protocol and its size away")
         named = ""
 
@@ -51,7 +55,8 @@ def explore_by_hand(
     else:
         name, protocol = load(target, fault, change, bug)
         group = protocol.group if host_page is None else host_page
-        stepping = Stepping(name, with_everything(name, pages, in_flight, group))
+        size = (2 if pages is None else pages, 2 if in_flight is None else in_flight, group)
+        stepping = Stepping(name, with_everything(name, *size))
     with Server(stepping.answer, port) as server:
         print(f"{stepping.name} is at {server.address}{address}  (Ctrl-C ends it)", flush=True)
         try:

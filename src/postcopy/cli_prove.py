@@ -50,6 +50,8 @@ def prove_things(
 
     console = Console(highlight=False)
     if bitmaps:
+        if any(given is not None for given in (target, fault, change, bug, pages, in_flight, host_page)):
+            raise UsageError("--bitmaps proves lemmas of arithmetic: leave the protocol and its size away")
         return _prove_bitmaps(console, seed, as_json, lemmas, report)
     if method not in session.METHODS:
         raise UsageError(unknown("method", method, session.METHODS))
@@ -69,7 +71,8 @@ def prove_things(
             result = session.every_size(protocol, asked, INVARIANT, seed, shown, phase)
         else:
             group = protocol.group if host_page is None else host_page
-            instance = Instance(protocol, pages, in_flight or 2, [p for p in asked if p.of_states or p.of_steps], group)
+            in_flight = 2 if in_flight is None else in_flight
+            instance = Instance(protocol, pages, in_flight, [p for p in asked if p.of_states or p.of_steps], group)
             result = session.at_size(instance, INVARIANT, method, phase)
     if as_json:
         print(json.dumps(report.to_json(result, name), indent=2, ensure_ascii=False))

@@ -132,6 +132,29 @@ def test_a_trace_of_another_model_or_version(run: Run, tmp_path: Path, key: str,
 
 
 def test_files_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
-    nowhere = tmp_path / "no" / "such" / "run.md"
+    nowhere = tmp_path / "no" / "such" / "run.svg"
     assert "cannot write" in refused(run, "trace", str(STORED), "--svg", str(nowhere))
     assert "has to end in" in refused(run, "check", "--trace", "run.pdf")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["trace", str(STORED), "--json", "--markdown"], "--json or --markdown"),
+        (["graph", "space.dot", "--by", "source", "--all-states"], "--by or --all-states"),
+        (["check", "--count", "2", "--all-properties"], "--count or --all-properties"),
+        (["prove", "--bitmaps", "--fault", "no-discards"], "leave the protocol and its size away"),
+        (["prove", "--bitmaps", "--pages", "2"], "leave the protocol and its size away"),
+        (["prove", "--pages", "1", "--in-flight", "0"], "--in-flight 0 is out of range"),
+        (["explore", "--trace", str(STORED), "--pages", "3"], "leave the protocol and its size away"),
+        (["conform", "run.jsonl", "--pages", "7"], "a log says its own size"),
+        (["run", "--size", "1G", "source", "127.0.0.1:1"], "its options go behind source"),
+        (["run", "--timeout", "nan"], "--timeout nan: more than 0"),
+        (["run", "--timeout", "inf"], "--timeout inf: more than 0"),
+        (["run", "--settle", "-1"], "--settle -1: 0 to"),
+        (["run", "destination", "--patience", "-1"], "--patience -1: more than 0"),
+    ],
+    ids=lambda given: " ".join(Path(word).name for word in given) if isinstance(given, list) else "",
+)
+def test_what_would_be_left_unheeded_or_cannot_be_waited_for(run: Run, command: list[str], says: str) -> None:
+    assert says in refused(run, *command)

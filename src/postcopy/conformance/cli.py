@@ -15,6 +15,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from postcopy import outputs
 from postcopy.conformance.logs import Explanation, explain
 from postcopy.conformance.refinement import Refinement, refine
 from postcopy.conformance.replay import Refusal
@@ -36,6 +37,9 @@ from postcopy.report.itf import read_itf
 
 KEPT_PAGES = 1 << 12
 """Up to so many pages the log is kept for the verdict on it, unless it is asked for anyway."""
+
+DAY = 86_400
+"""Nobody waits longer; in seconds."""
 
 run_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="Migrate a real guest process, live.")
 
@@ -84,9 +88,16 @@ def run(
 ) -> int:
     """Migrate a guest from this process to another one on this machine, over TCP."""
     if context.invoked_subcommand is not None:
+        sources = (context.get_parameter_source(name) for name in context.params)
+        if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+            raise UsageError(f"its options go behind {context.invoked_subcommand}, not before it")
         return 0
-    if histogram is not None and histogram.suffix != ".svg":
-        raise UsageError(f"--histogram {histogram}: the name has to end in .svg")
+    if histogram is not None:
+        if histogram.suffix != ".svg":
+            raise UsageError(f"--histogram {histogram}: the name has to end in .svg")
+        outputs.check(histogram, option="--histogram")
+    _check_log(log)
+    _check_times(settle=settle)
     options = _guest(size, target_page, memory_kind, vcpus, workload_kind, rate, seed)
     source_options = _source(switch, timeout)
     keep = log is not None or options.geometry().pages <= KEPT_PAGES
@@ -98,7 +109,7 @@ def run(
         summary.conformance = _verdict(geometry.pages, geometry.group, [*done.source.lines, *done.destination.lines])
     if histogram is not None:
         latencies = done.destination.report.latencies if done.destination else []
-        histogram.write_text(histogram_svg([1000 * t for t in latencies]), encoding="utf-8")
+        outputs.save(histogram, histogram_svg([1000 * t for t in latencies]))
     if as_json_:
         print(json.dumps(as_json(summary), indent=2))
     else:
@@ -125,6 +136,7 @@ def source(
 ) -> int:
     """Start a guest and migrate it to a destination that waits."""
     host, port = _address(to)
+    _check_log(log)
     options = _guest(size, target_page, memory_kind, vcpus, workload_kind, rate, seed)
     network = Network(host, port, tls, insecure, timeout)
     with _progress() as look:
@@ -161,6 +173,8 @@ def destination(
 ) -> int:
     """Wait for a source and take its guest."""
     host, port = _address(listen)
+    _check_log(log)
+    _check_times(timeout=timeout, patience=patience, settle=settle)
     options = _guest(size, target_page, memory_kind, vcpus, "random", 0, 0)
     network = Network(host, port, tls, insecure, timeout, patience)
 
@@ -195,16 +209,27 @@ def conform(
     exhaustive: Annotated[
         bool, typer.Option("--exhaustive", help="every interleaving of the engine's threads instead of one log")
     ] = False,
-    pages: Annotated[int, typer.Option("--pages", help="target pages, with --exhaustive")] = 1,
-    in_flight: Annotated[int, typer.Option("--in-flight", help="messages in each channel, with --exhaustive")] = 1,
-    host_page: Annotated[int, typer.Option("--host-page", help="target pages of a host page, with --exhaustive")] = 1,
+    pages: Annotated[
+        int | None, typer.Option("--pages", help="target pages, with --exhaustive", show_default="1")
+    ] = None,
+    in_flight: Annotated[
+        int | None, typer.Option("--in-flight", help="messages in each channel, with --exhaustive", show_default="1")
+    ] = None,
+    host_page: Annotated[
+        int | None,
+        typer.Option("--host-page", help="target pages of a host page, with --exhaustive", show_default="1"),
+    ] = None,
     as_json_: AsJson = False,
 ) -> int:
     """Hold the engine against the model: a log of a real migration, or every interleaving at a small size."""
     if exhaustive == (log is not None):
         raise UsageError("give either a LOG or --exhaustive")
+    size = (pages, in_flight, host_page)
     if log is None:
+        pages, in_flight, host_page = (1 if given is None else given for given in size)
         return _exhaust(pages, in_flight, host_page, as_json_)
+    if size != (None,) * 3:
+        raise UsageError("--pages, --in-flight and --host-page go with --exhaustive: a log says its own size")
     first, lines = read_log(log)
     found = explain(first.pages, first.group, [line.record for line in lines])
     if as_json_:
@@ -334,9 +359,21 @@ def _bytes(text: str) -> int:
 def _source(switch: str, timeout: float) -> SourceOptions:
     if switch not in (AT_ONCE, FIRST_PASS, NEVER) and not re.fullmatch(r"\d+(\.\d+)?", switch):
         raise UsageError(f"--switch {switch}: {AT_ONCE}, {FIRST_PASS}, {NEVER}, or a number of seconds")
-    if timeout <= 0:
-        raise UsageError(f"--timeout {timeout:g}: more than 0 seconds")
+    _check_times(timeout=timeout)
     return SourceOptions(switch=switch, timeout=timeout)
+
+
+def _check_times(**seconds: float) -> None:
+    """Refuse times that no clock can wait for."""
+    for name, value in seconds.items():
+        if not 0 <= value <= DAY or (value == 0 and name != "settle"):
+            more = "0" if name == "settle" else "more than 0"
+            raise UsageError(f"--{name} {value:g}: {more} to {DAY:,} seconds")
+
+
+def _check_log(log: Path | None) -> None:
+    if log is not None:
+        outputs.check(log, outputs.BEGINS[".jsonl"], option="--log")
 
 
 def _address(text: str) -> tuple[str, int]:

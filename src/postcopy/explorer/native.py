@@ -24,6 +24,8 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
+from postcopy.errors import UsageError
+
 OPTIMIZE = 3
 """LLVM's level."""
 
@@ -89,11 +91,20 @@ def load(text: str, names: tuple[str, ...], directory: Path) -> Native:
 
 
 def keep(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, whoever else writes it at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
-        file.write(data)
-    os.replace(file.name, path)
+    """Write a file whole or not at all, whoever else writes it at the same time.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
+            file.write(data)
+        os.replace(file.name, path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot keep machine code in {path.parent}: {error.strerror}; set POSTCOPY_CACHE to another directory"
+        ) from None
 
 
 def _machine_code(module: ir.Module) -> bytes:

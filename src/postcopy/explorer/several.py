@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 
-from postcopy.explorer.explore import Options, Progress, Verdict, explore
+from postcopy.explorer.explore import Exploration, Options, Progress, Verdict
 from postcopy.model.instance import Instance
 
 
 def further(
-    first: Verdict, options: Options, count: int | None = None, report: Callable[[Progress], None] | None = None
+    first: Verdict,
+    options: Options,
+    count: int | None = None,
+    report: Callable[[Progress], None] | None = None,
+    interruptible: bool = False,
 ) -> list[Verdict]:
     """Search again without what was violated, until nothing is.
 
@@ -18,6 +23,7 @@ def further(
         options: how to search.
         count: how many counterexamples are wanted at most, the first included; None for all.
         report: is told of progress.
+        interruptible: a KeyboardInterrupt ends the search at hand, whose verdict is then inconclusive.
 
     Returns:
         One verdict for each search after the first. The last says of all properties that are left that they hold,
@@ -30,5 +36,8 @@ def further(
         if not left:
             break
         of = last.instance
-        verdicts.append(explore(Instance(of.protocol, of.pages, of.in_flight, left, of.group), options, report))
+        search = Exploration(Instance(of.protocol, of.pages, of.in_flight, left, of.group), options, report)
+        with suppress(KeyboardInterrupt) if interruptible else nullcontext():
+            search.run()
+        verdicts.append(search.verdict())
     return verdicts[1:]

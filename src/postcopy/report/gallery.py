@@ -143,27 +143,30 @@ def write_all(directory: Path, report: Callable[[str], None] = lambda _: None) -
     """Write all counterexamples, and say how many. Files of exhibits that are no more are removed.
 
     Raises:
-        UsageError: the directory cannot be written, or a search finds nothing to show.
+        UsageError: the directory cannot be written, or holds other things, or a search finds nothing to show.
     """
-    wanted: set[str] = set()
     states: dict[str, int] = {}
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        searches = directory / SEARCHES
+        if not searches.exists():
+            if any(directory.iterdir()):
+                raise UsageError(f"{directory} is not empty and has no {SEARCHES}: use an empty directory")
+            searches.write_text("{}\n", encoding="utf-8")
+        earlier = set(stored_states(directory))
         for exhibit in EXHIBITS:
             report(exhibit)
             drawn = draw(exhibit)
             states[exhibit] = drawn.states
             for name, content in drawn.files.items():
                 (directory / name).write_bytes(content)
-                wanted.add(name)
-        (directory / SEARCHES).write_text(json.dumps(states, indent=1) + "\n", encoding="utf-8")
+        searches.write_text(json.dumps(states, indent=1) + "\n", encoding="utf-8")
         (directory / "README.md").write_text(index(directory), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from None
-    for old in directory.glob("*.itf.json"):
-        if old.name not in wanted:
-            old.unlink()
-            old.with_name(old.name.replace(".itf.json", ".md")).unlink(missing_ok=True)
+    for old in earlier - set(EXHIBITS):
+        for ending in (".itf.json", ".md"):
+            (directory / f"{old}{ending}").unlink(missing_ok=True)
     return len(EXHIBITS)
 
 

@@ -1,0 +1,146 @@
+"""Where results go: looked at before any work is done; what somebody else has written is never replaced; nothing is
+lost to a full disk, a terminal without check marks or Ctrl-C."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from postcopy.explorer.explore import Exploration
+from tests.cli.conftest import Run, refused
+
+STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
+
+WRITERS = [
+    (["check", "--trace"], "a.md"),
+    (["check", "--trace"], "a.itf.json"),
+    (["check", "--report"], "a.html"),
+    (["simulate", "--trace"], "a.svg"),
+    (["trace", str(STORED), "--svg"], "a.svg"),
+    (["graph"], "a.dot"),
+    (["export", "promela", "-o"], "a.pml"),
+    (["run", "--log"], "a.jsonl"),
+    (["run", "--histogram"], "a.svg"),
+    (["run", "source", "127.0.0.1:1", "--log"], "a.jsonl"),
+]
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is searched."""
+    monkeypatch.setattr(Exploration, "__init__", lambda *_: pytest.fail("it began to search"))
+
+
+@pytest.mark.parametrize(("command", "name"), WRITERS, ids=lambda given: given if isinstance(given, str) else given[0])
+def test_a_path_is_refused_before_any_work(
+    run: Run, no_work: None, tmp_path: Path, command: list[str], name: str
+) -> None:
+    assert "there is no directory" in refused(run, *command, str(tmp_path / "none" / name))
+    (tmp_path / name).mkdir()
+    assert "Is a directory" in refused(run, *command, str(tmp_path / name))
+
+
+@pytest.mark.parametrize(("command", "name"), WRITERS, ids=lambda given: given if isinstance(given, str) else given[0])
+def test_somebody_s_own_file_is_not_replaced(
+    run: Run, no_work: None, tmp_path: Path, command: list[str], name: str
+) -> None:
+    mine = tmp_path / name
+    mine.write_text("My own work.\n")
+    assert "is there already, and postcopy has not written it" in refused(run, *command, str(mine))
+    assert mine.read_text() == "My own work.\n"
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.mmd", "a.svg", "a.itf.json"])
+def test_an_earlier_result_is_replaced(run: Run, tmp_path: Path, name: str) -> None:
+    for fault in ("no-discards", "keep-alive-first"):
+        assert run("check", "--pages", "1", "--in-flight", "1", "--fault", fault, "--trace", str(tmp_path / name)).code
+    assert (tmp_path / name).stat().st_size
+    assert run("graph", str(tmp_path / "a.dot")).code == run("graph", str(tmp_path / "a.dot")).code == 0
+    for _ in range(2):
+        for form, ending in (("promela", "pml"), ("tla", "tla"), ("aut", "aut")):
+            out = str(tmp_path / f"a.{ending}")
+            assert run("export", form, "--pages", "1", "--in-flight", "1", "-o", out).code == 0
+
+
+def test_a_configuration_beside_a_module_is_somebody_s_own_too(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "Model.cfg").write_text("SPECIFICATION Mine\n")
+    assert "Model.cfg is there already" in refused(run, "export", "tla", "-o", str(tmp_path / "Model.tla"))
+
+
+def test_a_chart_never_takes_the_place_of_its_trace(run: Run, tmp_path: Path) -> None:
+    stored = tmp_path / "run.itf.json"
+    stored.write_bytes(STORED.read_bytes())
+    assert "has to end in .svg" in refused(run, "trace", str(stored), "--svg", str(stored))
+    assert stored.read_bytes() == STORED.read_bytes()
+
+
+def test_a_directory_with_other_things_gets_no_gallery(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "mine.itf.json"
+    own.write_bytes(STORED.read_bytes())
+    assert "is not empty" in refused(run, "counterexamples", str(tmp_path))
+    assert list(tmp_path.iterdir()) == [own]
+
+
+def test_a_graph_of_a_part_says_so(run: Run, tmp_path: Path) -> None:
+    out = str(tmp_path / "a.dot")
+    part = run("graph", out, "--pages", "4", "--in-flight", "2", "--max-memory", "1M")
+    assert part.code == 75
+    assert "not the whole: memory" in part.out
+    whole = run("graph", out)
+    assert (whole.code, whole.out.count("\n")) == (0, 1)
+    assert "a violation of no-stale-device-read" in run("graph", out, "--fault", "no-discards", "--pages", "2").out
+
+
+def test_what_was_found_survives_ctrl_c(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    search, begun = Exploration.run, []
+
+    def interrupted(self: Exploration) -> None:
+        begun.append(self)
+        if len(begun) > 1:
+            raise KeyboardInterrupt
+        search(self)
+
+    monkeypatch.setattr(Exploration, "run", interrupted)
+    result = run("check", "--fault", "no-discards", "--no-liveness", "--all-properties", "--json")
+    found = json.loads(result.out)
+    assert (result.code, found["verdict"]) == (12, "violated")
+    assert [other["verdict"] for other in found["further"]] == ["inconclusive"]
+
+
+def shell(*arguments: str, out: int = subprocess.PIPE, **environment: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a command as another process."""
+    return subprocess.run(
+        [sys.executable, "-m", "postcopy", *arguments],
+        stdout=out, stderr=subprocess.PIPE, env=os.environ | environment, check=False,
+    )  # fmt: skip
+
+
+def test_a_terminal_of_another_encoding_gets_utf_8() -> None:
+    result = shell("trace", str(STORED), PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert "→" in result.stdout.decode()
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with open("/dev/full", "wb") as full:
+        result = shell("list", "faults", out=full.fileno())
+    assert (result.returncode, result.stderr) == (2, b"postcopy: No space left on device\n")
+
+
+def test_a_reader_that_goes_early_is_no_error_and_no_verdict() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = shell("trace", str(STORED), "--json", out=writer)
+    os.close(writer)
+    assert result.stderr == b""
+    assert result.returncode in (1, 141)  # Typer's for a pipe, or the shell's
+
+
+def test_a_cache_that_cannot_be_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path / "file"))
+    small = ("--pages", "1", "--in-flight", "1", "--property", "no-two-guests")
+    assert "set POSTCOPY_CACHE to another" in refused(run, "check", *small, "--engine", "compiled")
