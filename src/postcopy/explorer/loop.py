@@ -70,7 +70,7 @@ TABLE = U32S if COMPACT else I64S
 ENTRY = 1 if COMPACT else WORDS
 """Numbers in a slot of the table."""
 
-EIGHTHS = 6 if COMPACT else 5
+EIGHTHS = 7 if COMPACT else 5
 """How much of the table may be full."""
 
 

@@ -90,6 +90,11 @@ class Shard:
         return int(self.control[COUNT] * self.per_state + self._table_bytes + boxes)
 
     @property
+    def _room(self) -> int:
+        """How many states the table may have."""
+        return (1 << self.bits) // 8 * int(self.machine.loop.EIGHTHS)
+
+    @property
     def _table_bytes(self) -> int:
         return self.machine.slot_bytes << self.bits
 
@@ -165,9 +170,10 @@ class Shard:
 
     def _fill(self) -> bool:
         """Enter all states into the empty table."""
-        while int(self.control[COUNT]) > 1 << self.bits - 2 and self.bits < self.most_bits:
+        count = int(self.control[COUNT])
+        while count + len(self.origin) > self._room and self.bits < self.most_bits:
             self.bits += 1
-        if int(self.control[COUNT]) > 3 << self.bits - 2:
+        if count > self._room:
             return False
         self.machine.loop.refill(self.states, self.control[COUNT], self.table, self.shift)
         return True
