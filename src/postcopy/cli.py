@@ -134,6 +134,8 @@ def check(
         raise UsageError("only a compiled search leaves this process's memory: leave --engine interpreted away")
     if disk and not disk.is_dir():
         raise UsageError(f"--disk {disk}: no such directory")
+    if workers > 1 and engine == "interpreted":
+        raise UsageError("only a compiled search has several --workers: leave --engine interpreted away")
     engine = "compiled" if checkpoint or resume or cluster else _engine(engine)
     options = Options(
         not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster, compact
@@ -174,6 +176,8 @@ def check(
             console.print(Text(f"without what is violated: {summary.sentence(each)}"))
     if writer and verdict.counterexample:
         writer(verdict.counterexample, name)
+    elif trace and trace.exists():
+        print(f"{trace} is of an earlier run: now there is no counterexample", file=sys.stderr)
     if report_file:
         from postcopy.report.html import html
 
@@ -225,6 +229,8 @@ def simulate(
         simulation.print_found(found, name, console, expected)
     if writer and found.counterexample:
         writer(found.counterexample, name)
+    elif trace and trace.exists():
+        print(f"{trace} is of an earlier run: now there is no counterexample", file=sys.stderr)
     return EXIT_SIMULATED[found.finding]
 
 

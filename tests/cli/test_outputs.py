@@ -144,3 +144,15 @@ def test_a_cache_that_cannot_be_written(run: Run, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path / "file"))
     small = ("--pages", "1", "--in-flight", "1", "--property", "no-two-guests")
     assert "set POSTCOPY_CACHE to another" in refused(run, "check", *small, "--engine", "compiled")
+
+
+@pytest.mark.parametrize(
+    "command", [["check", "--no-liveness"], ["simulate", "--walks", "1"]], ids=lambda given: given[0]
+)
+def test_an_earlier_counterexample_is_not_taken_for_this_one(run: Run, tmp_path: Path, command: list[str]) -> None:
+    old, small = tmp_path / "a.md", ("--pages", "1", "--in-flight", "1")
+    run("check", *small, "--fault", "no-discards", "--trace", str(old))
+    result = run(*command, *small, "--trace", str(old))
+    assert result.code == 0
+    assert "is of an earlier run: now there is no counterexample" in result.err
+    assert "earlier" not in run(*command, *small, "--trace", str(tmp_path / "b.md")).err
