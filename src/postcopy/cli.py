@@ -134,8 +134,8 @@ def check(
         raise UsageError("only a compiled search leaves this process's memory: leave --engine interpreted away")
     if disk and not disk.is_dir():
         raise UsageError(f"--disk {disk}: no such directory")
-    if workers > 1 and engine == "interpreted":
-        raise UsageError("only a compiled search has several --workers: leave --engine interpreted away")
+    if (workers > 1 or compact) and engine == "interpreted":
+        raise UsageError("--workers and --compact are for a compiled search: leave --engine interpreted away")
     engine = "compiled" if checkpoint or resume or cluster else _engine(engine)
     options = Options(
         not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster, compact

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from postcopy.explorer.explore import Exploration
+from postcopy.report import gallery
 from tests.cli.conftest import Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
@@ -82,6 +83,20 @@ def test_a_directory_with_other_things_gets_no_gallery(run: Run, tmp_path: Path)
     own.write_bytes(STORED.read_bytes())
     assert "is not empty" in refused(run, "counterexamples", str(tmp_path))
     assert list(tmp_path.iterdir()) == [own]
+
+
+def test_a_gallery_made_anew_takes_away_what_is_no_more_and_nothing_else(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("no-discards", "unpackaged")
+    monkeypatch.setattr(gallery, "EXHIBITS", {name: gallery.EXHIBITS[name] for name in names})
+    assert run("counterexamples", str(tmp_path)).code == 0
+    own = tmp_path / "mine.itf.json"
+    own.write_bytes(STORED.read_bytes())
+    monkeypatch.setattr(gallery, "EXHIBITS", {"no-discards": gallery.EXHIBITS["no-discards"]})
+    assert run("counterexamples", str(tmp_path)).out == f"1 counterexamples in {tmp_path}\n"
+    left = {"README.md", "mine.itf.json", "no-discards.itf.json", "no-discards.md", "searches.json"}
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_a_graph_of_a_part_says_so(run: Run, tmp_path: Path) -> None:
