@@ -20,6 +20,37 @@ from rich.table import Table
 from rich.text import Text
 
 from postcopy import __version__, cli_changes, cli_explore, cli_prove, outputs
+from postcopy.cli_options import (
+    CHECKING,
+    GIVING,
+    LOOKING,
+    AllProperties,
+    AsJson,
+    BugName,
+    ChangeName,
+    Compact,
+    Count,
+    Disk,
+    Engine,
+    Every,
+    FaultName,
+    HostPage,
+    InFlight,
+    Keep,
+    KeepReport,
+    KeepTrace,
+    MaxMemory,
+    NoLiveness,
+    NoSymmetry,
+    OnCluster,
+    Pages,
+    PropertyNames,
+    ResetDead,
+    Resume,
+    Target,
+    VcpuSymmetry,
+    Workers,
+)
 from postcopy.conformance.cli import register
 from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
@@ -35,7 +66,7 @@ from postcopy.properties.catalogue import choose, everything, with_everything
 from postcopy.report import simulation, summary
 from postcopy.report.exits import EXIT
 from postcopy.report.itf import read_itf, write_itf
-from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, ONLY_IN_JSON
+from postcopy.report.listings import LISTINGS, OF_A_PROTOCOL, shown
 from postcopy.report.markdown import markdown
 from postcopy.report.mermaid import mermaid
 from postcopy.report.progress import progress
@@ -48,89 +79,40 @@ EXIT_SIMULATED = {Finding.NOTHING: 0, Finding.DEADLOCK: 11, Finding.VIOLATED: 12
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Check postcopy live migration, and changes to it, exhaustively; counterexamples read like the protocol.",
 )
 
-register(app)
 
-Target = Annotated[
-    str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")
-]
-Pages = Annotated[int, typer.Option("--pages", help="how many target pages the guest has")]
-InFlight = Annotated[int, typer.Option("--in-flight", help="how many messages each channel holds")]
-HostPage = Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")]
-FaultName = Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")]
-ChangeName = Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")]
-BugName = Annotated[str | None, typer.Option("--bug", help="a real bug, found again (postcopy list history)")]
-PropertyNames = Annotated[
-    list[str] | None, typer.Option("--property", help="check only this one; may be repeated (postcopy list properties)")
-]
-NoSymmetry = Annotated[
-    bool, typer.Option("--no-symmetry", help="store every state, not one of those equal up to a renaming of pages")
-]
-NoLiveness = Annotated[
-    bool, typer.Option("--no-liveness", help="leave out what must happen in the end: for large instances")
-]
-KeepTrace = Annotated[
-    Path | None, typer.Option("--trace", help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)")
-]
-KeepReport = Annotated[Path | None, typer.Option("--report", help="write an HTML page of all that was found (.html)")]
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
-MaxMemory = Annotated[str, typer.Option("--max-memory", help="memory for states, e.g. 512M or 4G")]
-Engine = Annotated[str, typer.Option("--engine", help="auto, compiled or interpreted")]
-VcpuSymmetry = Annotated[
-    bool, typer.Option("--vcpu-symmetry", help="store one of all states equal up to a renaming of vCPUs, too")
-]
-ResetDead = Annotated[
-    bool, typer.Option("--reset-dead", help="store one of all states that differ in what nothing to come depends on")
-]
-Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="cores that a large search may use")]
-Compact = Annotated[bool, typer.Option("--compact", help="half the memory a state, at a bit more than half the speed")]
-OnCluster = Annotated[
-    int, typer.Option("--cluster", min=0, max=4096, help="processes on Ray to search with: here, or at RAY_ADDRESS")
-]
-Keep = Annotated[Path | None, typer.Option("--checkpoint", help="keep the search in this directory as it goes")]
-Disk = Annotated[
-    Path | None, typer.Option("--disk", help="go on in files in this directory when the memory for states is full")
-]
-Resume = Annotated[Path | None, typer.Option("--resume", help="go on with the search that is kept in this directory")]
-Every = Annotated[float, typer.Option("--checkpoint-every", min=0, help="seconds between two checkpoints")]
-
-
-@app.command()
+@app.command(rich_help_panel=CHECKING)
 def check(
     context: typer.Context,
     target: Target = None,
-    pages: Pages = 2,
-    in_flight: InFlight = 2,
-    host_page: HostPage = None,
     fault: FaultName = None,
     change: ChangeName = None,
     bug: BugName = None,
+    pages: Pages = 2,
+    in_flight: InFlight = 2,
+    host_page: HostPage = None,
     properties: PropertyNames = None,
-    no_symmetry: NoSymmetry = False,
     no_liveness: NoLiveness = False,
+    no_symmetry: NoSymmetry = False,
+    vcpu_symmetry: VcpuSymmetry = False,
+    reset_dead: ResetDead = False,
     max_memory: MaxMemory = "4G",
     disk: Disk = None,
     engine: Engine = "auto",
     workers: Workers = 1,
-    vcpu_symmetry: VcpuSymmetry = False,
-    reset_dead: ResetDead = False,
     compact: Compact = False,
     cluster: OnCluster = 0,
     checkpoint: Keep = None,
-    resume: Resume = None,
     checkpoint_every: Every = 60.0,
+    resume: Resume = None,
     trace: KeepTrace = None,
     report_file: KeepReport = None,
-    count: Annotated[
-        int, typer.Option("--count", help="how many counterexamples to look for, each to another property")
-    ] = 1,
-    all_properties: Annotated[
-        bool, typer.Option("--all-properties", help="look for one to each property that is violated")
-    ] = False,
+    count: Count = 1,
+    all_properties: AllProperties = False,
     as_json: AsJson = False,
 ) -> int:
     """Explore every interleaving and say whether the properties hold; if not, show a shortest run that breaks one."""
@@ -152,6 +134,8 @@ def check(
         raise UsageError("only a compiled search leaves this process's memory: leave --engine interpreted away")
     if disk and not disk.is_dir():
         raise UsageError(f"--disk {disk}: no such directory")
+    if (workers > 1 or compact) and engine == "interpreted":
+        raise UsageError("--workers and --compact are for a compiled search: leave --engine interpreted away")
     engine = "compiled" if checkpoint or resume or cluster else _engine(engine)
     options = Options(
         not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster, compact
@@ -192,6 +176,8 @@ def check(
             console.print(Text(f"without what is violated: {summary.sentence(each)}"))
     if writer and verdict.counterexample:
         writer(verdict.counterexample, name)
+    elif trace and trace.exists():
+        print(f"{trace} is of an earlier run: now there is no counterexample", file=sys.stderr)
     if report_file:
         from postcopy.report.html import html
 
@@ -199,7 +185,7 @@ def check(
     return EXIT[verdict.outcome]
 
 
-@app.command()
+@app.command(rich_help_panel=CHECKING)
 def simulate(
     target: Target = None,
     pages: Pages = 8,
@@ -243,10 +229,15 @@ def simulate(
         simulation.print_found(found, name, console, expected)
     if writer and found.counterexample:
         writer(found.counterexample, name)
+    elif trace and trace.exists():
+        print(f"{trace} is of an earlier run: now there is no counterexample", file=sys.stderr)
     return EXIT_SIMULATED[found.finding]
 
 
-@app.command("list")
+cli_prove.add_to(app)
+
+
+@app.command("list", rich_help_panel=LOOKING)
 def list_things(
     what: Annotated[
         str, typer.Argument(metavar="{faults,changes,history,properties,actions,rules}", help="what to list")
@@ -265,7 +256,8 @@ def list_things(
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return 0
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    columns = [column for column in rows[0] if column not in ONLY_IN_JSON.get(what, ())]
+    rows = [shown(what, row) for row in rows]
+    columns = list(rows[0])
     for column in columns:
         short = column == "name" or all(len(str(row[column])) <= 6 for row in rows)
         table.add_column(column, overflow="fold", no_wrap=short, min_width=len(column) if short else None)
@@ -275,7 +267,7 @@ def list_things(
     return 0
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def trace(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a stored trace (.itf.json)")],
     as_json: AsJson = False,
@@ -308,7 +300,7 @@ def trace(
     return 0
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def graph(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="FILE", help="where to write: .html, .svg, .dot or .graphml")],
@@ -354,7 +346,12 @@ def graph(
     return 0
 
 
-@app.command()
+cli_explore.add_to(app)
+cli_changes.add_to(app)
+register(app)
+
+
+@app.command(rich_help_panel=GIVING)
 def export(
     form: Annotated[str, typer.Argument(metavar="{promela,tla,aut}", help="for Spin, for TLC, for mCRL2 and CADP")],
     target: Target = None,
@@ -385,7 +382,7 @@ def export(
     return 0
 
 
-@app.command()
+@app.command(rich_help_panel=GIVING)
 def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", help="where to write them")]) -> int:
     """Write a shortest counterexample for every fault: ITF JSON and Markdown."""
     from postcopy.report.gallery import write_all
@@ -394,11 +391,6 @@ def counterexamples(directory: Annotated[Path, typer.Argument(metavar="DIR", hel
         count = write_all(directory, lambda name: report(Progress(name)))
     print(f"{count} counterexamples in {directory}")
     return 0
-
-
-cli_changes.add_to(app)
-cli_prove.add_to(app)
-cli_explore.add_to(app)
 
 
 def _version(wanted: bool) -> None:

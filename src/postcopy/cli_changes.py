@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from postcopy.cli_options import WRITING, AsJson
 from postcopy.errors import UsageError
 from postcopy.model.changes.catalogue import CHANGES
 from postcopy.model.faults import FAULTS
@@ -21,22 +22,25 @@ from postcopy.report.progress import progress
 from postcopy.report.template import TEMPLATE
 
 ProtocolName = Annotated[
-    str, typer.Argument(help="Postcopy, the name of a fault, change or bug, or FILE.py:Class", show_default=False)
+    str,
+    typer.Argument(
+        metavar="NAME", help="Postcopy, the name of a fault, change or bug, or FILE.py:Class", show_default=False
+    ),
 ]
 
 
 def diff(
     base: ProtocolName,
     change: ProtocolName,
-    pages: Annotated[int, typer.Option("--pages", help="target pages where properties are asked")] = 2,
-    in_flight: Annotated[int, typer.Option("--in-flight", help="messages in each channel there")] = 1,
+    pages: Annotated[int, typer.Option("--pages", metavar="N", help="target pages where properties are asked")] = 2,
+    in_flight: Annotated[int, typer.Option("--in-flight", metavar="N", help="messages in each channel there")] = 1,
     behaviour_pages: Annotated[
-        int, typer.Option("--behaviour-pages", help="target pages where behaviours are compared")
+        int, typer.Option("--behaviour-pages", metavar="N", help="target pages where behaviours are compared")
     ] = 1,
     behaviour_in_flight: Annotated[
-        int, typer.Option("--behaviour-in-flight", help="messages in each channel there")
+        int, typer.Option("--behaviour-in-flight", metavar="N", help="messages in each channel there")
     ] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Say what a change does: to the text, to the properties, and to what can be seen of a migration."""
     from postcopy.report.difference import Size, compare, print_report, to_json
@@ -85,5 +89,5 @@ def named(name: str) -> type[Protocol]:
 
 def add_to(app: typer.Typer) -> None:
     """Make these commands of the command line."""
-    app.command()(diff)
-    app.command()(new)
+    for command in (new, diff):
+        app.command(rich_help_panel=WRITING)(command)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from postcopy.cli_options import LOOKING, SHOW, WHAT, BugName, ChangeName, FaultName, HostPage, Target
 from postcopy.errors import UsageError
 from postcopy.explorer.fingerprint import fingerprint
 from postcopy.model.instance import Instance
@@ -16,23 +17,40 @@ from postcopy.report.itf import read_itf
 
 
 def explore_by_hand(
-    target: Annotated[
-        str | None, typer.Argument(metavar="[FILE.py:Class]", help="which protocol", show_default=False)
-    ] = None,
+    target: Target = None,
+    fault: FaultName = None,
+    change: ChangeName = None,
+    bug: BugName = None,
     pages: Annotated[
-        int | None, typer.Option("--pages", help="how many target pages the guest has", show_default="2")
+        int | None,
+        typer.Option(
+            "--pages", metavar="N", help="how many target pages the guest has", show_default="2", rich_help_panel=WHAT
+        ),
     ] = None,
     in_flight: Annotated[
-        int | None, typer.Option("--in-flight", help="how many messages each channel holds", show_default="2")
+        int | None,
+        typer.Option(
+            "--in-flight",
+            metavar="N",
+            help="how many messages each channel holds",
+            show_default="2",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
-    host_page: Annotated[int | None, typer.Option("--host-page", help="target pages of one host page")] = None,
-    fault: Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")] = None,
-    change: Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")] = None,
-    bug: Annotated[str | None, typer.Option("--bug", help="a real bug, found again (postcopy list history)")] = None,
+    host_page: HostPage = None,
     trace: Annotated[
-        Path | None, typer.Option("--trace", help="go on from a stored run (.itf.json), of the protocol it names")
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            help="go on from a stored run (.itf.json), of the protocol it names",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
-    port: Annotated[int, typer.Option("--port", help="where to listen on this machine; 0: any port")] = 0,
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="N", help="where to listen on this machine; 0: any port", rich_help_panel=SHOW),
+    ] = 0,
 ) -> int:
     """Step through a protocol by hand, in a browser on this machine, until Ctrl-C."""
     from postcopy.report.serving import Server
@@ -68,4 +86,4 @@ def explore_by_hand(
 
 def add_to(app: typer.Typer) -> None:
     """Make it a command of the command line."""
-    app.command("explore")(explore_by_hand)
+    app.command("explore", rich_help_panel=LOOKING)(explore_by_hand)

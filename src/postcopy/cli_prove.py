@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from postcopy.cli_options import CHECKING, HOW, WHAT, AsJson, BugName, ChangeName, FaultName, Target
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Outcome, Progress
 from postcopy.model.instance import Instance
@@ -21,28 +22,45 @@ from postcopy.report.progress import progress
 
 
 def prove_things(
-    target: Annotated[
-        str | None,
-        typer.Argument(metavar="[FILE.py:Class]", help="which protocol", show_default=False),
-    ] = None,
+    target: Target = None,
+    fault: FaultName = None,
+    change: ChangeName = None,
+    bug: BugName = None,
     pages: Annotated[
-        int | None, typer.Option("--pages", help="prove at this size only, exactly; without it: for every size")
+        int | None,
+        typer.Option(
+            "--pages",
+            metavar="N",
+            help="prove at this size only, exactly; without it: for every size",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     in_flight: Annotated[
-        int | None, typer.Option("--in-flight", help="with --pages: messages each channel holds")
+        int | None,
+        typer.Option(
+            "--in-flight", metavar="N", help="with --pages: messages each channel holds", rich_help_panel=WHAT
+        ),
     ] = None,
     host_page: Annotated[
-        int | None, typer.Option("--host-page", help="with --pages: target pages of a host page")
+        int | None,
+        typer.Option(
+            "--host-page", metavar="N", help="with --pages: target pages of a host page", rich_help_panel=WHAT
+        ),
     ] = None,
-    fault: Annotated[str | None, typer.Option("--fault", help="take one rule away (postcopy list faults)")] = None,
-    change: Annotated[str | None, typer.Option("--change", help="a protocol change (postcopy list changes)")] = None,
-    bug: Annotated[str | None, typer.Option("--bug", help="a real bug, found again (postcopy list history)")] = None,
     method: Annotated[
-        str, typer.Option("--method", help="with --pages: invariant, k-induction or spacer")
+        str,
+        typer.Option(
+            "--method", metavar="NAME", help="with --pages: invariant, k-induction or spacer", rich_help_panel=HOW
+        ),
     ] = "invariant",
-    bitmaps: Annotated[bool, typer.Option("--bitmaps", help="prove the bitmap lemmas instead")] = False,
-    seed: Annotated[int, typer.Option("--seed", help="of z3's random choices")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    bitmaps: Annotated[
+        bool,
+        typer.Option(
+            "--bitmaps", help="prove the lemmas about bitmaps of 64 pages a word instead", rich_help_panel=WHAT
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="of z3's random choices", rich_help_panel=HOW)] = 0,
+    as_json: AsJson = False,
 ) -> int:
     """Prove with z3 that the properties hold, for any number of pages and any length of the channels."""
     from postcopy.prover import lemmas, session  # z3 takes a while to import
@@ -100,4 +118,4 @@ def _prove_bitmaps(console: Console, seed: int, as_json: bool, lemmas: Any, repo
 
 def add_to(app: typer.Typer) -> None:
     """Make it a command of the command line."""
-    app.command("prove")(prove_things)
+    app.command("prove", rich_help_panel=CHECKING)(prove_things)

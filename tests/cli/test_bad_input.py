@@ -53,6 +53,7 @@ def test_memory_bounds_that_mean_nothing(run: Run) -> None:
     [
         ("def broken(:\n", "line 1"),
         ("1/0\n", "line 1: ZeroDivisionError"),
+        ("import sys\nsys.exit(0)\n", "line 2: SystemExit"),
         ("import no_such_module\n", "ModuleNotFoundError"),
         ("x = 1\n", "no class that is a Protocol"),
     ],
@@ -142,6 +143,8 @@ def test_files_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     [
         (["trace", str(STORED), "--json", "--markdown"], "--json or --markdown"),
         (["graph", "space.dot", "--by", "source", "--all-states"], "--by or --all-states"),
+        (["check", "--workers", "2", "--engine", "interpreted"], "for a compiled search"),
+        (["check", "--compact", "--engine", "interpreted"], "for a compiled search"),
         (["check", "--count", "2", "--all-properties"], "--count or --all-properties"),
         (["prove", "--bitmaps", "--fault", "no-discards"], "leave the protocol and its size away"),
         (["prove", "--bitmaps", "--pages", "2"], "leave the protocol and its size away"),

@@ -200,3 +200,27 @@ def test_a_cluster_that_is_not_there_is_said_not_to_be(run: Run, monkeypatch: py
     result = run("check", "--cluster", "2", "--pages", "1", "--in-flight", "1")
     assert result.code == 2
     assert "no Ray cluster at RAY_ADDRESS=127.0.0.1:1" in result.err
+
+
+def test_steps_are_listed_so_that_one_can_read_them(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("list", "actions").out.splitlines()
+    assert any("destination.cpu_reads" in line and "vCPU 0: reads a page" in line for line in lines)
+    whole = json.loads(run("list", "actions", "--json").out)
+    assert set(whole[0]) == {"name", "thread", "does", "rule", "qemu", "environment"}
+
+
+def test_what_was_not_asked_is_said_beside_holds(run: Run) -> None:
+    small = ("check", "--pages", "1", "--in-flight", "1")
+    words = " ".join(run(*small, "--no-liveness").out.split())
+    assert words.endswith("no property violated; not asked what must happen in the end")
+    assert run(*small).out.endswith("holds: all states explored, no property violated\n")
+
+
+def test_help_goes_from_the_protocol_over_the_search_to_what_is_shown(run: Run) -> None:
+    said = run("check", "--help").out
+    places = [said.index(part) for part in ("What to check", "--fault", "How to search", "--workers", "What to show")]
+    assert places == sorted(places)
+    commands = run("--help").out
+    places = [commands.index(part) for part in ("Check a protocol", "Look closely", "Write a change", "Migrate a real")]
+    assert places == sorted(places)

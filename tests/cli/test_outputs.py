@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from postcopy.explorer.explore import Exploration
+from postcopy.report import gallery
 from tests.cli.conftest import Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
@@ -84,6 +85,20 @@ def test_a_directory_with_other_things_gets_no_gallery(run: Run, tmp_path: Path)
     assert list(tmp_path.iterdir()) == [own]
 
 
+def test_a_gallery_made_anew_takes_away_what_is_no_more_and_nothing_else(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("no-discards", "unpackaged")
+    monkeypatch.setattr(gallery, "EXHIBITS", {name: gallery.EXHIBITS[name] for name in names})
+    assert run("counterexamples", str(tmp_path)).code == 0
+    own = tmp_path / "mine.itf.json"
+    own.write_bytes(STORED.read_bytes())
+    monkeypatch.setattr(gallery, "EXHIBITS", {"no-discards": gallery.EXHIBITS["no-discards"]})
+    assert run("counterexamples", str(tmp_path)).out == f"1 counterexamples in {tmp_path}\n"
+    left = {"README.md", "mine.itf.json", "no-discards.itf.json", "no-discards.md", "searches.json"}
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
 def test_a_graph_of_a_part_says_so(run: Run, tmp_path: Path) -> None:
     out = str(tmp_path / "a.dot")
     part = run("graph", out, "--pages", "4", "--in-flight", "2", "--max-memory", "1M")
@@ -144,3 +159,15 @@ def test_a_cache_that_cannot_be_written(run: Run, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path / "file"))
     small = ("--pages", "1", "--in-flight", "1", "--property", "no-two-guests")
     assert "set POSTCOPY_CACHE to another" in refused(run, "check", *small, "--engine", "compiled")
+
+
+@pytest.mark.parametrize(
+    "command", [["check", "--no-liveness"], ["simulate", "--walks", "1"]], ids=lambda given: given[0]
+)
+def test_an_earlier_counterexample_is_not_taken_for_this_one(run: Run, tmp_path: Path, command: list[str]) -> None:
+    old, small = tmp_path / "a.md", ("--pages", "1", "--in-flight", "1")
+    run("check", *small, "--fault", "no-discards", "--trace", str(old))
+    result = run(*command, *small, "--trace", str(old))
+    assert result.code == 0
+    assert "is of an earlier run: now there is no counterexample" in result.err
+    assert "earlier" not in run(*command, *small, "--trace", str(tmp_path / "b.md")).err

@@ -70,7 +70,7 @@ def test_latencies() -> None:
         (["--vcpus", "3"], "--vcpus 3: 1 or 2"),
         (["--rate", "-1"], "--rate -1: 0 or more"),
         (["--switch", "soon"], "--switch soon: at-once, first-pass, never, or a number of seconds"),
-        (["--timeout", "0"], "--timeout 0: more than 0 seconds"),
+        (["--timeout", "0"], "--timeout 0: more than 0 to 86,400 seconds"),
         (["--histogram", "x.png"], "--histogram x.png: the name has to end in .svg"),
         (["source", "nowhere"], "nowhere is no HOST:PORT"),
         (["source", "example.org:1"], "example.org is another machine"),

@@ -28,7 +28,7 @@ from postcopy.model.language import (
     action,
 )
 from postcopy.properties.language import always
-from tests.model.tiny import Base, Letter, Memory, Phase, Right, here, protocol_of
+from tests.model.tiny import Base, Innocent, Letter, Phase, Right, here, protocol_of
 
 # -- declarations ------------------------------------------------------------------------------------------
 
@@ -125,18 +125,6 @@ class Reserved(Base):
 @declared("Hides.memory hides the ghost memory: choose another name")
 class Hides(Base):
     memory = Flag("a flag")  # here
-
-
-class Innocent(Protocol):
-    left = Base
-    right = Right
-    memory = Memory
-    wire = Channel(Letter)
-    back = Channel(Letter)
-
-    @staticmethod
-    def may_rest(state: View) -> bool:
-        return True
 
 
 @declared("Empty has no machine: give it one, e.g. source = Source")

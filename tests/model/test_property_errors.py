@@ -10,22 +10,10 @@ import pytest
 from postcopy.errors import SpecError
 from postcopy.model.concrete import take
 from postcopy.model.instance import Instance
-from postcopy.model.language import Channel, Flag, Monitor, Protocol, Step, View, require
+from postcopy.model.language import Flag, Monitor, Step, View, require
 from postcopy.model.symbolic import read_action, read_predicate
 from postcopy.properties.language import every_step
-from tests.model.tiny import Base, Letter, Memory, Phase, Right, here
-
-
-class Innocent(Protocol):
-    left = Base
-    right = Right
-    memory = Memory
-    wire = Channel(Letter)
-    back = Channel(Letter)
-
-    @staticmethod
-    def may_rest(state: View) -> bool:
-        return True
+from tests.model.tiny import Innocent, Letter, Phase, here
 
 
 def answers_nothing(state: View) -> Any:  # here

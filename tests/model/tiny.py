@@ -90,6 +90,18 @@ class Right(Machine):
         """does nothing"""
 
 
+class Innocent(Protocol):
+    left = Base
+    right = Right
+    memory = Memory
+    wire = Channel(Letter)
+    back = Channel(Letter)
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
 def protocol_of(machine: type[Machine], ghost: type[Ghost] = Memory) -> type[Protocol]:
     class Tiny(Protocol):
         left = machine

@@ -88,17 +88,6 @@ class Browser(chromium.Browser):
         return self.run("const { x, y, scale } = view.getTransform(); return [x, y, scale];")
 
 
-@pytest.fixture(scope="module")
-def driver() -> Iterator[webdriver.Chrome]:
-    with chromium.chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("graphs")
-
-
 @pytest.fixture
 def browser(driver: webdriver.Chrome, folder: Path) -> Iterator[Browser]:
     found = Browser(driver, folder)

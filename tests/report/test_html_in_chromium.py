@@ -126,18 +126,6 @@ class Browser(chromium.Browser):
         return step
 
 
-@pytest.fixture(scope="module")
-def driver() -> Iterator[webdriver.Chrome]:
-    with chromium.chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pages are: each is made once."""
-    return tmp_path_factory.mktemp("pages")
-
-
 @pytest.fixture
 def browser(driver: webdriver.Chrome, folder: Path) -> Iterator[Browser]:
     found = Browser(driver, folder)

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import threading
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -24,6 +23,7 @@ from postcopy.report.stepping import FILES, MOST, Stepping
 from tests.cli.conftest import refused
 from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.report.examples import Handover, Taker
+from tests.report.served import served
 from tests.report.test_html import Outline
 
 STORED = Path(__file__).parents[2] / "counterexamples"
@@ -216,12 +216,8 @@ def test_every_form_that_a_page_offers_is_there(broken: Stepping, form: str) -> 
 
 @pytest.fixture(scope="module")
 def server(broken: Stepping) -> Iterator[Server]:
-    with Server(broken.answer, 0) as found:
-        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with served(broken) as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def ask(server: Server, target: str, host: str | None = None, method: str = "GET") -> http.client.HTTPResponse:

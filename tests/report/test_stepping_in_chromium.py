@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +17,7 @@ from postcopy.report.serving import Server
 from postcopy.report.stepping import Stepping
 from tests.report import chromium
 from tests.report.chromium import TOO_WIDE, needs_chromium
+from tests.report.served import served
 from tests.report.test_stepping import STORED
 
 pytestmark = needs_chromium
@@ -35,18 +35,8 @@ def stepping(stored: Trace) -> Stepping:
 
 @pytest.fixture(scope="module")
 def server(stepping: Stepping) -> Iterator[Server]:
-    with Server(stepping.answer, 0) as found:
-        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with served(stepping) as found:
         yield found
-        found.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[webdriver.Chrome]:
-    with chromium.chromium() as started:
-        yield started
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from postcopy import outputs
+from postcopy.cli_options import MIGRATING
 from postcopy.conformance.logs import Explanation, explain
 from postcopy.conformance.refinement import Refinement, refine
 from postcopy.conformance.replay import Refusal
@@ -41,14 +42,14 @@ KEPT_PAGES = 1 << 12
 DAY = 86_400
 """Nobody waits longer; in seconds."""
 
-run_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="Migrate a real guest process, live.")
+run_app = typer.Typer(rich_markup_mode="rich", invoke_without_command=True, help="Migrate a real guest process, live.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.add_typer(run_app, name="run")
-    app.command()(conform)
-    app.command()(replay)
+    app.add_typer(run_app, name="run", rich_help_panel=MIGRATING)
+    app.command(rich_help_panel=MIGRATING)(conform)
+    app.command(rich_help_panel=MIGRATING)(replay)
 
 
 Size = Annotated[str, typer.Option("--size", help="guest memory, e.g. 64M or 1G")]
@@ -262,7 +263,7 @@ def _searched(found: Refinement) -> str:
     size = f"{found.states:,} states, {found.transitions:,} transitions"
     if found.failure is None:
         silent = f"; {len(found.actions)} of the model's actions were taken"
-        return f"the engine refines the model: every interleaving, {size}{silent}"
+        return f"the engine's cores refine the model at this size: every interleaving, {size}{silent}"
     lines = [f"the engine does what the model does not ({size} until then)"]
     lines += [f"{n:3}. {move}" for n, move in enumerate(found.failure.moves, start=1)]
     rule = f" ({found.failure.rule})" if found.failure.rule else ""

@@ -100,7 +100,7 @@ def _protocols(path: Path) -> dict[str, type[Protocol]]:
         raise UsageError(f"cannot read {path}: line {error.lineno}: {error.msg}") from None
     except PostcopyError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an exit of the file's own is no verdict
         line = next(
             (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0
         )

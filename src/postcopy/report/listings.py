@@ -106,5 +106,13 @@ ONLY_IN_JSON: dict[str, frozenset[str]] = {
 }
 """What a table on a terminal has no room for."""
 
+
+def shown(what: str, row: Row) -> Row:
+    """A row as a table on a terminal has room for it; `--json` has the whole."""
+    if what == "actions":
+        return {"name": row["name"], "does": f"{row['thread']}: {row['does']}", "rule": row["rule"]}
+    return {column: value for column, value in row.items() if column not in ONLY_IN_JSON.get(what, ())}
+
+
 OF_A_PROTOCOL = frozenset({"properties", "actions"})
 """What can be listed of a file or a change."""

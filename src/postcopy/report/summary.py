@@ -236,7 +236,8 @@ def warnings(verdict: Verdict) -> list[str]:
 def sentence(verdict: Verdict) -> str:
     """The verdict as one sentence."""
     if verdict.outcome is Outcome.HOLDS:
-        return "holds: all states explored, no property violated"
+        left = "" if any(p.of_runs for p in verdict.instance.properties) else "; not asked what must happen in the end"
+        return f"holds: all states explored, no property violated{left}"
     if verdict.outcome is Outcome.INCONCLUSIVE:
         left = "all else holds" if verdict.all_seen else f"{verdict.frontier:,} states are still to be expanded"
         return f"inconclusive: {verdict.why}; {left}"
