@@ -11,7 +11,9 @@ from postcopy.explorer import constants, dead
 from postcopy.explorer.dead import Reset
 from postcopy.explorer.explore import Exploration, Options, explore
 from postcopy.explorer.writing import LABEL_BITS, STAYS
+from postcopy.model import expressions as ex
 from postcopy.model.changes.catalogue import CHANGES
+from postcopy.model.expressions import Sort, Variable
 from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
@@ -108,3 +110,20 @@ def same(instance: Instance) -> None:
     if whole.counterexample is not None:
         assert reduced.counterexample is not None
         assert len(reduced.counterexample.steps) == len(whole.counterexample.steps)
+
+
+@pytest.mark.parametrize(
+    ("fact", "holds", "certain"),
+    [
+        (lambda v, _: ex.equal(v, ex.number(0)), True, True),
+        (lambda v, _: ex.equal(v, ex.number(1)), True, False),
+        (lambda v, _: ex.equal(v, ex.number(1)), False, True),
+        (lambda v, _: ex.equal(v, ex.number(0)), False, False),
+        (lambda v, w: ex.equal(v, w), True, False),
+    ],
+    ids=["was 0", "was 1", "was not 1", "was not 0", "was as another"],
+)
+def test_whether_to_become_1_is_a_change(fact: Any, holds: bool, certain: bool) -> None:
+    v, w = (Variable(name, "m", Sort.NUMBER, 3) for name in "vw")
+    facts = frozenset({(fact(ex.variable(v), ex.variable(w)), holds)})
+    assert dead._changes(v, ex.number(1), {}, facts) is certain

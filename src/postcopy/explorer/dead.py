@@ -188,9 +188,9 @@ def _changes(v: Variable, e: Expr, known: dict[Variable, Expr], facts: Facts) ->
             return False
         was = ex.constant(known.get(v, old))
         return (was is not None and was != new) or any(
-            fact.op == "equal" and fact.operands[0] == old and (ex.constant(fact.operands[1]) == new) is not truth
+            (ex.constant(fact.operands[1]) == new) is not truth
             for fact, truth in facts
-            if truth or ex.constant(fact.operands[1] if fact.op == "equal" else fact) == new
+            if fact.op == "equal" and fact.operands[0] == old and ex.constant(fact.operands[1]) is not None
         )
     if e == ex.EMPTY_SET:
         return (ex.is_empty(old), False) in facts
