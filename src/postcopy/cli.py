@@ -174,10 +174,7 @@ def check(
         summary.print_verdict(verdict, name, console, expected)
         for each in more:
             console.print(Text(f"without what is violated: {summary.sentence(each)}"))
-    if writer and verdict.counterexample:
-        writer(verdict.counterexample, name)
-    elif trace and trace.exists():
-        print(f"{trace} is of an earlier run: now there is no counterexample", file=sys.stderr)
+    _keep(writer, trace, verdict.counterexample, name)
     if report_file:
         from postcopy.report.html import html
 
@@ -227,10 +224,7 @@ def simulate(
             print_story(story, console)
             console.print()
         simulation.print_found(found, name, console, expected)
-    if writer and found.counterexample:
-        writer(found.counterexample, name)
-    elif trace and trace.exists():
-        print(f"{trace} is of an earlier run: now there is no counterexample", file=sys.stderr)
+    _keep(writer, trace, found.counterexample, name)
     return EXIT_SIMULATED[found.finding]
 
 
@@ -479,6 +473,14 @@ def _trace_writer(path: Path, command: str) -> Any:
         raise UsageError(f"--trace {path}: the name has to end in {', '.join(endings)}")
     outputs.check(path, option="--trace")
     return endings[path.suffix]
+
+
+def _keep(writer: Any, path: Path | None, counterexample: Any, name: str) -> None:
+    """Write what was found with a writer of `_trace_writer`, or say that what is in its file is of an earlier run."""
+    if writer and counterexample:
+        writer(counterexample, name)
+    elif path and path.exists():
+        print(f"{path} is of an earlier run: now there is no counterexample", file=sys.stderr)
 
 
 def _store(path: Path, run: Any, name: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from postcopy.explorer.checkpoint import Values
 from postcopy.explorer.compiled import Plan
 from postcopy.explorer.control import HEAD, LEVEL_END, STATUS, WITNESSES
 from postcopy.explorer.member import Member
-from postcopy.explorer.search import Findings, Question
-from postcopy.explorer.shard import STATUS_OF, Report, gather, judge, words_of
+from postcopy.explorer.search import Findings, Question, follow
+from postcopy.explorer.shard import STATUS_OF, Report, gather, judge
 
 
 class MemberLost(PostcopyError):
@@ -38,21 +37,19 @@ class Cluster:
         plan: what the kernel's machine code is made from.
         question: what is looked for; the memory is that of all members together.
         members: how many.
-        canonical: the state that is stored for one.
 
     Raises:
         UsageError: Ray is not installed, or no cluster is at RAY_ADDRESS.
         MemberLost: one died; so do all other methods that ask members.
     """
 
-    def __init__(self, plan: Plan, question: Question, members: int, canonical: Callable[..., tuple[int, ...]]) -> None:
+    def __init__(self, plan: Plan, question: Question, members: int) -> None:
         self._ray = _connect(members)
-        self.question, self.depth = question, 0
+        self.depth = 0
         # an earlier search's members may still be there: to ask for a processor each would be to wait for them for ever
         actor = self._ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy="SPREAD")(Member)
         self.members = [actor.remote(plan, question, i, members) for i in range(members)]
-        initial = list(dict.fromkeys(canonical(*state) for state in question.initial))
-        self.reports = self._all([member.begin.remote(initial) for member in self.members])
+        self.reports = self._all([member.begin.remote() for member in self.members])
         self.status, _ = judge([each.control for each in self.reports])
 
     def run(self, steps: int) -> Findings:
@@ -121,10 +118,6 @@ class Cluster:
         self.status, self.depth = search.RUNNING, depth
         return len(self.reports) == len(self.members)
 
-    def state(self, at: int) -> tuple[int, ...]:
-        """The packed state with this index."""
-        return self._row(at)[0]
-
     def _row(self, at: int) -> tuple[tuple[int, ...], int]:
         place, number = divmod(at, len(self.members))
         ((words, parent),) = self._all([self.members[number].row.remote(place)])
@@ -132,7 +125,7 @@ class Cluster:
 
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, shard by shard in the order of discovery."""
-        return [words_of(row) for row in self.array()]
+        return [tuple(words) for words in self.array().tolist()]
 
     def array(self) -> npt.NDArray[np.uint64]:
         """All packed states in the same order; uint64[states, words]."""
@@ -140,11 +133,7 @@ class Cluster:
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""
-        states = []
-        while at >= 0:
-            words, at = self._row(at)
-            states.append(words)
-        return states[::-1]
+        return follow(at, self._row)
 
 
 def _own(report: Report) -> Report:

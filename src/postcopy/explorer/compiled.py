@@ -70,32 +70,22 @@ class Plan:
     most: int
     rows: int
     row_length: int
-    compact: bool = False
+    compact: bool
 
 
 @dataclass(frozen=True)
-class Machine:
+class Machine(Plan):
     """A kernel as machine code, and the loop that calls it.
 
     Attributes:
         native: the kernel's functions, kept in memory.
         code: their addresses; int64[3].
         loop: the module of the loop's functions.
-        words: words in a state.
-        most: how many successors a block of states has at most.
-        rows: the rows of `lists` and `picks`.
-        row_length: their length.
-        compact: whether the table holds states' numbers in place of states.
     """
 
     native: Native
     code: npt.NDArray[np.int64]
     loop: ModuleType
-    words: int
-    most: int
-    rows: int
-    row_length: int
-    compact: bool
 
     @property
     def slot_bytes(self) -> int:
@@ -133,8 +123,7 @@ def load(made: Plan) -> Machine:
 
     functions = native.load(made.columns, FUNCTIONS, cache_directory())
     code = np.array(functions.addresses, dtype=np.int64)
-    loop = _loop(made.words, made.compact)
-    return Machine(functions, code, loop, made.words, made.most, made.rows, made.row_length, made.compact)
+    return Machine(**vars(made), native=functions, code=code, loop=_loop(made.words, made.compact))
 
 
 def _loop(words: int, compact: bool) -> ModuleType:

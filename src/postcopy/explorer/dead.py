@@ -13,8 +13,9 @@ something reads whatever it writes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, product
 
 from postcopy.explorer.constants import Reading, fold, fold_tree
@@ -40,8 +41,8 @@ class Reset:
 
 @dataclass(frozen=True)
 class _Effect:
-    """What a leaf does: the variables that it reads whatever comes after, what each update reads, and what the
-    known numbers may be afterwards, where that is something else."""
+    """What a leaf or a property does: the variables that it reads whatever comes after, what each update reads, and
+    what the known numbers may be afterwards, where that is something else."""
 
     reads: frozenset[Variable]
     updates: dict[Variable, frozenset[Variable]]
@@ -50,11 +51,11 @@ class _Effect:
 
 def resets(reading: Reading) -> list[Reset]:
     """What may be reset, one after the other, each judged by what the ones before have left."""
-    steps, controls = _Steps(reading), _controls(reading)
-    alone = {c: _dead(reading, steps, (c,)) for c in controls}
+    effects, controls = _Effects(reading), _controls(reading)
+    alone = {c: _dead(reading, effects, (c,)) for c in controls}
     found = [reset for c in controls for reset in _resets((c,), alone[c])]
     for a, b in combinations(controls, 2):
-        both = _dead(reading, steps, (a, b))
+        both = _dead(reading, effects, (a, b))
         known = {
             v: {(j, k) for j, k in where if (j,) in alone[a][v] or (k,) in alone[b][v]} for v, where in both.items()
         }
@@ -71,8 +72,8 @@ def _resets(controls: tuple[Variable, ...], dead: dict[Variable, set[Values]]) -
     return [Reset(tuple(variables), controls, values) for values, variables in together.items()]
 
 
-def _dead(reading: Reading, steps: _Steps, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
-    live = _live(steps, controls)
+def _dead(reading: Reading, effects: _Effects, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
+    live = _live(effects, controls)
     everywhere = set(product(*(range(c.size) for c in controls)))
     return {v: everywhere - live[v] for v in reading.variables}
 
@@ -93,32 +94,36 @@ def _decided_by(tree: Tree) -> set[Variable]:
     return {*tree.condition.variables(), *_decided_by(tree.yes), *_decided_by(tree.no)}
 
 
-class _Steps:
-    """What each action may do where some numbers are known; worked out once for each action and the numbers it has."""
+class _Effects:
+    """What each action may do where some numbers are known, and what each property reads there.
+
+    Each is worked out once for those of the numbers that it has to do with.
+    """
 
     def __init__(self, reading: Reading) -> None:
-        self._actions = [(tree, _mentioned(tree), action.info.environment) for action, tree in reading.actions]
-        self._known: dict[tuple[int, frozenset[tuple[Variable, int]]], list[_Effect]] = {}
-        predicates = [*(holds for _, _, holds in reading.predicates), reading.resting]
-        self._predicates = [(holds, holds.variables()) for holds in predicates]
-        self._read: dict[tuple[int, frozenset[tuple[Variable, int]]], frozenset[Variable]] = {}
+        self._sources: list[tuple[set[Variable], Callable[[dict[Variable, Expr]], list[_Effect]]]] = []
+        for action, tree in reading.actions:
+            self._sources.append((_mentioned(tree), partial(_of_action, tree, action.info.environment)))
+        for holds in (*(holds for _, _, holds in reading.predicates), reading.resting):
+            self._sources.append((set(holds.variables()), partial(_of_property, holds)))
+        self._found: dict[tuple[int, frozenset[tuple[Variable, int]]], list[_Effect]] = {}
 
     def where(self, values: dict[Variable, int]) -> Iterator[_Effect]:
         """The effects of all that is possible there."""
-        for index, (tree, mentioned, environment) in enumerate(self._actions):
+        for index, (mentioned, effects) in enumerate(self._sources):
             key = index, frozenset((c, k) for c, k in values.items() if c in mentioned)
-            if key not in self._known:
-                known = {c: ex.number(k) for c, k in key[1]}
-                self._known[key] = list(_effects(fold_tree(tree, known), known, frozenset(), environment))
-            yield from self._known[key]
+            if key not in self._found:
+                self._found[key] = effects({c: ex.number(k) for c, k in key[1]})
+            yield from self._found[key]
 
-    def read(self, values: dict[Variable, int]) -> Iterator[Variable]:
-        """The variables that properties ask for there."""
-        for index, (holds, mentioned) in enumerate(self._predicates):
-            key = index, frozenset((c, k) for c, k in values.items() if c in mentioned)
-            if key not in self._read:
-                self._read[key] = fold(holds, {c: ex.number(k) for c, k in key[1]}).variables()
-            yield from self._read[key]
+
+def _of_action(tree: Tree, environment: bool, known: dict[Variable, Expr]) -> list[_Effect]:
+    return list(_effects(fold_tree(tree, known), known, frozenset(), environment))
+
+
+def _of_property(holds: Expr, known: dict[Variable, Expr]) -> list[_Effect]:
+    """It is read, and all stays as it is."""
+    return [_Effect(fold(holds, known).variables(), {}, {})]
 
 
 def _mentioned(tree: Tree) -> set[Variable]:
@@ -130,15 +135,13 @@ def _mentioned(tree: Tree) -> set[Variable]:
     return {*tree.updates, *(v for e in expressions for v in e.variables())}
 
 
-def _live(steps: _Steps, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
+def _live(effects: _Effects, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
     """Where each variable is live: the least solution, from what reads it backwards along the steps."""
     live: dict[Variable, set[Values]] = defaultdict(set)
     before: dict[Values, list[tuple[Values, _Effect]]] = defaultdict(list)
     for values in product(*(range(c.size) for c in controls)):
         here = dict(zip(controls, values, strict=True))
-        for v in steps.read(here):
-            live[v].add(values)
-        for effect in steps.where(here):
+        for effect in effects.where(here):
             for v in effect.reads:
                 live[v].add(values)
             for target in product(*(effect.targets.get(c, (k,)) for c, k in here.items())):

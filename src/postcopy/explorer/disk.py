@@ -22,7 +22,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer import search
 from postcopy.explorer.control import AT, BOXED, COUNT, DETAIL, HEAD, LEVEL, LEVEL_END, RUNNING, STATUS, WITNESSES
 from postcopy.explorer.fast import Compiled
-from postcopy.explorer.search import Findings
+from postcopy.explorer.search import Findings, follow
 from postcopy.explorer.shard import STATUS_OF, Shard, words_of
 
 SHARDS = 64
@@ -102,7 +102,7 @@ class OnDisk:
 
     def __init__(self, full: Compiled, directory: Path, shards: int = SHARDS) -> None:
         (whole,) = full.shards
-        self.machine, self.question, self.directory = full.machine, full.question, directory
+        self.machine, self.question = full.machine, full.question
         self.depth, self.status = full.depth, search.RUNNING
         words = self.machine.words
         self.kept = [Rows(directory, words) for _ in range(shards)]
@@ -277,13 +277,10 @@ class OnDisk:
             disk=sum(rows.bytes for rows in (*self.kept, *self.inboxes, *self.next_inboxes)),
         )
 
-    def state(self, at: int) -> tuple[int, ...]:
-        """The packed state with this index."""
-        return words_of(self._row(at)[:-1])
-
-    def _row(self, at: int) -> Any:
+    def _row(self, at: int) -> tuple[tuple[int, ...], int]:
         place, number = divmod(at, len(self.kept))
-        return self.kept[number].read(place, place + 1)[0]
+        (row,) = self.kept[number].read(place, place + 1)
+        return words_of(row[:-1]), int(row[-1])
 
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, shard by shard in the order of discovery."""
@@ -295,9 +292,4 @@ class OnDisk:
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""
-        states = []
-        while at >= 0:
-            row = self._row(at)
-            states.append(words_of(row[:-1]))
-            at = int(row[-1])
-        return states[::-1]
+        return follow(at, self._row)

@@ -201,8 +201,9 @@ class Exploration:
         if self.options.cluster:
             from postcopy.explorer.cluster import Cluster
 
-            canonical, made = self.functions.canonical, compiled.plan(self.kernel, self.options.compact)
-            self.search = Cluster(made, self.question, self.options.cluster, canonical)
+            # compiled here already, so that this machine's members find it in the cache
+            made = compiled.plan(self.kernel, self.options.compact)
+            self.search = Cluster(made, self.question, self.options.cluster)
         else:
             from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed
 

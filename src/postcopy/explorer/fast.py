@@ -18,18 +18,9 @@ import numpy.typing as npt
 from postcopy.explorer import search
 from postcopy.explorer.checkpoint import Part, Values
 from postcopy.explorer.compiled import Machine
-from postcopy.explorer.control import (
-    BOXED,
-    COUNT,
-    HEAD,
-    LEVEL,
-    LEVEL_END,
-    RUNNING,
-    STATUS,
-    WITNESSES,
-)
-from postcopy.explorer.search import Findings, Question
-from postcopy.explorer.shard import Shard, gather, judge, words_of
+from postcopy.explorer.control import BOXED, COUNT, HEAD, LEVEL, RUNNING, STATUS, WITNESSES
+from postcopy.explorer.search import Findings, Question, follow
+from postcopy.explorer.shard import STATUS_OF, Shard, gather, judge
 
 SPLIT_AT = 300_000
 """States from which on several workers pay."""
@@ -45,28 +36,9 @@ class Compiled:
         self.pool: ThreadPoolExecutor | None = None
         self.depth = 0
         self.status = search.RUNNING
-        only = self.shards[0]
-        for state in question.initial:
-            self._seed(only, state)
-        machine.loop.refill(only.states, only.control[COUNT], only.table, only.shift)
-        only.control[LEVEL_END] = only.control[COUNT]
-        if machine.loop.look(
-            machine.code, only.states, np.uint64(0), np.uint64(only.control[COUNT]), only.seen, only.first,
-            only.control, question.state_bits, question.witness_bits,
-        ):  # fmt: skip
-            only.control[STATUS] = RUNNING
-        else:
-            self.status = search.STATE
-
-    def _seed(self, only: Shard, state: tuple[int, ...]) -> None:
-        at = int(only.control[COUNT])
-        only.out[:, 0] = np.array(state, dtype=np.uint64).view(np.int64)
-        self.machine.loop.canonical(self.machine.code, only.out, np.uint64(1))
-        if any((only.states[:, i] == only.out[:, 0]).all() for i in range(at)):
-            return
-        only.states[:, at] = only.out[:, 0]
-        only.parents[at] = -1
-        only.control[COUNT] += 1
+        self.shards[0].begin()
+        if self.shards[0].control[STATUS] in STATUS_OF:
+            self.status = STATUS_OF[int(self.shards[0].control[STATUS])]
 
     def run(self, steps: int) -> Findings:
         """Expand at most about that many states more."""
@@ -153,10 +125,9 @@ class Compiled:
     def _findings(self) -> Findings:
         return gather(self.status, self.depth, [shard.report() for shard in self.shards])
 
-    def state(self, at: int) -> tuple[int, ...]:
-        """The packed state with this index."""
+    def _row(self, at: int) -> tuple[tuple[int, ...], int]:
         place, number = divmod(at, len(self.shards))
-        return words_of(self.shards[number].states[:, place])
+        return self.shards[number].row(place)
 
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, shard by shard in the order of discovery."""
@@ -169,9 +140,4 @@ class Compiled:
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""
-        states = []
-        while at >= 0:
-            states.append(self.state(at))
-            place, number = divmod(at, len(self.shards))
-            at = int(self.shards[number].parents[place])
-        return states[::-1]
+        return follow(at, self._row)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from postcopy.explorer import compiled
 from postcopy.explorer.checkpoint import Part, Values
 from postcopy.explorer.compiled import Plan
-from postcopy.explorer.control import COUNT, LEVEL_END, RUNNING, STATUS, WITNESSES
+from postcopy.explorer.control import COUNT, LEVEL_END, WITNESSES
 from postcopy.explorer.search import Question
-from postcopy.explorer.shard import STATUS_OF, Report, Shard, words_of
+from postcopy.explorer.shard import Report, Shard
 
 Rows = npt.NDArray[np.int64]
 """States on their way to another process, as columns with their parents' numbers below: int64[words + 1, count]."""
@@ -30,21 +30,13 @@ class Member:
     """
 
     def __init__(self, plan: Plan, question: Question, number: int, count: int) -> None:
-        self.machine = compiled.load(plan)
         self.number, self.count = number, count
-        self.shard = Shard(self.machine, question, number, count, question.max_bytes // count)
+        self.shard = Shard(compiled.load(plan), question, number, count, question.max_bytes // count)
         self.part: Part | None = None
 
-    def begin(self, states: list[tuple[int, ...]]) -> Report:
-        """Enter those of the initial states (canonical ones) that belong here."""
-        columns = np.array(states, dtype=np.uint64).T.copy().view(np.int64)
-        ids = np.empty(len(states), dtype=np.int64)
-        self.machine.loop.number(columns, len(states), np.uint64(self.count), ids)
-        mine = np.ascontiguousarray(columns[:, ids % self.count == self.number])
-        self.shard.take(mine, np.full(mine.shape[1], -1), mine.shape[1])
-        self.shard.control[LEVEL_END] = self.shard.control[COUNT]
-        if int(self.shard.control[STATUS]) not in STATUS_OF:
-            self.shard.control[STATUS] = RUNNING
+    def begin(self) -> Report:
+        """Enter those initial states that belong here."""
+        self.shard.begin()
         return self.shard.report()
 
     def run(self, steps: int, level_end: int, reached: int) -> tuple[Report | Rows, ...]:
@@ -77,7 +69,7 @@ class Member:
 
     def row(self, place: int) -> tuple[tuple[int, ...], int]:
         """A state and its parent's number."""
-        return words_of(self.shard.states[:, place]), int(self.shard.parents[place])
+        return self.shard.row(place)
 
     def states(self) -> Any:
         """All states; int64[count, words]."""

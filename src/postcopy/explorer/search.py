@@ -8,6 +8,7 @@ chosen and its findings get their names.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
@@ -93,14 +94,25 @@ class Search(Protocol):
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""
 
-    def state(self, at: int) -> tuple[int, ...]:
-        """The packed state with this index."""
-
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states. For tests and graphs of small spaces."""
 
     def array(self) -> npt.NDArray[np.uint64]:
         """All packed states in the same order; uint64[states, words]."""
+
+
+def follow(at: int, row: Callable[[int], tuple[tuple[int, ...], int]]) -> list[tuple[int, ...]]:
+    """The states from an initial one to the one with this index.
+
+    Args:
+        at: the index.
+        row: a state and its parent's index, which is negative for an initial state.
+    """
+    states = []
+    while at >= 0:
+        words, at = row(at)
+        states.append(words)
+    return states[::-1]
 
 
 class Interpreted:
@@ -193,10 +205,6 @@ class Interpreted:
             at, detail, after, states * self.BYTES_PER_STATE,
         )  # fmt: skip
 
-    def state(self, at: int) -> tuple[int, ...]:
-        """The packed state with this index."""
-        return self.order[at]
-
     def stored(self) -> list[tuple[int, ...]]:
         """All packed states, in the order of discovery."""
         return self.order
@@ -209,8 +217,4 @@ class Interpreted:
 
     def path(self, at: int) -> list[tuple[int, ...]]:
         """The packed states from an initial one to the one with this index."""
-        states = []
-        while at >= 0:
-            states.append(self.order[at])
-            at = self.parents[at]
-        return states[::-1]
+        return follow(at, lambda at: (self.order[at], self.parents[at]))

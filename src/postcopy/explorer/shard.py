@@ -74,6 +74,20 @@ class Shard:
         self.filled = np.zeros(shards, dtype=np.uint64)
         self.sent = np.zeros(words * int(machine.loop.SENT), dtype=np.int64)
 
+    def begin(self) -> None:
+        """Enter those initial states that belong here."""
+        initial = np.array(self.question.initial, dtype=np.uint64).T.copy().view(np.int64)
+        self.machine.loop.canonical(self.machine.code, initial, np.uint64(initial.shape[1]))
+        ids = np.empty(initial.shape[1], dtype=np.int64)
+        self.machine.loop.number(initial, len(ids), self.shards, ids)
+        mine = np.ascontiguousarray(initial[:, ids % int(self.shards) == int(self.number)])
+        self.take(mine, np.full(mine.shape[1], -1), mine.shape[1])
+        self.control[LEVEL_END] = self.control[COUNT]
+
+    def row(self, place: int) -> tuple[tuple[int, ...], int]:
+        """A state and its parent's number."""
+        return words_of(self.states[:, place]), int(self.parents[place])
+
     def report(self) -> Report:
         """How it stands."""
         return Report(self.control, self.fired, self.first, self.bytes, words_of(self.out[:, 0]))
