@@ -47,9 +47,9 @@ class Row:
         return self.states / self.seconds
 
 
-def ours(instance: Instance, compact: bool) -> Row:
-    """The explorer, compiled; with `--compact` or without."""
-    verdict = explore(instance, Options(symmetry=False, engine="compiled", max_memory=_memory(), compact=compact))
+def ours(instance: Instance) -> Row:
+    """The explorer, compiled."""
+    verdict = explore(instance, Options(symmetry=False, engine="compiled", max_memory=_memory()))
     return Row(verdict.states, verdict.transitions, verdict.seconds, verdict.bytes)
 
 
@@ -113,11 +113,9 @@ def main() -> None:
         program = c_search.build(reading, Path(scratch))
         pan = spin.build(promela(reading, "Postcopy"), Path(scratch), flags)
         graph, stuck = in_c(program)
-        for compact in (False, True):
-            ours(instance, compact)
+        ours(instance)
         rows = {
-            "postcopy": best(lambda: ours(instance, compact=False), options.repeat),
-            "postcopy --compact": best(lambda: ours(instance, compact=True), options.repeat),
+            "postcopy": best(lambda: ours(instance), options.repeat),
             "Spin": best(lambda: by_spin(pan, reading, graph.states, stuck), options.repeat),
             "C": best(lambda: in_c(program)[0], options.repeat),
         }

@@ -28,7 +28,6 @@ from postcopy.cli_options import (
     AsJson,
     BugName,
     ChangeName,
-    Compact,
     Count,
     Disk,
     Engine,
@@ -104,7 +103,6 @@ def check(
     disk: Disk = None,
     engine: Engine = "auto",
     workers: Workers = 1,
-    compact: Compact = False,
     cluster: OnCluster = 0,
     checkpoint: Keep = None,
     checkpoint_every: Every = 60.0,
@@ -134,12 +132,10 @@ def check(
         raise UsageError("only a compiled search leaves this process's memory: leave --engine interpreted away")
     if disk and not disk.is_dir():
         raise UsageError(f"--disk {disk}: no such directory")
-    if (workers > 1 or compact) and engine == "interpreted":
-        raise UsageError("--workers and --compact are for a compiled search: leave --engine interpreted away")
+    if workers > 1 and engine == "interpreted":
+        raise UsageError("--workers is for a compiled search: leave --engine interpreted away")
     engine = "compiled" if checkpoint or resume or cluster else _engine(engine)
-    options = Options(
-        not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster, compact
-    )
+    options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster)
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None
     if report_file:
         if report_file.suffix != ".html":

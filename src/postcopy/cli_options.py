@@ -100,10 +100,6 @@ Workers = Annotated[
         "--workers", metavar="N", min=1, max=64, help="cores that a large search may use", rich_help_panel=HOW
     ),
 ]
-Compact = Annotated[
-    bool,
-    typer.Option("--compact", help="half the memory a state, at a bit more than half the speed", rich_help_panel=HOW),
-]
 OnCluster = Annotated[
     int,
     typer.Option(

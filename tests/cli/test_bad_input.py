@@ -144,7 +144,6 @@ def test_files_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
         (["trace", str(STORED), "--json", "--markdown"], "--json or --markdown"),
         (["graph", "space.dot", "--by", "source", "--all-states"], "--by or --all-states"),
         (["check", "--workers", "2", "--engine", "interpreted"], "for a compiled search"),
-        (["check", "--compact", "--engine", "interpreted"], "for a compiled search"),
         (["check", "--count", "2", "--all-properties"], "--count or --all-properties"),
         (["prove", "--bitmaps", "--fault", "no-discards"], "leave the protocol and its size away"),
         (["prove", "--bitmaps", "--pages", "2"], "leave the protocol and its size away"),

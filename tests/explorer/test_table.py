@@ -1,4 +1,4 @@
-"""The table of states grows in its place: all that was in it is found again, and nothing else."""
+"""The table that finds a state's number: all that was entered is found again, once, whatever else is alike."""
 
 from __future__ import annotations
 
@@ -7,72 +7,144 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from postcopy.explorer import compiled
+from postcopy.explorer.shard import lines
 
 WORDS, BITS = 2, 11
+FACTOR, LAST_FACTOR = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
+"""What the hash multiplies by."""
 
 
 @cache
-def loop(compact: bool = False) -> Any:
-    return compiled._loop(WORDS, compact)
+def loop() -> Any:
+    return compiled._loop(WORDS)
 
 
 def states(count: int, seed: int) -> Any:
     generator = np.random.default_rng(seed)
-    made = generator.integers(0, 1 << 63, (WORDS, count), dtype=np.int64)
-    made[0, ::2] |= -(1 << 63)  # bit 63 of a word that is not the last may be set
+    made = generator.integers(0, 1 << 63, (count, WORDS), dtype=np.int64)
+    made[::2, 0] |= -(1 << 63)  # bit 63 of a word that is not the last may be set
     return made
 
 
-def near_the_ends(count: int) -> Any:
-    """States whose slots are the last few and the first few, so that they come around the table's end."""
-    pool = states(400_000, 7)
-    slots = np.array([int(loop().hash_at(pool, np.uint64(at))) >> 64 - BITS for at in range(pool.shape[1])])
-    chosen = np.flatnonzero((slots >= (1 << BITS) - 3) | (slots < 2))[:count]
-    assert len(chosen) == count
-    return np.ascontiguousarray(pool[:, chosen])
+def hashes(rows: Any) -> list[int]:
+    return [int(loop().hash_of(rows, np.uint64(at))) for at in range(len(rows))]
 
 
-def contents(table: Any, slots: int) -> set[tuple[int, ...]]:
-    rows = table[: slots * WORDS].reshape(slots, WORDS)
-    full = rows[rows[:, -1] < 0]
-    assert not table[slots * WORDS :].any(), "nothing is written behind the table"
-    return {(int(a), int(b) & (1 << 63) - 1) for a, b in full}
+def states_of(hashes: Any, seed: int = 5) -> Any:
+    """States that have these hashes: the last word is what makes up for the first, which may be any."""
+    made = np.empty((len(hashes), 2), dtype=np.uint64)
+    made[:, 0] = np.random.default_rng(seed).integers(0, 1 << 63, len(hashes))
+    first = (made[:, 0] ^ np.uint64(0x9E3779B97F4A7C15)) * np.uint64(FACTOR)
+    first ^= first >> np.uint64(32)
+    mixed = np.asarray(hashes, dtype=np.uint64) * np.uint64(pow(LAST_FACTOR, -1, 1 << 64))
+    mixed ^= mixed >> np.uint64(32)
+    made[:, 1] = mixed * np.uint64(pow(FACTOR, -1, 1 << 64)) ^ first
+    return made.view(np.int64)
 
 
-@pytest.mark.parametrize(
-    "made", [lambda: states(1200, 1), lambda: near_the_ends(900), lambda: states(1, 3)], ids=["any", "ends", "one"]
-)
-def test_growing_loses_nothing(made: Any) -> None:
-    entered = made()
-    table = np.zeros(WORDS << BITS + 4, dtype=np.int64)
-    expected = {(int(a), int(b)) for a, b in entered.T}
-    for bits in range(BITS, BITS + 4):
-        shift = np.uint64(64 - bits)
-        if bits > BITS:
-            loop().grow(table, shift, entered)
-            assert contents(table, 1 << bits) == expected
-        loop().refill(entered, entered.shape[1], table, shift)  # whoever is found is not entered again
-        rows = table[: WORDS << bits].reshape(-1, WORDS)
-        assert int((rows[:, -1] < 0).sum()) == len(expected)
+def near_the_end(count: int) -> Any:
+    """States of the last bucket of any table, far more than it holds: they come around the table's end."""
+    return states_of((1 << 64) - 1 - np.arange(count, dtype=np.uint64) * np.uint64(1 << 24))
+
+
+def of_one_hash(count: int) -> Any:
+    """States that only a look at them tells apart."""
+    return states_of(np.full(count, 0xABCDEF0123456789, dtype=np.uint64))
+
+
+def table_for(most: int) -> Any:
+    return lines(4 << most).view(np.uint32)
 
 
 def numbers(table: Any, bits: int) -> list[int]:
-    """The states' numbers in a compact table, in order."""
-    slots = table[: 1 << bits]
+    """The states' numbers in a table, in order."""
+    entries = table[: 1 << bits]
     assert not table[1 << bits :].any(), "nothing is written behind the table"
-    return sorted(int(entry & (1 << bits) - 1) - 1 for entry in slots[slots != 0])
+    return sorted(int(entry & (1 << bits) - 1) - 1 for entry in entries[entries != 0])
 
 
-@pytest.mark.parametrize("made", [lambda: states(1200, 1), lambda: near_the_ends(900)], ids=["any", "ends"])
-def test_a_compact_table_has_each_state_once(made: Any) -> None:
+def found(table: Any, bits: int, entered: Any, asked: Any) -> list[int]:
+    columns = np.ascontiguousarray(asked.T)
+    numbers = np.empty(len(asked), dtype=np.int64)
+    loop().find(table, np.uint64(bits), entered, columns, len(asked), numbers)
+    return numbers.tolist()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [lambda: states(1790, 1), lambda: near_the_end(900), lambda: of_one_hash(900), lambda: states(1, 3)],
+    ids=["any", "the end", "one hash", "one"],
+)
+def test_a_table_made_anew_has_each_state_once(made: Any) -> None:
     entered = made()
-    table = np.zeros(1 << BITS + 4, dtype=np.uint32)
+    table = table_for(BITS + 4)
     for bits in range(BITS, BITS + 4):
-        shift = np.uint64(64 - bits)
-        if bits > BITS:
-            loop(compact=True).grow(table, shift, entered)
-            assert numbers(table, bits) == list(range(entered.shape[1]))
-        loop(compact=True).refill(entered, entered.shape[1], table, shift)
-        assert numbers(table, bits) == list(range(entered.shape[1]))
+        loop().fill(table, np.uint64(bits), entered, len(entered))
+        assert numbers(table, bits) == list(range(len(entered)))
+        assert found(table, bits, entered, entered) == list(range(len(entered)))
+
+
+def test_what_was_not_entered_is_not_found() -> None:
+    entered, others = states(1790, 1), states(2000, 2)
+    table = table_for(BITS)
+    loop().fill(table, np.uint64(BITS), entered, len(entered))
+    assert set(found(table, BITS, entered, others)) == {-1}
+
+
+def test_a_table_begins_with_a_line_of_the_cache() -> None:
+    """`places` reads a bucket as one line."""
+    assert [lines(size).ctypes.data % 64 for size in (64, 4096, 1 << 20)] == [0, 0, 0]
+
+
+def room_for(count: int) -> tuple[Any, Any]:
+    return np.empty((count, WORDS), dtype=np.int64), np.empty(count, dtype=np.int32)
+
+
+def enter(table: Any, bits: int, known: Any, parents: Any, count: int, rows: Any) -> int:
+    """Enter rows as a worker enters what it was sent; returns how many states are known then."""
+    from postcopy.explorer.control import COUNT, WITNESSES
+
+    control = np.zeros(WITNESSES + 1, dtype=np.int64)
+    control[COUNT] = count
+    nothing = np.zeros(0, dtype=np.int64)
+    loop().receive(
+        nothing, known, parents, table, np.uint64(bits), np.zeros((WORDS, 1), dtype=np.int64),
+        np.zeros(64, dtype=np.uint64), nothing, nothing, control, rows, np.uint64(0), np.uint64(len(rows)), 0, 0,
+    )  # fmt: skip
+    return int(control[COUNT])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), max_size=300), st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_a_state_is_entered_once_in_the_order_in_which_it_comes(pairs: list[tuple[int, int]], parts: int) -> None:
+    bits = 9
+    rows = np.array([(a, b, at) for at, (a, b) in enumerate(pairs)], dtype=np.int64).reshape(-1, WORDS + 1)
+    table = table_for(bits)
+    known, parents = room_for(1000)
+    count = 0
+    for part in np.array_split(rows, parts):
+        count = enter(table, bits, known, parents, count, np.ascontiguousarray(part))
+    expected = dict(reversed([(pair, at) for at, pair in enumerate(pairs)]))
+    order = sorted(expected.items(), key=lambda item: item[1])
+    assert [tuple(row) for row in known[:count].tolist()] == [pair for pair, _ in order]
+    assert parents[:count].tolist() == [at for _, at in order]
+
+
+@pytest.mark.parametrize("made", [of_one_hash, near_the_end])
+def test_states_are_told_apart_by_themselves(made: Any) -> None:
+    entered = made(900)
+    table = table_for(BITS)
+    known, parents = room_for(2000)
+    rows = np.column_stack([entered, np.arange(len(entered))])
+    assert enter(table, BITS, known, parents, 0, rows) == len(entered)
+    assert enter(table, BITS, known, parents, len(entered), rows) == len(entered)
+    assert numbers(table, BITS) == list(range(len(entered)))
+
+
+def test_the_states_made_for_these_tests_have_the_hashes_asked_for() -> None:
+    assert set(hashes(of_one_hash(50))) == {0xABCDEF0123456789}
+    assert {mixed >> 64 - BITS + 4 for mixed in hashes(near_the_end(900))} == {(1 << BITS - 4) - 1}

@@ -1,4 +1,7 @@
-"""What the search's loop does that Numba lacks: call a kernel's machine code, and ask the memory for a place early."""
+"""What the search's loop does that Numba lacks.
+
+To call a kernel's machine code, to ask the memory for a place early, and to look through sixteen entries at once.
+"""
 
 from typing import Any
 
@@ -7,7 +10,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+_ENTRIES = ir.VectorType(_I32, 16)
+_NONE = ir.Constant(_ENTRIES, [ir.Constant(_I32, 0)] * 16)
 
 
 def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
@@ -55,5 +60,49 @@ def _call(typing_context: Any, address: Any, arguments: Any) -> Any:
     return signature, generate
 
 
+def _places(typing_context: Any, table: Any, bucket: Any, bits: Any, tag: Any) -> Any:
+    """In which of the sixteen entries from ``table[bucket]`` on the part above `bits` is the tag, and which are empty.
+
+    Two sets, as bits of a uint64 each. The entries have to begin a line of 64 bytes.
+    """
+    del typing_context
+    pair: Any = types.UniTuple
+    signature = pair(types.uint64, 2)(table, bucket, bits, tag)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        line = builder.bitcast(builder.gep(data, [arguments[1]]), _ENTRIES.as_pointer())
+        entries = builder.load(line, align=64)
+
+        def everywhere(number: Any) -> Any:
+            alone = builder.insert_element(_NONE, builder.trunc(number, _I32), ir.Constant(_I32, 0))
+            return builder.shuffle_vector(alone, alone, _NONE)
+
+        def set_of(which: Any) -> Any:
+            return builder.zext(builder.bitcast(which, _I16), _I64)
+
+        empty = builder.icmp_unsigned("==", entries, _NONE)
+        tags = builder.lshr(entries, everywhere(arguments[2]))
+        alike = builder.icmp_unsigned("==", tags, everywhere(arguments[3]))
+        found = builder.and_(alike, builder.not_(empty))
+        return context.make_tuple(builder, signature.return_type, [set_of(found), set_of(empty)])
+
+    return signature, generate
+
+
+def _lowest(typing_context: Any, bits: Any) -> Any:
+    """The number of the lowest bit that is set; one has to be."""
+    del typing_context
+    signature = types.uint64(bits)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        del context, signature
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate
+
+
 prefetch: Any = intrinsic(_prefetch)
+places: Any = intrinsic(_places)
+lowest: Any = intrinsic(_lowest)
 call: Any = intrinsic(_call)

@@ -41,7 +41,7 @@ class _Column:
         self.path, self.rows, self.sum = path, 0, hashlib.sha256()
 
     def append(self, rows: npt.NDArray[Any]) -> None:
-        """Write rows behind those that count; a transposed view will do."""
+        """Write rows behind those that count."""
         with self.path.open("r+b" if self.path.exists() else "wb") as file:
             file.seek(self.rows * rows.itemsize * rows.shape[1])
             file.truncate()  # what was written behind the last checkpoint, before the process died
@@ -93,7 +93,7 @@ class Part:
         """
         known = int(shard.control[COUNT])
         states, parents = self._columns
-        states.append(shard.states[:, states.rows : known].T)
+        states.append(shard.states[states.rows : known])
         parents.append(shard.parents[parents.rows : known, None])
         sums = [column.sum.hexdigest() for column in self._columns]
         numbers = {"control": shard.control, "fired": shard.fired, "first": shard.first}
@@ -112,7 +112,7 @@ class Part:
                 self._columns, (shard.machine.words, 1), ("<i8", "<i4"), values["sums"], strict=True
             )
         )
-        return shard.restore(states.T, parents[:, 0], values["control"], values["fired"], values["first"])
+        return shard.restore(states, parents[:, 0], values["control"], values["fired"], values["first"])
 
 
 @runtime_checkable

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FUNCTIONS = ("expand_block", "canonical_block", "examine_block")
 """What the loop calls of a kernel, in the order of its `code`."""
 
-_CHOICES = "\nWORDS = 2\nCOMPACT = False\n"
+_WORDS = "\nWORDS = 2\n"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,6 @@ class Plan:
         most: how many successors a block of states has at most.
         rows: the rows of `lists` and `picks`.
         row_length: their length.
-        compact: whether the table holds states' numbers in place of states.
     """
 
     columns: str
@@ -70,7 +69,6 @@ class Plan:
     most: int
     rows: int
     row_length: int
-    compact: bool
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,10 @@ class Machine(Plan):
     code: npt.NDArray[np.int64]
     loop: ModuleType
 
-    @property
-    def slot_bytes(self) -> int:
-        """Bytes of a slot of the table."""
-        return 4 if self.compact else 8 * self.words
 
-
-def is_compiled(kernel: Kernel, compact: bool = False) -> bool:
+def is_compiled(kernel: Kernel) -> bool:
     """Whether compiling will be quick, because it has been done before."""
-    loop = _loop_path(kernel.layout.words, compact)
+    loop = _loop_path(kernel.layout.words)
     if not any(loop.parent.glob(f"__pycache__/{loop.stem}.run-*.nbc")):
         return False
     from postcopy.explorer import native  # LLVM takes a tenth of a second to import
@@ -103,16 +96,16 @@ def is_compiled(kernel: Kernel, compact: bool = False) -> bool:
     return native.path_for(kernel.columns, cache_directory()).exists()
 
 
-def plan(kernel: Kernel, compact: bool = False) -> Plan:
+def plan(kernel: Kernel) -> Plan:
     """What the kernel's machine code is made from."""
     layout = kernel.layout
     successors = sum(layout.instance.pages if action.takes_page else 1 for action in layout.instance.actions)
-    return Plan(kernel.columns, layout.words, BLOCK * successors, kernel.rows, row_length(layout), compact)
+    return Plan(kernel.columns, layout.words, BLOCK * successors, kernel.rows, row_length(layout))
 
 
-def compile_kernel(kernel: Kernel, compact: bool = False) -> Machine:
+def compile_kernel(kernel: Kernel) -> Machine:
     """The kernel's machine code; from disk where it has been compiled."""
-    return load(plan(kernel, compact))
+    return load(plan(kernel))
 
 
 def load(made: Plan) -> Machine:
@@ -123,15 +116,15 @@ def load(made: Plan) -> Machine:
 
     functions = native.load(made.columns, FUNCTIONS, cache_directory())
     code = np.array(functions.addresses, dtype=np.int64)
-    return Machine(**vars(made), native=functions, code=code, loop=_loop(made.words, made.compact))
+    return Machine(**vars(made), native=functions, code=code, loop=_loop(made.words))
 
 
-def _loop(words: int, compact: bool) -> ModuleType:
+def _loop(words: int) -> ModuleType:
     from postcopy.explorer import native
 
-    path = _loop_path(words, compact)
+    path = _loop_path(words)
     if not path.exists():
-        native.keep(path, _loop_text(words, compact).encode())
+        native.keep(path, _loop_text(words).encode())
     name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -151,12 +144,12 @@ def cache_directory() -> Path:
     return Path(given) if given else user_cache_path("postcopy")
 
 
-def _loop_path(words: int, compact: bool) -> Path:
-    key = "\n".join((version("numba"), _loop_text(words, compact)))
+def _loop_path(words: int) -> Path:
+    key = "\n".join((version("numba"), _loop_text(words)))
     return cache_directory() / f"loop_{words}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.py"
 
 
-def _loop_text(words: int, compact: bool = False) -> str:
+def _loop_text(words: int) -> str:
     text = Path(__file__).with_name("loop.py").read_text()
-    assert _CHOICES in text
-    return text.replace(_CHOICES, f"\nWORDS = {words}\nCOMPACT = {compact}\n")
+    assert _WORDS in text
+    return text.replace(_WORDS, f"\nWORDS = {words}\n")

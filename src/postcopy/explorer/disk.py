@@ -13,7 +13,6 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +31,7 @@ _ROWS = 1 << 18
 _BOX = 1 << 14
 
 
-class Rows:
+class RowFile:
     """A file of states, each with its parent's number behind it: int64[count, words + 1].
 
     Raises:
@@ -57,10 +56,8 @@ class Rows:
     def _row(self) -> int:
         return 8 * (self.words + 1)
 
-    def append(self, states: Any, parents: Any) -> None:
-        """Add states, given as columns."""
-        rows = np.empty((states.shape[1], self.words + 1), dtype=np.int64)
-        rows[:, : self.words], rows[:, self.words] = states.T, parents
+    def append(self, rows: npt.NDArray[np.int64]) -> None:
+        """Add some rows."""
         left, at = rows.view(np.uint8).reshape(-1).data, self.bytes
         try:
             while left:
@@ -105,9 +102,9 @@ class OnDisk:
         self.machine, self.question = full.machine, full.question
         self.depth, self.status = full.depth, search.RUNNING
         words = self.machine.words
-        self.kept = [Rows(directory, words) for _ in range(shards)]
-        self.inboxes = [Rows(directory, words) for _ in range(shards)]
-        self.next_inboxes = [Rows(directory, words) for _ in range(shards)]
+        self.kept = [RowFile(directory, words) for _ in range(shards)]
+        self.inboxes = [RowFile(directory, words) for _ in range(shards)]
+        self.next_inboxes = [RowFile(directory, words) for _ in range(shards)]
         self.control = np.zeros((shards, len(whole.control)), dtype=np.int64)
         self.at = self.detail = 0
         self.after: tuple[int, ...] = ()
@@ -134,7 +131,7 @@ class OnDisk:
             owners = ids[part] % shards
             for number, rows in enumerate(self.kept):
                 mine = owners == number
-                rows.append(whole.states[:, part][:, mine], parents[mine])
+                rows.append(np.column_stack([whole.states[part][mine], parents[mine]]))
         for what, until in ((COUNT, count), (HEAD, whole.control[HEAD]), (LEVEL_END, whole.control[LEVEL_END])):
             self.control[:, what] = np.bincount(ids[:until] % shards, minlength=shards)
         self.first = {bit: int(ids[at]) for bit, at in enumerate(whole.first) if at >= 0}
@@ -184,7 +181,7 @@ class OnDisk:
             kept[HEAD], kept[COUNT] = work.control[HEAD], work.control[COUNT]
             for to, count in enumerate(work.filled):
                 if count:
-                    self.next_inboxes[to].append(work.boxes[to, :, : int(count)], work.senders[to, : int(count)])
+                    self.next_inboxes[to].append(work.boxes[to, : int(count)])
             work.filled[:] = 0
             self._note(number, self._later)
             if work.control[STATUS] not in (RUNNING, BOXED):
@@ -201,8 +198,8 @@ class OnDisk:
             self.status = search.FULL
             return False
         for begin, rows in self.kept[number].parts():
-            states = work.states[:, begin : begin + len(rows)]
-            states[:], work.parents[begin : begin + len(rows)] = rows[:, :words].T, rows[:, words]
+            part = slice(begin, begin + len(rows))
+            work.states[part], work.parents[part] = rows[:, :words], rows[:, words]
         if not work.change(number, kept):
             self.status = search.FULL
             return False
@@ -210,8 +207,7 @@ class OnDisk:
             return True
         work.control[WITNESSES] = self._bits(self.first)
         for _, rows in self.inboxes[number].parts():
-            columns = np.ascontiguousarray(rows[:, :words].T)
-            if not work.take(columns, np.ascontiguousarray(rows[:, words]), len(rows)):
+            if not work.take(rows):
                 break
         self.inboxes[number].clear()
         kept[COUNT] = kept[LEVEL_END] = work.control[LEVEL_END] = work.control[COUNT]
@@ -225,7 +221,7 @@ class OnDisk:
     def _leave(self, number: int) -> None:
         """Put what is new in memory behind the shard's file."""
         begin, end = self.kept[number].count, int(self.work.control[COUNT])
-        self.kept[number].append(self.work.states[:, begin:end], self.work.parents[begin:end])
+        self.kept[number].append(np.column_stack([self.work.states[begin:end], self.work.parents[begin:end]]))
 
     def _stop(self, number: int) -> None:
         work = self.work

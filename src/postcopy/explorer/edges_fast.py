@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -11,42 +9,8 @@ from numba import njit
 from postcopy.explorer.compiled import Machine
 from postcopy.explorer.lasso import Graph
 from postcopy.explorer.search import Question
-from postcopy.explorer.shard import Shard
+from postcopy.explorer.shard import Shard, table_of
 from postcopy.explorer.writing import BLOCK, STAYS
-
-_U = np.uint64
-
-
-@njit("uint64(int64[:, ::1], int64, int64[:, ::1], int32[::1])", cache=True, nogil=True)
-def _find(keys: Any, at: int, states: Any, table: Any) -> Any:
-    """The slot of a key: where its state's number plus 1 stands, or an empty one."""
-    mixed = _U(0x9E3779B97F4A7C15)
-    for k in range(len(keys)):
-        mixed = (mixed ^ _U(keys[k, at])) * _U(0xFF51AFD7ED558CCD)
-        mixed ^= mixed >> _U(32)
-    mask = _U(len(table) - 1)
-    slot = mixed & mask
-    while table[slot] != 0:
-        same = True
-        for k in range(len(keys)):
-            same &= states[k, table[slot] - 1] == keys[k, at]
-        if same:
-            return slot
-        slot = (slot + _U(1)) & mask
-    return slot
-
-
-@njit("int32[::1](int64[:, ::1])", cache=True, nogil=True)
-def _index(states: Any) -> Any:
-    """A hash table of the states' numbers plus 1, at most half full."""
-    count = states.shape[1]
-    size = 1024
-    while size < 2 * count:
-        size *= 2
-    table = np.zeros(size, dtype=np.int32)
-    for at in range(count):
-        table[_find(states, at, states, table)] = at + 1
-    return table
 
 
 @njit(
@@ -58,8 +22,8 @@ def _compare(states, begin, out, count, origin, label, history, changes, moves):
     """Say of each successor whether its state changes, and whether more than an observer's knowledge does."""
     for j in range(count):
         changed = more = False
-        for k in range(len(states)):
-            difference = out[k, j] ^ states[k, begin + origin[j]]
+        for k in range(len(out)):
+            difference = out[k, j] ^ states[begin + origin[j], k]
             changed |= difference != 0
             more |= difference & ~history[k] != 0
         changes[j] = changed and label[j] & STAYS == 0
@@ -67,20 +31,18 @@ def _compare(states, begin, out, count, origin, label, history, changes, moves):
 
 
 @njit(
-    "void(int64[:, ::1], int64[:, ::1], int64, int64, uint32[::1], int64[::1], boolean[::1], boolean[::1],"
-    "int16[::1], int32[::1], int64[::1], int32[::1], int16[::1], boolean[::1])",
+    "void(int64[::1], int64, int64, uint32[::1], int64[::1], boolean[::1], boolean[::1], int16[::1], int64[::1],"
+    "int32[::1], int16[::1], boolean[::1])",
     cache=True,
     nogil=True,
 )
-def _place(
-    states, out, count, begin, origin, label, changes, moved, action_of, table, free, target, action, moves
-):  # fmt: skip
+def _place(numbers, count, begin, origin, label, changes, moved, action_of, free, target, action, moves):
     """Write the edges of a block to where `free` says that each state's next edge goes."""
     for j in range(count):
         if changes[j]:
             edge = free[begin + origin[j]]
             free[begin + origin[j]] += 1
-            target[edge] = table[_find(out, j, states, table)] - 1
+            target[edge] = numbers[j]
             action[edge] = action_of[label[j] & (STAYS - 1)]
             moves[edge] = moved[j]
 
@@ -89,16 +51,16 @@ def expand_all(
     states: npt.NDArray[np.int64], history: list[int], machine: Machine, question: Question, most: int
 ) -> tuple[Graph, npt.NDArray[np.int64]]:
     """As `edges.expand_interpreted`, of states as one array; int64[states, words]."""
-    columns = np.ascontiguousarray(states.T)
-    count = len(states)
+    count, loop = len(states), machine.loop
     shard = Shard(machine, question, 0, 1, 0)  # for its scratch memory
     changes, moved = (np.empty(len(shard.origin), dtype=np.bool_) for _ in range(2))
+    numbers = np.empty(len(shard.origin), dtype=np.int64)
     masks = np.array(history, dtype=np.uint64).view(np.int64)
     action_of = np.array(question.numbering.action_of, dtype=np.int16)
 
     def block(begin: int) -> int:
-        made = shard.expand(columns, begin, min(begin + BLOCK, count))
-        _compare(columns, begin, shard.out, made, shard.origin, shard.label, masks, changes, moved)
+        made = shard.expand(states, begin, min(begin + BLOCK, count))
+        _compare(states, begin, shard.out, made, shard.origin, shard.label, masks, changes, moved)
         return made
 
     first = np.zeros(count + 1, dtype=np.int64)
@@ -112,13 +74,14 @@ def expand_all(
         raise MemoryError
     target, action = np.empty(total, dtype=np.int32), np.empty(total, dtype=np.int16)
     moves, found = np.empty(total, dtype=np.bool_), np.empty(count, dtype=np.int64)
-    table, free = _index(columns), first.copy()
+    table, bits = table_of(machine, states)
+    free = first.copy()
     for begin in range(0, count, BLOCK):
         made = block(begin)
-        machine.loop.canonical(machine.code, shard.out, np.uint64(made))
+        loop.canonical(machine.code, shard.out, np.uint64(made))
+        loop.find(table, bits, states, shard.out, made, numbers)
         _place(
-            columns, shard.out, made, begin, shard.origin, shard.label, changes, moved, action_of, table, free, target,
-            action, moves,
+            numbers, made, begin, shard.origin, shard.label, changes, moved, action_of, free, target, action, moves
         )  # fmt: skip
-    machine.loop.examine(machine.code, columns, found)
+    loop.examine(machine.code, states, shard.block, found)
     return Graph(first, target, action, moves), found

@@ -56,7 +56,6 @@ class Options:
         disk: where files may be put when that memory is full; None for nowhere.
         dead: reset variables on which nothing that can still happen depends.
         cluster: processes of a Ray cluster to search on; 0 for none.
-        compact: look states up by their numbers: half the memory, and slower.
     """
 
     symmetry: bool = True
@@ -67,7 +66,6 @@ class Options:
     disk: Path | None = None
     dead: bool = False
     cluster: int = 0
-    compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,9 +172,7 @@ class Exploration:
         self._checkpoint: Checkpoint | None = None
         self.engine = "interpreted"
         self.search: search.Search
-        if options.engine == "compiled" or (
-            options.engine == "auto" and compiled.is_compiled(self.kernel, options.compact)
-        ):
+        if options.engine == "compiled" or (options.engine == "auto" and compiled.is_compiled(self.kernel)):
             self._compile()
         else:
             self.search = search.Interpreted(self.functions, self.question)
@@ -197,12 +193,12 @@ class Exploration:
 
     def _compile(self) -> None:
         self._report(Progress("compiling"))
-        machine = compiled.compile_kernel(self.kernel, self.options.compact)
+        machine = compiled.compile_kernel(self.kernel)
         if self.options.cluster:
             from postcopy.explorer.cluster import Cluster
 
             # compiled here already, so that this machine's members find it in the cache
-            made = compiled.plan(self.kernel, self.options.compact)
+            made = compiled.plan(self.kernel)
             self.search = Cluster(made, self.question, self.options.cluster)
         else:
             from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed

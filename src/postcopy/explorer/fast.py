@@ -135,7 +135,7 @@ class Compiled:
 
     def array(self) -> npt.NDArray[np.uint64]:
         """All packed states in the same order; uint64[states, words]."""
-        known = [shard.states[:, : int(shard.control[COUNT])].T for shard in self.shards]
+        known = [shard.states[: int(shard.control[COUNT])] for shard in self.shards]
         return np.concatenate(known).view(np.uint64)
 
     def path(self, at: int) -> list[tuple[int, ...]]:

@@ -119,7 +119,7 @@ def lay_out(instance: Instance, variables: Sequence[Variable], constants: dict[V
             used.append(0)
         numbers[v] = Place(word, used[word], (1 << bits) - 1)
         used[word] += bits
-    if used[-1] == WORD:  # a table of states marks its full slots with the last word's bit 63
+    if used[-1] == WORD:  # what a worker remembers of states that it sent is marked with the last word's bit 63
         used.append(0)
     everything = (1 << instance.pages) - 1
     stored = {

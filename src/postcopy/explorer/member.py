@@ -16,7 +16,7 @@ from postcopy.explorer.search import Question
 from postcopy.explorer.shard import Report, Shard
 
 Rows = npt.NDArray[np.int64]
-"""States on their way to another process, as columns with their parents' numbers below: int64[words + 1, count]."""
+"""States on their way to another process, with their parents' numbers behind them: int64[count, words + 1]."""
 
 
 class Member:
@@ -54,16 +54,13 @@ class Member:
         shard.control[LEVEL_END], shard.control[WITNESSES] = level_end, reached
         shard.filled[:] = 0
         shard.run(steps)
-        boxes = []
-        for to, filled in enumerate(map(int, shard.filled)):
-            boxes.append(np.concatenate([shard.boxes[to, :, :filled], shard.senders[to : to + 1, :filled]]))
+        boxes = (shard.boxes[to, : int(filled)].copy() for to, filled in enumerate(shard.filled))
         return shard.report(), *boxes
 
     def take(self, *boxes: Rows) -> Report:
         """Enter what the others have sent."""
         for rows in boxes:
-            states, parents = np.array(rows[:-1], order="C"), np.array(rows[-1])  # Ray's own cannot be written to
-            if rows.shape[1] and not self.shard.take(states, parents, rows.shape[1]):
+            if len(rows) and not self.shard.take(np.array(rows)):  # Ray's own cannot be written to
                 break
         return self.shard.report()
 
@@ -73,7 +70,7 @@ class Member:
 
     def states(self) -> Any:
         """All states; int64[count, words]."""
-        return self.shard.states[:, : int(self.shard.control[COUNT])].T.copy()
+        return self.shard.states[: int(self.shard.control[COUNT])].copy()
 
     def save(self, directory: Path) -> Values:
         """Append what is new to this shard's files. Raises as `Part.save` does."""

@@ -27,8 +27,12 @@ from postcopy.explorer.control import (
 from postcopy.explorer.search import Findings, Question
 from postcopy.explorer.writing import BLOCK, REST_BIT
 
-_FIRST_BITS = 16
+_ENTRY = 4
+"""Bytes of an entry of the table."""
+
+_FIRST_BITS, _MOST_BITS = 16, 31
 _BOX = 1 << 17
+_LINE = 64
 
 
 class Shard:
@@ -36,6 +40,13 @@ class Shard:
 
     Memory is taken as it is needed: the arrays for all states that `max_bytes` allows are reserved at once, but the
     system gives them page by page. The table begins small and grows in its place, so that memory is touched once.
+
+    Attributes:
+        states: the states in the order of discovery; int64[capacity, words].
+        parents: their parents' numbers, or -1; int32[capacity].
+        table: what finds a state's number (see `loop`); uint32[entries].
+        boxes: for each other shard, what it has to enter: states with their parents' numbers behind them;
+            int64[shards, box, words + 1].
     """
 
     def __init__(
@@ -45,18 +56,16 @@ class Shard:
         self.number, self.shards = np.uint64(number), np.uint64(shards)
         words, most = machine.words, machine.most
         self.per_state = 8 * words + 4
-        capacity = max(max_bytes // (self.per_state + 13 * machine.slot_bytes // 8), most + len(question.initial) + 1)
+        capacity = max(max_bytes // (self.per_state + _ENTRY), most + len(question.initial) + 1)
         capacity = min(capacity, (2**31 - 1) // shards)
-        self.states = np.empty((words, capacity), dtype=np.int64)
+        self.states = np.empty((capacity, words), dtype=np.int64)
         self.parents = np.empty(capacity, dtype=np.int32)
         self.bits = self._first_bits = max(_FIRST_BITS, (2 * most).bit_length())
-        self.most_bits = max(self.bits, (max_bytes // machine.slot_bytes).bit_length() - 1)
-        self.table: npt.NDArray[Any] = (
-            np.zeros(1 << self.most_bits, dtype=np.uint32)
-            if machine.compact
-            else np.zeros(words << self.most_bits, dtype=np.int64)
-        )
+        self.most_bits = min(max(self.bits, (max_bytes // _ENTRY).bit_length() - 1), _MOST_BITS)
+        self.table = lines(_ENTRY << self.most_bits).view(np.uint32)
+        self.block = np.zeros((words, BLOCK), dtype=np.int64)
         self.out = np.zeros((words, most), dtype=np.int64)
+        self.rows = np.zeros((most, words + 1), dtype=np.int64)
         self.hashes = np.zeros(most, dtype=np.uint64)
         self.origin = np.zeros(most, dtype=np.uint32)
         self.label = np.zeros(most, dtype=np.int64)
@@ -69,8 +78,7 @@ class Shard:
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
         self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
         box = most + box if shards > 1 else 1
-        self.boxes = np.zeros((shards, words, box), dtype=np.int64)
-        self.senders = np.zeros((shards, box), dtype=np.int64)
+        self.boxes = np.zeros((shards, box, words + 1), dtype=np.int64)
         self.filled = np.zeros(shards, dtype=np.uint64)
         self.sent = np.zeros(words * int(machine.loop.SENT), dtype=np.int64)
 
@@ -78,30 +86,24 @@ class Shard:
         """Enter those initial states that belong here."""
         initial = np.array(self.question.initial, dtype=np.uint64).T.copy().view(np.int64)
         self.machine.loop.canonical(self.machine.code, initial, np.uint64(initial.shape[1]))
-        ids = np.empty(initial.shape[1], dtype=np.int64)
-        self.machine.loop.number(initial, len(ids), self.shards, ids)
-        mine = np.ascontiguousarray(initial[:, ids % int(self.shards) == int(self.number)])
-        self.take(mine, np.full(mine.shape[1], -1), mine.shape[1])
+        rows = np.vstack([initial, np.full(initial.shape[1], -1)]).T.copy()
+        ids = np.empty(len(rows), dtype=np.int64)
+        self.machine.loop.number(rows, len(ids), self.shards, ids)
+        self.take(rows[ids % int(self.shards) == int(self.number)])
         self.control[LEVEL_END] = self.control[COUNT]
 
     def row(self, place: int) -> tuple[tuple[int, ...], int]:
         """A state and its parent's number."""
-        return words_of(self.states[:, place]), int(self.parents[place])
+        return words_of(self.states[place]), int(self.parents[place])
 
     def report(self) -> Report:
         """How it stands."""
         return Report(self.control, self.fired, self.first, self.bytes, words_of(self.out[:, 0]))
 
     @property
-    def shift(self) -> np.uint64:
-        """How far to shift a hash to have its slot."""
-        return np.uint64(64 - self.bits)
-
-    @property
     def bytes(self) -> int:
         """Memory in use."""
-        boxes = self.boxes.nbytes + self.senders.nbytes
-        return int(self.control[COUNT] * self.per_state + self._table_bytes + boxes)
+        return int(self.control[COUNT] * self.per_state + self._table_bytes + self.boxes.nbytes)
 
     @property
     def _room(self) -> int:
@@ -110,17 +112,17 @@ class Shard:
 
     @property
     def _table_bytes(self) -> int:
-        return self.machine.slot_bytes << self.bits
+        return _ENTRY << self.bits
 
     def run(self, steps: int) -> None:
         """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
         question, machine = self.question, self.machine
         while True:
             machine.loop.run(
-                machine.code, self.states, self.parents, self.table, self.shift, self.out, self.hashes, self.origin,
-                self.label, self.fired, self.moved, self.lists, self.items, self.picks, self.seen, self.first,
-                self.control, self.boxes, self.senders, self.filled, self.sent, self.number, self.shards,
-                question.step_bits, question.state_bits, question.witness_bits, question.deadlock, steps,
+                machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block, self.out,
+                self.rows, self.hashes, self.origin, self.label, self.fired, self.moved, self.lists, self.items,
+                self.picks, self.seen, self.first, self.control, self.boxes, self.filled, self.sent, self.number,
+                self.shards, question.step_bits, question.state_bits, question.witness_bits, question.deadlock, steps,
             )  # fmt: skip
             if self.control[STATUS] != FULL or not self._grow():
                 return
@@ -129,17 +131,17 @@ class Shard:
         """Enter what the others have sent."""
         me = int(self.number)
         for other in others:
-            if other is not self and not self.take(other.boxes[me], other.senders[me], int(other.filled[me])):
+            if other is not self and not self.take(other.boxes[me, : int(other.filled[me])]):
                 return
 
-    def take(self, box: Any, senders: Any, count: int) -> bool:
-        """Enter `count` states sent by others, with their parents' numbers; False where that ends the search."""
+    def take(self, box: Any) -> bool:
+        """Enter states sent by others, with their parents' numbers behind them; False where that ends the search."""
         question, at = self.question, 0
         while True:
             at = self.machine.loop.receive(
-                self.machine.code, self.states, self.parents, self.table, self.shift, self.hashes, self.seen,
-                self.first, self.control, box, senders, np.uint64(at), np.uint64(count), question.state_bits,
-                question.witness_bits,
+                self.machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block,
+                self.hashes, self.seen, self.first, self.control, box, np.uint64(at), np.uint64(len(box)),
+                question.state_bits, question.witness_bits,
             )  # fmt: skip
             if self.control[STATUS] != FULL or not self._grow():
                 return self.control[STATUS] not in (FULL, STATE)
@@ -148,8 +150,8 @@ class Shard:
     def expand(self, states: Any, begin: int, end: int) -> int:
         """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
         count = self.machine.loop.expand(
-            self.machine.code, states, begin, end, self.out, self.origin, self.label, self.fired.copy(), self.moved,
-            self.lists, self.items, self.picks,
+            self.machine.code, states, begin, end, self.block, self.out, self.origin, self.label, self.fired.copy(),
+            self.moved, self.lists, self.items, self.picks,
         )  # fmt: skip
         return int(count)
 
@@ -163,10 +165,10 @@ class Shard:
 
     def restore(self, states: Any, parents: Any, control_: list[int], fired: list[int], first: list[int]) -> bool:
         """Stand where such a shard stood; False where the memory allowed does not suffice."""
-        known = states.shape[1]
+        known = len(states)
         if known + len(self.origin) > len(self.parents):
             return False
-        self.states[:, :known], self.parents[:known] = states, parents
+        self.states[:known], self.parents[:known] = states, parents
         self.control[:], self.fired[:], self.first[:] = control_, fired, first
         if self.control[STATUS] == FULL:
             self.control[STATUS] = RUNNING
@@ -177,19 +179,18 @@ class Shard:
 
         False where the memory allowed does not suffice for it.
         """
-        self.table[: self._table_bytes // self.table.itemsize] = 0
         self.bits, self.number = self._first_bits, np.uint64(number)
         self.control[:], self.first[:] = control_, -1
         return int(self.control[COUNT]) + len(self.origin) <= len(self.parents) and self._fill()
 
     def _fill(self) -> bool:
-        """Enter all states into the empty table."""
+        """Make the table for all states that there are."""
         count = int(self.control[COUNT])
         while count + len(self.origin) > self._room and self.bits < self.most_bits:
             self.bits += 1
         if count > self._room:
             return False
-        self.machine.loop.refill(self.states, self.control[COUNT], self.table, self.shift)
+        self.machine.loop.fill(self.table, np.uint64(self.bits), self.states, count)
         return True
 
     def _grow(self) -> bool:
@@ -200,8 +201,7 @@ class Shard:
         if self.bits == self.most_bits or count * self.per_state + 2 * self._table_bytes > self.max_bytes:
             return False
         self.bits += 1
-        self.machine.loop.grow(self.table, self.shift, self.states)
-        return True
+        return self._fill()
 
 
 @dataclass
@@ -287,6 +287,21 @@ STATUS_OF = {
 """What a shard's status means for the whole search, where it ends it."""
 
 
-def words_of(column: Any) -> tuple[int, ...]:
-    """A column of states as the words that it packs."""
-    return tuple(int(word) & (1 << 64) - 1 for word in column)
+def words_of(row: Any) -> tuple[int, ...]:
+    """A row of states as the words that it packs."""
+    return tuple(int(word) & (1 << 64) - 1 for word in row)
+
+
+def table_of(machine: Machine, states: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint32], np.uint64]:
+    """A table of these states, which are all different, and the bits of an entry's number."""
+    bits = max(_FIRST_BITS, (2 * len(states)).bit_length())
+    table = lines(_ENTRY << bits).view(np.uint32)
+    machine.loop.fill(table, np.uint64(bits), states, len(states))
+    return table, np.uint64(bits)
+
+
+def lines(count: int) -> npt.NDArray[np.uint8]:
+    """So many bytes, all zero, that begin with a line of the processor's cache; uint8[count]."""
+    whole = np.zeros(count + _LINE, dtype=np.uint8)
+    skip = -whole.ctypes.data % _LINE
+    return whole[skip : skip + count]
