@@ -189,7 +189,7 @@ def test_panning_and_zooming(browser: Browser) -> None:
     browser.press("+")
     assert browser.transform != panned
     browser.press("0")
-    assert browser.transform == whole
+    assert browser.transform == pytest.approx(whole, abs=0.01)  # text is not quite as wide at another size
     browser.one(".boxes button").click()
     assert browser.transform != whole
 
