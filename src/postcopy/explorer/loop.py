@@ -78,10 +78,10 @@ def mix(mixed, word):
 
 
 @njit
-def hash_of(rows, at):
+def hash_of(columns, at):
     mixed = U(0x9E3779B97F4A7C15)
     for k in range(WORDS):
-        mixed = mix(mixed, rows[at, k])
+        mixed = mix(mixed, columns[k, at])
     return mixed * U(0xC4CEB9FE1A85EC53)
 
 
@@ -114,15 +114,15 @@ def number_in(table, entry, bits):
 
 
 @njit
-def same(states, number, rows, at):
+def same(states, number, columns, at):
     difference = 0
     for k in range(WORDS):
-        difference |= states[number, k] ^ rows[at, k]
+        difference |= states[number, k] ^ columns[k, at]
     return difference == 0
 
 
 @njit
-def look_up(table, bits, states, rows, at, mixed):
+def look_up(table, bits, states, columns, at, mixed):
     """Whether a state is there, and its entry; where it is not, the entry that it would have."""
     tag = tag_of(mixed, bits)
     bucket = bucket_of(mixed, bits)
@@ -130,7 +130,7 @@ def look_up(table, bits, states, rows, at, mixed):
         alike, empty = places(table, bucket, bits, tag)
         while alike != ZERO:
             entry = bucket + lowest(alike)
-            if same(states, number_in(table, entry, bits), rows, at):
+            if same(states, number_in(table, entry, bits), columns, at):
                 return True, entry
             alike &= alike - ONE
         if empty != ZERO:
@@ -159,9 +159,12 @@ def guess(table, bits, states, mixed):
 
 
 @njit
-def enter_all(states, parents, table, bits, rows, hashes, begin, end, known):
-    """Enter those of some rows that are new; returns how many states are known then. Hashes are those from `begin`."""
-    count = end - begin
+def enter_all(states, table, bits, columns, hashes, begin, end, known, came):
+    """Enter those of some states that are new; returns how many are known then.
+
+    Hashes are those from `begin` on; `came` gets for each new state which of them it was.
+    """
+    count, first = end - begin, known
     for j in range(min(count, AHEAD)):
         ask(table, bits, hashes[j])
     for j in range(min(count, NEARER)):
@@ -171,13 +174,12 @@ def enter_all(states, parents, table, bits, rows, hashes, begin, end, known):
             ask(table, bits, hashes[j + AHEAD])
         if j + NEARER < count:
             guess(table, bits, states, hashes[j + NEARER])
-        at = begin + j
-        there, entry = look_up(table, bits, states, rows, at, hashes[j])
+        there, entry = look_up(table, bits, states, columns, begin + j, hashes[j])
         if not there:
             put(table, bits, entry, hashes[j], known)
             for k in range(WORDS):
-                states[known, k] = rows[at, k]
-            parents[known] = rows[at, PARENT]
+                states[known, k] = columns[k, begin + j]
+            came[known - first] = j
             known += ONE
     return known
 
@@ -188,8 +190,8 @@ def fill(table, bits, states, count):
     table[: ONE << bits] = 0
     for at in range(U(count)):
         if at + AHEAD < U(count):
-            ask(table, bits, hash_of(states, at + AHEAD))
-        mixed = hash_of(states, at)
+            ask(table, bits, hash_of(states.T, at + AHEAD))
+        mixed = hash_of(states.T, at)
         bucket = bucket_of(mixed, bits)
         _, empty = places(table, bucket, bits, ZERO)
         while empty == ZERO:
@@ -201,11 +203,8 @@ def fill(table, bits, states, count):
 @njit(types.void(U32S, U64, ROWS, COLUMNS, I64, I64S), nogil=True, cache=True)
 def find(table, bits, states, columns, count, numbers):
     """The numbers of some states; -1 for one that is not in the table."""
-    row = np.empty((1, WORDS), dtype=np.int64)
     for j in range(count):
-        for k in range(WORDS):
-            row[0, k] = columns[k, j]
-        there, entry = look_up(table, bits, states, row, ZERO, hash_of(row, ZERO))
+        there, entry = look_up(table, bits, states, columns, j, hash_of(columns, j))
         numbers[j] = number_in(table, entry, bits) if there else -1
 
 
@@ -218,16 +217,16 @@ def put_block(states, begin, n, block):
 
 
 @njit
-def was_sent(sent, rows, at, mixed):
+def was_sent(sent, columns, at, slot):
     """Whether a state was among the last that went to other shards; if not, it is now, in another's place.
 
     Whatever was sent once is known where it belongs, or will be before it matters. A slot that was used once has the
     last word's bit 63 set.
     """
-    base = (mixed >> U(26)) % SENT * U(WORDS)
+    base = slot * U(WORDS)
     equal = True
     for k in range(WORDS):
-        word = rows[at, k] | (MARK if k == LAST else 0)
+        word = columns[k, at] | (MARK if k == LAST else 0)
         equal &= sent[base + U(k)] == word
         sent[base + U(k)] = word
     return equal
@@ -238,7 +237,7 @@ def number(states, count, shards, ids):
     """Say where each state will lie when dealt: shard + shards * place."""
     filled = np.zeros(shards, dtype=np.int64)
     for at in range(U(count)):
-        shard = owner(hash_of(states, at), shards)
+        shard = owner(hash_of(states.T, at), shards)
         ids[at] = filled[shard] * np.int64(shards) + np.int64(shard)
         filled[shard] += 1
 
@@ -256,6 +255,31 @@ def deal(states, parents, count, expanded, shard, shards, ids, own_states, own_p
             if at < expanded:
                 control[HEAD] += 1
     control[COUNT] = control[LEVEL_END] = known
+
+
+@njit
+def part(shard, shards, at, out, origin, hashes, count, boxes, filled, sent):
+    """Leave those of a block's successors that belong here, and put the others into boxes; returns how many are left.
+
+    No jump depends on whose a state is: every second one would be guessed wrongly. All are written to either place, and
+    whether they stay there is a number.
+    """
+    kept = ZERO
+    for j in range(count):
+        mixed = hash_of(out, j)
+        other = owner(mixed, shards)
+        mine = U(other == shard)
+        before = was_sent(sent, out, j, SENT if mine else mixed >> U(26) & SENT - ONE)
+        to = filled[other]
+        boxes[other, to, PARENT] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
+        for k in range(WORDS):
+            boxes[other, to, k] = out[k, j]
+            out[k, kept] = out[k, j]
+        filled[other] = to + (U(not before) & ~mine)
+        origin[kept] = origin[j]
+        hashes[kept] = mixed
+        kept += mine
+    return kept
 
 
 @njit(types.boolean(I64S, ROWS, COLUMNS, U64, U64, I64S, I64S, I64S, I64, I64), nogil=True, cache=True)
@@ -284,14 +308,14 @@ def look(code, states, block, begin, end, seen, first, control, state_bits, witn
 
 @njit(
     types.void(
-        I64S, ROWS, I32S, U32S, U64, COLUMNS, COLUMNS, ROWS, U64S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S,
+        I64S, ROWS, I32S, U32S, U64, COLUMNS, COLUMNS, U64S, U32S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S,
         I64S, I64S, BOXES, U64S, I64S, U64, U64, I64, I64, I64, types.boolean, I64,
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def run(
-    code, states, parents, table, bits, block, out, rows, hashes, origin, label, fired, moved, lists, items, picks,
+    code, states, parents, table, bits, block, out, hashes, came, origin, label, fired, moved, lists, items, picks,
     seen, first, control, boxes, filled, sent, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
 ):  # fmt: skip
     """Expand states of this level until about `steps` are done, there is no room, or something is found."""
@@ -328,23 +352,16 @@ def run(
                         control[STATUS], control[AT] = DEADLOCK, at + i
                         return
         call(code[CANONICAL], (out, count))
-        kept = ZERO
-        for j in range(count):
-            for k in range(WORDS):
-                rows[kept, k] = out[k, j]
-            rows[kept, PARENT] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
-            mixed = hash_of(rows, kept)
-            other = owner(mixed, shards) if shards > ONE else shard
-            if other == shard:
-                hashes[kept] = mixed
-                kept += ONE
-            elif not was_sent(sent, rows, kept, mixed):
-                to = filled[other]
-                for k in range(WORDS + 1):
-                    boxes[other, to, k] = rows[kept, k]
-                filled[other] = to + ONE
+        kept = count
+        if shards == ONE:
+            for j in range(count):
+                hashes[j] = hash_of(out, j)
+        else:
+            kept = part(shard, shards, at, out, origin, hashes, count, boxes, filled, sent)
         begin = U(control[COUNT])
-        known = enter_all(states, parents, table, bits, rows, hashes, ZERO, kept, begin)
+        known = enter_all(states, table, bits, out, hashes, ZERO, kept, begin, came)
+        for j in range(known - begin):
+            parents[begin + j] = (at + origin[came[j]]) * np.int64(shards) + np.int64(shard)
         control[COUNT] = known
         if not look(code, states, block, begin, known, seen, first, control, state_bits, witness_bits):
             return
@@ -353,12 +370,12 @@ def run(
 
 
 @njit(
-    U64(I64S, ROWS, I32S, U32S, U64, COLUMNS, U64S, I64S, I64S, I64S, ROWS, U64, U64, I64, I64),
+    U64(I64S, ROWS, I32S, U32S, U64, COLUMNS, U64S, U32S, I64S, I64S, I64S, ROWS, U64, U64, I64, I64),
     nogil=True,
     cache=True,
 )
 def receive(
-    code, states, parents, table, bits, block, hashes, seen, first, control, box, begin, filled, state_bits,
+    code, states, parents, table, bits, block, hashes, came, seen, first, control, box, begin, filled, state_bits,
     witness_bits,
 ):  # fmt: skip
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
@@ -369,9 +386,11 @@ def receive(
             control[STATUS] = FULL
             return begin
         for j in range(begin, end):
-            hashes[j - begin] = hash_of(box, j)
+            hashes[j - begin] = hash_of(box.T, j)
         first_new = U(control[COUNT])
-        known = enter_all(states, parents, table, bits, box, hashes, begin, end, first_new)
+        known = enter_all(states, table, bits, box.T, hashes, begin, end, first_new, came)
+        for j in range(known - first_new):
+            parents[first_new + j] = box[begin + came[j], PARENT]
         control[COUNT] = known
         begin = end
         if not look(code, states, block, first_new, known, seen, first, control, state_bits, witness_bits):

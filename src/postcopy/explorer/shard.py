@@ -65,8 +65,8 @@ class Shard:
         self.table = lines(_ENTRY << self.most_bits).view(np.uint32)
         self.block = np.zeros((words, BLOCK), dtype=np.int64)
         self.out = np.zeros((words, most), dtype=np.int64)
-        self.rows = np.zeros((most, words + 1), dtype=np.int64)
         self.hashes = np.zeros(most, dtype=np.uint64)
+        self.came = np.zeros(most, dtype=np.uint32)
         self.origin = np.zeros(most, dtype=np.uint32)
         self.label = np.zeros(most, dtype=np.int64)
         self.fired = np.zeros(len(question.progress), dtype=np.uint64)
@@ -80,7 +80,7 @@ class Shard:
         box = most + box if shards > 1 else 1
         self.boxes = np.zeros((shards, box, words + 1), dtype=np.int64)
         self.filled = np.zeros(shards, dtype=np.uint64)
-        self.sent = np.zeros(words * int(machine.loop.SENT), dtype=np.int64)
+        self.sent = np.zeros(words * (1 + int(machine.loop.SENT)), dtype=np.int64)
 
     def begin(self) -> None:
         """Enter those initial states that belong here."""
@@ -120,7 +120,7 @@ class Shard:
         while True:
             machine.loop.run(
                 machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block, self.out,
-                self.rows, self.hashes, self.origin, self.label, self.fired, self.moved, self.lists, self.items,
+                self.hashes, self.came, self.origin, self.label, self.fired, self.moved, self.lists, self.items,
                 self.picks, self.seen, self.first, self.control, self.boxes, self.filled, self.sent, self.number,
                 self.shards, question.step_bits, question.state_bits, question.witness_bits, question.deadlock, steps,
             )  # fmt: skip
@@ -140,7 +140,7 @@ class Shard:
         while True:
             at = self.machine.loop.receive(
                 self.machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block,
-                self.hashes, self.seen, self.first, self.control, box, np.uint64(at), np.uint64(len(box)),
+                self.hashes, self.came, self.seen, self.first, self.control, box, np.uint64(at), np.uint64(len(box)),
                 question.state_bits, question.witness_bits,
             )  # fmt: skip
             if self.control[STATUS] != FULL or not self._grow():
