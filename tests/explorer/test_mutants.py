@@ -133,12 +133,12 @@ def test_a_wrong_canonical_form_is_noticed(
 
 LOOP = {
     "takes a state whose hash is alike for this one": (
-        "        difference |= states[number, k] ^ rows[at, k]",
+        "        difference |= states[number, k] ^ columns[k, at]",
         "        difference |= 0",
     ),
     "forgets a word of a state": (
-        "        difference |= states[number, k] ^ rows[at, k]",
-        "        difference |= states[number, 0] ^ rows[at, 0]",
+        "        difference |= states[number, k] ^ columns[k, at]",
+        "        difference |= states[number, 0] ^ columns[0, at]",
     ),
     "forgets who was there when it is made anew": (
         "    for at in range(U(count)):\n        if at + AHEAD",
@@ -148,9 +148,9 @@ LOOP = {
         "            alike &= alike - ONE",
         "            alike = ZERO",
     ),
-    "takes any state sent before for this one": (
-        "        equal &= sent[base + U(k)] == word",
-        "        equal &= sent[base + U(k)] != 0",
+    "loses a state that belongs to another worker": (
+        "        filled[other] = to + ONE",
+        "        filled[other] = to + U(i != 0)",
     ),
     "does not look into the next bucket": (
         "        bucket = next_bucket(bucket, bits)\n\n\n@njit\ndef put",
@@ -170,6 +170,6 @@ def test_a_table_that_loses_states_is_noticed(what: str, monkeypatch: pytest.Mon
     assert right.count(old) == right.count(TAG) == 1
     for text, is_right in ((short, True), (short.replace(old, new), False)):
         monkeypatch.setattr(compiled, "_loop_text", lambda *_, text=text: text)
-        workers = 2 if "sent" in what else 1
+        workers = 2 if "another worker" in what else 1
         found = Compiled(compile_kernel(search.kernel), search.question, workers, split_at=500).run(1 << 40)
         assert (found.states == search.findings.states) is is_right

@@ -31,7 +31,7 @@ def states(count: int, seed: int) -> Any:
 
 
 def hashes(rows: Any) -> list[int]:
-    return [int(loop().hash_of(rows, np.uint64(at))) for at in range(len(rows))]
+    return [int(loop().hash_of(rows.T, np.uint64(at))) for at in range(len(rows))]
 
 
 def states_of(hashes: Any, seed: int = 5) -> Any:
@@ -110,10 +110,11 @@ def enter(table: Any, bits: int, known: Any, parents: Any, count: int, rows: Any
 
     control = np.zeros(WITNESSES + 1, dtype=np.int64)
     control[COUNT] = count
-    nothing = np.zeros(0, dtype=np.int64)
+    nothing, some = np.zeros(0, dtype=np.int64), 64
     loop().receive(
         nothing, known, parents, table, np.uint64(bits), np.zeros((WORDS, 1), dtype=np.int64),
-        np.zeros(64, dtype=np.uint64), nothing, nothing, control, rows, np.uint64(0), np.uint64(len(rows)), 0, 0,
+        np.zeros(some, dtype=np.uint64), np.arange(some, dtype=np.uint32), np.zeros(some, dtype=np.uint32), nothing,
+        nothing, control, rows, np.uint64(0), np.uint64(len(rows)), 0, 0,
     )  # fmt: skip
     return int(control[COUNT])
 

@@ -22,7 +22,7 @@ from postcopy.explorer.control import BOXED, COUNT, HEAD, LEVEL, RUNNING, STATUS
 from postcopy.explorer.search import Findings, Question, follow
 from postcopy.explorer.shard import STATUS_OF, Shard, gather, judge
 
-SPLIT_AT = 300_000
+SPLIT_AT = 100_000
 """States from which on several workers pay."""
 
 

@@ -4,7 +4,7 @@ A state is a few words of 64 bits. What concerns one page, its bit in every set 
 first, as many in a word as fit, all in the same order inside. A set of pages is then a strided mask, whole-bitmap
 operators are word operations, and to rename pages is to permute records. Numbers fill the bits that are left.
 
-Only records use bit 63, and not that of the last word.
+Only records use bit 63.
 """
 
 from __future__ import annotations
@@ -119,8 +119,6 @@ def lay_out(instance: Instance, variables: Sequence[Variable], constants: dict[V
             used.append(0)
         numbers[v] = Place(word, used[word], (1 << bits) - 1)
         used[word] += bits
-    if used[-1] == WORD:  # what a worker remembers of states that it sent is marked with the last word's bit 63
-        used.append(0)
     everything = (1 << instance.pages) - 1
     stored = {
         v: everything if e == ex.FULL_SET else 0 if e == ex.EMPTY_SET else ex.constant(e) or 0

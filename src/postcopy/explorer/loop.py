@@ -48,7 +48,6 @@ ZERO, ONE = U(0), U(1)
 
 WORDS = 2
 
-LAST, MARK = WORDS - 1, -(1 << 63)
 PARENT = WORDS
 """Where the parent's number lies in a row on its way: behind the state's words."""
 
@@ -58,9 +57,6 @@ AHEAD, NEARER = U(32), U(16)
 BUCKET_BITS = U(4)
 EIGHTHS = 7
 """How much of the table may be full."""
-
-SENT = U(1 << 13)
-"""Slots of the memory of what was sent to other shards: as many as a core's own cache holds."""
 
 EXPAND, CANONICAL, EXAMINE = range(3)
 """Where in `code` the addresses of the kernel's functions lie."""
@@ -88,7 +84,7 @@ def hash_of(columns, at):
 @njit
 def owner(mixed, shards):
     """The shard of a state, from bits of its hash that say nothing of its bucket."""
-    return (mixed >> U(8) & U(0xFFFF)) % shards
+    return (mixed >> U(8) & U(0xFFFF)) * shards >> U(16)
 
 
 @njit
@@ -159,26 +155,27 @@ def guess(table, bits, states, mixed):
 
 
 @njit
-def enter_all(states, table, bits, columns, hashes, begin, end, known, came):
+def enter_all(states, table, bits, columns, hashes, picked, count, known, came):
     """Enter those of some states that are new; returns how many are known then.
 
-    Hashes are those from `begin` on; `came` gets for each new state which of them it was.
+    `picked` lists which columns to enter; `came` gets for each new state which column it was.
     """
-    count, first = end - begin, known
-    for j in range(min(count, AHEAD)):
-        ask(table, bits, hashes[j])
-    for j in range(min(count, NEARER)):
-        guess(table, bits, states, hashes[j])
-    for j in range(count):
-        if j + AHEAD < count:
-            ask(table, bits, hashes[j + AHEAD])
-        if j + NEARER < count:
-            guess(table, bits, states, hashes[j + NEARER])
-        there, entry = look_up(table, bits, states, columns, begin + j, hashes[j])
+    first = known
+    for i in range(min(count, AHEAD)):
+        ask(table, bits, hashes[picked[i]])
+    for i in range(min(count, NEARER)):
+        guess(table, bits, states, hashes[picked[i]])
+    for i in range(count):
+        if i + AHEAD < count:
+            ask(table, bits, hashes[picked[i + AHEAD]])
+        if i + NEARER < count:
+            guess(table, bits, states, hashes[picked[i + NEARER]])
+        j = picked[i]
+        there, entry = look_up(table, bits, states, columns, j, hashes[j])
         if not there:
             put(table, bits, entry, hashes[j], known)
             for k in range(WORDS):
-                states[known, k] = columns[k, begin + j]
+                states[known, k] = columns[k, j]
             came[known - first] = j
             known += ONE
     return known
@@ -216,22 +213,6 @@ def put_block(states, begin, n, block):
             block[k, i] = states[begin + i, k]
 
 
-@njit
-def was_sent(sent, columns, at, slot):
-    """Whether a state was among the last that went to other shards; if not, it is now, in another's place.
-
-    Whatever was sent once is known where it belongs, or will be before it matters. A slot that was used once has the
-    last word's bit 63 set.
-    """
-    base = slot * U(WORDS)
-    equal = True
-    for k in range(WORDS):
-        word = columns[k, at] | (MARK if k == LAST else 0)
-        equal &= sent[base + U(k)] == word
-        sent[base + U(k)] = word
-    return equal
-
-
 @njit(types.void(ROWS, I64, U64, I64S), nogil=True, cache=True)
 def number(states, count, shards, ids):
     """Say where each state will lie when dealt: shard + shards * place."""
@@ -258,27 +239,26 @@ def deal(states, parents, count, expanded, shard, shards, ids, own_states, own_p
 
 
 @njit
-def part(shard, shards, at, out, origin, hashes, count, boxes, filled, sent):
-    """Leave those of a block's successors that belong here, and put the others into boxes; returns how many are left.
+def share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled):
+    """List those of a block's successors that belong here, and put the others into boxes; returns how many are listed.
 
-    No jump depends on whose a state is: every second one would be guessed wrongly. All are written to either place, and
-    whether they stay there is a number.
+    No jump depends on whose a state is: every second one would be guessed wrongly. Each is written into both lists, and
+    whether it stays there is a number.
     """
-    kept = ZERO
+    kept = left = ZERO
     for j in range(count):
-        mixed = hash_of(out, j)
-        other = owner(mixed, shards)
-        mine = U(other == shard)
-        before = was_sent(sent, out, j, SENT if mine else mixed >> U(26) & SENT - ONE)
+        here = U(owner(hashes[j], shards) == shard)
+        mine[kept] = theirs[left] = j
+        kept += here
+        left += ONE - here
+    for i in range(left):
+        j = theirs[i]
+        other = owner(hashes[j], shards)
         to = filled[other]
-        boxes[other, to, PARENT] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
         for k in range(WORDS):
             boxes[other, to, k] = out[k, j]
-            out[k, kept] = out[k, j]
-        filled[other] = to + (U(not before) & ~mine)
-        origin[kept] = origin[j]
-        hashes[kept] = mixed
-        kept += mine
+        boxes[other, to, PARENT] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
+        filled[other] = to + ONE
     return kept
 
 
@@ -308,15 +288,16 @@ def look(code, states, block, begin, end, seen, first, control, state_bits, witn
 
 @njit(
     types.void(
-        I64S, ROWS, I32S, U32S, U64, COLUMNS, COLUMNS, U64S, U32S, U32S, I64S, U64S, U64S, U32S, U32S, I64S, I64S,
-        I64S, I64S, BOXES, U64S, I64S, U64, U64, I64, I64, I64, types.boolean, I64,
+        I64S, ROWS, I32S, U32S, U64, COLUMNS, COLUMNS, U64S, U32S, U32S, U32S, U32S, U32S, I64S, U64S, U64S, U32S, U32S,
+        I64S, I64S, I64S, I64S, BOXES, U64S, U64, U64, I64, I64, I64, types.boolean, I64,
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def run(
-    code, states, parents, table, bits, block, out, hashes, came, origin, label, fired, moved, lists, items, picks,
-    seen, first, control, boxes, filled, sent, shard, shards, step_bits, state_bits, witness_bits, deadlock, steps,
+    code, states, parents, table, bits, block, out, hashes, every, mine, theirs, came, origin, label, fired, moved,
+    lists, items, picks, seen, first, control, boxes, filled, shard, shards, step_bits, state_bits, witness_bits,
+    deadlock, steps,
 ):  # fmt: skip
     """Expand states of this level until about `steps` are done, there is no room, or something is found."""
     room = min(len(parents), (1 << np.int64(bits)) // 8 * EIGHTHS)
@@ -352,14 +333,13 @@ def run(
                         control[STATUS], control[AT] = DEADLOCK, at + i
                         return
         call(code[CANONICAL], (out, count))
-        kept = count
-        if shards == ONE:
-            for j in range(count):
-                hashes[j] = hash_of(out, j)
-        else:
-            kept = part(shard, shards, at, out, origin, hashes, count, boxes, filled, sent)
+        picked, kept = every, count
+        for j in range(count):
+            hashes[j] = hash_of(out, j)
+        if shards != ONE:
+            picked, kept = mine, share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled)
         begin = U(control[COUNT])
-        known = enter_all(states, table, bits, out, hashes, ZERO, kept, begin, came)
+        known = enter_all(states, table, bits, out, hashes, picked, kept, begin, came)
         for j in range(known - begin):
             parents[begin + j] = (at + origin[came[j]]) * np.int64(shards) + np.int64(shard)
         control[COUNT] = known
@@ -370,13 +350,13 @@ def run(
 
 
 @njit(
-    U64(I64S, ROWS, I32S, U32S, U64, COLUMNS, U64S, U32S, I64S, I64S, I64S, ROWS, U64, U64, I64, I64),
+    U64(I64S, ROWS, I32S, U32S, U64, COLUMNS, U64S, U32S, U32S, I64S, I64S, I64S, ROWS, U64, U64, I64, I64),
     nogil=True,
     cache=True,
 )
 def receive(
-    code, states, parents, table, bits, block, hashes, came, seen, first, control, box, begin, filled, state_bits,
-    witness_bits,
+    code, states, parents, table, bits, block, hashes, every, came, seen, first, control, box, begin, filled,
+    state_bits, witness_bits,
 ):  # fmt: skip
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
     room = min(len(parents), (1 << np.int64(bits)) // 8 * EIGHTHS)
@@ -388,7 +368,7 @@ def receive(
         for j in range(begin, end):
             hashes[j - begin] = hash_of(box.T, j)
         first_new = U(control[COUNT])
-        known = enter_all(states, table, bits, box.T, hashes, begin, end, first_new, came)
+        known = enter_all(states, table, bits, box[begin:end].T, hashes, every, end - begin, first_new, came)
         for j in range(known - first_new):
             parents[first_new + j] = box[begin + came[j], PARENT]
         control[COUNT] = known

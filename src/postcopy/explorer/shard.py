@@ -66,7 +66,8 @@ class Shard:
         self.block = np.zeros((words, BLOCK), dtype=np.int64)
         self.out = np.zeros((words, most), dtype=np.int64)
         self.hashes = np.zeros(most, dtype=np.uint64)
-        self.came = np.zeros(most, dtype=np.uint32)
+        self.every = np.arange(most, dtype=np.uint32)
+        self.mine, self.theirs, self.came = (np.zeros(most, dtype=np.uint32) for _ in range(3))
         self.origin = np.zeros(most, dtype=np.uint32)
         self.label = np.zeros(most, dtype=np.int64)
         self.fired = np.zeros(len(question.progress), dtype=np.uint64)
@@ -76,11 +77,10 @@ class Shard:
         self.picks = np.zeros(machine.rows * machine.row_length, dtype=np.int64)
         self.seen = np.zeros(most, dtype=np.int64)
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
-        self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
+        self.control = lines(8 * (WITNESSES + 1)).view(np.int64)
         box = most + box if shards > 1 else 1
         self.boxes = np.zeros((shards, box, words + 1), dtype=np.int64)
-        self.filled = np.zeros(shards, dtype=np.uint64)
-        self.sent = np.zeros(words * (1 + int(machine.loop.SENT)), dtype=np.int64)
+        self.filled = lines(8 * shards).view(np.uint64)  # no line is shared with what another worker writes to
 
     def begin(self) -> None:
         """Enter those initial states that belong here."""
@@ -120,9 +120,10 @@ class Shard:
         while True:
             machine.loop.run(
                 machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block, self.out,
-                self.hashes, self.came, self.origin, self.label, self.fired, self.moved, self.lists, self.items,
-                self.picks, self.seen, self.first, self.control, self.boxes, self.filled, self.sent, self.number,
-                self.shards, question.step_bits, question.state_bits, question.witness_bits, question.deadlock, steps,
+                self.hashes, self.every, self.mine, self.theirs, self.came, self.origin, self.label, self.fired,
+                self.moved, self.lists, self.items, self.picks, self.seen, self.first, self.control, self.boxes,
+                self.filled, self.number, self.shards, question.step_bits, question.state_bits, question.witness_bits,
+                question.deadlock, steps,
             )  # fmt: skip
             if self.control[STATUS] != FULL or not self._grow():
                 return
@@ -140,8 +141,8 @@ class Shard:
         while True:
             at = self.machine.loop.receive(
                 self.machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block,
-                self.hashes, self.came, self.seen, self.first, self.control, box, np.uint64(at), np.uint64(len(box)),
-                question.state_bits, question.witness_bits,
+                self.hashes, self.every, self.came, self.seen, self.first, self.control, box, np.uint64(at),
+                np.uint64(len(box)), question.state_bits, question.witness_bits,
             )  # fmt: skip
             if self.control[STATUS] != FULL or not self._grow():
                 return self.control[STATUS] not in (FULL, STATE)
