@@ -134,6 +134,13 @@ def check(
         raise UsageError(f"--disk {disk}: no such directory")
     if workers > 1 and engine == "interpreted":
         raise UsageError("--workers is for a compiled search: leave --engine interpreted away")
+    if checkpoint or resume:  # better said now than after the compiler
+        from postcopy.explorer.checkpoint import make_room, read
+
+        if checkpoint:
+            make_room(checkpoint)
+        if resume:
+            read(resume)
     engine = "compiled" if checkpoint or resume or cluster else _engine(engine)
     options = Options(not no_symmetry, _bytes(max_memory), engine, workers, vcpu_symmetry, disk, reset_dead, cluster)
     writer = _trace_writer(trace, _command(fault, change, bug)) if trace else None

@@ -24,7 +24,7 @@ from postcopy.explorer.control import COUNT
 from postcopy.explorer.shard import Shard
 
 NAME = "checkpoint.json"
-FORMAT = 1
+FORMAT = 2
 _ROWS = 1 << 18
 
 Subject = Mapping[str, Any]
@@ -160,13 +160,7 @@ class Checkpoint:
         Raises:
             UsageError: there is something in the directory already, or it cannot be made.
         """
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            if any(directory.iterdir()):
-                resume = f"--resume {directory}" if (directory / NAME).exists() else "an empty directory"
-                raise UsageError(f"{directory} is not empty: nothing is overwritten; use {resume}")
-        except OSError as error:
-            raise UsageError(f"{directory}: {error.strerror}") from None
+        make_room(directory)
         return cls(directory, subject, every)
 
     def save_if_due(self, search: Kept, seconds: float) -> None:
@@ -209,7 +203,7 @@ class Checkpoint:
         Raises:
             UsageError: there is no checkpoint, it is damaged or of another search, or the memory does not hold it.
         """
-        content = _read(directory / NAME)
+        content = read(directory)
         for name, here in subject.items():
             there = content["subject"].get(name)
             if there != here:
@@ -222,7 +216,28 @@ class Checkpoint:
         return made, content["seconds"]
 
 
-def _read(path: Path) -> Any:
+def make_room(directory: Path) -> None:
+    """See to it that there is such a directory and nothing in it.
+
+    Raises:
+        UsageError: there is something in it, or it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            resume = f"--resume {directory}" if (directory / NAME).exists() else "an empty directory"
+            raise UsageError(f"{directory} is not empty: nothing is overwritten; use {resume}")
+    except OSError as error:
+        raise UsageError(f"{directory}: {error.strerror}") from None
+
+
+def read(directory: Path) -> Any:
+    """What stands in a checkpoint's description.
+
+    Raises:
+        UsageError: there is none, or it is damaged.
+    """
+    path = directory / NAME
     try:
         content = json.loads(path.read_bytes())
         if content.pop("format") != FORMAT:
