@@ -3,10 +3,10 @@
     python benchmarks/partial_order.py [--pages 2] [--in-flight 1]
 
 An ample set is taken to be all that one thread can do in a state, chosen with more than any analysis of the protocol's
-text can know: the whole graph. A thread qualifies where, along every path of steps of others from there, its steps stay
-the same and each step of the others commutes with each of them (condition C1 exactly). In each state the thread with the
-fewest steps is taken, all threads where none qualifies. Only deadlocks are kept so: nothing is asked of visibility or of
-cycles. So no reduction that keeps more can store fewer states, but for luck in the choice between threads.
+text can know: the whole graph. A thread qualifies where, along every path of the others' steps from there, its own stay
+the same, and each of theirs commutes with each of its own (condition C1 exactly). In each state the thread with the
+fewest steps is taken, all threads where none qualifies. Only deadlocks are kept so: nothing is asked of visibility or
+of cycles. So no reduction that keeps more can store fewer states, but for luck in the choice between threads.
 """
 
 from __future__ import annotations
