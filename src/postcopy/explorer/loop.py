@@ -51,8 +51,14 @@ WORDS = 2
 PARENT = WORDS
 """Where the parent's number lies in a row on its way: behind the state's words."""
 
-AHEAD, NEARER = U(32), U(16)
+AHEAD, NEARER = U(40), U(20)
 """How many successors before they are looked up their buckets, and the states these name, are asked of the memory."""
+
+RING = U(32)
+"""Room for what was guessed of those who are next, a power of two."""
+
+NOBODY = U((1 << 64) - 1)
+"""No state's number."""
 
 BUCKET_BITS = U(4)
 EIGHTHS = 7
@@ -147,11 +153,14 @@ def ask(table, bits, mixed):
 
 @njit
 def guess(table, bits, states, mixed):
-    """Ask the memory for the state that a bucket, which has come by now, names first."""
+    """Ask the memory for the state that a bucket, which has come by now, names first; its number, or `NOBODY`."""
     bucket = bucket_of(mixed, bits)
     alike, _ = places(table, bucket, bits, tag_of(mixed, bits))
-    if alike != ZERO:
-        prefetch(states, number_in(table, bucket + lowest(alike), bits) * U(WORDS))
+    if alike == ZERO:
+        return NOBODY
+    number = number_in(table, bucket + lowest(alike), bits)
+    prefetch(states, number * U(WORDS))
+    return number
 
 
 @njit
@@ -161,16 +170,20 @@ def enter_all(states, table, bits, columns, hashes, picked, count, known, came):
     `picked` lists which columns to enter; `came` gets for each new state which column it was.
     """
     first = known
+    guessed = np.empty(RING, dtype=np.uint64)
     for i in range(min(count, AHEAD)):
         ask(table, bits, hashes[picked[i]])
     for i in range(min(count, NEARER)):
-        guess(table, bits, states, hashes[picked[i]])
+        guessed[i] = guess(table, bits, states, hashes[picked[i]])
     for i in range(count):
+        j = picked[i]
+        likely = guessed[i % RING]
         if i + AHEAD < count:
             ask(table, bits, hashes[picked[i + AHEAD]])
         if i + NEARER < count:
-            guess(table, bits, states, hashes[picked[i + NEARER]])
-        j = picked[i]
+            guessed[(i + NEARER) % RING] = guess(table, bits, states, hashes[picked[i + NEARER]])
+        if likely != NOBODY and same(states, likely, columns, j):
+            continue
         there, entry = look_up(table, bits, states, columns, j, hashes[j])
         if not there:
             put(table, bits, entry, hashes[j], known)
