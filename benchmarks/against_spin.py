@@ -1,6 +1,6 @@
 """This explorer, Spin on the exported model, and a search in C, side by side on one graph in one run.
 
-    python benchmarks/against_spin.py [--pages 4] [--in-flight 4] [--repeat 1]
+    python benchmarks/against_spin.py [--pages 5] [--in-flight 2] [--repeat 1]
 
 The whole graph on one core each, with the deadlock asked for, no reductions. All three are built from the same trees:
 the explorer compiles its kernel (in a first run, which does not count); Spin gets the model of `postcopy export
@@ -100,8 +100,8 @@ def table(rows: dict[str, Row]) -> Table:
 def main() -> None:
     """Build, measure, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pages", type=int, default=4)
-    parser.add_argument("--in-flight", type=int, default=4)
+    parser.add_argument("--pages", type=int, default=5)
+    parser.add_argument("--in-flight", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=1)
     options = parser.parse_args()
     if spin.missing():

@@ -2,7 +2,7 @@
 
     python benchmarks/probes.py
 
-Each look-up reads one line of a table; its place comes from a hash and is asked of the memory 32 look-ups ahead, as in
+Each look-up reads one line of a table; its place comes from a hash and is asked of the memory 40 look-ups ahead, as in
 explorer/loop.py. No search that looks up states in a table of that size can be faster on this machine. Memory that the
 host of a virtual machine has to give it first is touched more slowly than what it has already: run it twice.
 """
@@ -17,7 +17,7 @@ from numba import njit
 from postcopy.explorer.calling import prefetch
 
 _U = np.uint64
-PROBES, AHEAD, LINE_BITS = 20_000_000, 32, 6
+PROBES, AHEAD, LINE_BITS = 20_000_000, 40, 6
 
 
 @njit
