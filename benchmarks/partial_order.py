@@ -1,12 +1,13 @@
 """What partial-order reduction could save at most, measured on whole graphs.
 
-    python benchmarks/partial_order.py [--pages 2] [--in-flight 1]
+    python benchmarks/partial_order.py [--pages 2] [--in-flight 1] [--without THREAD]
 
 An ample set is taken to be all that one thread can do in a state, chosen with more than any analysis of the protocol's
 text can know: the whole graph. A thread qualifies where, along every path of the others' steps from there, its own stay
 the same, and each of theirs commutes with each of its own (condition C1 exactly). In each state the thread with the
 fewest steps is taken, all threads where none qualifies. Only deadlocks are kept so: nothing is asked of visibility or
-of cycles. So no reduction that keeps more can store fewer states, but for luck in the choice between threads.
+of cycles. So no reduction that follows whole threads and keeps more can store fewer states, but for luck in the choice
+between them. With --without, threads whose steps commute with next to nothing (network, source host) can be left out.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ Steps = dict[str, dict[Name, State]]
 """For each thread what it can do in a state, and where that leads."""
 
 
-def explore(instance: Instance) -> dict[State, Steps]:
-    """All states, each with its steps that change something."""
+def explore(instance: Instance, without: list[str]) -> dict[State, Steps]:
+    """All states that are reached without some threads, each with its steps that change something."""
     graph: dict[State, Steps] = {}
     todo = list(instance.initial_states())
     while todo:
@@ -36,7 +37,7 @@ def explore(instance: Instance) -> dict[State, Steps]:
             continue
         steps: Steps = defaultdict(dict)
         for step in successors(instance, state):
-            if step.state != state:
+            if step.state != state and step.action.thread not in without:
                 steps[step.action.thread][step.action.name, step.page] = step.state
                 todo.append(step.state)
         graph[state] = dict(steps)
@@ -98,9 +99,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=2)
     parser.add_argument("--in-flight", type=int, default=1)
+    parser.add_argument("--without", metavar="THREAD", action="append", default=[])
     options = parser.parse_args()
     instance = Instance(Postcopy, options.pages, options.in_flight, (NO_DEADLOCK,))
-    graph = explore(instance)
+    graph = explore(instance, options.without)
     stored = reduced(graph, list(instance.initial_states()))
     print(f"{instance.size}: {len(graph):,} states, {stored:,} with ample sets: {len(graph) / stored:.2f} times fewer")
 

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.fast import Compiled
 from postcopy.model.concrete import may_rest, successors, violated_by
 from postcopy.model.instance import Instance, State
 
@@ -67,3 +69,17 @@ def kernel_edges(instance: Instance, exploration: object) -> Iterator[Edge]:
         state = exploration.layout.unpack(packed)
         for label, *words in expand(*packed):
             yield state, instance.actions[action_of[label & STAYS - 1]].name, exploration.layout.unpack(words)
+
+
+def orphans(exploration: Exploration, found: Compiled) -> list[tuple[int, ...]]:
+    """The states that are not among the successors of what is noted as their parent, nor initial ones without one."""
+    functions, states = exploration.functions, found.stored()
+    initial = {functions.canonical(*words) for words in exploration.question.initial}
+
+    def has(at: int) -> bool:
+        words, parent = found.shard.row(at)
+        if parent < 0:
+            return words in initial
+        return words in {functions.canonical(*after) for _, *after in functions.expand(*states[parent])}
+
+    return [states[at] for at in range(len(states)) if not has(at)]

@@ -35,7 +35,7 @@ def exploration(workers: int = 1, **changes: Any) -> Exploration:
     made = Exploration(changes.pop("instance", INSTANCE), Options(engine="compiled", workers=workers, **changes))
     search = made.search
     assert isinstance(search, Compiled)
-    search.split_at = 500
+    search.shard.alone_until = 500
     return made
 
 
@@ -187,7 +187,6 @@ def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(directory: Path, fres
     ("other", "message"),
     [
         ({"symmetry": False}, "symmetry is True there, False here"),
-        ({"workers": 2}, "workers is 1 there, 2 here"),
         ({"instance": Instance(Postcopy, 2, 1, (*SAFETY, *WITNESSES))}, "size is 2 pages, 2 messages in flight there"),
         ({"instance": Instance(Postcopy, 2, 2, SAFETY)}, "properties is"),
         ({"instance": Instance(FAULTS["end-before-run"], 2, 2, (*SAFETY, *WITNESSES))}, "protocol is Postcopy there"),

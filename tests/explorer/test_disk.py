@@ -87,7 +87,7 @@ def test_the_directory_is_left_empty(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_does_not_fit_makes_it_inconclusive(tmp_path: Path) -> None:
-    made = explored(Instance(Postcopy, 4, 2, ()), disk=tmp_path, max_memory=TOO_LITTLE)
+    made = explored(Instance(Postcopy, 4, 2, ()), disk=tmp_path, max_memory=TOO_LITTLE // 2)
     verdict = made.verdict()
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "do not hold a part of the states" in verdict.why

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from postcopy.explorer.compiled import compile_kernel
 from postcopy.explorer.explore import Exploration, Options, explore
 from postcopy.explorer.fast import Compiled
+from postcopy.explorer.search import DONE, FULL
 from postcopy.model.concrete import successors, violated_by
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
@@ -16,7 +17,7 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.properties.language import NO_DEADLOCK
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
-from tests.explorer.brute import brute_force, kernel_edges
+from tests.explorer.brute import brute_force, kernel_edges, orphans
 from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
 
 PLAIN = Options(symmetry=False, engine="interpreted")
@@ -117,17 +118,36 @@ def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool
     assert [getattr(fast.findings, a) for a in same] == [getattr(slow.findings, a) for a in same]
 
 
-@pytest.mark.parametrize(("workers", "split_at"), [(2, 20), (2, 100), (3, 300)])
-def test_several_workers_find_what_one_finds(workers: int, split_at: int) -> None:
+@pytest.mark.parametrize(("workers", "alone_until"), [(2, 20), (2, 100), (3, 300)])
+def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> None:
     instance = Instance(Postcopy, 2, 1, (*SAFETY, *WITNESSES))
     alone = Exploration(instance, Options(engine="compiled"))
     alone.run()
-    shared = Compiled(compile_kernel(alone.kernel), alone.question, workers, split_at)
+    shared = Compiled(compile_kernel(alone.kernel), alone.question, workers, alone_until)
     found = shared.run(1 << 40)
-    assert len(shared.shards) == workers
     assert set(shared.stored()) == set(alone.stored())
     same = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
     assert [getattr(found, a) for a in same] == [getattr(alone.findings, a) for a in same]
     assert alone.findings.first
     for bit, at in alone.findings.first.items():
         assert len(shared.path(found.first[bit])) == len(alone.search.path(at))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("max_memory", [3_000_000, 4_500_000, 5_300_000, 6_500_000])
+def test_it_keeps_to_the_memory_allowed(max_memory: int, workers: int) -> None:
+    options = Options(symmetry=False, engine="compiled", max_memory=max_memory, workers=workers)
+    made = Exploration(Instance(Postcopy, 3, 2, ()), options)
+    made.run()
+    found = made.findings
+    assert found.status in (FULL, DONE)
+    assert found.bytes <= max_memory
+    assert found.bytes >= max_memory // 3 or found.status == DONE
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_states_parent_has_it_among_its_successors(workers: int) -> None:
+    made = Exploration(Instance(Postcopy, 2, 1, ()), Options(engine="interpreted"))
+    found = Compiled(compile_kernel(made.kernel), made.question, workers, alone_until=0)
+    found.run(1 << 40)
+    assert orphans(made, found) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.explorer import compiled
+from postcopy.explorer.control import WITNESSES
 from postcopy.explorer.shard import lines
 
 WORDS, BITS = 2, 11
@@ -26,7 +29,7 @@ def loop() -> Any:
 def states(count: int, seed: int) -> Any:
     generator = np.random.default_rng(seed)
     made = generator.integers(0, 1 << 63, (count, WORDS), dtype=np.int64)
-    made[::2, 0] |= -(1 << 63)  # bit 63 of a word that is not the last may be set
+    made[::2] |= -(1 << 63)  # records of pages use bit 63
     return made
 
 
@@ -83,7 +86,7 @@ def test_a_table_made_anew_has_each_state_once(made: Any) -> None:
     entered = made()
     table = table_for(BITS + 4)
     for bits in range(BITS, BITS + 4):
-        loop().fill(table, np.uint64(bits), entered, len(entered))
+        fill(table, bits, entered)
         assert numbers(table, bits) == list(range(len(entered)))
         assert found(table, bits, entered, entered) == list(range(len(entered)))
 
@@ -91,7 +94,7 @@ def test_a_table_made_anew_has_each_state_once(made: Any) -> None:
 def test_what_was_not_entered_is_not_found() -> None:
     entered, others = states(1790, 1), states(2000, 2)
     table = table_for(BITS)
-    loop().fill(table, np.uint64(BITS), entered, len(entered))
+    fill(table, BITS, entered)
     assert set(found(table, BITS, entered, others)) == {-1}
 
 
@@ -100,52 +103,125 @@ def test_a_table_begins_with_a_line_of_the_cache() -> None:
     assert [lines(size).ctypes.data % 64 for size in (64, 4096, 1 << 20)] == [0, 0, 0]
 
 
-def room_for(count: int) -> tuple[Any, Any]:
-    return np.empty((count, WORDS), dtype=np.int64), np.empty(count, dtype=np.int32)
+def fill(table: Any, bits: int, entered: Any) -> None:
+    loop().clear(table, 0, 1 << bits)
+    loop().fill(table, np.uint64(bits), entered, 0, len(entered), True)
 
 
-def enter(table: Any, bits: int, known: Any, parents: Any, count: int, rows: Any) -> int:
-    """Enter rows as a worker enters what it was sent; returns how many states are known then."""
-    from postcopy.explorer.control import COUNT, WITNESSES
+class Entering:
+    """States that several threads enter into one table, as workers do what they were sent."""
 
-    control = np.zeros(WITNESSES + 1, dtype=np.int64)
-    control[COUNT] = count
-    nothing, some = np.zeros(0, dtype=np.int64), 64
-    loop().receive(
-        nothing, known, parents, table, np.uint64(bits), np.zeros((WORDS, 1), dtype=np.int64),
-        np.zeros(some, dtype=np.uint64), np.arange(some, dtype=np.uint32), np.zeros(some, dtype=np.uint32), nothing,
-        nothing, control, rows, np.uint64(0), np.uint64(len(rows)), 0, 0,
-    )  # fmt: skip
-    return int(control[COUNT])
+    def __init__(self, bits: int, room: int, text: Any = None, workers: int = 1) -> None:
+        self.loop, self.bits = text or loop(), np.uint64(bits)
+        self.states = np.full((room, WORDS), -1, dtype=np.int64)
+        self.parents = np.full(room, -1, dtype=np.int32)
+        self.table, self.shared = table_for(bits), lines(128).view(np.int64)
+        self.own = [lines(16).view(np.int64) for _ in range(workers)]
+
+    def enter(self, rows: Any, worker: int = 0) -> None:
+        """Enter rows; the last number of each is its parent's."""
+        nothing, some = np.zeros(0, dtype=np.int64), 64
+        self.loop.receive(
+            nothing, self.states, self.parents, self.table, self.bits, np.zeros((WORDS, 1), dtype=np.int64),
+            np.zeros(some, dtype=np.uint64), np.arange(some, dtype=np.uint32), np.zeros(some, dtype=np.uint32),
+            np.zeros(some, dtype=np.uint32), nothing, nothing, np.zeros(WITNESSES + 1, dtype=np.int64), self.shared,
+            self.own[worker], rows, np.uint64(0), 0, 0, len(self.states), len(self.own) == 1,
+        )  # fmt: skip
+
+    def close(self) -> int:
+        """Close the gaps in the numbers; returns how many states there are."""
+        gaps = np.array(sorted(map(tuple, self.own)), dtype=np.int64)
+        top = int(self.shared[self.loop.TAKEN])
+        count = self.loop.close_gaps(
+            self.states, self.parents, self.table, self.bits, gaps, top, np.zeros(0, dtype=np.int64)
+        )
+        self.shared[self.loop.TAKEN] = count
+        for own in self.own:
+            own[:] = 0
+        return int(count)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), max_size=300), st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
 def test_a_state_is_entered_once_in_the_order_in_which_it_comes(pairs: list[tuple[int, int]], parts: int) -> None:
-    bits = 9
     rows = np.array([(a, b, at) for at, (a, b) in enumerate(pairs)], dtype=np.int64).reshape(-1, WORDS + 1)
-    table = table_for(bits)
-    known, parents = room_for(1000)
-    count = 0
+    entering, count = Entering(9, 10_000), 0
     for part in np.array_split(rows, parts):
-        count = enter(table, bits, known, parents, count, np.ascontiguousarray(part))
+        entering.enter(np.ascontiguousarray(part))
+        count = entering.close()
     expected = dict(reversed([(pair, at) for at, pair in enumerate(pairs)]))
     order = sorted(expected.items(), key=lambda item: item[1])
-    assert [tuple(row) for row in known[:count].tolist()] == [pair for pair, _ in order]
-    assert parents[:count].tolist() == [at for _, at in order]
+    assert [tuple(row) for row in entering.states[:count].tolist()] == [pair for pair, _ in order]
+    assert entering.parents[:count].tolist() == [at for _, at in order]
 
 
 @pytest.mark.parametrize("made", [of_one_hash, near_the_end])
 def test_states_are_told_apart_by_themselves(made: Any) -> None:
     entered = made(900)
-    table = table_for(BITS)
-    known, parents = room_for(2000)
+    entering = Entering(BITS, 5_000)
     rows = np.column_stack([entered, np.arange(len(entered))])
-    assert enter(table, BITS, known, parents, 0, rows) == len(entered)
-    assert enter(table, BITS, known, parents, len(entered), rows) == len(entered)
-    assert numbers(table, BITS) == list(range(len(entered)))
+    for _ in range(2):
+        entering.enter(rows)
+        assert entering.close() == len(entered)
+    assert numbers(entering.table, BITS) == list(range(len(entered)))
 
 
 def test_the_states_made_for_these_tests_have_the_hashes_asked_for() -> None:
     assert set(hashes(of_one_hash(50))) == {0xABCDEF0123456789}
     assert {mixed >> 64 - BITS + 4 for mixed in hashes(near_the_end(900))} == {(1 << BITS - 4) - 1}
+
+
+# -- several workers ------------------------------------------------------------------------------------------------
+
+
+def together(text: Any = None, workers: int = 3, count: int = 300_000) -> tuple[Any, Entering, int]:
+    """All workers enter the same states at the same time, in the same order: who is behind finds them in the cache, and
+    catches up."""
+    entered = states(count, 21)
+    rows = np.column_stack([entered, np.arange(len(entered))])
+    entering = Entering(20, 2 * count * workers, text, workers)
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda worker: entering.enter(rows, worker), range(workers)))
+    return entered, entering, entering.close()
+
+
+def test_several_that_enter_the_same_states_at_once_enter_each_once() -> None:
+    entered, entering, count = together()
+    assert count == len(entered)
+    assert {*map(tuple, entering.states[:count].tolist())} == {*map(tuple, entered.tolist())}
+    assert numbers(entering.table, int(entering.bits)) == list(range(count))
+    where = found(entering.table, int(entering.bits), entering.states, entered)
+    assert (entering.states[where] == entered).all()
+    assert (entered[entering.parents[where]] == entered).all(), "a state that gets another number keeps its parent"
+
+
+SEEDED = {
+    "who comes second does not notice it": (
+        "    return claim(table, entry, value)",
+        "    table[entry] = value\n    return True",
+    ),
+    "an entry keeps the number that its state had": ("            table[entry] = entry_of(mixed, U(to), bits)\n", ""),
+    "a state that gets another number is not taken along": (
+        "                states[to, k] = states[top, k]",
+        "                pass",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SEEDED)
+def test_workers_that_do_not_mind_each_other_are_noticed(what: str, tmp_path: Path) -> None:
+    right, (old, new) = compiled._loop_text(WORDS), SEEDED[what]
+    assert right.count(old) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "cache_directory", lambda: tmp_path)
+        patch.setattr(compiled, "_loop_text", lambda _: right.replace(old, new))
+        text = compiled._loop(WORDS)
+    for _ in range(20):  # the first depends on who comes when
+        entered, entering, count = together(text)
+        others = np.column_stack([states(5000, 22), np.arange(5000)])
+        entering.enter(others)
+        entering.close()
+        entering.enter(np.column_stack([entered, np.arange(len(entered))]))
+        if (count, entering.close()) != (len(entered), len(entered) + len(others)):
+            return
+    pytest.fail("nothing was noticed")

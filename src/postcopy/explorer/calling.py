@@ -1,6 +1,7 @@
 """What the search's loop does that Numba lacks.
 
-To call a kernel's machine code, to ask the memory for a place early, and to look through sixteen entries at once.
+To call a kernel's machine code, to ask the memory for a place early, to look through sixteen entries at once, and to
+write where other threads write too.
 """
 
 from typing import Any
@@ -102,6 +103,37 @@ def _lowest(typing_context: Any, bits: Any) -> Any:
     return signature, generate
 
 
+def _claim(typing_context: Any, table: Any, entry: Any, value: Any) -> Any:
+    """Put a value into an empty entry, in one step that no other thread can come between; False where it is taken.
+
+    Who sees the value sees all that was written before it.
+    """
+    del typing_context
+    signature = types.boolean(table, entry, value)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place, value = builder.gep(data, [arguments[1]]), builder.trunc(arguments[2], _I32)
+        outcome = builder.cmpxchg(place, ir.Constant(_I32, 0), value, "acq_rel", "acquire")
+        return builder.zext(builder.extract_value(outcome, 1), context.get_value_type(types.boolean))
+
+    return signature, generate
+
+
+def _fetch_add(typing_context: Any, numbers: Any, index: Any, amount: Any) -> Any:
+    """Add to a number to which several threads add; returns what it was."""
+    del typing_context
+    signature = types.int64(numbers, index, amount)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.atomic_rmw("add", builder.gep(data, [arguments[1]]), arguments[2], "acq_rel")
+
+    return signature, generate
+
+
+claim: Any = intrinsic(_claim)
+fetch_add: Any = intrinsic(_fetch_add)
 prefetch: Any = intrinsic(_prefetch)
 places: Any = intrinsic(_places)
 lowest: Any = intrinsic(_lowest)

@@ -111,7 +111,9 @@ class Cluster:
             UsageError: the files are damaged, or were kept by another number of processes.
         """
         if len(kept) != len(self.members):
-            raise UsageError(f"{directory} was kept by {len(kept)} workers: --cluster {len(self.members)} cannot go on")
+            raise UsageError(
+                f"{directory} was kept by {len(kept)} processes: --cluster {len(self.members)} cannot go on"
+            )
         asked = zip(self.members, kept, strict=True)
         reports = self._all([member.load.remote(directory.absolute(), values) for member, values in asked])
         self.reports = [each for each in reports if each is not None]

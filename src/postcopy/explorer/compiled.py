@@ -145,7 +145,8 @@ def cache_directory() -> Path:
 
 
 def _loop_path(words: int) -> Path:
-    key = "\n".join((version("numba"), _loop_text(words)))
+    beside = (Path(__file__).with_name(f"{name}.py").read_text() for name in ("calling", "control", "writing"))
+    key = "\n".join((version("numba"), *beside, _loop_text(words)))
     return cache_directory() / f"loop_{words}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.py"
 
 

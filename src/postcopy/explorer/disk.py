@@ -1,6 +1,6 @@
 """The search on disk: what a compiled search goes over to when the memory allowed is full. Slower, and as exact.
 
-The states are dealt to many shards by their hash, as to workers, but only one shard is in memory at a time. On each
+The states are dealt to many shards by their hash, as in a cluster, but only one shard is in memory at a time. On each
 level each shard is read from its file, enters what the others have sent it, expands what is new, and sends what belongs
 to others to their inboxes, which are files too. So a level reads every state once from one end to the other, and
 nothing is looked up on the disk. The files have no names: they are gone with the process, however it ends.
@@ -98,7 +98,7 @@ class OnDisk:
     """
 
     def __init__(self, full: Compiled, directory: Path, shards: int = SHARDS) -> None:
-        (whole,) = full.shards
+        whole = full.shard
         self.machine, self.question = full.machine, full.question
         self.depth, self.status = full.depth, search.RUNNING
         words = self.machine.words
@@ -111,9 +111,9 @@ class OnDisk:
         self.first: dict[int, int] = {}
         self._later: dict[int, int] = {}
         self._deal(whole)
-        full.shards.clear()
+        del full.shard
         boxes = 8 * (words + 1) * shards * (self.machine.most + _BOX)
-        share = max(self.question.max_bytes - boxes, self.question.max_bytes // 4)
+        share = max(self.question.max_bytes - boxes, self.question.max_bytes // 2)
         self.work = Shard(self.machine, self.question, 0, shards, share, _BOX)
         self.work.fired[:] = whole.fired
         self._going = self._levels()
@@ -121,7 +121,7 @@ class OnDisk:
     def _deal(self, whole: Shard) -> None:
         """Deal all that is known to the files."""
         count, shards = int(whole.control[COUNT]), len(self.kept)
-        whole.table = whole.table[:0]
+        whole.table = np.empty(0, dtype=np.uint32)  # gives the memory back
         ids = np.empty(count, dtype=np.int64)
         self.machine.loop.number(whole.states, count, np.uint64(shards), ids)
         for begin in range(0, count, _ROWS):
@@ -228,7 +228,7 @@ class OnDisk:
         self.status = STATUS_OF[int(work.control[STATUS])]
         self.at, self.detail = self._global(number, int(work.control[AT])), int(work.control[DETAIL])
         if self.status == search.STEP:
-            self.after = words_of(work.out[:, 0])
+            self.after = work.after
 
     def _look_behind(self, numbers: list[int]) -> None:
         """Something was found one step further than the states that these shards have not yet entered: look there."""

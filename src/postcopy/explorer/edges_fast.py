@@ -9,7 +9,7 @@ from numba import njit
 from postcopy.explorer.compiled import Machine
 from postcopy.explorer.lasso import Graph
 from postcopy.explorer.search import Question
-from postcopy.explorer.shard import Shard, table_of
+from postcopy.explorer.shard import Hand, table_of
 from postcopy.explorer.writing import BLOCK, STAYS
 
 
@@ -52,21 +52,21 @@ def expand_all(
 ) -> tuple[Graph, npt.NDArray[np.int64]]:
     """As `edges.expand_interpreted`, of states as one array; int64[states, words]."""
     count, loop = len(states), machine.loop
-    shard = Shard(machine, question, 0, 1, 0)  # for its scratch memory
-    changes, moved = (np.empty(len(shard.origin), dtype=np.bool_) for _ in range(2))
-    numbers = np.empty(len(shard.origin), dtype=np.int64)
+    hand = Hand(machine, question)
+    changes, moved = (np.empty(len(hand.origin), dtype=np.bool_) for _ in range(2))
+    numbers = np.empty(len(hand.origin), dtype=np.int64)
     masks = np.array(history, dtype=np.uint64).view(np.int64)
     action_of = np.array(question.numbering.action_of, dtype=np.int16)
 
     def block(begin: int) -> int:
-        made = shard.expand(states, begin, min(begin + BLOCK, count))
-        _compare(states, begin, shard.out, made, shard.origin, shard.label, masks, changes, moved)
+        made = hand.expand(states, begin, min(begin + BLOCK, count))
+        _compare(states, begin, hand.out, made, hand.origin, hand.label, masks, changes, moved)
         return made
 
     first = np.zeros(count + 1, dtype=np.int64)
     for begin in range(0, count, BLOCK):
         made = block(begin)
-        origins = shard.origin[:made][changes[:made]]
+        origins = hand.origin[:made][changes[:made]]
         first[begin + 1 : begin + 1 + BLOCK] = np.bincount(origins, minlength=min(BLOCK, count - begin))
     np.cumsum(first, out=first)
     total = int(first[-1])
@@ -78,10 +78,11 @@ def expand_all(
     free = first.copy()
     for begin in range(0, count, BLOCK):
         made = block(begin)
-        loop.canonical(machine.code, shard.out, np.uint64(made))
-        loop.find(table, bits, states, shard.out, made, numbers)
+        loop.canonical(machine.code, hand.out, np.uint64(made))
+        loop.find(table, bits, states, hand.out, made, numbers)
+        assert made == 0 or numbers[:made].min() >= 0, "a successor is not among the states"
         _place(
-            numbers, made, begin, shard.origin, shard.label, changes, moved, action_of, free, target, action, moves
+            numbers, made, begin, hand.origin, hand.label, changes, moved, action_of, free, target, action, moves
         )  # fmt: skip
-    loop.examine(machine.code, states, shard.block, found)
+    loop.examine(machine.code, states, hand.block, found)
     return Graph(first, target, action, moves), found

@@ -215,7 +215,7 @@ class Exploration:
             "symmetry": self.options.symmetry,
             "vcpu symmetry": self.vcpu_symmetry,
             "dead variables reset": self.options.dead,
-            "workers": self.options.cluster or self.options.workers,
+            "processes": self.options.cluster or 1,
             "properties": [p.name for p in self.instance.properties],
             "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
         }

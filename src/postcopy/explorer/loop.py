@@ -5,8 +5,8 @@ keeps a copy of this text for each, with another number below. A kernel's functi
 called for a block of states at a time by their addresses, `code`; they want a block's states as columns.
 
 The states of a shard are rows in the order of discovery, so they are the queue too, and a state is its number. A hash
-table has for each state an entry of 32 bits: its number plus 1 in the low bits, as many as there are in a slot's
-number, and above them a tag, some bits of the state's hash. Entries lie in buckets of sixteen, one line of the
+table has for each state an entry of 32 bits: its number plus 1 in the low bits, as many as there are in an entry's
+place, and above them a tag, some bits of the state's hash. Entries lie in buckets of sixteen, one line of the
 processor's cache, that are looked through at once; where a tag agrees, the state itself is compared, so nothing is
 taken for something else. A full bucket goes on in the next one. When the table is full, it is made anew, twice as large
 and around itself: entries are made again from the states, which stay where they are.
@@ -14,6 +14,13 @@ and around itself: entries are made again from the states, which stay where they
 A look-up touches two places in memory that no cache holds, first the bucket, then the state that it names. So it goes
 three ways at once through a block of successors: far ahead buckets are asked of the memory; nearer, the buckets have
 come and the states that they name are asked for; and here both are there.
+
+Several workers may expand a level together. Each takes the next few states that nobody has taken and enters what is new
+into the one table. A state is written where a number of one's own says, and then its entry is claimed, in one step; who
+comes second finds it there. That is exact because a bucket is filled from its first entry on and nothing is ever taken
+out: the first empty entry that a worker sees is where the state would be that another enters at the same time. Numbers
+are given out by the chunk; what is left of the chunks at the end is closed by the last states, so that all numbers
+below `COUNT` are states again.
 """
 
 # ruff: noqa: D103  (what each does is said here and in `shard`, which calls them)
@@ -23,18 +30,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from postcopy.explorer.calling import call, lowest, places, prefetch
+from postcopy.explorer.calling import call, claim, fetch_add, lowest, places, prefetch
 from postcopy.explorer.control import (
     AT,
     BOXED,
-    COUNT,
     DEADLOCK,
     DETAIL,
     FULL,
     HEAD,
     LEVEL,
-    LEVEL_END,
-    RUNNING,
     STATE,
     STATUS,
     STEP,
@@ -60,9 +64,18 @@ RING = U(32)
 NOBODY = U((1 << 64) - 1)
 """No state's number."""
 
+CHUNK = 1024
+"""How many numbers a worker takes at once for the states that it will find."""
+
+TAKEN, GIVEN = 0, 8
+"""Where in `shared`, a line of the cache each, stand how many numbers are taken and states given out to be expanded."""
+
+NEXT, LAST = range(2)
+"""Where in a worker's `own` its next number stands, and the first that is not its own."""
+
 BUCKET_BITS = U(4)
 EIGHTHS = 7
-"""How much of the table may be full."""
+"""How many eighths of the table may be full."""
 
 EXPAND, CANONICAL, EXAMINE = range(3)
 """Where in `code` the addresses of the kernel's functions lie."""
@@ -141,8 +154,17 @@ def look_up(table, bits, states, columns, at, mixed):
 
 
 @njit
-def put(table, bits, entry, mixed, number):
-    table[entry] = tag_of(mixed, bits) << bits | (number + ONE)
+def entry_of(mixed, number, bits):
+    return tag_of(mixed, bits) << bits | (number + ONE)
+
+
+@njit
+def put(table, entry, value, alone):
+    """Fill an empty entry; False where another worker was faster. Who works alone is spared the dear instruction."""
+    if alone:
+        table[entry] = value
+        return True
+    return claim(table, entry, value)
 
 
 @njit
@@ -164,13 +186,13 @@ def guess(table, bits, states, mixed):
 
 
 @njit
-def enter_all(states, table, bits, columns, hashes, picked, count, known, came):
-    """Enter those of some states that are new; returns how many are known then.
+def enter_all(states, table, bits, columns, hashes, picked, count, shared, own, fresh, came, alone):
+    """Enter those of some states that are new; returns how many are.
 
-    `picked` lists which columns to enter; `came` gets for each new state which column it was.
+    `picked` lists which columns to enter; `fresh` gets the new states' numbers and `came` their columns.
     """
-    first = known
     guessed = np.empty(RING, dtype=np.uint64)
+    found = ZERO
     for i in range(min(count, AHEAD)):
         ask(table, bits, hashes[picked[i]])
     for i in range(min(count, NEARER)):
@@ -184,30 +206,74 @@ def enter_all(states, table, bits, columns, hashes, picked, count, known, came):
             guessed[(i + NEARER) % RING] = guess(table, bits, states, hashes[picked[i + NEARER]])
         if likely != NOBODY and same(states, likely, columns, j):
             continue
-        there, entry = look_up(table, bits, states, columns, j, hashes[j])
-        if not there:
-            put(table, bits, entry, hashes[j], known)
+        while True:
+            there, entry = look_up(table, bits, states, columns, j, hashes[j])
+            if there:
+                break
+            if own[NEXT] == own[LAST]:
+                own[NEXT] = fetch_add(shared, TAKEN, CHUNK)
+                own[LAST] = own[NEXT] + CHUNK
+            number = own[NEXT]
             for k in range(WORDS):
-                states[known, k] = columns[k, j]
-            came[known - first] = j
-            known += ONE
-    return known
+                states[number, k] = columns[k, j]
+            if put(table, entry, entry_of(hashes[j], U(number), bits), alone):
+                own[NEXT] = number + 1
+                fresh[found] = number
+                came[found] = j
+                found += ONE
+                break
+    return found
 
 
-@njit(types.void(U32S, U64, ROWS, I64), nogil=True, cache=True)
-def fill(table, bits, states, count):
-    """Make a table anew, of so many bits, for the first states."""
-    table[: ONE << bits] = 0
-    for at in range(U(count)):
-        if at + AHEAD < U(count):
+@njit(types.void(U32S, I64, I64), nogil=True, cache=True)
+def clear(table, begin, end):
+    """Empty some entries."""
+    table[begin:end] = 0
+
+
+@njit(types.void(U32S, U64, ROWS, I64, I64, types.boolean), nogil=True, cache=True)
+def fill(table, bits, states, begin, end, alone):
+    """Make entries for some states, which are all different, in a table of so many bits that was empty before."""
+    for at in range(U(begin), U(end)):
+        if at + AHEAD < U(end):
             ask(table, bits, hash_of(states.T, at + AHEAD))
         mixed = hash_of(states.T, at)
         bucket = bucket_of(mixed, bits)
-        _, empty = places(table, bucket, bits, ZERO)
-        while empty == ZERO:
-            bucket = next_bucket(bucket, bits)
+        while True:
             _, empty = places(table, bucket, bits, ZERO)
-        put(table, bits, bucket + lowest(empty), mixed, at)
+            if empty == ZERO:
+                bucket = next_bucket(bucket, bits)
+            elif put(table, bucket + lowest(empty), entry_of(mixed, at, bits), alone):
+                break
+
+
+@njit(I64(ROWS, I32S, U32S, U64, types.int64[:, ::1], I64, I64S), nogil=True, cache=True)
+def close_gaps(states, parents, table, bits, gaps, top, found):
+    """Give the last states below `top` the numbers in the gaps, which are in order; returns how many states there are.
+
+    None of those states may have been expanded. Numbers in `found` are those of the same states afterwards.
+    """
+    low, high = 0, len(gaps) - 1
+    while low <= high:
+        if gaps[high, 1] == top:
+            top = gaps[high, 0]
+            high -= 1
+        elif gaps[low, 0] == gaps[low, 1]:
+            low += 1
+        else:
+            top -= 1
+            to = gaps[low, 0]
+            gaps[low, 0] += 1
+            mixed = hash_of(states.T, U(top))
+            _, entry = look_up(table, bits, states, states.T, U(top), mixed)
+            table[entry] = entry_of(mixed, U(to), bits)
+            for k in range(WORDS):
+                states[to, k] = states[top, k]
+            parents[to] = parents[top]
+            for i in range(len(found)):
+                if found[i] == top:
+                    found[i] = to
+    return top
 
 
 @njit(types.void(U32S, U64, ROWS, COLUMNS, I64, I64S), nogil=True, cache=True)
@@ -236,21 +302,6 @@ def number(states, count, shards, ids):
         filled[shard] += 1
 
 
-@njit(types.void(ROWS, I32S, I64, I64, U64, U64, I64S, ROWS, I32S, I64S), nogil=True, cache=True)
-def deal(states, parents, count, expanded, shard, shards, ids, own_states, own_parents, control):
-    """Give a shard its part of the first states."""
-    known = U(0)
-    for at in range(count):
-        if ids[at] % np.int64(shards) == np.int64(shard):
-            for k in range(WORDS):
-                own_states[known, k] = states[at, k]
-            own_parents[known] = ids[parents[at]] if parents[at] >= 0 else -1
-            known += ONE
-            if at < expanded:
-                control[HEAD] += 1
-    control[COUNT] = control[LEVEL_END] = known
-
-
 @njit
 def share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled):
     """List those of a block's successors that belong here, and put the others into boxes; returns how many are listed.
@@ -275,118 +326,126 @@ def share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes
     return kept
 
 
-@njit(types.boolean(I64S, ROWS, COLUMNS, U64, U64, I64S, I64S, I64S, I64, I64), nogil=True, cache=True)
-def look(code, states, block, begin, end, seen, first, control, state_bits, witness_bits):
+@njit
+def look(code, states, block, fresh, count, seen, first, control, state_bits, witness_bits):
     """Examine new states; False where one violates a property."""
     if state_bits | witness_bits == 0:
         return True
-    for start in range(begin, end, U(BLOCK)):
-        n = min(U(BLOCK), end - start)
-        put_block(states, start, n, block)
+    for start in range(ZERO, count, U(BLOCK)):
+        n = min(U(BLOCK), count - start)
+        for i in range(n):
+            for k in range(WORDS):
+                block[k, i] = states[fresh[start + i], k]
         call(code[EXAMINE], (block, ZERO, n, seen))
         for i in range(n):
             found = seen[i]
-            fresh = found & witness_bits & ~control[WITNESSES]
-            if fresh != 0:
-                control[WITNESSES] |= fresh
+            reached = found & witness_bits & ~control[WITNESSES]
+            if reached != 0:
+                control[WITNESSES] |= reached
                 for bit in range(len(first)):
-                    if fresh >> bit & 1:
-                        first[bit] = start + i
+                    if reached >> bit & 1:
+                        first[bit] = fresh[start + i]
             if found & state_bits:
-                control[STATUS], control[AT], control[DETAIL] = STATE, start + i, found & state_bits
-                control[COUNT] = start + i + ONE
+                control[STATUS], control[AT], control[DETAIL] = STATE, fresh[start + i], found & state_bits
                 return False
     return True
 
 
 @njit(
     types.void(
-        I64S, ROWS, I32S, U32S, U64, COLUMNS, COLUMNS, U64S, U32S, U32S, U32S, U32S, U32S, I64S, U64S, U64S, U32S, U32S,
-        I64S, I64S, I64S, I64S, BOXES, U64S, U64, U64, I64, I64, I64, types.boolean, I64,
+        I64S, ROWS, I32S, U32S, U64, COLUMNS, COLUMNS, U64S, U32S, U32S, U32S, U32S, U32S, U32S, I64S, U64S, U64S, U32S,
+        U32S, I64S, I64S, I64S, I64S, I64S, I64S, BOXES, U64S, U64, U64, I64, I64, I64, types.boolean, I64, I64, I64,
+        types.boolean,
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
 def run(
-    code, states, parents, table, bits, block, out, hashes, every, mine, theirs, came, origin, label, fired, moved,
-    lists, items, picks, seen, first, control, boxes, filled, shard, shards, step_bits, state_bits, witness_bits,
-    deadlock, steps,
+    code, states, parents, table, bits, block, out, hashes, every, mine, theirs, fresh, came, origin, label, fired,
+    moved, lists, items, picks, seen, first, control, shared, own, boxes, filled, shard, shards, step_bits, state_bits,
+    witness_bits, deadlock, piece, end, room, alone,
 ):  # fmt: skip
-    """Expand states of this level until about `steps` are done, there is no room, or something is found."""
-    room = min(len(parents), (1 << np.int64(bits)) // 8 * EIGHTHS)
-    end = min(control[HEAD] + steps, control[LEVEL_END])
-    while control[HEAD] < end:
-        at = control[HEAD]
-        n = min(BLOCK, control[LEVEL_END] - at)
-        if control[COUNT] + len(origin) > room:
+    """Expand states up to `end`, a piece at a time, until there is no room or something is found.
+
+    `room` is how many numbers may be taken before the last pieces are begun.
+    """
+    control[STATUS] = LEVEL
+    while True:
+        if fetch_add(shared, TAKEN, 0) > room:
             control[STATUS] = FULL
             return
         for other in range(shards):
             if filled[other] + U(len(origin)) > U(boxes.shape[1]) and other != shard:
                 control[STATUS] = BOXED
                 return
-        put_block(states, U(at), U(n), block)
-        for i in range(n):
-            moved[i] = 0
-        found = call(code[EXPAND], (block, 0, n, out, origin, label, fired, moved, lists, items, picks))
-        count = U(found & ((1 << BAD_BIT) - 1))
-        if found >> BAD_BIT != 0:
-            for j in range(count):
-                wrong = label[j] < 0
-                if wrong or label[j] >> LABEL_BITS & step_bits:
-                    control[STATUS], control[AT], control[DETAIL] = WRONG if wrong else STEP, at + origin[j], label[j]
-                    for k in range(WORDS):
-                        out[k, 0] = out[k, j]
-                    return
-        if deadlock:
-            for i in range(n):
-                if moved[i] == 0:
-                    call(code[EXAMINE], (block, i, 1, seen))
-                    if seen[0] >> REST_BIT & 1 == 0:
-                        control[STATUS], control[AT] = DEADLOCK, at + i
-                        return
-        call(code[CANONICAL], (out, count))
-        picked, kept = every, count
-        for j in range(count):
-            hashes[j] = hash_of(out, j)
-        if shards != ONE:
-            picked, kept = mine, share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled)
-        begin = U(control[COUNT])
-        known = enter_all(states, table, bits, out, hashes, picked, kept, begin, came)
-        for j in range(known - begin):
-            parents[begin + j] = (at + origin[came[j]]) * np.int64(shards) + np.int64(shard)
-        control[COUNT] = known
-        if not look(code, states, block, begin, known, seen, first, control, state_bits, witness_bits):
+        begin = fetch_add(shared, GIVEN, piece)
+        if begin >= end:
             return
-        control[HEAD] = at + n
-    control[STATUS] = RUNNING if control[HEAD] < control[LEVEL_END] else LEVEL
+        for at in range(begin, min(begin + piece, end), BLOCK):
+            control[HEAD] = at
+            n = min(BLOCK, end - at)
+            put_block(states, U(at), U(n), block)
+            for i in range(n):
+                moved[i] = 0
+            found = call(code[EXPAND], (block, 0, n, out, origin, label, fired, moved, lists, items, picks))
+            count = U(found & ((1 << BAD_BIT) - 1))
+            if found >> BAD_BIT != 0:
+                for j in range(count):
+                    wrong = label[j] < 0
+                    if wrong or label[j] >> LABEL_BITS & step_bits:
+                        control[STATUS], control[AT] = WRONG if wrong else STEP, at + origin[j]
+                        control[DETAIL] = label[j]
+                        for k in range(WORDS):
+                            out[k, 0] = out[k, j]
+                        return
+            if deadlock:
+                for i in range(n):
+                    if moved[i] == 0:
+                        call(code[EXAMINE], (block, i, 1, seen))
+                        if seen[0] >> REST_BIT & 1 == 0:
+                            control[STATUS], control[AT] = DEADLOCK, at + i
+                            return
+            call(code[CANONICAL], (out, count))
+            for j in range(count):
+                hashes[j] = hash_of(out, j)
+            picked, kept = every, count
+            if shards != ONE:
+                picked, kept = (
+                    mine,
+                    share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled),
+                )
+            new = enter_all(states, table, bits, out, hashes, picked, kept, shared, own, fresh, came, alone)
+            for i in range(new):
+                parents[fresh[i]] = (at + origin[came[i]]) * np.int64(shards) + np.int64(shard)
+            if not look(code, states, block, fresh, new, seen, first, control, state_bits, witness_bits):
+                return
 
 
 @njit(
-    U64(I64S, ROWS, I32S, U32S, U64, COLUMNS, U64S, U32S, U32S, I64S, I64S, I64S, ROWS, U64, U64, I64, I64),
+    U64(
+        I64S, ROWS, I32S, U32S, U64, COLUMNS, U64S, U32S, U32S, U32S, I64S, I64S, I64S, I64S, I64S, ROWS, U64, I64, I64,
+        I64, types.boolean,
+    ),
     nogil=True,
     cache=True,
-)
+)  # fmt: skip
 def receive(
-    code, states, parents, table, bits, block, hashes, every, came, seen, first, control, box, begin, filled,
-    state_bits, witness_bits,
+    code, states, parents, table, bits, block, hashes, every, fresh, came, seen, first, control, shared, own, box,
+    begin, state_bits, witness_bits, room, alone,
 ):  # fmt: skip
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
-    room = min(len(parents), (1 << np.int64(bits)) // 8 * EIGHTHS)
-    while begin < filled:
-        end = min(begin + U(len(hashes)), filled)
-        if control[COUNT] + len(hashes) > room:
+    while begin < U(len(box)):
+        if fetch_add(shared, TAKEN, 0) > room:
             control[STATUS] = FULL
             return begin
-        for j in range(begin, end):
-            hashes[j - begin] = hash_of(box.T, j)
-        first_new = U(control[COUNT])
-        known = enter_all(states, table, bits, box[begin:end].T, hashes, every, end - begin, first_new, came)
-        for j in range(known - first_new):
-            parents[first_new + j] = box[begin + came[j], PARENT]
-        control[COUNT] = known
-        begin = end
-        if not look(code, states, block, first_new, known, seen, first, control, state_bits, witness_bits):
+        part = box[begin : min(begin + U(len(hashes)), U(len(box)))]
+        for j in range(len(part)):
+            hashes[j] = hash_of(part.T, j)
+        new = enter_all(states, table, bits, part.T, hashes, every, U(len(part)), shared, own, fresh, came, alone)
+        for i in range(new):
+            parents[fresh[i]] = part[came[i], PARENT]
+        begin += U(len(part))
+        if not look(code, states, block, fresh, new, seen, first, control, state_bits, witness_bits):
             return begin
     return begin
 

@@ -1,8 +1,9 @@
-"""The states that one worker of a compiled search owns, and the arrays that the loop works on."""
+"""The states of a compiled search, or one part of them, and the workers that expand them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from postcopy.explorer.compiled import Machine
 from postcopy.explorer.control import (
     AT,
     COUNT,
+    DEADLOCK,
     DETAIL,
     FULL,
     HEAD,
@@ -22,7 +24,9 @@ from postcopy.explorer.control import (
     RUNNING,
     STATE,
     STATUS,
+    STEP,
     WITNESSES,
+    WRONG,
 )
 from postcopy.explorer.search import Findings, Question
 from postcopy.explorer.writing import BLOCK, REST_BIT
@@ -32,55 +36,111 @@ _ENTRY = 4
 
 _FIRST_BITS, _MOST_BITS = 16, 31
 _BOX = 1 << 17
+
+_PIECE = 4 * BLOCK
+"""States that one of several workers takes at once."""
+
 _LINE = 64
 
 
+class Hand:
+    """What one worker needs to expand states: memory of its own, on lines of the cache that nobody else writes to.
+
+    Attributes:
+        control: its numbers (see `control`); int64[7].
+        own: its next number for a state, and the first that is not its own; int64[2].
+        block: states to be expanded; int64[words, BLOCK].
+        out, origin, label: the last block's successors, which state each is of, and by what; `most` of each.
+        fired: for each action, how often it was taken; uint64[actions].
+        first: for each bit of a witness, the number of the first state found that reaches it, or -1; int64[bits].
+    """
+
+    def __init__(self, machine: Machine, question: Question) -> None:
+        words, most = machine.words, machine.most
+        self.block = np.zeros((words, BLOCK), dtype=np.int64)
+        self.out = np.zeros((words, most), dtype=np.int64)
+        self.hashes = np.zeros(most, dtype=np.uint64)
+        self.every = np.arange(most, dtype=np.uint32)
+        self.mine, self.theirs, self.fresh, self.came, self.origin = (np.zeros(most, dtype=np.uint32) for _ in range(5))
+        self.label, self.seen = (np.zeros(most, dtype=np.int64) for _ in range(2))
+        self.machine = machine
+        self.moved = np.zeros(BLOCK, dtype=np.uint64)
+        self.lists = np.zeros(machine.rows * machine.row_length, dtype=np.uint32)
+        self.items = np.zeros(machine.row_length, dtype=np.uint32)
+        self.picks = np.zeros(machine.rows * machine.row_length, dtype=np.int64)
+        self.fired = lines(8 * len(question.progress)).view(np.uint64)
+        self.first = lines(8 * REST_BIT).view(np.int64)
+        self.first[:] = -1
+        self.control = lines(8 * (WITNESSES + 1)).view(np.int64)
+        self.own = lines(8 * 2).view(np.int64)
+
+    def expand(self, states: Any, begin: int, end: int) -> int:
+        """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
+        count = self.machine.loop.expand(
+            self.machine.code, states, begin, end, self.block, self.out, self.origin, self.label, self.fired.copy(),
+            self.moved, self.lists, self.items, self.picks,
+        )  # fmt: skip
+        return int(count)
+
+
 class Shard:
-    """The states that one worker owns.
+    """States, how they are found again, and the workers that expand them. The states may be one part of all.
 
     Memory is taken as it is needed: the arrays for all states that `max_bytes` allows are reserved at once, but the
     system gives them page by page. The table begins small and grows in its place, so that memory is touched once.
+
+    Args:
+        machine: the kernel.
+        question: what is looked for.
+        number: which part of all states.
+        shards: of how many.
+        max_bytes: memory that this part may take.
+        box: how many states for another part may wait until it enters them.
+        workers: threads that expand states together, where there is one part only.
+        alone_until: states from which on they do.
 
     Attributes:
         states: the states in the order of discovery; int64[capacity, words].
         parents: their parents' numbers, or -1; int32[capacity].
         table: what finds a state's number (see `loop`); uint32[entries].
-        boxes: for each other shard, what it has to enter: states with their parents' numbers behind them;
+        boxes: for each other part, what it has to enter: states with their parents' numbers behind them;
             int64[shards, box, words + 1].
+        control: where the search stands (see `control`); int64[7].
     """
 
     def __init__(
-        self, machine: Machine, question: Question, number: int, shards: int, max_bytes: int, box: int = _BOX
+        self,
+        machine: Machine,
+        question: Question,
+        number: int,
+        shards: int,
+        max_bytes: int,
+        box: int = _BOX,
+        workers: int = 1,
+        alone_until: int = 0,
     ) -> None:
         self.machine, self.question, self.max_bytes = machine, question, max_bytes
         self.number, self.shards = np.uint64(number), np.uint64(shards)
+        self.hands = [Hand(machine, question) for _ in range(workers)]
+        self.pool, self.alone_until = ThreadPoolExecutor(workers) if workers > 1 else None, alone_until
         words, most = machine.words, machine.most
+        self.piece = BLOCK if workers == 1 else _PIECE
+        self.reserve = workers * (int(machine.loop.CHUNK) + self.piece // BLOCK * most)
         self.per_state = 8 * words + 4
-        capacity = max(max_bytes // (self.per_state + _ENTRY), most + len(question.initial) + 1)
-        capacity = min(capacity, (2**31 - 1) // shards)
+        self.bits = self._first_bits = max(_FIRST_BITS, (2 * self.reserve).bit_length())
+        capacity, self.most_bits = self._most()
+        capacity = min(max(capacity, self.reserve + len(question.initial) + 1), (2**31 - 1) // shards)
         self.states = np.empty((capacity, words), dtype=np.int64)
         self.parents = np.empty(capacity, dtype=np.int32)
-        self.bits = self._first_bits = max(_FIRST_BITS, (2 * most).bit_length())
-        self.most_bits = min(max(self.bits, (max_bytes // _ENTRY).bit_length() - 1), _MOST_BITS)
         self.table = lines(_ENTRY << self.most_bits).view(np.uint32)
-        self.block = np.zeros((words, BLOCK), dtype=np.int64)
-        self.out = np.zeros((words, most), dtype=np.int64)
-        self.hashes = np.zeros(most, dtype=np.uint64)
-        self.every = np.arange(most, dtype=np.uint32)
-        self.mine, self.theirs, self.came = (np.zeros(most, dtype=np.uint32) for _ in range(3))
-        self.origin = np.zeros(most, dtype=np.uint32)
-        self.label = np.zeros(most, dtype=np.int64)
+        self.shared = lines(2 * _LINE).view(np.int64)
+        self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
         self.fired = np.zeros(len(question.progress), dtype=np.uint64)
-        self.moved = np.zeros(BLOCK, dtype=np.uint64)
-        self.lists = np.zeros(machine.rows * machine.row_length, dtype=np.uint32)
-        self.items = np.zeros(machine.row_length, dtype=np.uint32)
-        self.picks = np.zeros(machine.rows * machine.row_length, dtype=np.int64)
-        self.seen = np.zeros(most, dtype=np.int64)
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
-        self.control = lines(8 * (WITNESSES + 1)).view(np.int64)
+        self.after: tuple[int, ...] = ()
         box = most + box if shards > 1 else 1
         self.boxes = np.zeros((shards, box, words + 1), dtype=np.int64)
-        self.filled = lines(8 * shards).view(np.uint64)  # no line is shared with what another worker writes to
+        self.filled = np.zeros(shards, dtype=np.uint64)
 
     def begin(self) -> None:
         """Enter those initial states that belong here."""
@@ -98,17 +158,25 @@ class Shard:
 
     def report(self) -> Report:
         """How it stands."""
-        return Report(self.control, self.fired, self.first, self.bytes, words_of(self.out[:, 0]))
+        return Report(self.control, self.fired, self.first, self.bytes, self.after)
 
     @property
     def bytes(self) -> int:
         """Memory in use."""
         return int(self.control[COUNT] * self.per_state + self._table_bytes + self.boxes.nbytes)
 
+    def _most(self) -> tuple[int, int]:
+        """As many states as the memory allowed holds, and the bits of the table that finds them."""
+        eighths = int(self.machine.loop.EIGHTHS)
+        return max(
+            (min((1 << bits) // 8 * eighths, (self.max_bytes - (_ENTRY << bits)) // self.per_state), bits)
+            for bits in range(self._first_bits, _MOST_BITS + 1)
+        )
+
     @property
     def _room(self) -> int:
-        """How many states the table may have."""
-        return (1 << self.bits) // 8 * int(self.machine.loop.EIGHTHS)
+        """How many numbers may be taken for states before the workers begin their last pieces."""
+        return min(len(self.parents), (1 << self.bits) // 8 * int(self.machine.loop.EIGHTHS)) - self.reserve
 
     @property
     def _table_bytes(self) -> int:
@@ -116,17 +184,80 @@ class Shard:
 
     def run(self, steps: int) -> None:
         """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
-        question, machine = self.question, self.machine
+        loop, end = self.machine.loop, int(min(self.control[HEAD] + steps, self.control[LEVEL_END]))
         while True:
-            machine.loop.run(
-                machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block, self.out,
-                self.hashes, self.every, self.mine, self.theirs, self.came, self.origin, self.label, self.fired,
-                self.moved, self.lists, self.items, self.picks, self.seen, self.first, self.control, self.boxes,
-                self.filled, self.number, self.shards, question.step_bits, question.state_bits, question.witness_bits,
-                question.deadlock, steps,
-            )  # fmt: skip
+            self.shared[loop.TAKEN], self.shared[loop.GIVEN] = self.control[COUNT], self.control[HEAD]
+            hands = self._hands
+            self._each(hands, lambda _, hand: self._expand(hand, end))
+            self._close_gaps(hands)
+            self._sum_up(hands, end)
             if self.control[STATUS] != FULL or not self._grow():
                 return
+
+    @property
+    def _hands(self) -> list[Hand]:
+        """Those that there is work for."""
+        return self.hands if self.control[COUNT] >= self.alone_until else self.hands[:1]
+
+    def _each(self, hands: list[Hand], do: Callable[[int, Hand], None]) -> None:
+        """Let all work at once."""
+        if self.pool is None or len(hands) == 1:
+            do(0, hands[0])
+        else:
+            list(self.pool.map(do, range(len(hands)), hands))
+
+    def _expand(self, hand: Hand, end: int) -> None:
+        question, machine = self.question, self.machine
+        hand.control[WITNESSES] = self.control[WITNESSES]
+        machine.loop.run(
+            machine.code, self.states, self.parents, self.table, np.uint64(self.bits), hand.block, hand.out,
+            hand.hashes, hand.every, hand.mine, hand.theirs, hand.fresh, hand.came, hand.origin, hand.label, hand.fired,
+            hand.moved, hand.lists, hand.items, hand.picks, hand.seen, hand.first, hand.control, self.shared, hand.own,
+            self.boxes, self.filled, self.number, self.shards, question.step_bits, question.state_bits,
+            question.witness_bits, question.deadlock, self.piece, end, self._room, len(self._hands) == 1,
+        )  # fmt: skip
+
+    def _close_gaps(self, hands: list[Hand]) -> None:
+        """Give the last states the numbers that were taken and not used, and those of what was found follow them."""
+        loop, bits = self.machine.loop, np.uint64(self.bits)
+        gaps = np.array(sorted(tuple(hand.own) for hand in hands), dtype=np.int64)
+        found = np.array([[*hand.first, hand.control[AT]] for hand in hands], dtype=np.int64)
+        self.control[COUNT] = loop.close_gaps(
+            self.states, self.parents, self.table, bits, gaps, self.shared[loop.TAKEN], found.reshape(-1)
+        )
+        for hand, (*first, at) in zip(hands, found, strict=True):
+            hand.first[:], hand.own[:] = first, 0
+            if hand.control[STATUS] == STATE:
+                hand.control[AT] = at
+
+    def _sum_up(self, hands: list[Hand], end: int) -> None:
+        """Bring together how all stand."""
+        self._note(hands)
+        stopped = [hand for hand in hands if hand.control[STATUS] in (STEP, STATE, DEADLOCK, WRONG)]
+        head = min(int(self.shared[self.machine.loop.GIVEN]), end, *(int(hand.control[HEAD]) for hand in stopped))
+        self.control[HEAD] = head
+        if stopped:
+            self._stop(min(stopped, key=lambda hand: int(hand.control[HEAD])))
+        elif head < end:
+            self.control[STATUS] = max(int(hand.control[STATUS]) for hand in hands)
+        else:
+            self.control[STATUS] = LEVEL if head == self.control[LEVEL_END] else RUNNING
+
+    def _note(self, hands: list[Hand]) -> None:
+        for hand in hands:
+            self.fired += hand.fired
+            self.control[WITNESSES] |= hand.control[WITNESSES]
+            nearer = (hand.first >= 0) & (self.first < 0)
+            self.first[nearer] = hand.first[nearer]
+            hand.fired[:], hand.first[:] = 0, -1
+
+    def _stop(self, hand: Hand) -> None:
+        """Take over what a worker found that ends the search."""
+        for what in (STATUS, AT, DETAIL):
+            self.control[what] = hand.control[what]
+        self.after = words_of(hand.out[:, 0])
+        if hand.control[STATUS] == STATE and len(self.hands) == 1:
+            self.control[COUNT] = hand.control[AT] + 1
 
     def receive(self, others: Sequence[Shard]) -> None:
         """Enter what the others have sent."""
@@ -137,37 +268,30 @@ class Shard:
 
     def take(self, box: Any) -> bool:
         """Enter states sent by others, with their parents' numbers behind them; False where that ends the search."""
-        question, at = self.question, 0
+        question, loop, at, hand = self.question, self.machine.loop, 0, self.hands[0]
         while True:
-            at = self.machine.loop.receive(
-                self.machine.code, self.states, self.parents, self.table, np.uint64(self.bits), self.block,
-                self.hashes, self.every, self.came, self.seen, self.first, self.control, box, np.uint64(at),
-                np.uint64(len(box)), question.state_bits, question.witness_bits,
+            self.shared[loop.TAKEN] = self.control[COUNT]
+            hand.control[STATUS], hand.control[WITNESSES] = RUNNING, self.control[WITNESSES]
+            at = loop.receive(
+                self.machine.code, self.states, self.parents, self.table, np.uint64(self.bits), hand.block, hand.hashes,
+                hand.every, hand.fresh, hand.came, hand.seen, hand.first, hand.control, self.shared, hand.own, box,
+                np.uint64(at), question.state_bits, question.witness_bits, self._room, True,
             )  # fmt: skip
-            if self.control[STATUS] != FULL or not self._grow():
-                return self.control[STATUS] not in (FULL, STATE)
-            self.control[STATUS] = LEVEL
-
-    def expand(self, states: Any, begin: int, end: int) -> int:
-        """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
-        count = self.machine.loop.expand(
-            self.machine.code, states, begin, end, self.block, self.out, self.origin, self.label, self.fired.copy(),
-            self.moved, self.lists, self.items, self.picks,
-        )  # fmt: skip
-        return int(count)
-
-    def deal(self, whole: Shard, ids: Any) -> None:
-        """Take this shard's part of all states seen so far."""
-        self.machine.loop.deal(
-            whole.states, whole.parents, whole.control[COUNT], whole.control[HEAD], self.number, self.shards, ids,
-            self.states, self.parents, self.control,
-        )  # fmt: skip
-        self._fill()
+            self._close_gaps([hand])
+            self._note([hand])
+            if hand.control[STATUS] == STATE:
+                self._stop(hand)
+                return False
+            if hand.control[STATUS] != FULL:
+                return True
+            if not self._grow():
+                self.control[STATUS] = FULL
+                return False
 
     def restore(self, states: Any, parents: Any, control_: list[int], fired: list[int], first: list[int]) -> bool:
         """Stand where such a shard stood; False where the memory allowed does not suffice."""
         known = len(states)
-        if known + len(self.origin) > len(self.parents):
+        if known + self.reserve > len(self.parents):
             return False
         self.states[:known], self.parents[:known] = states, parents
         self.control[:], self.fired[:], self.first[:] = control_, fired, first
@@ -182,24 +306,29 @@ class Shard:
         """
         self.bits, self.number = self._first_bits, np.uint64(number)
         self.control[:], self.first[:] = control_, -1
-        return int(self.control[COUNT]) + len(self.origin) <= len(self.parents) and self._fill()
+        return int(self.control[COUNT]) + self.reserve <= len(self.parents) and self._fill()
 
     def _fill(self) -> bool:
-        """Make the table for all states that there are."""
+        """Make the table for all states that there are; False where the memory allowed does not suffice."""
         count = int(self.control[COUNT])
-        while count + len(self.origin) > self._room and self.bits < self.most_bits:
+        while count > self._room and self.bits < self.most_bits:
             self.bits += 1
         if count > self._room:
             return False
-        self.machine.loop.fill(self.table, np.uint64(self.bits), self.states, count)
+        loop, hands, bits = self.machine.loop, self._hands, np.uint64(self.bits)
+
+        alone = len(hands) == 1
+
+        def part(whole: int, number: int) -> tuple[int, int]:
+            return whole * number // len(hands), whole * (number + 1) // len(hands)
+
+        self._each(hands, lambda number, _: loop.clear(self.table, *part(1 << self.bits, number)))
+        self._each(hands, lambda number, _: loop.fill(self.table, bits, self.states, *part(count, number), alone))
         return True
 
     def _grow(self) -> bool:
         """Make room; False where the memory allowed does not suffice."""
-        count = int(self.control[COUNT])
-        if count + len(self.origin) > len(self.parents):
-            return False
-        if self.bits == self.most_bits or count * self.per_state + 2 * self._table_bytes > self.max_bytes:
+        if int(self.control[COUNT]) + self.reserve > len(self.parents) or self.bits == self.most_bits:
             return False
         self.bits += 1
         return self._fill()
@@ -295,14 +424,14 @@ def words_of(row: Any) -> tuple[int, ...]:
 
 def table_of(machine: Machine, states: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint32], np.uint64]:
     """A table of these states, which are all different, and the bits of an entry's number."""
-    bits = max(_FIRST_BITS, (2 * len(states)).bit_length())
+    bits = min(max(_FIRST_BITS, (2 * len(states)).bit_length()), _MOST_BITS)
     table = lines(_ENTRY << bits).view(np.uint32)
-    machine.loop.fill(table, np.uint64(bits), states, len(states))
+    machine.loop.fill(table, np.uint64(bits), states, 0, len(states), True)
     return table, np.uint64(bits)
 
 
 def lines(count: int) -> npt.NDArray[np.uint8]:
-    """So many bytes, all zero, that begin with a line of the processor's cache; uint8[count]."""
-    whole = np.zeros(count + _LINE, dtype=np.uint8)
+    """So many bytes, all zero, on lines of the processor's cache that hold nothing else; uint8[count]."""
+    whole = np.zeros((count // _LINE + 2) * _LINE, dtype=np.uint8)
     skip = -whole.ctypes.data % _LINE
     return whole[skip : skip + count]
