@@ -11,6 +11,7 @@ from postcopy.explorer.explore import Exploration, Options, explore
 from postcopy.explorer.fast import Compiled
 from postcopy.explorer.search import DONE, FULL
 from postcopy.model.concrete import successors, violated_by
+from postcopy.model.faults import FAULTS
 from postcopy.model.instance import Instance
 from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
@@ -131,6 +132,21 @@ def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> 
     assert alone.findings.first
     for bit, at in alone.findings.first.items():
         assert len(shared.path(found.first[bit])) == len(alone.search.path(at))
+
+
+@pytest.mark.parametrize("fault", ["late-start-acts", "lost-wake-up", "unpackaged"])
+def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
+    """One in a state, one by a step, one as a deadlock: whoever finds it, and whatever the others find meanwhile."""
+    instance = Instance(FAULTS[fault], 2, 2, SAFETY)
+    alone = Exploration(instance, Options(symmetry=False, engine="interpreted"))
+    alone.run()
+    machine = compile_kernel(alone.kernel)
+    assert alone.verdict().counterexample is not None
+    for _ in range(5):
+        shared = Compiled(machine, alone.question, 3, alone_until=0)
+        found = shared.run(1 << 40)
+        assert found.status == alone.findings.status
+        assert len(shared.path(found.at)) == len(alone.search.path(alone.findings.at))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -19,8 +19,8 @@ Several workers may expand a level together. Each takes the next few states that
 into the one table. A state is written where a number of one's own says, and then its entry is claimed, in one step; who
 comes second finds it there. That is exact because a bucket is filled from its first entry on and nothing is ever taken
 out: the first empty entry that a worker sees is where the state would be that another enters at the same time. Numbers
-are given out by the chunk; what is left of the chunks at the end is closed by the last states, so that all numbers
-below `COUNT` are states again.
+are given out by the chunk; in the end the last states move to the numbers that are left over, so that all numbers below
+the count are states again.
 """
 
 # ruff: noqa: D103  (what each does is said here and in `shard`, which calls them)

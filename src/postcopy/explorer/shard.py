@@ -56,14 +56,13 @@ class Hand:
     """
 
     def __init__(self, machine: Machine, question: Question) -> None:
-        words, most = machine.words, machine.most
+        self.machine, words, most = machine, machine.words, machine.most
         self.block = np.zeros((words, BLOCK), dtype=np.int64)
         self.out = np.zeros((words, most), dtype=np.int64)
         self.hashes = np.zeros(most, dtype=np.uint64)
         self.every = np.arange(most, dtype=np.uint32)
         self.mine, self.theirs, self.fresh, self.came, self.origin = (np.zeros(most, dtype=np.uint32) for _ in range(5))
         self.label, self.seen = (np.zeros(most, dtype=np.int64) for _ in range(2))
-        self.machine = machine
         self.moved = np.zeros(BLOCK, dtype=np.uint64)
         self.lists = np.zeros(machine.rows * machine.row_length, dtype=np.uint32)
         self.items = np.zeros(machine.row_length, dtype=np.uint32)
@@ -97,7 +96,7 @@ class Shard:
         max_bytes: memory that this part may take.
         box: how many states for another part may wait until it enters them.
         workers: threads that expand states together, where there is one part only.
-        alone_until: states from which on they do.
+        alone_until: until there are so many states, one of them works alone.
 
     Attributes:
         states: the states in the order of discovery; int64[capacity, words].
@@ -106,6 +105,9 @@ class Shard:
         boxes: for each other part, what it has to enter: states with their parents' numbers behind them;
             int64[shards, box, words + 1].
         control: where the search stands (see `control`); int64[7].
+        fired, first: as those of the workers, of all of them.
+        after: the words after the last step that was found to violate a property.
+        hands: the workers.
     """
 
     def __init__(
