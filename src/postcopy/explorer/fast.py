@@ -1,8 +1,8 @@
 """The search in Numba: the fast driver of a kernel, on one core or on several.
 
 Several workers expand a level together and enter what they find into one table (see `loop`). What is found is the same
-with any number of workers, level by level; the order of the states inside a level is not, so of several counterexamples
-that are equally short another may be shown.
+with any number of workers, level by level; the order of the states inside a level is not, so where a level has several
+violations another may be shown, always by a shortest run to it.
 """
 
 from __future__ import annotations
