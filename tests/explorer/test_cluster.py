@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -75,6 +77,15 @@ def test_too_little_memory_is_said_to_be() -> None:
     made = exploration(max_memory=300_000)
     made.run()
     assert "do not hold all states" in made.verdict().why
+
+
+def test_python_is_left_as_it_was() -> None:
+    """Ray would put another `print` in place, which a protocol's text would then be found to call."""
+    before = print
+    made = exploration()
+    made.run()
+    importlib.import_module("ray.experimental.tqdm_ray").instance()
+    assert builtins.print is before
 
 
 def test_a_process_that_dies_is_said_to_have_and_the_search_is_resumed(tmp_path: Path, whole: Exploration) -> None:

@@ -147,6 +147,7 @@ def _connect(members: int) -> Any:
     """Ray, with a cluster to use: that of RAY_ADDRESS, or one of this machine alone that ends with this process."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its absence is warned of
+    os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # Python's own print stays what a protocol means by it
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
