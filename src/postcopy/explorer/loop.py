@@ -410,10 +410,8 @@ def run(
                 hashes[j] = hash_of(out, j)
             picked, kept = every, count
             if shards != ONE:
-                picked, kept = (
-                    mine,
-                    share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled),
-                )
+                kept = share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled)
+                picked = mine
             new = enter_all(states, table, bits, out, hashes, picked, kept, shared, own, fresh, came, alone)
             for i in range(new):
                 parents[fresh[i]] = (at + origin[came[i]]) * np.int64(shards) + np.int64(shard)

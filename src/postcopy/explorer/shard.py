@@ -261,13 +261,6 @@ class Shard:
         if hand.control[STATUS] == STATE and len(self.hands) == 1:
             self.control[COUNT] = hand.control[AT] + 1
 
-    def receive(self, others: Sequence[Shard]) -> None:
-        """Enter what the others have sent."""
-        me = int(self.number)
-        for other in others:
-            if other is not self and not self.take(other.boxes[me, : int(other.filled[me])]):
-                return
-
     def take(self, box: Any) -> bool:
         """Enter states sent by others, with their parents' numbers behind them; False where that ends the search."""
         question, loop, at, hand = self.question, self.machine.loop, 0, self.hands[0]
@@ -308,7 +301,7 @@ class Shard:
         """
         self.bits, self.number = self._first_bits, np.uint64(number)
         self.control[:], self.first[:] = control_, -1
-        return int(self.control[COUNT]) + self.reserve <= len(self.parents) and self._fill()
+        return self._fill()
 
     def _fill(self) -> bool:
         """Make the table for all states that there are; False where the memory allowed does not suffice."""
@@ -318,7 +311,6 @@ class Shard:
         if count > self._room:
             return False
         loop, hands, bits = self.machine.loop, self._hands, np.uint64(self.bits)
-
         alone = len(hands) == 1
 
         def part(whole: int, number: int) -> tuple[int, int]:
