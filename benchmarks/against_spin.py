@@ -23,13 +23,13 @@ from rich.console import Console
 from rich.table import Table
 
 import c_search
-from postcopy.explorer.constants import Reading, read
 from postcopy.explorer.explore import Options, explore
 from postcopy.export import spin
 from postcopy.export.promela import promela
-from postcopy.model.instance import Instance
+from postcopy.language.instance import Instance
+from postcopy.language.program import Program, read
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ def ours(instance: Instance) -> Row:
     return Row(verdict.states, verdict.transitions, verdict.seconds, verdict.bytes)
 
 
-def in_c(program: Path) -> tuple[Row, int]:
+def in_c(executable: Path) -> tuple[Row, int]:
     """The C search, and in how many states no thread can change anything."""
-    found = c_search.run(program)
+    found = c_search.run(executable)
     return Row(found.states, found.transitions, found.seconds, found.bytes), found.stuck
 
 
-def by_spin(pan: Path, reading: Reading, states: int, stuck: int) -> Row:
+def by_spin(pan: Path, program: Program, states: int, stuck: int) -> Row:
     """Spin, with its counts brought to the model's."""
     found = spin.search(pan, [f"-w{max(states.bit_length(), 20)}"])
-    transitions = found.transitions - spin.extra_transitions(reading) - stuck
+    transitions = found.transitions - spin.extra_transitions(program) - stuck
     return Row(found.states - spin.EXTRA_STATES, transitions, found.seconds, found.bytes)
 
 
@@ -107,17 +107,17 @@ def main() -> None:
     if spin.missing():
         sys.exit(f"{' and '.join(spin.missing())} not found: install it (Debian: apt install spin gcc)")
     instance = Instance(Postcopy, options.pages, options.in_flight, (NO_DEADLOCK,))
-    reading = read(instance)
+    program = read(instance)
     flags = ("-O3", "-march=native", f"-DMEMLIM={_memory() >> 20}")
     with tempfile.TemporaryDirectory() as scratch:
-        program = c_search.build(reading, Path(scratch))
-        pan = spin.build(promela(reading, "Postcopy"), Path(scratch), flags)
-        graph, stuck = in_c(program)
+        executable = c_search.build(program, Path(scratch))
+        pan = spin.build(promela(program, "Postcopy"), Path(scratch), flags)
+        graph, stuck = in_c(executable)
         ours(instance)
         rows = {
             "postcopy": best(lambda: ours(instance), options.repeat),
-            "Spin": best(lambda: by_spin(pan, reading, graph.states, stuck), options.repeat),
-            "C": best(lambda: in_c(program)[0], options.repeat),
+            "Spin": best(lambda: by_spin(pan, program, graph.states, stuck), options.repeat),
+            "C": best(lambda: in_c(executable)[0], options.repeat),
         }
     console = Console(highlight=False, width=max(Console().width, 110))
     console.print(f"{instance.size}; spin -a -o1 -o2, gcc {' '.join((*spin.FLAGS, *flags))}")

@@ -20,14 +20,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postcopy.explorer.constants import Reading, read
 from postcopy.export.printer import Guard, MaskPrinter, changes, guard_of, paths, under, without
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import Instance
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import Instance
+from postcopy.language.program import Program, read
+from postcopy.language.properties import NO_DEADLOCK, Kind
+from postcopy.language.symbolic import Leaf
 from postcopy.model.postcopy import Postcopy
-from postcopy.model.symbolic import Leaf
-from postcopy.properties.language import NO_DEADLOCK, Kind
 
 WORD = 64
 ENGINE = Path(__file__).with_name("c_search.c")
@@ -67,9 +67,9 @@ def pack(variables: Sequence[Variable], pages: int) -> tuple[dict[Variable, Plac
 class Printer(MaskPrinter):
     """C over the words w[0], w[1], … of a packed state."""
 
-    def __init__(self, reading: Reading) -> None:
-        super().__init__(reading.instance.pages, reading.instance.group)
-        self.places, self.words = pack(reading.variables, self.pages)
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.instance.pages, program.instance.group)
+        self.places, self.words = pack(program.variables, self.pages)
 
     def variable(self, v: Variable) -> str:
         """Shifted and masked."""
@@ -113,9 +113,9 @@ class Printer(MaskPrinter):
         )
 
 
-def successors(reading: Reading) -> Iterator[str]:
+def successors(program: Program) -> Iterator[str]:
     """The lines of what c_search.c includes."""
-    instance, printer = reading.instance, Printer(reading)
+    instance, printer = program.instance, Printer(program)
     deadlock = any(p.kind is Kind.NO_DEADLOCK for p in instance.properties)
     yield from (f"#define WORDS {printer.words}", f"#define DEADLOCK {int(deadlock)}")
     states = instance.initial_states()
@@ -126,14 +126,14 @@ def successors(reading: Reading) -> Iterator[str]:
             words[place.word] |= state[instance.index[v]] << place.shift
         yield f"    {{{', '.join(f'UINT64_C({word:#x})' for word in words)}}},"
     yield from ("};", "", "static inline int wrong(const uint64_t *w) {")
-    for index, prop, holds in reading.predicates:
+    for index, prop, holds in program.predicates:
         if prop.of_states and holds is not ex.TRUE:
             yield f"    if ({printer.text(ex.negation(holds))}) return {index + 1};"
     yield from ("    return 0;", "}", "", "static inline int rests(const uint64_t *w) {")
-    yield from (f"    return {printer.text(reading.resting)};", "}", "")
+    yield from (f"    return {printer.text(program.resting)};", "}", "")
     yield "static inline __attribute__((always_inline)) void expand(const uint64_t *w) {"
-    for action, tree in reading.actions:
-        for taken, end in paths(without(tree, reading.constants)):
+    for action, tree in program.actions:
+        for taken, end in paths(without(tree, program.constants)):
             leaf = under(taken, end)
             progress = int(not action.info.environment)
             outside = [(c, wanted) for c, wanted in taken if not ex.mentions_page(c)]
@@ -185,17 +185,17 @@ class Result:
     bytes: int
 
 
-def build(reading: Reading, directory: Path, flags: Sequence[str] = ()) -> Path:
-    """Print and compile; the program's path."""
-    (directory / "successors.h").write_text("\n".join([*successors(reading), ""]), encoding="utf-8")
-    program = directory / "search"
-    subprocess.run(["gcc", *FLAGS, *flags, "-I", str(directory), str(ENGINE), "-o", str(program)], check=True)
-    return program
+def build(program: Program, directory: Path, flags: Sequence[str] = ()) -> Path:
+    """Print and compile; the executable's path."""
+    (directory / "successors.h").write_text("\n".join([*successors(program), ""]), encoding="utf-8")
+    executable = directory / "search"
+    subprocess.run(["gcc", *FLAGS, *flags, "-I", str(directory), str(ENGINE), "-o", str(executable)], check=True)
+    return executable
 
 
-def run(program: Path) -> Result:
+def run(executable: Path) -> Result:
     """One search."""
-    said = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([executable], check=True, capture_output=True, text=True).stdout
     return Result(**json.loads(said))
 
 
@@ -211,9 +211,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         directory = options.keep or Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
-        program = build(read(instance), directory)
+        executable = build(read(instance), directory)
         for _ in range(options.repeat):
-            found = run(program)
+            found = run(executable)
             print(
                 f"{found.states:,} states, {found.transitions:,} transitions, depth {found.depth}, "
                 f"{found.seconds:.2f} s, {found.states / found.seconds / 1e6:.2f} M states/s, "

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from postcopy.explorer.explore import Exploration, Options, Outcome
-from postcopy.model.instance import Instance
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK
 
 BYTES_PER_STATE = 400
 ORBITS_OF = 400_000

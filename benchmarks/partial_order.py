@@ -15,10 +15,10 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 
-from postcopy.model.concrete import successors
-from postcopy.model.instance import Instance, State
+from postcopy.language.concrete import successors
+from postcopy.language.instance import Instance, State
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK
 
 Name = tuple[str, int | None]
 """A step's identity: its action and its page."""

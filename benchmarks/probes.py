@@ -14,7 +14,7 @@ import time
 import numpy as np
 from numba import njit
 
-from postcopy.explorer.calling import prefetch
+from postcopy.explorer.search.intrinsics import prefetch
 
 _U = np.uint64
 PROBES, AHEAD, LINE_BITS = 20_000_000, 40, 6

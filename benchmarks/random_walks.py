@@ -12,9 +12,9 @@ import random
 import time
 from collections.abc import Callable
 
-from postcopy.explorer.stepper import Stepper
-from postcopy.explorer.walk import Walker
-from postcopy.model.instance import Instance
+from postcopy.explorer.kernel.stepper import Stepper
+from postcopy.explorer.simulation.walk import Walker
+from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES

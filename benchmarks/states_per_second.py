@@ -13,12 +13,12 @@ import statistics
 import time
 from collections.abc import Callable
 
-from postcopy.explorer.compiled import compile_kernel
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.fast import Compiled
-from postcopy.model.instance import Instance
+from postcopy.explorer.kernel.compiled import compile_kernel
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK
 
 
 def median(run: Callable[[], object], repeat: int) -> float:

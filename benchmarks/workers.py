@@ -14,13 +14,13 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from postcopy.explorer.compiled import Machine, compile_kernel
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.fast import Compiled
-from postcopy.explorer.search import Question
-from postcopy.model.instance import Instance
+from postcopy.explorer.kernel.compiled import Machine, compile_kernel
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.explorer.search.interpreted import Question
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK
 
 
 @dataclass(frozen=True)

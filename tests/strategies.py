@@ -1,7 +1,7 @@
-"""Random protocols and random states of them, for tests that hold one reading or one search against another.
+"""Random protocols and random states of them, for tests that hold one interpretation or one search against another.
 
 `random_protocols()` draws a small design (a tree of frozen dataclasses) and builds machines whose actions
-walk that tree with the language's own operators, so whatever a reading may get wrong can turn up. Every
+walk that tree with the language's own operators, so whatever an interpretation may get wrong can turn up. Every
 protocol drawn is valid: no action leaves a range or overfills the channel (unless `careful=False`: then
 numbers may leave their range).
 """
@@ -16,9 +16,7 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from postcopy.model.expressions import Sort
-from postcopy.model.instance import Instance, State
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     ALL,
     EITHER,
     NONE,
@@ -43,8 +41,10 @@ from postcopy.model.language import (
     action,
     require,
 )
-from postcopy.model.values import Whole
-from postcopy.properties.language import Property, always, every_step
+from postcopy.language.expressions import Sort
+from postcopy.language.instance import Instance, State
+from postcopy.language.properties import Property, always, every_step
+from postcopy.language.values import Whole
 from tests.model.tiny import Letter
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.history import HISTORY
+from postcopy.catalogue.properties import asked_of, choose, reasons
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.model.changes.catalogue import CHANGES
+from postcopy.language.instance import Instance
 from postcopy.model.changes.change import Change
 from postcopy.model.changes.preempt import requested_pages_do_not_queue
 from postcopy.model.changes.recovery import Recovery
 from postcopy.model.faults import FAULTS
-from postcopy.model.history.catalogue import HISTORY
 from postcopy.model.history.hypotheses import HYPOTHESES
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import asked_of, choose, reasons
 from postcopy.properties.liveness import LIVENESS
 from postcopy.report.gallery import EXHIBITS
 

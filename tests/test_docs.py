@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from postcopy.cli import main
+from documentation import tables
+from postcopy.catalogue.loading import load
+from postcopy.catalogue.properties import BY_NAME, DEFAULT
+from postcopy.cli.main import main
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, Outcome, explore
+from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.loading import load
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.rules import RULES
 from postcopy.properties.beyond import refusal_costs_no_guest
-from postcopy.properties.catalogue import BY_NAME, DEFAULT
-from postcopy.report import tables
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -44,7 +44,7 @@ def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("page", DOCS, ids=names)
 def test_what_is_generated_is_up_to_date(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert tables.renew(text) == text, "out of date: run python -m postcopy.report.tables"
+    assert tables.renew(text) == text, "out of date: run python -m documentation.tables"
 
 
 def test_every_block_stands_in_some_page() -> None:

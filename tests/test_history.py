@@ -7,16 +7,16 @@ from functools import cache
 
 import pytest
 
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.history import HISTORY, PROTOCOLS
+from postcopy.catalogue.properties import asked_of, choose
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.model.changes.catalogue import CHANGES
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
 from postcopy.model.fault import name_of
 from postcopy.model.history.bug import Bug
-from postcopy.model.history.catalogue import HISTORY, PROTOCOLS
 from postcopy.model.history.hypotheses import HYPOTHESES, Hypothesis
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import asked_of, choose
 from postcopy.report.gallery import EXHIBITS
 
 OF_THEIR_OWN = [

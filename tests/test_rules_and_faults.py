@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.language.declaring import action
+from postcopy.language.instance import Instance
+from postcopy.language.properties import Kind
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.language import action
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
-from postcopy.properties.catalogue import BY_NAME, DEFAULT
-from postcopy.properties.language import Kind
 from postcopy.properties.liveness import LIVENESS
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import SPEAKS_OF, WITNESSES
 from postcopy.report.gallery import EXHIBITS, draw, index, stored_states
-from postcopy.report.summary import answer
+from postcopy.report.results.check import answer
 
 MUST = (*SAFETY, *LIVENESS)
 STORED = Path(__file__).parents[1] / "counterexamples"

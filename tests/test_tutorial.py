@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postcopy.cli import main
+from postcopy.cli.main import main
 
 TUTORIAL = (Path(__file__).parents[1] / "docs/tutorial.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)

@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        from postcopy.cli import main as run
+        from postcopy.cli.main import main as run
     except KeyboardInterrupt:
         sys.exit(130)
     run()

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from postcopy.cli import main
+from postcopy.cli.main import main
 
 CHANGE = '''
-from postcopy.model.language import Page, require
+from postcopy.language.declaring import Page, require
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
 

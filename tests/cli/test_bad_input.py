@@ -77,7 +77,7 @@ def test_a_file_and_a_fault_at_once(run: Run) -> None:
 
 HEADER = '''
 import random
-from postcopy.model.language import *
+from postcopy.language.declaring import *
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
 from postcopy.model.network import Command

@@ -9,8 +9,8 @@ from tests.cli.conftest import Run, refused
 
 OWN = '''
 from postcopy.model.postcopy import Postcopy
-from postcopy.model.language import View
-from postcopy.properties.language import always
+from postcopy.language.declaring import View
+from postcopy.language.properties import always
 
 @always("The source never sleeps")
 def never_sleeps(state: View) -> bool:

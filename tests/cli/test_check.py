@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from postcopy.catalogue.properties import DEFAULT
 from postcopy.model.faults import FAULTS
-from postcopy.properties.catalogue import DEFAULT
 from tests.cli.conftest import CHANGE, Run
 
 KEYS = {
@@ -87,7 +87,7 @@ def test_ctrl_c_while_liveness_is_checked_leaves_the_rest_of_the_verdict(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("postcopy.explorer.liveness.state_graph", interrupted)
+    monkeypatch.setattr("postcopy.explorer.liveness.check.state_graph", interrupted)
     result = run("check", "--pages", "1", "--in-flight", "1")
     assert result.code == 75
     assert "inconclusive: interrupted before liveness was checked; all else holds" in " ".join(result.out.split())
@@ -148,7 +148,7 @@ def test_memory_exhausted_is_inconclusive_and_says_what_was_explored(run: Run) -
 
 
 def test_ctrl_c_reports_what_it_has(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from postcopy.explorer.search import Interpreted
+    from postcopy.explorer.search.interpreted import Interpreted
 
     plain = Interpreted.run
 

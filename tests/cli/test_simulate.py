@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postcopy.explorer.walk import Walker
+from postcopy.explorer.simulation.walk import Walker
 from tests.cli.conftest import CHANGE, Run, refused
 
 SMALL = ("--pages", "2", "--in-flight", "1")
@@ -119,7 +119,7 @@ def test_ctrl_c_reports_what_it_has(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_ctrl_c_while_it_shortens_shows_the_run_as_far_as_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from postcopy.explorer.shorten import Replay
+    from postcopy.explorer.simulation.shorten import Replay
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -136,7 +136,7 @@ def test_the_seed_alone_decides(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        "from postcopy.cli import main; main()",
+        "from postcopy.cli.main import main; main()",
         "simulate",
         "--fault",
         "cpus-run-on",

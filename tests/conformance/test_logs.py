@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from postcopy.cli import main
+from postcopy.cli.main import main
 from postcopy.conformance.logs import Unexplained, explain
 from postcopy.conformance.steps import ACTIONS
 from postcopy.engine.eventlog import Line, head, write_log
 from postcopy.engine.log import Record, Step
 from postcopy.engine.messages import Packaged
-from postcopy.model.instance import Instance
+from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from tests.engine.cores import Pair, small
 from tests.engine.live import SOFTWARE, Meddler, migrate

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.conformance.refinement import refine
 from postcopy.conformance.world import World
 from postcopy.engine.destination import DestinationCore, Output
@@ -14,7 +15,6 @@ from postcopy.engine.log import Step
 from postcopy.engine.messages import Page, Pages
 from postcopy.engine.source import SourceCore
 from postcopy.model.faults import FAULTS
-from postcopy.properties.catalogue import BY_NAME
 from tests.conformance.twins import TWINS, Twin
 
 

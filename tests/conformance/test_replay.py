@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from postcopy.cli import main
+from postcopy.catalogue.properties import with_everything
+from postcopy.cli.main import main
 from postcopy.conformance.replay import replay
-from postcopy.explorer.fingerprint import fingerprint
+from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.model.faults import FAULTS
-from postcopy.properties.catalogue import with_everything
-from postcopy.report.itf import read_itf
+from postcopy.report.story.itf import read_itf
 
 STORED = Path(__file__).parents[2] / "counterexamples"
 

@@ -40,7 +40,7 @@ class Pair:
         theirs = [its.detach() for _, its in lines]
         self.guest: Any = TableMemory(self._files[0], SIZE, PAGE, self._files[1], theirs)
 
-    def reading(self, page: int) -> tuple[threading.Thread, list[bytes]]:
+    def interpretation(self, page: int) -> tuple[threading.Thread, list[bytes]]:
         """A vCPU that reads a page, and where it puts what it read; it has asked for the page when this returns."""
         read: list[bytes] = []
         thread = threading.Thread(target=lambda: read.append(self.guest.read(page, 0)), daemon=True)
@@ -65,7 +65,7 @@ def pair() -> Iterator[Pair]:
 
 
 def test_a_question_that_nobody_reads_any_more_is_answered_at_the_end(pair: Pair) -> None:
-    thread, read = pair.reading(0)
+    thread, read = pair.interpretation(0)
     pair.destination.place(range(1), b"a" * PAGE)
     pair.destination.release()
     thread.join(5)
@@ -74,7 +74,7 @@ def test_a_question_that_nobody_reads_any_more_is_answered_at_the_end(pair: Pair
 
 def test_an_answer_to_another_question_does_not_pass_for_the_page(pair: Pair) -> None:
     pair.lines[0].send(b"x")
-    thread, read = pair.reading(1)
+    thread, read = pair.interpretation(1)
     thread.join(0.05)
     assert not read
     assert pair.destination.faults(5) == [(1, "vCPU 0")]

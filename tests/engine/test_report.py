@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from postcopy.cli import main
+from postcopy.cli.main import main
 from postcopy.engine.memory import GuestOptions
 from postcopy.engine.report import Summary, histogram_svg, latency, print_summary, summarize
 from postcopy.engine.run import Run

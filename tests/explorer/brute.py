@@ -1,13 +1,13 @@
-"""The obvious search that everything else is held against: the concrete reading, a set, and a list."""
+"""The obvious search that everything else is held against: the concrete interpretation, a set, and a list."""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.fast import Compiled
-from postcopy.model.concrete import may_rest, successors, violated_by
-from postcopy.model.instance import Instance, State
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.language.concrete import may_rest, successors, violated_by
+from postcopy.language.instance import Instance, State
 
 Edge = tuple[State, str, State]
 """A labelled edge of the graph: state, action, state."""
@@ -58,9 +58,9 @@ def brute_force(instance: Instance, limit: int = 10**9) -> Graph:
 
 def kernel_edges(instance: Instance, exploration: object) -> Iterator[Edge]:
     """Every labelled edge as the generated kernel sees it, from every state that was stored (no symmetry)."""
-    from postcopy.explorer.compiled import interpret
     from postcopy.explorer.explore import Exploration
-    from postcopy.explorer.writing import STAYS
+    from postcopy.explorer.kernel.compiled import interpret
+    from postcopy.explorer.kernel.expression_code import STAYS
 
     assert isinstance(exploration, Exploration)
     expand = interpret(exploration.kernel).expand

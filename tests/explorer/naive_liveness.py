@@ -10,7 +10,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from postcopy.explorer.lasso import Graph, Lasso
+from postcopy.explorer.liveness.lasso import Graph, Lasso
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from postcopy.explorer.behaviour import Behaviour, Observation, behaviour, included
 from postcopy.explorer.explore import Options, explore
-from postcopy.model.concrete import Transition
-from postcopy.model.instance import Instance, State
+from postcopy.language.concrete import Transition
+from postcopy.language.instance import Instance, State
 from postcopy.model.postcopy import Postcopy
 
 Graph = list[tuple[int, Observation, int]]

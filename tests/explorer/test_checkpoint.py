@@ -18,11 +18,11 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
-from postcopy.explorer.checkpoint import NAME, Checkpoint
 from postcopy.explorer.explore import Exploration, Options, Outcome
-from postcopy.explorer.fast import Compiled
+from postcopy.explorer.search.checkpoint import NAME, Checkpoint
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
@@ -214,7 +214,7 @@ def test_nothing_is_overwritten(tmp_path: Path, fresh: Exploration) -> None:
 
 def test_killed_at_any_time(tmp_path: Path) -> None:
     """As a user would see it: SIGKILL to the program, several times, until it comes to its end."""
-    slices = "from postcopy.explorer import explore; explore._SLICE = 1000; from postcopy.cli import main; main()"
+    slices = "from postcopy.explorer import explore; explore._SLICE = 1000; from postcopy.cli.main import main; main()"
     command = [sys.executable, "-c", slices, "check", "--pages", "3", "--no-symmetry", "--json", "--no-liveness"]
     exploration(instance=Instance(Postcopy, 3, 2, SAFETY), symmetry=False)  # so that it is compiled already
     expected = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)

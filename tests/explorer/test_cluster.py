@@ -15,15 +15,15 @@ import pytest
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
 from postcopy.explorer.explore import Exploration, Options
+from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 
 ray: Any = pytest.importorskip("ray", reason="Ray, the optional extra `cluster`, is not installed")
 
-from postcopy.explorer.cluster import Cluster, MemberLost  # noqa: E402  (it needs Ray)
+from postcopy.explorer.search.cluster import Cluster, MemberLost  # noqa: E402  (it needs Ray)
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

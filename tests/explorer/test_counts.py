@@ -2,10 +2,10 @@
 
 import pytest
 
+from postcopy.catalogue.properties import DEFAULT
 from postcopy.explorer.explore import Options, Outcome, explore
-from postcopy.model.instance import Instance
+from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import DEFAULT
 
 COUNTS = {
     # pages, in flight, target pages of a host page, symmetry: states, transitions, depth

@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from postcopy.explorer import constants, dead
-from postcopy.explorer.dead import Reset
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.explore import Exploration, Options, explore
-from postcopy.explorer.search import DONE, Interpreted
-from postcopy.explorer.writing import LABEL_BITS, STAYS
-from postcopy.model import expressions as ex
-from postcopy.model.changes.catalogue import CHANGES
-from postcopy.model.expressions import Sort, Variable
+from postcopy.explorer.kernel import dead_variables as dead
+from postcopy.explorer.kernel.dead_variables import Reset
+from postcopy.explorer.kernel.expression_code import LABEL_BITS, STAYS
+from postcopy.explorer.search.interpreted import DONE, Interpreted
+from postcopy.language import expressions as ex
+from postcopy.language import program as constants
+from postcopy.language.expressions import Sort, Variable
+from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import asked_of
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 
@@ -80,17 +81,17 @@ def test_a_reset_too_many_is_noticed(variable: str, monkeypatch: pytest.MonkeyPa
     """Seeded: the variable is called dead in the middle of the migration."""
     right = dead.resets
 
-    def wrong(reading: constants.Reading) -> list[Reset]:
-        v, phase = reading.instance.variable[variable], reading.instance.variable["destination.state"]
-        return [*right(reading), Reset((v,), (phase,), frozenset({(1,), (3,)}))]
+    def wrong(program: constants.Program) -> list[Reset]:
+        v, phase = program.instance.variable[variable], program.instance.variable["destination.state"]
+        return [*right(program), Reset((v,), (phase,), frozenset({(1,), (3,)}))]
 
     monkeypatch.setattr(dead, "resets", wrong)
     assert misjudged(Instance(Postcopy, 2, 1, PROPERTIES))
 
 
 def test_they_are_found() -> None:
-    reading = constants.read(Instance(Postcopy, 2, 2, PROPERTIES))
-    resets = dead.resets(reading)
+    program = constants.read(Instance(Postcopy, 2, 2, PROPERTIES))
+    resets = dead.resets(program)
     found = {(v.name, *(control.name for control in each.controls)) for each in resets for v in each.variables}
     assert ("destination.host_support", "destination.state") in found
     assert ("destination.faulted", "stream.up", "return_path.up") in found

@@ -11,11 +11,11 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
-from postcopy.explorer.disk import OnDisk, RowFile
 from postcopy.explorer.explore import Exploration, Options, Outcome
-from postcopy.explorer.shard import Shard
+from postcopy.explorer.search.disk import OnDisk, RowFile
+from postcopy.explorer.search.shard import Shard
+from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES

@@ -11,8 +11,8 @@ import scipy.sparse.csgraph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postcopy.explorer import lasso
-from postcopy.explorer.lasso import Answer, Fairness, Graph, Nodes, fair_lasso, fairness
+from postcopy.explorer.liveness import lasso
+from postcopy.explorer.liveness.lasso import Answer, Fairness, Graph, Nodes, fair_lasso, fairness
 from tests.explorer.naive_liveness import Case, faults_of, shortest_stem
 
 

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.errors import SpecError
-from postcopy.explorer.compiled import compile_kernel, interpret
-from postcopy.explorer.edges import expand_interpreted, history_masks
 from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
-from postcopy.explorer.fairness import broken, duties, is_fair, moves, units
-from postcopy.explorer.liveness import check_liveness
-from postcopy.explorer.promises import Liveness
-from postcopy.explorer.trace import Trace, rebase
-from postcopy.model.concrete import ConcreteReading
+from postcopy.explorer.kernel.compiled import compile_kernel, interpret
+from postcopy.explorer.liveness.check import check_liveness
+from postcopy.explorer.liveness.fairness import broken, duties, is_fair, moves, units
+from postcopy.explorer.liveness.promises import Liveness
+from postcopy.explorer.liveness.state_graph import expand_interpreted, history_masks
+from postcopy.language.concrete import ConcreteInterpretation
+from postcopy.language.declaring import ALL, Bitmap, Machine, Page, Protocol, View, action, require
+from postcopy.language.instance import Instance, State, view
+from postcopy.language.properties import LeadsTo, Property, eventually
+from postcopy.language.trace import Trace, rebase
+from postcopy.language.values import ConcretePages
 from postcopy.model.fault import Fault
 from postcopy.model.faults_liveness import EndlessScan, SwitchWaitsForCleanBitmap
-from postcopy.model.instance import Instance, State, view
-from postcopy.model.language import ALL, Bitmap, Machine, Page, Protocol, View, action, require
-from postcopy.model.values import ConcretePages
-from postcopy.properties.catalogue import BY_NAME, DEFAULT
-from postcopy.properties.language import LeadsTo, Property, eventually
 from postcopy.properties.liveness import LIVENESS
 from tests.explorer import tiny_liveness as tiny
 from tests.explorer.brute import brute_force
@@ -140,9 +140,9 @@ def expected(instance: Instance, prop: Property) -> bool:
         edges[origin].append((name, target))
 
     def answer(state: Hashable, page: int | None) -> LeadsTo:
-        reading = ConcreteReading(instance, cast(State, state))
+        program = ConcreteInterpretation(instance, cast(State, state))
         each = {} if page is None else {"page": ConcretePages(1 << page, instance.pages, instance.group)}
-        return prop.promises(view(reading), **each)
+        return prop.promises(view(program), **each)
 
     return any(
         never_kept(
@@ -261,7 +261,7 @@ def test_a_fault_breaks_the_same_property_with_and_without_symmetry(fault: type[
 def test_the_compiled_graph_is_the_interpreted_one(symmetry: bool) -> None:
     exploration = Exploration(Instance(tiny.Unfair, 3, 1), Options(symmetry, engine="interpreted"))
     exploration.run()
-    from postcopy.explorer.edges_fast import expand_all
+    from postcopy.explorer.liveness.compiled_state_graph import expand_all
 
     states, history = exploration.stored(), history_masks(exploration.layout)
     kernel = exploration.kernel

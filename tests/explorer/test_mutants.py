@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from postcopy.explorer import codegen, compiled, native, shard
-from postcopy.explorer.compiled import compile_kernel, interpret
-from postcopy.explorer.edges import expand_interpreted
-from postcopy.explorer.edges_fast import expand_all
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.fast import Compiled
-from postcopy.model.instance import Instance
+from postcopy.explorer.kernel import compiled
+from postcopy.explorer.kernel import machine_code as native
+from postcopy.explorer.kernel import state_code as codegen
+from postcopy.explorer.kernel.compiled import compile_kernel, interpret
+from postcopy.explorer.liveness.compiled_state_graph import expand_all
+from postcopy.explorer.liveness.state_graph import expand_interpreted
+from postcopy.explorer.search import shard
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from tests.explorer.brute import orphans
 from tests.export.tiny import PROPERTIES, Tiny

@@ -1,4 +1,4 @@
-"""The concrete, the interpreted and the compiled reading see the same graph."""
+"""The concrete, the interpreted and the compiled interpretation see the same graph."""
 
 from collections import Counter
 
@@ -6,16 +6,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from postcopy.explorer.compiled import compile_kernel
 from postcopy.explorer.explore import Exploration, Options, explore
-from postcopy.explorer.fast import Compiled
-from postcopy.explorer.search import DONE, FULL
-from postcopy.model.concrete import successors, violated_by
+from postcopy.explorer.kernel.compiled import compile_kernel
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.explorer.search.interpreted import DONE, FULL
+from postcopy.language.concrete import successors, violated_by
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 from tests.explorer.brute import brute_force, kernel_edges, orphans
@@ -76,17 +76,17 @@ def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
 def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
     data: st.DataObject, size: tuple[int, int, int]
 ) -> None:
-    from postcopy.explorer.codegen import generate
-    from postcopy.explorer.compiled import interpret
-    from postcopy.explorer.constants import read
-    from postcopy.explorer.layout import lay_out
-    from postcopy.explorer.writing import LABEL_BITS, STAYS
+    from postcopy.explorer.kernel.compiled import interpret
+    from postcopy.explorer.kernel.expression_code import LABEL_BITS, STAYS
+    from postcopy.explorer.kernel.layout import lay_out
+    from postcopy.explorer.kernel.state_code import generate
+    from postcopy.language.program import read
 
     pages, in_flight, group = size
     instance = Instance(Postcopy, pages, in_flight, SAFETY, group)
-    reading = read(instance)
-    layout = lay_out(instance, reading.variables, reading.constants)
-    kernel = generate(reading, layout, symmetry=False)
+    program = read(instance)
+    layout = lay_out(instance, program.variables, program.constants)
+    kernel = generate(program, layout, symmetry=False)
     functions, action_of = interpret(kernel), kernel.numbering.action_of
     state = data.draw(st.sampled_from(instance.initial_states()))
     for _ in range(25):

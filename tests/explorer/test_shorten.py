@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import TraceError
-from postcopy.explorer import shorten
 from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.shorten import Replay, breaks
-from postcopy.explorer.simulate import Finding, Plan, Simulated, Simulation, retrace
-from postcopy.explorer.stepper import Stepper
-from postcopy.explorer.trace import Label, Trace
-from postcopy.explorer.walk import Walker
-from postcopy.model.concrete import take
+from postcopy.explorer.kernel.stepper import Stepper
+from postcopy.explorer.simulation import shorten
+from postcopy.explorer.simulation.shorten import Replay, breaks
+from postcopy.explorer.simulation.simulate import Finding, Plan, Simulated, Simulation, retrace
+from postcopy.explorer.simulation.walk import Walker
+from postcopy.language.concrete import take
+from postcopy.language.instance import Instance
+from postcopy.language.properties import Property
+from postcopy.language.trace import Label, Trace
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME
-from postcopy.properties.language import Property
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 
@@ -134,7 +134,7 @@ def test_a_run_that_violates_nothing_is_not_shortened() -> None:
 
 
 def test_a_property_that_is_false_at_the_start_needs_no_steps() -> None:
-    from postcopy.properties.language import always
+    from postcopy.language.properties import always
 
     @always("The guest never runs at the source")
     def never_runs(state: object) -> bool:

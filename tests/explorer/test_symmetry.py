@@ -6,13 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.language.declaring import Cpu, Page, Protocol, require
+from postcopy.language.instance import Instance
 from postcopy.model.destination import Destination
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.language import Cpu, Page, Protocol, require
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.safety import SAFETY
 from tests.explorer.brute import brute_force
 from tests.strategies import random_protocols

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postcopy.explorer import compiled
-from postcopy.explorer.control import WITNESSES
-from postcopy.explorer.shard import lines
+from postcopy.explorer.kernel import compiled
+from postcopy.explorer.search.shard import lines
+from postcopy.explorer.search.status import WITNESSES
 
 WORDS, BITS = 2, 11
 FACTOR, LAST_FACTOR = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53

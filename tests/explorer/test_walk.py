@@ -7,18 +7,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import TraceError, UsageError
-from postcopy.explorer.census import Census
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.simulate import Finding, Plan, Simulation, retrace
-from postcopy.explorer.stepper import Look, Move, Stepper, Words
-from postcopy.explorer.walk import Walker
-from postcopy.model.concrete import is_deadlock, successors, violated_by
+from postcopy.explorer.kernel.stepper import Look, Move, Stepper, Words
+from postcopy.explorer.simulation.hyperloglog import Census
+from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation, retrace
+from postcopy.explorer.simulation.walk import Walker
+from postcopy.language.concrete import is_deadlock, successors, violated_by
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.liveness import LIVENESS
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
@@ -54,7 +54,7 @@ def recorded(instance: Instance, seed: int, walks: int, depth: int = 400) -> lis
 
 
 def assert_walks_are_runs(instance: Instance, paths: list[list[Words]]) -> None:
-    """Every walk begins at the start or where one has been, and each step is one of the concrete reading."""
+    """Every walk begins at the start or where one has been, and each step is one of the concrete interpretation."""
     stepper = Stepper(instance)
     been = set(stepper.initial)
     for path in paths:

@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     ALL,
     NONE,
     Bitmap,
@@ -18,7 +18,7 @@ from postcopy.model.language import (
     action,
     require,
 )
-from postcopy.properties.language import LeadsTo, eventually
+from postcopy.language.properties import LeadsTo, eventually
 
 
 class Post(Enum):

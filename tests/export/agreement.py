@@ -13,16 +13,16 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from postcopy.explorer.constants import read
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Options, explore
 from postcopy.export import spin
 from postcopy.export.promela import promela
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.program import read
+from postcopy.language.properties import Kind, Property
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME
-from postcopy.properties.language import Kind, Property
 from postcopy.properties.safety import SAFETY
 
 SOUND = [(1, 1, 1), (2, 1, 1), (2, 1, 2)]

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postcopy.errors import UsageError
-from postcopy.explorer.constants import read
 from postcopy.explorer.explore import Options, explore
 from postcopy.export.aut import aut
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.program import read
 from postcopy.model.postcopy import Postcopy
 from tests.explorer.brute import brute_force
 from tests.export.tiny import Tiny

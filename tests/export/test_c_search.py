@@ -7,13 +7,13 @@ from types import ModuleType
 
 import pytest
 
-from postcopy.explorer.constants import read
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Options, explore
+from postcopy.language.instance import Instance
+from postcopy.language.program import read
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME
-from postcopy.properties.language import NO_DEADLOCK
 from postcopy.properties.safety import SAFETY
 from tests.export.agreement import need_spin
 from tests.export.tiny import PROPERTIES, Tiny

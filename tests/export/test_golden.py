@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from postcopy.export.files import FORMS, files
-from postcopy.model.instance import Instance
+from postcopy.language.instance import Instance
 from tests.export.tiny import PROPERTIES, Tiny
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import UsageError
-from postcopy.explorer.constants import read
 from postcopy.explorer.explore import Options, explore
 from postcopy.export import spin
 from postcopy.export.promela import promela
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.program import read
+from postcopy.language.properties import NO_DEADLOCK, Property
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME
-from postcopy.properties.language import NO_DEADLOCK, Property
 from postcopy.properties.safety import SAFETY
 from tests.explorer.brute import brute_force
 from tests.export.agreement import SOUND, by_spin, explorer, exported, need_spin, size_of
@@ -81,13 +81,13 @@ def test_random_protocols(
 def test_every_transition_is_accounted_for(tmp_path: Path) -> None:
     """Beside the model's and those of the start: one wherever no thread can change anything."""
     instance = Instance(Tiny, 2, 1, (NO_DEADLOCK,))
-    reading = read(instance)
+    program = read(instance)
     graph = brute_force(instance)
     moves = {before for before, name, after in graph.edges if before != after and not _environment(instance, name)}
-    found = spin.search(spin.build(promela(reading, "Tiny"), tmp_path))
+    found = spin.search(spin.build(promela(program, "Tiny"), tmp_path))
     stuck = len(graph.depth) - len(moves)
     assert stuck > 0
-    assert found.transitions == sum(graph.edges.values()) + spin.extra_transitions(reading) + stuck
+    assert found.transitions == sum(graph.edges.values()) + spin.extra_transitions(program) + stuck
 
 
 def _environment(instance: Instance, name: str) -> bool:
@@ -156,10 +156,10 @@ def test_missing_programs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_explorer_and_spin_count_the_same_transitions_where_no_deadlock_is_asked(tmp_path: Path) -> None:
     instance = Instance(Postcopy, 2, 1)
-    reading = read(instance)
-    found = spin.search(spin.build(promela(reading, "Postcopy"), tmp_path))
+    program = read(instance)
+    found = spin.search(spin.build(promela(program, "Postcopy"), tmp_path))
     verdict = explore(instance, Options(symmetry=False, engine="interpreted"))
-    assert found.transitions == verdict.transitions + spin.extra_transitions(reading)
+    assert found.transitions == verdict.transitions + spin.extra_transitions(program)
 
 
 @pytest.mark.parametrize(("said", "number"), [("  99 transitions", 99), ("1.7043863e+08 transitions", 170_438_630)])

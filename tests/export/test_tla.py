@@ -9,16 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tree_sitter import Language, Node, Parser
 
+from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.errors import UsageError
-from postcopy.explorer.constants import read
 from postcopy.export.printer import paths, under
 from postcopy.export.tla import config, tla
-from postcopy.model import expressions as ex
+from postcopy.language import expressions as ex
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.program import read
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME, DEFAULT
 from tests.export.tiny import PROPERTIES, Tiny
 from tests.strategies import heard_once, random_protocols, sends_stay
 
@@ -62,22 +62,22 @@ def test_faults_are_tla(name: str) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), pages=st.integers(1, 3))
 def test_random_protocols_are_tla(protocol: type[Protocol], pages: int) -> None:
-    reading = read(Instance(protocol, pages, 2, (heard_once, sends_stay)))
-    if reading.variables:
-        assert errors(tla(reading, "Random", "Random")) == []
+    program = read(Instance(protocol, pages, 2, (heard_once, sends_stay)))
+    if program.variables:
+        assert errors(tla(program, "Random", "Random")) == []
     else:
         with pytest.raises(UsageError, match="nothing to write in TLA"):
-            tla(reading, "Random", "Random")
+            tla(program, "Random", "Random")
 
 
 def test_every_step_says_of_every_variable_what_becomes_of_it() -> None:
     """TLC refuses a step that leaves a variable open, or says it twice."""
     instance = Instance(Postcopy, 2, 2, DEFAULT)
-    reading = read(instance)
-    text = tla(reading, "Postcopy", "Postcopy")
+    program = read(instance)
+    text = tla(program, "Postcopy", "Postcopy")
     tuples = dict(re.findall(r"^(\w+_vars) == <<(.*)>>$", text, re.MULTILINE))
     variables = sorted(name for names in tuples.values() for name in names.split(", "))
-    assert len(variables) == len(reading.variables)
+    assert len(variables) == len(program.variables)
     steps: list[tuple[str, str]] = re.findall(STEP, text, re.MULTILINE)
     assert len(steps) > 60
     for body, same in steps:
@@ -90,8 +90,8 @@ STEP = r"((?:^ +(?:\\/ )?/\\ (?!UNCHANGED).*\n)*)^ +(?:\\/ )?/\\ UNCHANGED (?:<<
 
 
 def test_the_configuration_names_invariants_that_are_there() -> None:
-    reading = read(Instance(Postcopy, 3, 1, DEFAULT))
-    text, lines = tla(reading, "Postcopy", "Postcopy"), config(reading, "Postcopy", "Postcopy").splitlines()
+    program = read(Instance(Postcopy, 3, 1, DEFAULT))
+    text, lines = tla(program, "Postcopy", "Postcopy"), config(program, "Postcopy", "Postcopy").splitlines()
     assert lines[:2] == ["SPECIFICATION Spec", "CONSTANT Pages = {0, 1, 2}"]
     invariants = [line.removeprefix("INVARIANT ") for line in lines[2:]]
     assert {"TypeOK", "no_page_lost", "no_deadlock"} <= set(invariants)
@@ -101,11 +101,11 @@ def test_the_configuration_names_invariants_that_are_there() -> None:
 
 def test_properties_of_steps_are_asserted() -> None:
     """Wherever a step could violate one: on each path where its condition is not plainly true."""
-    reading = read(Instance(FAULTS["end-before-run"], 1, 1, [BY_NAME["states-forward"]]))
-    ends = [under(taken, leaf) for _, tree in reading.actions for taken, leaf in paths(tree)]
+    program = read(Instance(FAULTS["end-before-run"], 1, 1, [BY_NAME["states-forward"]]))
+    ends = [under(taken, leaf) for _, tree in program.actions for taken, leaf in paths(tree)]
     asserted = [e for leaf in ends for _, e in leaf.violated if e is not ex.FALSE]
     assert asserted
-    assert tla(reading, "EndBeforeRun", "X").count(', "states-forward")') == len(asserted)
+    assert tla(program, "EndBeforeRun", "X").count(', "states-forward")') == len(asserted)
 
 
 def test_numbers_that_do_not_start_at_zero_say_so() -> None:

@@ -3,7 +3,7 @@
 from enum import Enum, IntEnum, auto
 from typing import Any
 
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     EITHER,
     NONE,
     Bitmap,
@@ -25,7 +25,7 @@ from postcopy.model.language import (
     action,
     require,
 )
-from postcopy.properties.language import NO_DEADLOCK, Answer, always, every_step, sometimes
+from postcopy.language.properties import NO_DEADLOCK, Answer, always, every_step, sometimes
 
 
 class Phase(IntEnum):

@@ -1,4 +1,4 @@
-"""The meaning of the symbolic reading's trees, written down as plainly as possible, to compare with.
+"""The meaning of the symbolic interpretation's trees, written down as plainly as possible, to compare with.
 
 Truth values are bools, numbers ints (as stored), sets of pages ints (bit i is page i).
 """
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
-from postcopy.model.expressions import Expr, Variable
-from postcopy.model.instance import Instance, State
-from postcopy.model.symbolic import Branch, Tree
+from postcopy.language.expressions import Expr, Variable
+from postcopy.language.instance import Instance, State
+from postcopy.language.symbolic import Branch, Tree
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.model import symbolic
-from postcopy.model.language import NONE, Cpu, Ghost, Machine, Page, action, require
+from postcopy.language import symbolic
+from postcopy.language.declaring import NONE, Cpu, Ghost, Machine, Page, action, require
 from tests.model.tiny import Base, Cases, Colour, Letter, Phase, here, read, refused
 
 case = Cases()

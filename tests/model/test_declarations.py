@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.model.declarations import of_class
-from postcopy.model.instance import Instance
-from postcopy.model.language import (
+from postcopy.language.declaration_checks import of_class
+from postcopy.language.declaring import (
     EITHER,
     Bitmap,
     Channel,
@@ -27,7 +26,8 @@ from postcopy.model.language import (
     View,
     action,
 )
-from postcopy.properties.language import always
+from postcopy.language.instance import Instance
+from postcopy.language.properties import always
 from tests.model.tiny import Base, Innocent, Letter, Phase, Right, here, protocol_of
 
 # -- declarations ------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class NumberFlag(Base):
 
 @declared("Reserved.reading: the name is taken by the language, choose another")
 class Reserved(Base):
-    reading = Flag("a flag")  # type: ignore[assignment]  # here
+    interpretation = Flag("a flag")  # type: ignore[assignment]  # here
 
 
 @declared("Hides.memory hides the ghost memory: choose another name")

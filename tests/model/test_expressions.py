@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import Instance
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import Instance
 from tests.model.evaluator import evaluate
 from tests.model.tiny import Base, Phase, protocol_of
 

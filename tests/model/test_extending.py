@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from postcopy.catalogue.properties import DEFAULT, asked_of, choose, everything, reasons
 from postcopy.errors import SpecError, UsageError
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.model.declarations import of_class
-from postcopy.model.instance import Instance
-from postcopy.model.language import (
+from postcopy.language.declaration_checks import of_class
+from postcopy.language.declaring import (
     Channel,
     Flag,
     Machine,
@@ -28,8 +28,8 @@ from postcopy.model.language import (
     action,
     require,
 )
-from postcopy.properties.catalogue import DEFAULT, asked_of, choose, everything, reasons
-from postcopy.properties.language import NO_DEADLOCK, always, every_step, sometimes
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK, always, every_step, sometimes
 from postcopy.properties.safety import no_two_guests
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from postcopy.errors import SpecError, UsageError
-from postcopy.model.instance import Instance
-from postcopy.model.language import EITHER, Cpu, Flag, Page, action
+from postcopy.language.declaring import EITHER, Cpu, Flag, Page, action
+from postcopy.language.instance import Instance
 from tests.model.tiny import Base, Phase, protocol_of
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.model.concrete import take
-from postcopy.model.instance import Instance
-from postcopy.model.language import NONE, Ghost, Machine, Page, action, require
-from postcopy.model.symbolic import Leaf, read_action
+from postcopy.language.concrete import take
+from postcopy.language.declaring import NONE, Ghost, Machine, Page, action, require
+from postcopy.language.instance import Instance
+from postcopy.language.symbolic import Leaf, read_action
 from tests.model.tiny import (
     Base,
     Cases,
@@ -48,7 +48,7 @@ class Reads(Base):
 class Constructs(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
-        require(Right("right", self.reading).present.empty)  # here
+        require(Right("right", self.interpretation).present.empty)  # here
 
 
 @case(
@@ -62,11 +62,11 @@ class ReadsThroughGhost(Base):
 
 
 def reads_elsewhere(machine: Any) -> None:
-    require(Right("right", getattr(machine, "reading")).present.empty)  # here
+    require(Right("right", getattr(machine, "interpretation")).present.empty)  # here
 
 
 def sends_elsewhere(machine: Any) -> None:
-    Right("right", getattr(machine, "reading")).back.send(Letter.PLAIN)  # here
+    Right("right", getattr(machine, "interpretation")).back.send(Letter.PLAIN)  # here
 
 
 @case(

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.model.concrete import take
-from postcopy.model.instance import Instance
-from postcopy.model.language import Flag, Monitor, Step, View, require
-from postcopy.model.symbolic import read_action, read_predicate
-from postcopy.properties.language import every_step
+from postcopy.language.concrete import take
+from postcopy.language.declaring import Flag, Monitor, Step, View, require
+from postcopy.language.instance import Instance
+from postcopy.language.properties import every_step
+from postcopy.language.symbolic import read_action, read_predicate
 from tests.model.tiny import Innocent, Letter, Phase, here
 
 

@@ -1,4 +1,4 @@
-"""The symbolic reading means the same as the concrete one: on random protocols, and on the document's own."""
+"""The symbolic interpretation means the same as the concrete one: on random protocols, and on the document's own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from postcopy.errors import SpecError
-from postcopy.model.concrete import may_rest, successors, take, violated_by
-from postcopy.model.instance import ActionInstance, Instance, State
+from postcopy.language.concrete import may_rest, successors, take, violated_by
+from postcopy.language.instance import ActionInstance, Instance, State
+from postcopy.language.symbolic import Tree, read_action, read_predicate, read_resting
+from postcopy.language.values import ConcretePages
 from postcopy.model.network import Command
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase
-from postcopy.model.symbolic import Tree, read_action, read_predicate, read_resting
-from postcopy.model.values import ConcretePages
 from tests.model.evaluator import Outcome, apply, evaluate
 from tests.strategies import RANDOM_PROPERTIES, random_protocols, random_states
 
@@ -30,7 +30,7 @@ MISHAPS = re.compile("dies|cancels|loses|gives_up|to_finish_in_precopy")
 
 
 def concrete(instance: Instance, state: State, action: ActionInstance, page: int | None) -> Outcome | str | None:
-    """The concrete reading's answer, in the evaluator's words; an error as its message without the place."""
+    """The concrete interpretation's answer, in the evaluator's words; an error as its message without the place."""
     try:
         taken = take(instance, state, action, page)
     except SpecError as error:
@@ -45,7 +45,7 @@ def concrete(instance: Instance, state: State, action: ActionInstance, page: int
 
 
 def symbolic(tree: Tree, instance: Instance, state: State, page: int | None) -> Outcome | str | None:
-    """The symbolic reading's answer in the same form."""
+    """The symbolic interpretation's answer in the same form."""
     outcome = apply(tree, instance, state, page)
     return outcome.error if outcome is not None and outcome.error is not None else outcome
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postcopy.model.values import ALL, NONE, ConcretePages, Misuse, PageSet, Whole
+from postcopy.language.values import ALL, NONE, ConcretePages, Misuse, PageSet, Whole
 
 PAGES, GROUP = 6, 2
 EVERY = frozenset(range(PAGES))

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.model.instance import Instance
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     Bitmap,
     Channel,
     Choice,
@@ -31,7 +30,8 @@ from postcopy.model.language import (
     View,
     action,
 )
-from postcopy.model.symbolic import read_action
+from postcopy.language.instance import Instance
+from postcopy.language.symbolic import read_action
 
 
 class Phase(IntEnum):

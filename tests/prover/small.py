@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     Channel,
     Count,
     Flag,
@@ -16,7 +16,7 @@ from postcopy.model.language import (
     action,
     require,
 )
-from postcopy.properties.language import always
+from postcopy.language.properties import always
 
 
 class Token(Enum):

@@ -7,10 +7,10 @@ from multiprocessing import get_context
 
 import pytest
 
-from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import successors
+from postcopy.language.concrete import successors
+from postcopy.language.instance import Instance
+from postcopy.language.trace import Trace
 from postcopy.model.faults import FAULTS
-from postcopy.model.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY

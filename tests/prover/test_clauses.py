@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Sort
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Sort
 from postcopy.prover.clauses import parts_of
 from tests.model.evaluator import evaluate
 from tests.model.test_expressions import INSTANCE, Pair, pairs, states

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from postcopy.language.declaring import Protocol
 from postcopy.model.faults import FAULTS
-from postcopy.model.language import Protocol
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.ranking import RANKING

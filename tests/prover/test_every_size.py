@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from postcopy.explorer.explore import Options, Outcome, explore
-from postcopy.model.concrete import answer_in, holds
-from postcopy.model.instance import Instance
+from postcopy.language.concrete import answer_in, holds
+from postcopy.language.instance import Instance
+from postcopy.language.interpretation import of_each_page
+from postcopy.language.properties import Kind
 from postcopy.model.postcopy import Postcopy
-from postcopy.model.reading import of_each_page
 from postcopy.properties.invariant import INVARIANT
-from postcopy.properties.language import Kind
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.obligations import ANY, CLOSER, INITIAL, prove
 from postcopy.prover.solving import Status

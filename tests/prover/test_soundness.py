@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     EITHER,
     Channel,
     Flag,
@@ -18,9 +18,9 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.language.properties import NO_DEADLOCK, Property, conjunct
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
-from postcopy.properties.language import NO_DEADLOCK, Property, conjunct
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.obligations import ANY, INITIAL, Prover
 from postcopy.prover.solving import Status

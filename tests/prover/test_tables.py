@@ -1,6 +1,7 @@
 """Each row of the tables of docs/proof.md is true: what is needed, and what fails without a rule.
 
-Its counterexample to induction is found again at its size, where it is checked on the concrete reading. So the proof
+Its counterexample to induction is found again at its size, where it is checked on the concrete interpretation. So the
+proof
 for every size must fail there too: a prover that proves what is false is caught here.
 """
 
@@ -12,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from documentation import proof_tables
+from documentation.proof_tables import UNSAFE, Found, Size
+from postcopy.catalogue.properties import BY_NAME
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import BY_NAME
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.obligations import ANY, Prover
 from postcopy.prover.solving import Status
 from postcopy.prover.steps import Steps
-from postcopy.report import proof_tables
-from postcopy.report.proof_tables import UNSAFE, Found, Size
 
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 WHERE = r" \| `([\w-]+)` \| ([^|`]+) \| (\d), (\d), (\d) \|$"

@@ -1,7 +1,9 @@
-"""The unbounded reading means the same as the concrete one: z3 takes the steps that the concrete reading takes.
+"""The unbounded interpretation means the same as the concrete one: z3 takes the steps that the concrete interpretation
+takes.
 
-A concrete state is told to z3 in the words of the unbounded reading (which page is in which set, which message is at
-which position); a step of the unbounded reading must then be possible, and must lead to the concrete state after it.
+A concrete state is told to z3 in the words of the unbounded interpretation (which page is in which set, which message
+is at which position); a step of the unbounded interpretation must then be possible, and must lead to the concrete state
+after it.
 """
 
 from __future__ import annotations
@@ -12,19 +14,19 @@ from typing import Any
 import pytest
 import z3
 
-from postcopy.model import expressions as ex
-from postcopy.model.concrete import Transition, answer_in, holds, successors
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.expressions import variable as of
-from postcopy.model.instance import Instance, State
+from postcopy.language import expressions as ex
+from postcopy.language.concrete import Transition, answer_in, holds, successors
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import variable as of
+from postcopy.language.instance import Instance, State
+from postcopy.language.interpretation import of_each_page
+from postcopy.language.symbolic import read_action, read_predicate
 from postcopy.model.postcopy import Postcopy
-from postcopy.model.reading import of_each_page
-from postcopy.model.symbolic import read_action, read_predicate
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.formulas import Meaning, Queue, Sign, Symbols
-from postcopy.prover.unbounded import UnboundedReading, messages_of
+from postcopy.prover.unbounded import UnboundedInterpretation, messages_of
 from tests.prover.walks import walk
 
 PROPERTIES = [p for p in SAFETY if p.of_states or p.of_steps]
@@ -32,7 +34,7 @@ CLAIMS = [*INVARIANT, *(p for p in SAFETY if p.of_states)]
 
 
 class Told:
-    """A finite state in the words of the unbounded reading."""
+    """A finite state in the words of the unbounded interpretation."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance, self.symbols = instance, Symbols(instance)
@@ -87,7 +89,7 @@ class Told:
         solver = z3.Solver()
         solver.set("timeout", 10_000)
         solver.add(*self.world, *self.state(Meaning(self.symbols, "given", page), before))
-        for guard, leaf in paths_of(read_action(self.instance, step.action, UnboundedReading)):
+        for guard, leaf in paths_of(read_action(self.instance, step.action, UnboundedInterpretation)):
             solver.push()
             meaning = Meaning(self.symbols, "step", page, leaf.updates, page)
             told = [*(meaning.before.truth(part) for part in guard), *self.state(meaning, after)]
@@ -139,7 +141,7 @@ def test_z3_finds_a_claim_true_where_the_concrete_reading_does(group: int) -> No
     instance = Instance(Postcopy, 2, 2, PROPERTIES, group)
     told, choose = Told(instance), random.Random(group)
     states = list(dict.fromkeys(walk(instance, runs=40, steps=60, seed=group)))
-    claims = [(p, read_predicate(instance, p.holds, UnboundedReading)) for p in CLAIMS]
+    claims = [(p, read_predicate(instance, p.holds, UnboundedInterpretation)) for p in CLAIMS]
     seen = set()
     for _ in range(150):
         state = mixed(instance, states, choose)

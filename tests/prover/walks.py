@@ -6,8 +6,8 @@ import random
 import re
 from collections.abc import Iterator
 
-from postcopy.model.concrete import successors
-from postcopy.model.instance import Instance, State
+from postcopy.language.concrete import successors
+from postcopy.language.instance import Instance, State
 
 MISHAPS = re.compile("dies|cancels|loses|gives_up|to_finish_in_precopy")
 """What ends a run early: taken now and then only."""

@@ -5,9 +5,7 @@
 
 from enum import Enum, IntEnum, auto
 
-from postcopy.explorer.trace import Trace, follow
-from postcopy.model.instance import Instance, State
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     ALL,
     EITHER,
     Bitmap,
@@ -30,7 +28,9 @@ from postcopy.model.language import (
     action,
     require,
 )
-from postcopy.properties.language import NO_DEADLOCK, always, every_step
+from postcopy.language.instance import Instance, State
+from postcopy.language.properties import NO_DEADLOCK, always, every_step
+from postcopy.language.trace import Trace, follow
 
 
 class Mail(Enum):

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from postcopy.report.serving import Server
-from postcopy.report.stepping import Stepping
+from postcopy.report.pages.serving import Server
+from postcopy.report.pages.stepping import Stepping
 
 
 @contextmanager

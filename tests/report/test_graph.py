@@ -18,17 +18,17 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.model.concrete import successors
-from postcopy.model.expressions import Sort
-from postcopy.model.instance import Instance, State
-from postcopy.model.language import Protocol
+from postcopy.language.concrete import successors
+from postcopy.language.declaring import Protocol
+from postcopy.language.expressions import Sort
+from postcopy.language.instance import Instance, State
+from postcopy.language.properties import NO_DEADLOCK, Property
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.language import NO_DEADLOCK, Property
-from postcopy.report import graph as formats
-from postcopy.report import quotient
-from postcopy.report.graph import Graph, build, to_dot, to_graphml, to_svg, write
-from postcopy.report.graph_dot import common_changes
-from postcopy.report.words import contents, contents_words, value_words
+from postcopy.report.state_graph import files as formats
+from postcopy.report.state_graph import quotient
+from postcopy.report.state_graph.dot import common_changes
+from postcopy.report.state_graph.files import Graph, build, to_dot, to_graphml, to_svg, write
+from postcopy.report.story.words import contents, contents_words, value_words
 from tests.report.examples import Handover, NothingReceived, Unsure, never_finishes, nobody_looks, nothing_arrives
 
 GOLDEN = Path(__file__).with_name("handover.dot")

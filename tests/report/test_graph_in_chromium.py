@@ -13,12 +13,12 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from postcopy.catalogue.loading import load
+from postcopy.catalogue.properties import choose
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.model.instance import Instance
-from postcopy.model.loading import load
-from postcopy.properties.catalogue import choose
-from postcopy.report.graph import Graph, build
-from postcopy.report.graph_page import page
+from postcopy.language.instance import Instance
+from postcopy.report.state_graph.files import Graph, build
+from postcopy.report.state_graph.page import page
 from tests.report import chromium
 from tests.report.chromium import TOO_WIDE, needs_chromium
 from tests.report.test_graph import document

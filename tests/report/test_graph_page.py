@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from postcopy.report import graph as formats
-from postcopy.report import graph_layout, pages
-from postcopy.report.graph import Graph, build, to_html, write
-from postcopy.report.graph_layout import Layout, Place, lay_out
-from postcopy.report.graph_page import LIBRARY, data, page, parent
-from postcopy.report.quotient import PHASE
+from postcopy.report.pages import template as pages
+from postcopy.report.state_graph import files as formats
+from postcopy.report.state_graph import layout as graph_layout
+from postcopy.report.state_graph.files import Graph, build, to_html, write
+from postcopy.report.state_graph.layout import Layout, Place, lay_out
+from postcopy.report.state_graph.page import LIBRARY, data, page, parent
+from postcopy.report.state_graph.quotient import PHASE
 from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.report.examples import Handover, nothing_arrives
 from tests.report.test_graph import document, graph_of, refusal

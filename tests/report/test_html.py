@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.explorer.trace import Trace
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
-from postcopy.properties.language import NO_DEADLOCK, Property
-from postcopy.report import summary
-from postcopy.report.held import held
-from postcopy.report.html import html
-from postcopy.report.lanes import Arrow, Filling, groups, rows
-from postcopy.report.story import tell
-from postcopy.report.words import contents
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK, Property
+from postcopy.language.trace import Trace
+from postcopy.report.pages.check import html
+from postcopy.report.results import check as summary
+from postcopy.report.story.held import held
+from postcopy.report.story.lanes import Arrow, Filling, groups, rows
+from postcopy.report.story.tell import tell
+from postcopy.report.story.words import contents
 from tests.cli.conftest import refused
 from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.explorer import tiny_liveness as tiny

@@ -13,16 +13,16 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from postcopy.catalogue.properties import DEFAULT, with_everything
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.explorer.fingerprint import fingerprint
-from postcopy.model.instance import Instance
+from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.properties.catalogue import DEFAULT, with_everything
-from postcopy.report import summary
-from postcopy.report.html import html
-from postcopy.report.itf import read_itf
-from postcopy.report.story import Story, tell
-from postcopy.report.verdict import violated_property
+from postcopy.report.pages.check import html
+from postcopy.report.results import check as summary
+from postcopy.report.story.contradiction import violated_property
+from postcopy.report.story.itf import read_itf
+from postcopy.report.story.tell import Story, tell
 from tests.report import chromium
 from tests.report.chromium import TOO_WIDE, needs_chromium
 

@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from postcopy.errors import TraceError, UsageError
-from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import successors
-from postcopy.model.instance import Instance
-from postcopy.report import itf
-from postcopy.report.itf import from_itf, read_itf, to_itf, write_itf
+from postcopy.language.concrete import successors
+from postcopy.language.instance import Instance
+from postcopy.language.trace import Trace
+from postcopy.report.story import itf
+from postcopy.report.story.itf import from_itf, read_itf, to_itf, write_itf
 from tests.report.examples import first_state, letters, old_letter
 
 

@@ -10,15 +10,15 @@ import pytest
 from rich.console import Console
 
 from postcopy.errors import TraceError
-from postcopy.explorer.trace import Trace, go_round
-from postcopy.model.instance import Instance
-from postcopy.report.itf import from_itf, to_itf
-from postcopy.report.markdown import markdown
-from postcopy.report.mermaid import mermaid
-from postcopy.report.story import tell
-from postcopy.report.summary import counterexample
-from postcopy.report.svg import sequence_svg
-from postcopy.report.text import print_story
+from postcopy.language.instance import Instance
+from postcopy.language.trace import Trace, go_round
+from postcopy.report.charts.markdown import markdown
+from postcopy.report.charts.mermaid import mermaid
+from postcopy.report.charts.svg import sequence_svg
+from postcopy.report.results.check import counterexample
+from postcopy.report.story.itf import from_itf, to_itf
+from postcopy.report.story.tell import tell
+from postcopy.report.story.text import print_story
 from tests.explorer import tiny_liveness as tiny
 
 BOTH = (tiny.served, tiny.emptied)

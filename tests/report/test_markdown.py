@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from postcopy.report import markdown as page
-from postcopy.report import mermaid as chart
-from postcopy.report.markdown import markdown
-from postcopy.report.mermaid import mermaid
-from postcopy.report.story import tell
+from postcopy.report.charts import markdown as page
+from postcopy.report.charts import mermaid as chart
+from postcopy.report.charts.markdown import markdown
+from postcopy.report.charts.mermaid import mermaid
+from postcopy.report.story.tell import tell
 from tests.report.examples import OLD_LETTER, old_letter, run
 
 GOLDEN = Path(__file__).with_name("old_letter.md")

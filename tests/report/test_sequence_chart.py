@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from postcopy.explorer.trace import Trace
-from postcopy.report.drawing import balance, text_width, wrap
-from postcopy.report.story import tell
-from postcopy.report.svg import sequence_svg
+from postcopy.language.trace import Trace
+from postcopy.report.charts.drawing import balance, text_width, wrap
+from postcopy.report.charts.svg import sequence_svg
+from postcopy.report.story.tell import tell
 from tests.report.examples import OLD_LETTER, old_letter, run
 
 SVG = "{http://www.w3.org/2000/svg}"

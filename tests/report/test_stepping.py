@@ -10,16 +10,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from postcopy.explorer.fingerprint import fingerprint
-from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import successors
-from postcopy.model.instance import Instance
-from postcopy.properties.catalogue import with_everything
-from postcopy.properties.language import NO_DEADLOCK
-from postcopy.report import serving
-from postcopy.report.itf import from_itf, read_itf
-from postcopy.report.serving import LOOPBACK, Server
-from postcopy.report.stepping import FILES, MOST, Stepping
+from postcopy.catalogue.properties import with_everything
+from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.language.concrete import successors
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK
+from postcopy.language.trace import Trace
+from postcopy.report.pages import serving
+from postcopy.report.pages.serving import LOOPBACK, Server
+from postcopy.report.pages.stepping import FILES, MOST, Stepping
+from postcopy.report.story.itf import from_itf, read_itf
 from tests.cli.conftest import refused
 from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.report.examples import Handover, Taker

@@ -9,12 +9,12 @@ from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from postcopy.explorer.fingerprint import fingerprint
-from postcopy.explorer.trace import Trace
-from postcopy.properties.catalogue import with_everything
-from postcopy.report.itf import from_itf, read_itf
-from postcopy.report.serving import Server
-from postcopy.report.stepping import Stepping
+from postcopy.catalogue.properties import with_everything
+from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.language.trace import Trace
+from postcopy.report.pages.serving import Server
+from postcopy.report.pages.stepping import Stepping
+from postcopy.report.story.itf import from_itf, read_itf
 from tests.report import chromium
 from tests.report.chromium import TOO_WIDE, needs_chromium
 from tests.report.served import served

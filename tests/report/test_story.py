@@ -2,9 +2,9 @@
 
 import pytest
 
-from postcopy.report.story import Lane, Story, StoryStep, tell
-from postcopy.report.verdict import waiter
-from postcopy.report.words import Message, page_words, set_words, step_words
+from postcopy.report.story.contradiction import waiter
+from postcopy.report.story.tell import Lane, Story, StoryStep, tell
+from postcopy.report.story.words import Message, page_words, set_words, step_words
 from tests.report.examples import OLD_LETTER, letters, old_letter, run
 
 

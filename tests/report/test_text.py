@@ -4,9 +4,9 @@ import io
 
 from rich.console import Console
 
-from postcopy.explorer.trace import Trace
-from postcopy.report.story import tell
-from postcopy.report.text import print_story
+from postcopy.language.trace import Trace
+from postcopy.report.story.tell import tell
+from postcopy.report.story.text import print_story
 from tests.report.examples import OLD_LETTER, old_letter, run
 
 

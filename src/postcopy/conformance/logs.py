@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
-from postcopy.conformance.reading import Forbidden, LongReading, ManyPages
 from postcopy.conformance.steps import ACTIONS, BREAKS, CLOSING, CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.engine.log import Record, Step
-from postcopy.model.instance import Instance
+from postcopy.language.instance import Instance
+from postcopy.language.single_run import Forbidden, ManyPages, SingleRun
 from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
 
@@ -72,7 +72,7 @@ class _Explainer:
         steps = {r.step for r in records}
         can = Step.REFUSED not in steps
         either = {"source.postcopy_capability": True, "destination.host_support": True}
-        self.model = LongReading(self.instance, pages, group, either | {"destination.postcopy_capability": can})
+        self.model = SingleRun(self.instance, pages, group, either | {"destination.postcopy_capability": can})
         self.group = group
         self.discarded = 0
         self.touched: set[int] = set()

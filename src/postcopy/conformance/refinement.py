@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from postcopy.conformance.reading import LongReading
 from postcopy.conformance.steps import ACTIONS, BREAKS, CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import CPUS, STALE, StaleRead, World
 from postcopy.engine.destination import State
@@ -32,11 +31,12 @@ from postcopy.engine.messages import (
     Request,
 )
 from postcopy.engine.source import Phase
-from postcopy.model.concrete import ConcreteReading, take
-from postcopy.model.instance import Instance
-from postcopy.model.instance import State as ModelState
+from postcopy.language.concrete import ConcreteInterpretation, take
+from postcopy.language.instance import Instance
+from postcopy.language.instance import State as ModelState
+from postcopy.language.single_run import SingleRun
+from postcopy.language.values import ConcretePages
 from postcopy.model.postcopy import Postcopy
-from postcopy.model.values import ConcretePages
 
 ENVIRONMENT = ("operator", "network", "source guest", "vCPU", "device load", "source host", "destination host")
 """Who may act and never has to."""
@@ -161,9 +161,9 @@ class _Search:
         return None if step is None else step.state
 
     def _why_not(self, model: ModelState, action: str, page: int | None) -> str:
-        reading = LongReading(self.instance, self.instance.pages, self.instance.group, {})
-        reading.become(ConcreteReading(self.instance, model))
-        forbidden = reading.take(self.actions[action], 1 << page if page is not None else 0)
+        interpretation = SingleRun(self.instance, self.instance.pages, self.instance.group, {})
+        interpretation.become(ConcreteInterpretation(self.instance, model))
+        forbidden = interpretation.take(self.actions[action], 1 << page if page is not None else 0)
         return f"{forbidden.guard} ({forbidden.where}) does not hold" if forbidden else "the channel is full"
 
     def _fail(self, key: object, name: str, why: str, rule: str = "") -> Refinement:
@@ -187,10 +187,10 @@ def differences(world: World, expected: dict[str, object]) -> list[str]:
 
 def expected_of(instance: Instance, model: ModelState) -> dict[str, object]:
     """A state of the model in the values that `_observed` has; sets of pages as bits."""
-    reading = ConcreteReading(instance, model)
+    interpretation = ConcreteInterpretation(instance, model)
     found: dict[str, object] = {}
     for variable in instance.variables:
-        value = reading.load(variable)
+        value = interpretation.load(variable)
         found[variable.name] = value.bits if isinstance(value, ConcretePages) else getattr(value, "name", value)
     for name, channel in instance.channels.items():
         found[_ON[name]] = [

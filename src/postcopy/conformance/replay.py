@@ -14,10 +14,10 @@ from postcopy.conformance.steps import CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import StaleRead, World
 from postcopy.engine.errors import EngineError
 from postcopy.errors import UsageError
-from postcopy.explorer.trace import Trace
+from postcopy.language.declaring import Channel
+from postcopy.language.instance import Instance, State
+from postcopy.language.trace import Trace
 from postcopy.model.fault import Fault
-from postcopy.model.instance import Instance, State
-from postcopy.model.language import Channel
 from postcopy.model.postcopy import Postcopy
 
 OUTSIDE = ("destination.balloon_takes",)

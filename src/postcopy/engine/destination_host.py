@@ -37,7 +37,7 @@ class DestinationReport(msgspec.Struct):
     """What came of it, as the destination knows it; times in seconds since 1970, 0 where it did not happen.
 
     Attributes:
-        latencies: in seconds, from the reading of each fault to the placing of its page.
+        latencies: in seconds, from the interpretation of each fault to the placing of its page.
         processor: seconds that the listen thread has computed.
     """
 

@@ -196,7 +196,7 @@ def _destination_process(
         *(["--keep-log"] if keep_log else []),
     ]
     return subprocess.Popen(
-        [sys.executable, "-c", "from postcopy.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from postcopy.cli.main import main; main()", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,  # an interrupt at the terminal is for the source to act on

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from postcopy.explorer.stepper import Stepper
-from postcopy.model.concrete import Transition, take
-from postcopy.model.instance import Instance, State
+from postcopy.explorer.kernel.stepper import Stepper
+from postcopy.language.concrete import Transition, take
+from postcopy.language.instance import Instance, State
 
 Observation = tuple[str, ...]
 """What is seen of a step; empty for a hidden one."""

@@ -17,14 +17,20 @@ from typing import TYPE_CHECKING
 
 from postcopy import __version__
 from postcopy.errors import SpecError
-from postcopy.explorer import codegen, compiled, constants, dead, layout, search, vcpus, writing
-from postcopy.explorer.promises import Liveness
-from postcopy.explorer.trace import Trace, thread_through
-from postcopy.model.instance import Instance, State
-from postcopy.properties.language import Kind, Property
+from postcopy.explorer.kernel import compiled, layout
+from postcopy.explorer.kernel import dead_variables as dead
+from postcopy.explorer.kernel import expression_code as writing
+from postcopy.explorer.kernel import state_code as codegen
+from postcopy.explorer.kernel import vcpu_symmetry as vcpus
+from postcopy.explorer.liveness.promises import Liveness
+from postcopy.explorer.search import interpreted as search
+from postcopy.language import program as constants
+from postcopy.language.instance import Instance, State
+from postcopy.language.properties import Kind, Property
+from postcopy.language.trace import Trace, thread_through
 
 if TYPE_CHECKING:
-    from postcopy.explorer.checkpoint import Checkpoint
+    from postcopy.explorer.search.checkpoint import Checkpoint
 
 INTERPRETED_STATES = 150_000
 """Spaces up to here are searched without compiling: Python needs about two seconds, the compiler five to fifteen."""
@@ -157,14 +163,14 @@ class Exploration:
                 instance.protocol.__name__,
             )
         self._report(Progress("reading"))
-        reading = constants.read(instance)
-        self.layout = layout.lay_out(instance, reading.variables, reading.constants)
-        self._impossible = frozenset(action.name for action, tree in reading.actions if tree is None)
-        self.told_apart = vcpus.told_apart(reading) if options.vcpus else ""
+        program = constants.read(instance)
+        self.layout = layout.lay_out(instance, program.variables, program.constants)
+        self._impossible = frozenset(action.name for action, tree in program.actions if tree is None)
+        self.told_apart = vcpus.told_apart(program) if options.vcpus else ""
         self.vcpu_symmetry = options.vcpus and not self.told_apart and instance.cpus > 1
         page_symmetry = options.symmetry and instance.pages > 1
-        resets = dead.resets(reading) if options.dead else []
-        self.kernel = codegen.generate(reading, self.layout, page_symmetry, self.vcpu_symmetry, resets)
+        resets = dead.resets(program) if options.dead else []
+        self.kernel = codegen.generate(program, self.layout, page_symmetry, self.vcpu_symmetry, resets)
         self.functions = compiled.interpret(self.kernel)
         self.question = self._ask()
         self.seconds = 0.0
@@ -195,13 +201,15 @@ class Exploration:
         self._report(Progress("compiling"))
         machine = compiled.compile_kernel(self.kernel)
         if self.options.cluster:
-            from postcopy.explorer.cluster import Cluster
+            from postcopy.explorer.search.cluster import Cluster
 
             # compiled here already, so that this machine's members find it in the cache
             made = compiled.plan(self.kernel)
             self.search = Cluster(made, self.question, self.options.cluster)
         else:
-            from postcopy.explorer.fast import Compiled  # takes half a second to import, and is not always needed
+            from postcopy.explorer.search.compiled import (
+                Compiled,  # takes half a second to import, and is not always needed
+            )
 
             self.search = Compiled(machine, self.question, self.options.workers)
         self.engine = "compiled"
@@ -226,7 +234,7 @@ class Exploration:
         Raises:
             UsageError: the directory is not empty, or cannot be made.
         """
-        from postcopy.explorer.checkpoint import Checkpoint
+        from postcopy.explorer.search.checkpoint import Checkpoint
 
         self._checkpoint = Checkpoint.create(directory, self.subject(), every)
 
@@ -236,7 +244,7 @@ class Exploration:
         Raises:
             UsageError: what is there is damaged or of another search.
         """
-        from postcopy.explorer.checkpoint import Checkpoint, Kept
+        from postcopy.explorer.search.checkpoint import Checkpoint, Kept
 
         assert isinstance(self.search, Kept)
         self._checkpoint, self.seconds = Checkpoint.load(directory, self.subject(), every, self.search)
@@ -245,7 +253,7 @@ class Exploration:
     def _save(self) -> None:
         if self._checkpoint is None:
             return
-        from postcopy.explorer.checkpoint import Kept
+        from postcopy.explorer.search.checkpoint import Kept
 
         if not isinstance(self.search, Kept) or not self.search.resumable:
             return
@@ -263,8 +271,8 @@ class Exploration:
             self.findings = self.search.run(0)
             self.seconds = 0.0
         elif not interpreted and found.status == search.FULL and self.options.disk is not None:
-            from postcopy.explorer.disk import OnDisk
-            from postcopy.explorer.fast import Compiled
+            from postcopy.explorer.search.compiled import Compiled
+            from postcopy.explorer.search.disk import OnDisk
 
             if isinstance(self.search, Compiled):
                 self.search = OnDisk(self.search, self.options.disk)
@@ -283,9 +291,10 @@ class Exploration:
             self._save()
             self._outgrow()
         if self.findings.status == search.DONE and any(p.of_runs for p in self.instance.properties):
-            from postcopy.explorer.liveness import check_liveness  # SciPy takes half a second to import
+            from postcopy.explorer.liveness.check import check_liveness  # SciPy takes half a second to import
 
-            # a renaming of vCPUs would mix up who is neglected and who is not; what runs ask for is not in the reading
+            # a renaming of vCPUs would mix up who is neglected and who is not; what runs ask for is not in the
+            # interpretation
             left = replace(
                 self.options,
                 max_memory=self.options.max_memory - self.findings.bytes,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from postcopy.errors import UsageError
-from postcopy.explorer.constants import Reading
 from postcopy.export.printer import MaskPrinter, Names, guard_of, paths, under, without
-from postcopy.model.expressions import Variable
-from postcopy.model.instance import ActionInstance
+from postcopy.language.expressions import Variable
+from postcopy.language.instance import ActionInstance
+from postcopy.language.program import Program
 
 MAX_STATES = 100_000
 """Larger graphs are refused: the file would have more than a million lines."""
@@ -28,9 +28,9 @@ class _Printer(MaskPrinter):
     signs: ClassVar[dict[str, str]] = MaskPrinter.signs | {"and": " and ", "or": " or "}
     no: ClassVar[str] = "not "
 
-    def __init__(self, reading: Reading) -> None:
-        super().__init__(reading.instance.pages, reading.instance.group)
-        self.names = {v: f"v{number}" for number, v in enumerate(reading.variables)}
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.instance.pages, program.instance.group)
+        self.names = {v: f"v{number}" for number, v in enumerate(program.variables)}
 
     def variable(self, v: Variable) -> str:
         return self.names[v]
@@ -39,18 +39,18 @@ class _Printer(MaskPrinter):
         return f"({yes} if {condition} else {no})"
 
 
-def aut(reading: Reading, limit: int = MAX_STATES) -> Iterator[str]:
+def aut(program: Program, limit: int = MAX_STATES) -> Iterator[str]:
     """The lines of the file.
 
     Raises:
         UsageError: the graph has more states than the limit.
     """
-    labels, successors = _successors(reading)
-    instance = reading.instance
-    initial = [tuple(state[instance.index[v]] for v in reading.variables) for state in instance.initial_states()]
+    labels, successors = _successors(program)
+    instance = program.instance
+    initial = [tuple(state[instance.index[v]] for v in program.variables) for state in instance.initial_states()]
     numbers = {state: number for number, state in enumerate(dict.fromkeys(initial), start=1)}
     queue = list(numbers)
-    lines = [f'(0,"initially{_chosen(reading, state, initial)}",{numbers[state]})' for state in queue]
+    lines = [f'(0,"initially{_chosen(program, state, initial)}",{numbers[state]})' for state in queue]
     for at, state in enumerate(queue, start=1):
         for label, after in successors(*state):
             number = numbers.setdefault(after, len(numbers) + 1)
@@ -66,22 +66,22 @@ def aut(reading: Reading, limit: int = MAX_STATES) -> Iterator[str]:
     yield from lines
 
 
-def _chosen(reading: Reading, state: tuple[int, ...], initial: list[tuple[int, ...]]) -> str:
-    free = [i for i in range(len(reading.variables)) if len({other[i] for other in initial}) > 1]
+def _chosen(program: Program, state: tuple[int, ...], initial: list[tuple[int, ...]]) -> str:
+    free = [i for i in range(len(program.variables)) if len({other[i] for other in initial}) > 1]
     return f"({','.join('TRUE' if state[i] else 'FALSE' for i in free)})" if free else ""
 
 
-def _successors(reading: Reading) -> tuple[list[str], _Successors]:
+def _successors(program: Program) -> tuple[list[str], _Successors]:
     """Labels, and a function from a state's values to its steps: the number of a label and the values after it."""
-    printer, names = _Printer(reading), Names()
-    methods = dict.fromkeys((action.machine, action.method) for action, _ in reading.actions)
+    printer, names = _Printer(program), Names()
+    methods = dict.fromkeys((action.machine, action.method) for action, _ in program.actions)
     called = {method: names.give("_".join(method)) for method in methods}
     labels: list[str] = []
     lines = [f"def successors({', '.join(printer.names.values())}):", "    found = []"]
-    for action, tree in reading.actions:
-        for page in range(reading.instance.pages) if action.takes_page else [None]:
+    for action, tree in program.actions:
+        for page in range(program.instance.pages) if action.takes_page else [None]:
             printer.page = "0" if page is None else str(1 << page)
-            for taken, end in paths(without(tree, reading.constants)):
+            for taken, end in paths(without(tree, program.constants)):
                 updates = under(taken, end).updates
                 after = (printer.assigned(v, updates[v]) if v in updates else name for v, name in printer.names.items())
                 lines.append(f"    if {printer.text(guard_of(taken))}:")

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from postcopy.errors import UsageError
-from postcopy.explorer.constants import read
 from postcopy.export.aut import aut
 from postcopy.export.promela import promela
 from postcopy.export.tla import config, tla
-from postcopy.model.instance import Instance
+from postcopy.language.instance import Instance
+from postcopy.language.program import read
 
 FORMS = ("promela", "tla", "aut")
 
@@ -40,13 +40,13 @@ def files(form: str, instance: Instance, name: str, out: Path | None) -> dict[Pa
         UsageError: the graph is too large for the format.
         SpecError: the protocol or a property cheats or errs.
     """
-    reading = read(instance)
+    program = read(instance)
     if form == "promela":
-        return {out: promela(reading, name)}
+        return {out: promela(program, name)}
     if form == "aut":
-        return {out: "\n".join(aut(reading)) + "\n"}
+        return {out: "\n".join(aut(program)) + "\n"}
     module = out.stem if out is not None else instance.protocol.__name__
-    texts: dict[Path | None, str] = {out: tla(reading, name, module)}
+    texts: dict[Path | None, str] = {out: tla(program, name, module)}
     if out is not None:
-        texts[out.with_suffix(".cfg")] = config(reading, name, module)
+        texts[out.with_suffix(".cfg")] = config(program, name, module)
     return texts

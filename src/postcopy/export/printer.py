@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
-from postcopy.explorer.constants import fold
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.symbolic import Branch, Leaf, Tree
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.program import fold
+from postcopy.language.symbolic import Branch, Leaf, Tree
 
 Guard = tuple[Expr, bool]
 """A condition and the answer that a path takes."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postcopy.explorer.constants import Reading
 from postcopy.export.printer import MaskPrinter, Names, changes, enumerations, guard_of, paths, said_of, under, without
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.symbolic import Leaf
-from postcopy.properties.language import Kind
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.program import Program
+from postcopy.language.properties import Kind
+from postcopy.language.symbolic import Leaf
 
 KEYWORDS = """
     active assert atomic bit bool break byte chan d_step do else empty enabled eval false fi for full goto hidden if in
@@ -30,14 +30,14 @@ OUT_OF_RANGE = "a_number_leaves_its_range"
 class _Printer(MaskPrinter):
     """Expressions over named variables; while a step assigns, the old values of some have names of their own."""
 
-    def __init__(self, reading: Reading) -> None:
-        super().__init__(reading.instance.pages, reading.instance.group)
+    def __init__(self, program: Program) -> None:
+        super().__init__(program.instance.pages, program.instance.group)
         names = Names(KEYWORDS.split())
-        self.names = {v: names.give(v.name) for v in reading.variables}
-        self.enumerations = enumerations(reading.variables, names)
-        self.properties = [names.give(p.name) for p in reading.instance.properties]
+        self.names = {v: names.give(v.name) for v in program.variables}
+        self.enumerations = enumerations(program.variables, names)
+        self.properties = [names.give(p.name) for p in program.instance.properties]
         self.out_of_range = names.give(OUT_OF_RANGE)
-        self.old = {v: names.give(f"old {v.name}") for v in reading.variables}
+        self.old = {v: names.give(f"old {v.name}") for v in program.variables}
         self.saved: set[Variable] = set()
 
     def choice(self, condition: str, yes: str, no: str) -> str:
@@ -56,20 +56,20 @@ class _Printer(MaskPrinter):
         return f"unsigned {name} : {bits}" if bits > 1 else f"bit {name}"
 
 
-def promela(reading: Reading, name: str) -> str:
+def promela(program: Program, name: str) -> str:
     """The text of the whole model.
 
     Args:
         reading: the protocol as trees, with the properties that become assertions.
         name: what the protocol is called.
     """
-    return "\n".join(_Model(reading, name).lines()) + "\n"
+    return "\n".join(_Model(program, name).lines()) + "\n"
 
 
 class _Model:
-    def __init__(self, reading: Reading, name: str) -> None:
-        self.reading, self.name, self.instance = reading, name, reading.instance
-        self.printer = _Printer(reading)
+    def __init__(self, program: Program, name: str) -> None:
+        self.program, self.name, self.instance = program, name, program.instance
+        self.printer = _Printer(program)
         self.deadlock = next((i for i, p in enumerate(self.instance.properties) if p.kind is Kind.NO_DEADLOCK), None)
         self.asserted: set[str] = set()
         self.kept: set[Variable] = set()
@@ -77,15 +77,15 @@ class _Model:
         self.others: list[str] = []
 
     def lines(self) -> Iterator[str]:
-        for index, prop, holds in self.reading.predicates:
+        for index, prop, holds in self.program.predicates:
             if prop.of_states and holds is not ex.TRUE:
                 wrong = self.printer.text(ex.negation(holds))
                 self.others += [f"    :: d_step {{ {wrong} -> {self._assert(self.printer.properties[index])} }}"]
-        for action, tree in self.reading.actions:
+        for action, tree in self.program.actions:
             for page in range(self.instance.pages) if action.takes_page else [None]:
                 label = action.name if page is None else f"{action.name}, page {page}"
                 self.printer.page = "0" if page is None else str(1 << page)
-                for taken, end in paths(without(tree, self.reading.constants)):
+                for taken, end in paths(without(tree, self.program.constants)):
                     leaf = under(taken, end)
                     guard, changed = guard_of(taken), changes(taken, leaf)
                     if action.info.environment or self.deadlock is None:
@@ -101,7 +101,7 @@ class _Model:
         yield from self._init()
 
     def _process(self, deadlock: int) -> Iterator[str]:
-        rests, wrong = self.printer.text(self.reading.resting), self._assert(self.printer.properties[deadlock])
+        rests, wrong = self.printer.text(self.program.resting), self._assert(self.printer.properties[deadlock])
         yield from ("proctype protocol() {", "end:", "    do", *self.protocol, "    /* stuck */")
         yield from (f"    :: atomic {{ else -> if :: {rests} :: else -> {wrong} fi }}", "    od", "}", "")
 
@@ -120,14 +120,14 @@ class _Model:
             yield from (f"#define {member} {stored}" for stored, member in enumerate(enumeration.members))
         yield ""
         initial = self.instance.initial_states()[0]
-        for v in self.reading.variables:
+        for v in self.program.variables:
             stored = initial[self.instance.index[v]]
             given = f" = {self.printer.number(stored, v)}" if stored else ""
             yield f"{self.printer.declared(v, self.printer.names[v])}{given};  /* {said_of(v)} */"
         yield ""
         if self.kept:
             yield "/* values from before a step, while it assigns: no part of the state */"
-            kept = (v for v in self.reading.variables if v in self.kept)
+            kept = (v for v in self.program.variables if v in self.kept)
             yield from (f"hidden int {self.printer.old[v]};" for v in kept)
             yield ""
         if self.asserted:
@@ -182,7 +182,7 @@ class _Model:
     def _init(self) -> Iterator[str]:
         states = self.instance.initial_states()
         index = self.instance.index
-        free = [v for v in self.reading.variables if len({state[index[v]] for state in states}) > 1]
+        free = [v for v in self.program.variables if len({state[index[v]] for state in states}) > 1]
         yield from ("init {", "    atomic {")
         yield from [] if self.deadlock is None else ["        run protocol();"]
         yield "        if"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postcopy.errors import UsageError
-from postcopy.explorer.constants import Reading
+from postcopy.language.program import Program
 
 FLAGS = ("-DSAFETY", "-DNOREDUCE", "-DNOFAIR")
 """Invariants and assertions only; every interleaving (two processes would make Spin think of a reduction)."""
@@ -45,9 +45,9 @@ EXTRA_STATES = 1
 """How many states Spin has that the model has not: the start, before an initial state is chosen."""
 
 
-def extra_transitions(reading: Reading) -> int:
+def extra_transitions(program: Program) -> int:
     """How many transitions Spin counts that the model has not: the start itself, and from it to each initial state."""
-    return 1 + len(reading.instance.initial_states())
+    return 1 + len(program.instance.initial_states())
 
 
 def build(text: str, directory: Path, flags: Sequence[str] = ("-O1",)) -> Path:

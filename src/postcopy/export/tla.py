@@ -11,13 +11,13 @@ from enum import Enum
 from typing import ClassVar
 
 from postcopy.errors import UsageError
-from postcopy.explorer.constants import Reading
 from postcopy.export.printer import TRUTHS, Guard, Names, Printer, kind_of, paths, said_of, under, without
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import ActionInstance
-from postcopy.model.symbolic import Leaf, Tree
-from postcopy.properties.language import Kind
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import ActionInstance
+from postcopy.language.program import Program
+from postcopy.language.properties import Kind
+from postcopy.language.symbolic import Leaf, Tree
 
 RESERVED = """
     ASSUME ASSUMPTION AXIOM CASE CHOOSE CONSTANT CONSTANTS DOMAIN ELSE ENABLED EXCEPT EXTENDS IF IN INSTANCE LAMBDA LET
@@ -40,9 +40,9 @@ class _Printer(Printer):
         "union": " \\cup ",
     }
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, program: Program) -> None:
         self.give = Names(RESERVED.split()).give
-        self.names = {v: self.give(v.name) for v in reading.variables}
+        self.names = {v: self.give(v.name) for v in program.variables}
         self.ranked: dict[str, tuple[object, ...]] = {}
 
     def text(self, e: Expr) -> str:
@@ -186,7 +186,7 @@ def _is_truth(of: Variable | None, *numbers: Expr) -> bool:
     return all(e.op == "if" or ex.constant(e) is not None for e in numbers)
 
 
-def tla(reading: Reading, name: str, module: str) -> str:
+def tla(program: Program, name: str, module: str) -> str:
     """The text of the module.
 
     Args:
@@ -197,20 +197,20 @@ def tla(reading: Reading, name: str, module: str) -> str:
     Raises:
         UsageError: no variable of the protocol ever changes, and TLA+ has no module without variables.
     """
-    if not reading.variables:
+    if not program.variables:
         raise UsageError(f"{name}: no variable ever changes, so there is nothing to write in TLA+")
-    return "\n".join(_Module(reading, name, module).lines()) + "\n"
+    return "\n".join(_Module(program, name, module).lines()) + "\n"
 
 
 class _Module:
-    def __init__(self, reading: Reading, name: str, module: str) -> None:
-        self.reading, self.name, self.module, self.instance = reading, name, module, reading.instance
-        self.printer = _Printer(reading)
-        self.actions = {a: self.printer.give(a.name) for a, tree in reading.actions if tree is not None}
+    def __init__(self, program: Program, name: str, module: str) -> None:
+        self.program, self.name, self.module, self.instance = program, name, module, program.instance
+        self.printer = _Printer(program)
+        self.actions = {a: self.printer.give(a.name) for a, tree in program.actions if tree is not None}
         self.properties = [self.printer.give(p.name) for p in self.instance.properties]
         self.deadlock = any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties)
         self.owners: dict[str, list[Variable]] = {}
-        for v in reading.variables:
+        for v in program.variables:
             self.owners.setdefault(v.owner, []).append(v)
         self.tuples = {owner: self.printer.give(f"{owner} vars") for owner in self.owners}
 
@@ -224,8 +224,8 @@ class _Module:
         yield "CONSTANT Pages"
         yield ""
         yield "VARIABLES"
-        for v in self.reading.variables:
-            yield f"    {self.printer.names[v]}{'' if v is self.reading.variables[-1] else ','}  \\* {said_of(v)}"
+        for v in self.program.variables:
+            yield f"    {self.printer.names[v]}{'' if v is self.program.variables[-1] else ','}  \\* {said_of(v)}"
         yield ""
         for owner, variables in self.owners.items():
             yield f"{self.tuples[owner]} == <<{', '.join(self.printer.names[v] for v in variables)}>>"
@@ -254,7 +254,7 @@ class _Module:
     def config(self) -> list[str]:
         """What TLC's configuration file says."""
         lines = ["SPECIFICATION Spec", f"CONSTANT Pages = {{{', '.join(map(str, range(self.instance.pages)))}}}"]
-        trivial = {index for index, _, holds in self.reading.predicates if holds is ex.TRUE}
+        trivial = {index for index, _, holds in self.program.predicates if holds is ex.TRUE}
         invariants = [
             self.properties[index]
             for index, p in enumerate(self.instance.properties)
@@ -265,11 +265,11 @@ class _Module:
     def _init(self) -> Iterator[str]:
         states, index = self.instance.initial_states(), self.instance.index
         yield "TypeOK =="
-        for v in self.reading.variables:
+        for v in self.program.variables:
             yield f"    /\\ {self.printer.names[v]} \\in {self._type(v)}"
         yield ""
         yield "Init =="
-        for v in self.reading.variables:
+        for v in self.program.variables:
             values = sorted({state[index[v]] for state in states})
             if v.sort is Sort.PAGES:
                 text = f"= {'Pages' if values[0] else '{}'}"
@@ -290,12 +290,12 @@ class _Module:
         return "{" + ", ".join(self.printer.number(k, v) for k in range(v.size)) + "}"
 
     def _actions(self) -> Iterator[str]:
-        for action, tree in self.reading.actions:
+        for action, tree in self.program.actions:
             if action not in self.actions:
                 continue
             yield f"\\* {action.thread}: {action.doc}{f' ({action.info.rule})' if action.info.rule else ''}"
             yield f"{self.actions[action]}{'(page)' if action.takes_page else ''} =="
-            yield from self._disjuncts(without(tree, self.reading.constants))
+            yield from self._disjuncts(without(tree, self.program.constants))
             yield ""
 
     def _disjuncts(self, tree: Tree) -> Iterator[str]:
@@ -350,7 +350,7 @@ class _Module:
         return f"\\E page \\in Pages : {name}(page)" if action.takes_page else name
 
     def _invariants(self) -> Iterator[str]:
-        for index, prop, holds in self.reading.predicates:
+        for index, prop, holds in self.program.predicates:
             yield f"\\* {prop.sentence}"
             if prop.is_witness:
                 yield f"\\* (a witness: some state has to be so; ~{self.properties[index]} is no invariant)"
@@ -360,13 +360,13 @@ class _Module:
         if self.deadlock:
             index = next(i for i, p in enumerate(self.instance.properties) if p.kind is Kind.NO_DEADLOCK)
             yield "Rests =="
-            yield from self.printer.listed(self.reading.resting, 4)
+            yield from self.printer.listed(self.program.resting, 4)
             yield ""
             yield f"\\* {self.instance.properties[index].sentence}"
             yield f"{self.properties[index]} == Rests \\/ ENABLED <<Progress>>_vars"
             yield ""
 
 
-def config(reading: Reading, name: str, module: str) -> str:
+def config(program: Program, name: str, module: str) -> str:
     """TLC's configuration file for the module that `tla` makes."""
-    return "\n".join(_Module(reading, name, module).config()) + "\n"
+    return "\n".join(_Module(program, name, module).config()) + "\n"

@@ -6,8 +6,7 @@ fault thread's queue. That is a set: the document does not order faults, and two
 
 from enum import Enum, IntEnum, auto
 
-from postcopy.model.guest import Memory, Mishap
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     ALL,
     EITHER,
     NONE,
@@ -24,6 +23,7 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.model.guest import Memory, Mishap
 from postcopy.model.network import Command, Reply
 
 

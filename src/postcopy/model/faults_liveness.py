@@ -4,10 +4,10 @@ promised never does. Gathered with the others in `postcopy.model.faults`.
 
 from __future__ import annotations
 
+from postcopy.language.declaring import ALL, NONE, Cpu, CpuBitmap, Flag, Page, action, require
 from postcopy.model.destination import Destination
 from postcopy.model.fault import Fault
 from postcopy.model.guest import Memory
-from postcopy.model.language import ALL, NONE, Cpu, CpuBitmap, Flag, Page, action, require
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase, Source
 

@@ -7,8 +7,7 @@ Threads of one host share memory; each action is what one of them does under the
 from enum import IntEnum, auto
 
 from postcopy.bitmaps import clean_up
-from postcopy.model.guest import Memory, Mishap
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     ALL,
     EITHER,
     NONE,
@@ -23,6 +22,7 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.model.guest import Memory, Mishap
 from postcopy.model.network import Command, Reply
 
 

@@ -3,11 +3,11 @@
 Each is a finding: `docs/findings.md` tells what was found and what would mend it.
 """
 
+from postcopy.language.declaring import Flag, Monitor, Step, View
+from postcopy.language.properties import LeadsTo, Property, always, eventually
 from postcopy.model.destination import State
 from postcopy.model.guest import Mishap
-from postcopy.model.language import Flag, Monitor, Step, View
 from postcopy.model.source import Phase
-from postcopy.properties.language import LeadsTo, Property, always, eventually
 from postcopy.properties.liveness import over
 
 

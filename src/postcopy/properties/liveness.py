@@ -1,15 +1,15 @@
 """What must happen in the end, on every fair run; each a sentence, its rules, and why it is absurd that it never does.
 
 `LIVENESS` at the end lists them all. A run is fair when every thread that can go on to move takes a step in the end
-(`postcopy.explorer.fairness`); the guest, the operator and the network owe nothing. The excuses are those of the
-document: a host or the connection has failed, the destination has refused, or the operator has cancelled.
+(`postcopy.explorer.liveness.fairness`); the guest, the operator and the network owe nothing. The excuses are those of
+the document: a host or the connection has failed, the destination has refused, or the operator has cancelled.
 """
 
+from postcopy.language.declaring import Cpu, Page, View
+from postcopy.language.properties import LeadsTo, Property, eventually
 from postcopy.model.destination import State
-from postcopy.model.language import Cpu, Page, View
 from postcopy.model.network import Reply
 from postcopy.model.source import Phase
-from postcopy.properties.language import LeadsTo, Property, eventually
 from postcopy.properties.safety import Handover
 
 

@@ -4,12 +4,12 @@
 situation it speaks of, and at least one fault (`postcopy.model.faults`) that breaks it.
 """
 
+from postcopy.language.declaring import Bitmap, Flag, Monitor, PageSet, Step, View
+from postcopy.language.properties import NO_DEADLOCK, Answer, Property, always, every_step
 from postcopy.model.destination import State
 from postcopy.model.guest import Memory, Mishap
-from postcopy.model.language import Bitmap, Flag, Monitor, PageSet, Step, View
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
-from postcopy.properties.language import NO_DEADLOCK, Answer, Property, always, every_step
 
 STREAM_READER = "listen thread"
 

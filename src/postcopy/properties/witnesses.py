@@ -3,11 +3,11 @@
 `WITNESSES` lists them; `SPEAKS_OF` says for each property which situation it is about.
 """
 
+from postcopy.language.declaring import View
+from postcopy.language.properties import Property, sometimes
 from postcopy.model.destination import Main, State
-from postcopy.model.language import View
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
-from postcopy.properties.language import Property, sometimes
 from postcopy.properties.safety import SentSinceSwitch
 
 

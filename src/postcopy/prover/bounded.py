@@ -1,7 +1,7 @@
 """A protocol at a size as z3 formulas over bit-vectors: exact, with every page and every message of the instance.
 
-The formulas come from the same symbolic reading as the explorer's kernel. A number is a bit-vector just large enough,
-a set of pages has a bit for each page.
+The formulas come from the same symbolic interpretation as the explorer's kernel. A number is a bit-vector just large
+enough, a set of pages has a bit for each page.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, cast
 import z3
 
 from postcopy.bitmaps import Bitmaps
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import ActionInstance, Instance, State
-from postcopy.model.reading import of_each_page
-from postcopy.model.symbolic import Leaf, read_action, read_predicate
-from postcopy.properties.language import Property
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import ActionInstance, Instance, State
+from postcopy.language.interpretation import of_each_page
+from postcopy.language.properties import Property
+from postcopy.language.symbolic import Leaf, read_action, read_predicate
 from postcopy.prover.clauses import paths_of
 
 Formula = Any
@@ -96,9 +96,9 @@ class Bounded:
 
     def after(self, path: Path, state: Values, page: Formula) -> tuple[Formula, Values]:
         """When a path can be taken, and the values after it."""
-        reading = _Reading(self, state, page)
-        guard = z3.And(*(reading.truth(part) for part in path.guard))
-        new = {v: reading.value(e, self._width(v)) for v, e in path.leaf.updates.items()}
+        interpretation = _Interpretation(self, state, page)
+        guard = z3.And(*(interpretation.truth(part) for part in path.guard))
+        new = {v: interpretation.value(e, self._width(v)) for v, e in path.leaf.updates.items()}
         return guard, {**state, **new}
 
     def step(self, path: Path, state: Values, page: Formula, then: Values) -> Formula:
@@ -108,7 +108,7 @@ class Bounded:
 
     def truth(self, e: Expr, state: Values, page: Formula) -> Formula:
         """A truth value in a state."""
-        return _Reading(self, state, page).truth(e)
+        return _Interpretation(self, state, page).truth(e)
 
     def claims(self, prop: Property, state: Values) -> Formula:
         """A property of states holds."""
@@ -117,20 +117,20 @@ class Bounded:
         expr = self._read[prop]
         pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
         asked = pages if of_each_page(prop.holds) else pages[:1]
-        return z3.And(*(_Reading(self, state, page).truth(expr) for page in asked))
+        return z3.And(*(_Interpretation(self, state, page).truth(expr) for page in asked))
 
     def violates(self, prop: Property, path: Path, state: Values, page: Formula) -> Formula:
         """Taking the path violates a property of steps."""
         index = self.instance.properties.index(prop)
-        reading = _Reading(self, state, page)
-        return z3.Or(*(reading.truth(wrong) for i, wrong in path.leaf.violated if i == index))
+        interpretation = _Interpretation(self, state, page)
+        return z3.Or(*(interpretation.truth(wrong) for i, wrong in path.leaf.violated if i == index))
 
     def decode(self, model: Any, state: Values) -> State:
         """The state that a model of z3 speaks of."""
         return tuple(model.eval(state[v], model_completion=True).as_long() for v in self.instance.variables)
 
 
-class _Reading:
+class _Interpretation:
     """Expressions in one state, with one page for the parameter."""
 
     def __init__(self, bounded: Bounded, state: Values, page: Formula) -> None:

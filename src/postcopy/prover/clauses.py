@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr
-from postcopy.model.symbolic import Branch, Leaf, Tree
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr
+from postcopy.language.symbolic import Branch, Leaf, Tree
 
 
 def parts_of(e: Expr) -> list[Expr]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
-from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import violated_by
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
-from postcopy.model.reading import of_each_page
-from postcopy.properties.language import Property
+from postcopy.language.concrete import violated_by
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.interpretation import of_each_page
+from postcopy.language.properties import Property
+from postcopy.language.trace import Trace
 from postcopy.prover.obligations import ANY, INITIAL, Obligation
 from postcopy.prover.steps import Steps
 

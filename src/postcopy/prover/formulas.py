@@ -1,4 +1,4 @@
-"""What the expressions of the unbounded reading mean to z3: formulas over any number of pages and messages.
+"""What the expressions of the unbounded interpretation mean to z3: formulas over any number of pages and messages.
 
 Pages are an uninterpreted sort; a host page is the value of an uninterpreted function on pages, so that host pages may
 have any size. A set of pages is a predicate on pages. What is on a channel is an interval of integer positions with a
@@ -22,11 +22,11 @@ from typing import Any, cast
 
 import z3
 
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import Instance
-from postcopy.model.reading import ChannelVariables, Pattern
-from postcopy.model.symbolic import Leaf
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import Instance
+from postcopy.language.interpretation import ChannelVariables, Pattern
+from postcopy.language.symbolic import Leaf
 from postcopy.prover.unbounded import messages_of
 
 Bool = Any

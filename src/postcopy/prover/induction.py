@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import z3
 
-from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import take
-from postcopy.model.instance import Instance
-from postcopy.properties.language import Property
+from postcopy.language.concrete import take
+from postcopy.language.instance import Instance
+from postcopy.language.properties import Property
+from postcopy.language.trace import Trace
 from postcopy.prover.bounded import Bounded, Formula, Path, Values
 from postcopy.prover.solving import Status
 
@@ -145,7 +145,7 @@ def _trace(
     pages: list[Formula],
     taken: list[list[tuple[Path, Formula]]],
 ) -> Trace:
-    """The run that a model of z3 describes, taken step by step on the concrete reading."""
+    """The run that a model of z3 describes, taken step by step on the concrete interpretation."""
     instance = bounded.instance
     initial = state = bounded.decode(model, states[0])
     steps = []
@@ -153,7 +153,7 @@ def _trace(
         action = next(path.action for path, chosen in options if z3.is_true(model.eval(chosen, model_completion=True)))
         bits = model.eval(page, model_completion=True).as_long()
         step = take(instance, state, action, bits.bit_length() - 1 if action.takes_page else None)
-        assert step is not None, f"z3 takes {action.name} where the concrete reading cannot"
+        assert step is not None, f"z3 takes {action.name} where the concrete interpretation cannot"
         steps.append(step)
         state = step.state
     violated = steps[-1].violated[0] if steps and steps[-1].violated else _false_in(bounded, claims, states[-1], model)

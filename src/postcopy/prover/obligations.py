@@ -15,13 +15,13 @@ from typing import Any
 
 import z3
 
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import ActionInstance, Instance
-from postcopy.model.language import Protocol
-from postcopy.model.reading import of_each_page
-from postcopy.model.symbolic import Leaf, read_action, read_predicate
-from postcopy.properties.language import NO_DEADLOCK, Kind, Property
+from postcopy.language import expressions as ex
+from postcopy.language.declaring import Protocol
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import ActionInstance, Instance
+from postcopy.language.interpretation import of_each_page
+from postcopy.language.properties import NO_DEADLOCK, Kind, Property
+from postcopy.language.symbolic import Leaf, read_action, read_predicate
 from postcopy.properties.ranking import RANKING, from_here_on
 from postcopy.properties.safety import Handover
 from postcopy.prover.clauses import parts_of, paths_of
@@ -29,7 +29,7 @@ from postcopy.prover.formulas import Meaning, Symbols
 from postcopy.prover.progress import no_deadlock
 from postcopy.prover.ranking import comes_no_closer
 from postcopy.prover.solving import NARROW, WIDE, Status, status_of, worse, worst, z3_solver
-from postcopy.prover.unbounded import UnboundedReading, initially, messages_of
+from postcopy.prover.unbounded import UnboundedInterpretation, initially, messages_of
 
 INITIAL = "in the initial states"
 ANY = "whoever may move"
@@ -177,7 +177,7 @@ class Prover:
         self._read = [_read(self.instance, p) for p in self.conjuncts]
         self._assumed = {c.name: z3.Bool(_ASSUMED + c.name) for c in self._read}
         watched = Handover.__name__ in self.instance.monitors
-        self._ending = read_predicate(self.instance, from_here_on, UnboundedReading) if watched else ex.FALSE
+        self._ending = read_predicate(self.instance, from_here_on, UnboundedInterpretation) if watched else ex.FALSE
         self._without: str | None = None
         self._patient = patient
 
@@ -221,7 +221,7 @@ class Prover:
 
     def possible(self, action: ActionInstance) -> bool:
         """Whether z3 leaves it open that an action is taken where all conjuncts hold: else it is proved of nothing."""
-        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedReading)):
+        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedInterpretation)):
             solver = self._wide
             solver.push()
             solver.add(*self._on_path(guard, leaf, action.takes_page))
@@ -242,7 +242,7 @@ class Prover:
 
     def _of_action(self, action: ActionInstance, only: Callable[[str, str], bool]) -> Iterator[Obligation]:
         tallies: dict[str, _Tally] = {}
-        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedReading)):
+        for guard, leaf in paths_of(read_action(self.instance, action, UnboundedInterpretation)):
             here = self._on_path(guard, leaf, action.takes_page)
             self._narrow.push()
             self._narrow.add(*here)
@@ -348,7 +348,7 @@ def _marked_messages(instance: Instance, leaf: Leaf) -> Iterator[Expr]:
 
 
 def _read(instance: Instance, conjunct: Property) -> _Conjunct:
-    expr = read_predicate(instance, conjunct.holds, UnboundedReading)
+    expr = read_predicate(instance, conjunct.holds, UnboundedInterpretation)
     parts = tuple((part, part.variables()) for part in parts_of(expr))
     return _Conjunct(conjunct.name, parts, expr.variables(), of_each_page(conjunct.holds))
 

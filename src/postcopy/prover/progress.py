@@ -8,13 +8,13 @@ from typing import Any
 
 import z3
 
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort
-from postcopy.model.symbolic import Leaf, read_action, read_resting
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort
+from postcopy.language.symbolic import Leaf, read_action, read_resting
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.formulas import Case, Meaning, Symbols
 from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, worse, z3_solver
-from postcopy.prover.unbounded import UnboundedReading
+from postcopy.prover.unbounded import UnboundedInterpretation
 
 
 def no_deadlock(
@@ -34,10 +34,10 @@ def no_deadlock(
     """
     instance = symbols.instance
     stuck = Meaning(symbols, "stuck", step, wide=True)
-    claims = [stuck.truth(ex.negation(read_resting(instance, UnboundedReading)))]
+    claims = [stuck.truth(ex.negation(read_resting(instance, UnboundedInterpretation)))]
     for action in instance.actions:
         if not action.info.environment:
-            for guard, leaf in paths_of(read_action(instance, action, UnboundedReading)):
+            for guard, leaf in paths_of(read_action(instance, action, UnboundedInterpretation)):
                 cannot = partial(stuck.truth, ex.negation(ex.conjunction(*guard, _changes(leaf))))
                 claims.append(stuck.for_every_page(cannot) if action.takes_page else cannot())
     oldest = [

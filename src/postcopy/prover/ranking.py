@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import Instance
-from postcopy.model.symbolic import Leaf
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import Instance
+from postcopy.language.symbolic import Leaf
 from postcopy.properties.ranking import Component, Measure
 from postcopy.prover.unbounded import messages_of
 

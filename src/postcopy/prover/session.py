@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from postcopy.explorer.explore import Verdict
-from postcopy.explorer.trace import Trace
-from postcopy.model.instance import Instance
-from postcopy.model.language import Protocol
-from postcopy.properties.language import Property
+from postcopy.language.declaring import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.properties import Property
+from postcopy.language.trace import Trace
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import Answer, k_induction, spacer
 from postcopy.prover.obligations import Obligation, Proof, prove

@@ -1,7 +1,7 @@
 """The steps from states in which an invariant holds, at a size: exact counterexamples to induction.
 
 Where the proof for every size fails, z3 may only have missed an instance. At a size every page and message is there:
-an answer is a state and a step, and both are checked on the concrete reading before anybody is told of them.
+an answer is a state and a step, and both are checked on the concrete interpretation before anybody is told of them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 import z3
 
-from postcopy.explorer.trace import Trace
-from postcopy.model.concrete import answer_in, holds, is_deadlock, take
-from postcopy.model.instance import Instance, State
-from postcopy.model.symbolic import read_resting
-from postcopy.properties.language import NO_DEADLOCK, Kind, Property
+from postcopy.language.concrete import answer_in, holds, is_deadlock, take
+from postcopy.language.instance import Instance, State
+from postcopy.language.properties import NO_DEADLOCK, Kind, Property
+from postcopy.language.symbolic import read_resting
+from postcopy.language.trace import Trace
 from postcopy.prover.bounded import Bounded, Formula
 from postcopy.prover.solving import EXACT
 
@@ -103,16 +103,16 @@ class Steps:
         return found
 
     def _trace(self, model: Any, assumed: list[str], wanted: Collection[str]) -> Trace:
-        """The step as the concrete reading takes it, and what it violates: z3 is believed in nothing."""
+        """The step as the concrete interpretation takes it, and what it violates: z3 is believed in nothing."""
         instance, before = self.instance, self._bounded.decode(model, self._before)
         assert not self._false(before, assumed), "z3 takes for granted what does not hold"
         if z3.is_true(model.eval(self._fails[NO_DEADLOCK.name])):
-            assert is_deadlock(instance, before), "z3 finds nobody to move where the concrete reading does"
+            assert is_deadlock(instance, before), "z3 finds nobody to move where the concrete interpretation does"
             return Trace(instance, before, (), NO_DEADLOCK.name)
         path = next(path for path, taken in self._taken if z3.is_true(model.eval(taken)))
         bits = model.eval(self._page, model_completion=True).as_long()
         step = take(instance, before, path.action, bits.bit_length() - 1 if path.action.takes_page else None)
-        assert step is not None, f"z3 takes {path.action.name} where the concrete reading cannot"
+        assert step is not None, f"z3 takes {path.action.name} where the concrete interpretation cannot"
         violated = [name for name in (*step.violated, *self._false(step.state, wanted)) if name in wanted]
         return Trace(instance, before, (step,), violated[0])
 

@@ -1,7 +1,7 @@
-"""The third reading of the action methods: channels are sequences of any length, not slots.
+"""The third interpretation of the action methods: channels are sequences of any length, not slots.
 
-It is the symbolic reading with another idea of a channel. The expressions have one variable for what is on a channel
-(`Sort.MESSAGES`) and these operators on it:
+It is the symbolic interpretation with another idea of a channel. The expressions have one variable for what is on a
+channel (`Sort.MESSAGES`) and these operators on it:
 
     received(m)                        m without its oldest message
     sent(m, kind, pages, *marks)       m with one more message
@@ -24,13 +24,13 @@ from enum import Enum
 from typing import cast
 
 from postcopy.errors import SpecError
-from postcopy.model import expressions as ex
-from postcopy.model.expressions import Expr, Sort, Variable
-from postcopy.model.instance import Instance
-from postcopy.model.language import EITHER
-from postcopy.model.reading import ChannelVariables, Marks, Message, Pattern
-from postcopy.model.symbolic import SymbolicPages, SymbolicReading, SymbolicTruth
-from postcopy.model.values import ALL, NONE, PageSet
+from postcopy.language import expressions as ex
+from postcopy.language.declaring import EITHER
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import Instance
+from postcopy.language.interpretation import ChannelVariables, Marks, Message, Pattern
+from postcopy.language.symbolic import SymbolicInterpretation, SymbolicPages, SymbolicTruth
+from postcopy.language.values import ALL, NONE, PageSet
 
 MOST = 8
 """Messages that one step may ask room for."""
@@ -48,7 +48,7 @@ def _messages(op: str, *args: object) -> Expr:
     return made
 
 
-class UnboundedReading(SymbolicReading):
+class UnboundedInterpretation(SymbolicInterpretation):
     """One run of a body, with channels of any length."""
 
     def _on(self, channel: ChannelVariables) -> Expr:

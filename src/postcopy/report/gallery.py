@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.history import HISTORY
+from postcopy.catalogue.loading import by_name
+from postcopy.catalogue.properties import choose, with_everything
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.fingerprint import fingerprint
-from postcopy.explorer.trace import rebase
-from postcopy.model.changes.catalogue import CHANGES
+from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.language.instance import Instance
+from postcopy.language.trace import rebase
 from postcopy.model.faults import FAULTS
-from postcopy.model.history.catalogue import HISTORY
-from postcopy.model.instance import Instance
-from postcopy.model.loading import by_name
 from postcopy.properties.beyond import BEYOND
-from postcopy.properties.catalogue import choose, with_everything
-from postcopy.report.itf import to_itf
-from postcopy.report.listings import words
-from postcopy.report.markdown import markdown
-from postcopy.report.story import tell
+from postcopy.report.charts.markdown import markdown
+from postcopy.report.results.listings import words
+from postcopy.report.story.itf import to_itf
+from postcopy.report.story.tell import tell
 
 SEARCHES = "searches.json"
 """The file that says how many states each search had seen."""

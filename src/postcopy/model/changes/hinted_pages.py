@@ -4,13 +4,13 @@ The guest says that a page is free, and the source takes it out of the migration
 importance: any content will do, but the page has to be there when it is touched.
 """
 
+from postcopy.language.declaring import NONE, Bitmap, Page, PageSet, View, action, require
+from postcopy.language.properties import sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.guest import Guest
-from postcopy.model.language import NONE, Bitmap, Page, PageSet, View, action, require
 from postcopy.model.network import Command
 from postcopy.model.source import Phase, Source
-from postcopy.properties.language import sometimes
 
 
 @sometimes("The guest touches a page that it had given back, and waits for it", rules="R16")

@@ -6,9 +6,7 @@ carry pages, and what one brings can overtake what the other brings.
 
 from enum import Enum, auto
 
-from postcopy.model.changes.change import Change
-from postcopy.model.destination import Destination, Main
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     NONE,
     Bitmap,
     Channel,
@@ -23,9 +21,11 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.language.properties import Answer, every_step, sometimes
+from postcopy.model.changes.change import Change
+from postcopy.model.destination import Destination, Main
 from postcopy.model.network import Command, Wire
 from postcopy.model.source import Phase, Source
-from postcopy.properties.language import Answer, every_step, sometimes
 
 
 class Fast(Enum):

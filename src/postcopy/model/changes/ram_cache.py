@@ -8,11 +8,7 @@ says.
 
 from enum import Enum, auto
 
-from postcopy.model.changes.change import Change
-from postcopy.model.changes.preempt import requested_pages_do_not_queue
-from postcopy.model.destination import Destination, State
-from postcopy.model.guest import Guest
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     NONE,
     Bitmap,
     Channel,
@@ -26,9 +22,13 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.language.properties import Answer, always, sometimes
+from postcopy.model.changes.change import Change
+from postcopy.model.changes.preempt import requested_pages_do_not_queue
+from postcopy.model.destination import Destination, State
+from postcopy.model.guest import Guest
 from postcopy.model.network import Command, Wire
 from postcopy.model.source import Phase, Source
-from postcopy.properties.language import Answer, always, sometimes
 from postcopy.properties.safety import lost_pages
 
 

@@ -7,10 +7,7 @@ destination acknowledges it, and what its vCPUs still wait for is asked for agai
 
 from enum import Enum, auto
 
-from postcopy.model.changes.change import Change
-from postcopy.model.destination import Destination, State
-from postcopy.model.guest import Guest, Mishap
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     NONE,
     Choice,
     Cpu,
@@ -23,10 +20,13 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.language.properties import Answer, LeadsTo, always, eventually, every_step, sometimes
+from postcopy.model.changes.change import Change
+from postcopy.model.destination import Destination, State
+from postcopy.model.guest import Guest, Mishap
 from postcopy.model.network import Command, Wire
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
-from postcopy.properties.language import Answer, LeadsTo, always, eventually, every_step, sometimes
 from postcopy.properties.safety import lost_pages, lost_requests
 
 

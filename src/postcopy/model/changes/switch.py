@@ -6,13 +6,13 @@ evils: to start its guest again although the destination may have started it, or
 
 from enum import Enum, auto
 
+from postcopy.language.declaring import Channel, Flag, Monitor, Receives, Sends, Step, View, action, require
+from postcopy.language.properties import always, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
-from postcopy.model.language import Channel, Flag, Monitor, Receives, Sends, Step, View, action, require
 from postcopy.model.network import Command
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
-from postcopy.properties.language import always, sometimes
 
 
 class SwitchReply(Enum):

@@ -4,9 +4,7 @@ The document's model has one step for "finds the page missing, queues the fault,
 the page missing, and queues the fault later. What wakes a vCPU whose page came in between?
 """
 
-from postcopy.model.changes.change import Change
-from postcopy.model.destination import Destination
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     ALL,
     NONE,
     Cpu,
@@ -17,7 +15,9 @@ from postcopy.model.language import (
     action,
     require,
 )
-from postcopy.properties.language import sometimes
+from postcopy.language.properties import sometimes
+from postcopy.model.changes.change import Change
+from postcopy.model.destination import Destination
 
 
 @sometimes("A page is placed between a vCPU's finding it missing and its going to sleep", rules="R16 R22")

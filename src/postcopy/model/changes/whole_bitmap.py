@@ -1,10 +1,10 @@
 """Discard the whole migration bitmap: no sent map any more."""
 
+from postcopy.language.declaring import PageSet, View, require
+from postcopy.language.properties import sometimes
 from postcopy.model.changes.change import Change
-from postcopy.model.language import PageSet, View, require
 from postcopy.model.network import Command
 from postcopy.model.source import Phase, Source
-from postcopy.properties.language import sometimes
 
 
 @sometimes("A page is discarded that was never sent", rules="R11 R12")

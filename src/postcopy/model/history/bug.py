@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postcopy.model.language import Protocol
+from postcopy.language.declaring import Protocol
 
 
 @dataclass(frozen=True)

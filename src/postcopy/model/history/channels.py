@@ -2,11 +2,7 @@
 
 from enum import Enum, auto
 
-from postcopy.model.changes.preempt import Preempt, PreemptDestination, PreemptSource
-from postcopy.model.changes.switch import LockingSource, SwitchAfterPong, SwitchAtPackageLocked
-from postcopy.model.destination import Destination
-from postcopy.model.guest import Mishap
-from postcopy.model.language import (
+from postcopy.language.declaring import (
     Channel,
     Flag,
     Machine,
@@ -17,6 +13,10 @@ from postcopy.model.language import (
     action,
     require,
 )
+from postcopy.model.changes.preempt import Preempt, PreemptDestination, PreemptSource
+from postcopy.model.changes.switch import LockingSource, SwitchAfterPong, SwitchAtPackageLocked
+from postcopy.model.destination import Destination
+from postcopy.model.guest import Mishap
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
 

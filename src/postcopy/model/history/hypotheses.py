@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postcopy.language.declaring import NONE, Bitmap, Flag, PageSet, Protocol, View, action, require
+from postcopy.language.properties import always
 from postcopy.model.changes.recovery import RecoveringDestination, RecoveringSource, Recovery
 from postcopy.model.changes.recovery_with_preempt import RecoveryWithPreempt
 from postcopy.model.changes.switch import SwitchAfterPong, SwitchAfterPongLocked
 from postcopy.model.faults import FAULTS
-from postcopy.model.language import NONE, Bitmap, Flag, PageSet, Protocol, View, action, require
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase
-from postcopy.properties.language import always
 
 
 @always("Once the source knows that the package is loaded it does not take the guest back", rules="R15")

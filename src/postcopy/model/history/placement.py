@@ -2,8 +2,8 @@
 
 from enum import Enum, auto
 
+from postcopy.language.declaring import NONE, Bitmap, Cpu, Flag, Page, PageSet, action, require
 from postcopy.model.destination import Destination, Main, State
-from postcopy.model.language import NONE, Bitmap, Cpu, Flag, Page, PageSet, action, require
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
 

@@ -1,0 +1,1 @@
+"""What there is to check, by name: changes, faults, real bugs, properties; and loading a user's file."""

@@ -1,0 +1,109 @@
+"""Find a protocol by what the command line says: the document's, a fault, a change, or a class in a user's file."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import cast
+
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.history import HISTORY, PROTOCOLS
+from postcopy.errors import PostcopyError, UsageError
+from postcopy.language.declaring import Protocol
+from postcopy.model.changes.change import Change
+from postcopy.model.fault import Fault, name_of
+from postcopy.model.faults import FAULTS
+from postcopy.model.postcopy import Postcopy
+from postcopy.suggestions import unknown
+
+
+def load(
+    target: str | None = None, fault: str | None = None, change: str | None = None, bug: str | None = None
+) -> tuple[str, type[Protocol]]:
+    """The protocol and the name that traces and reports give it.
+
+    Args:
+        target: ``FILE.py:Class``, ``FILE.py`` where it has just one protocol, or None for the document's protocol.
+        fault: name of a fault of the document's protocol.
+        change: name of a change of `postcopy.model.changes`.
+        bug: name of a protocol of `postcopy.model.history`.
+
+    Raises:
+        UsageError: more than one is given, or one that there is not, or the file cannot be read.
+        SpecError: the file's own code errs as a specification while it is read.
+    """
+    if sum(given is not None for given in (target, fault, change, bug)) > 1:
+        raise UsageError("give a file, --fault, --change or --bug, and only one of them")
+    if fault is not None:
+        if fault not in FAULTS:
+            raise UsageError(unknown("fault", fault, FAULTS))
+        return fault, FAULTS[fault]
+    if change is not None:
+        if change not in CHANGES:
+            raise UsageError(unknown("change", change, CHANGES))
+        return change, CHANGES[change]
+    if bug is not None:
+        if bug not in PROTOCOLS:
+            raise UsageError(unknown("bug", bug, PROTOCOLS))
+        return bug, PROTOCOLS[bug]
+    if target is None:
+        return Postcopy.__name__, Postcopy
+    file, _, name = target.partition(":")
+    protocols = _protocols(Path(file))
+    if not name and len(protocols) == 1:
+        name = next(iter(protocols))
+    if name not in protocols:
+        has = f"it has {', '.join(protocols)}" if protocols else "it has no class that is a Protocol"
+        raise UsageError(
+            f"{file} has no protocol {name}: {has}" if name else f"{file}: say which class, FILE.py:Class: {has}"
+        )
+    return f"{file}:{name}", protocols[name]
+
+
+def by_name(name: str) -> type[Protocol]:
+    """The protocol that a trace names, as `load` called it. Raises as `load` does."""
+    if name == Postcopy.__name__:
+        return Postcopy
+    if name in CHANGES or name in PROTOCOLS:
+        return CHANGES.get(name) or PROTOCOLS[name]
+    return load(fault=name)[1] if name in FAULTS or ".py" not in name else load(name)[1]
+
+
+def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:
+    """The properties that a fault, change or bug is known to violate, first the one that a shortest counterexample
+    shows."""
+    if protocol in FAULTS.values() or protocol in CHANGES.values():
+        return cast(type[Fault | Change], protocol).breaks
+    bug = HISTORY.get(name_of(protocol))
+    return (bug.breaks,) if bug is not None and bug.faulty is protocol else ()
+
+
+def _protocols(path: Path) -> dict[str, type[Protocol]]:
+    """The protocols that a file defines, by class name. The file is run as Python."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UsageError(f"cannot read {path}: {reason}") from None
+    name = f"postcopy_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or path.suffix != ".py":
+        raise UsageError(f"cannot read {path}: it is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise UsageError(f"cannot read {path}: line {error.lineno}: {error.msg}") from None
+    except PostcopyError:
+        raise
+    except (Exception, SystemExit) as error:  # an exit of the file's own is no verdict
+        line = next(
+            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0
+        )
+        raise UsageError(f"cannot read {path}: line {line}: {type(error).__name__}: {error}") from None
+    found = vars(module).values()
+    return {c.__name__: c for c in found if isinstance(c, type) and issubclass(c, Protocol) and c.__module__ == name}

@@ -1,0 +1,1 @@
+"""The command `postcopy`: a file a command."""

@@ -1,0 +1,43 @@
+"""Several counterexamples to one protocol: a shortest one for each property that it violates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+
+from postcopy.explorer.explore import Exploration, Options, Progress, Verdict
+from postcopy.language.instance import Instance
+
+
+def further(
+    first: Verdict,
+    options: Options,
+    count: int | None = None,
+    report: Callable[[Progress], None] | None = None,
+    interruptible: bool = False,
+) -> list[Verdict]:
+    """Search again without what was violated, until nothing is.
+
+    Args:
+        first: the verdict on the whole.
+        options: how to search.
+        count: how many counterexamples are wanted at most, the first included; None for all.
+        report: is told of progress.
+        interruptible: a KeyboardInterrupt ends the search at hand, whose verdict is then inconclusive.
+
+    Returns:
+        One verdict for each search after the first. The last says of all properties that are left that they hold,
+        unless the count was reached or it is inconclusive.
+    """
+    verdicts = [first]
+    while verdicts[-1].violated is not None and (count is None or len(verdicts) < count):
+        last = verdicts[-1]
+        left = [prop for prop in last.instance.properties if prop is not last.violated]
+        if not left:
+            break
+        of = last.instance
+        search = Exploration(Instance(of.protocol, of.pages, of.in_flight, left, of.group), options, report)
+        with suppress(KeyboardInterrupt) if interruptible else nullcontext():
+            search.run()
+        verdicts.append(search.verdict())
+    return verdicts[1:]

@@ -1,0 +1,1 @@
+"""From a protocol to code: state layout, generated source text, machine code."""

@@ -1,0 +1,204 @@
+"""Variables that are dead: on whose value nothing that can still happen depends. Reset, they make fewer states.
+
+Found from the trees. Numbers tell where the threads stand: two of them at a time are the controls. For each pair of
+values of theirs the actions are read with these values folded in, and what is then impossible vanishes. A variable is
+live at a pair of values where something possible reads it: a decision, a check, a property, the new value of a variable
+that is live afterwards; or where it is carried, unchanged, to values at which it is live. Where it is not live, two
+states that differ in it alone are bisimilar, so one of them is enough.
+
+What deadlocks are made of is read too, namely whether a step changes anything at all: a step that is not sure to change
+something reads whatever it writes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations, product
+
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.program import Program, fold, fold_tree
+from postcopy.language.symbolic import Branch, Leaf, Tree
+
+MOST_VALUES = 16
+"""A number with more values does not tell where a thread stands."""
+
+Values = tuple[int, ...]
+Facts = frozenset[tuple[Expr, bool]]
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Variables that are dead wherever two numbers have some pairs of values."""
+
+    variables: tuple[Variable, ...]
+    controls: tuple[Variable, ...]
+    values: frozenset[Values]
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """What a leaf or a property does: the variables that it reads whatever comes after, what each update reads, and
+    what the known numbers may be afterwards, where that is something else."""
+
+    reads: frozenset[Variable]
+    updates: dict[Variable, frozenset[Variable]]
+    targets: dict[Variable, list[int]]
+
+
+def resets(program: Program) -> list[Reset]:
+    """What may be reset, one after the other, each judged by what the ones before have left."""
+    effects, controls = _Effects(program), _controls(program)
+    alone = {c: _dead(program, effects, (c,)) for c in controls}
+    found = [reset for c in controls for reset in _resets((c,), alone[c])]
+    for a, b in combinations(controls, 2):
+        both = _dead(program, effects, (a, b))
+        known = {
+            v: {(j, k) for j, k in where if (j,) in alone[a][v] or (k,) in alone[b][v]} for v, where in both.items()
+        }
+        found += _resets((a, b), {v: where - known[v] for v, where in both.items()})
+    return found
+
+
+def _resets(controls: tuple[Variable, ...], dead: dict[Variable, set[Values]]) -> list[Reset]:
+    """Those that are dead at the same values together."""
+    together: dict[frozenset[Values], list[Variable]] = defaultdict(list)
+    for v, where in dead.items():
+        if where and v not in controls:
+            together[frozenset(where)].append(v)
+    return [Reset(tuple(variables), controls, values) for values, variables in together.items()]
+
+
+def _dead(program: Program, effects: _Effects, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
+    live = _live(effects, controls)
+    everywhere = set(product(*(range(c.size) for c in controls)))
+    return {v: everywhere - live[v] for v in program.variables}
+
+
+def _controls(program: Program) -> list[Variable]:
+    """Numbers of machines, and whether a channel is up, that actions ask for: not what is in a channel, nor ghosts."""
+    asked = {v for _, tree in program.actions for v in _decided_by(tree)}
+    return [
+        v
+        for v in program.variables
+        if v in asked and v.sort is Sort.NUMBER and v.size <= MOST_VALUES and "[" not in v.name and not v.ghost
+    ]
+
+
+def _decided_by(tree: Tree) -> set[Variable]:
+    if not isinstance(tree, Branch):
+        return set()
+    return {*tree.condition.variables(), *_decided_by(tree.yes), *_decided_by(tree.no)}
+
+
+class _Effects:
+    """What each action may do where some numbers are known, and what each property reads there.
+
+    Each is worked out once for those of the numbers that it has to do with.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._sources: list[tuple[set[Variable], Callable[[dict[Variable, Expr]], list[_Effect]]]] = []
+        for action, tree in program.actions:
+            self._sources.append((_mentioned(tree), partial(_of_action, tree, action.info.environment)))
+        for holds in (*(holds for _, _, holds in program.predicates), program.resting):
+            self._sources.append((set(holds.variables()), partial(_of_property, holds)))
+        self._found: dict[tuple[int, frozenset[tuple[Variable, int]]], list[_Effect]] = {}
+
+    def where(self, values: dict[Variable, int]) -> Iterator[_Effect]:
+        """The effects of all that is possible there."""
+        for index, (mentioned, effects) in enumerate(self._sources):
+            key = index, frozenset((c, k) for c, k in values.items() if c in mentioned)
+            if key not in self._found:
+                self._found[key] = effects({c: ex.number(k) for c, k in key[1]})
+            yield from self._found[key]
+
+
+def _of_action(tree: Tree, environment: bool, known: dict[Variable, Expr]) -> list[_Effect]:
+    return list(_effects(fold_tree(tree, known), known, frozenset(), environment))
+
+
+def _of_property(holds: Expr, known: dict[Variable, Expr]) -> list[_Effect]:
+    """It is read, and all stays as it is."""
+    return [_Effect(fold(holds, known).variables(), {}, {})]
+
+
+def _mentioned(tree: Tree) -> set[Variable]:
+    if tree is None:
+        return set()
+    if isinstance(tree, Branch):
+        return {*tree.condition.variables(), *_mentioned(tree.yes), *_mentioned(tree.no)}
+    expressions = [*tree.updates.values(), *(e for _, e in tree.violated), *(e for e, _, _ in tree.checks)]
+    return {*tree.updates, *(v for e in expressions for v in e.variables())}
+
+
+def _live(effects: _Effects, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
+    """Where each variable is live: the least solution, from what reads it backwards along the steps."""
+    live: dict[Variable, set[Values]] = defaultdict(set)
+    before: dict[Values, list[tuple[Values, _Effect]]] = defaultdict(list)
+    for values in product(*(range(c.size) for c in controls)):
+        here = dict(zip(controls, values, strict=True))
+        for effect in effects.where(here):
+            for v in effect.reads:
+                live[v].add(values)
+            for target in product(*(effect.targets.get(c, (k,)) for c, k in here.items())):
+                before[target].append((values, effect))
+    waiting = [(v, values) for v, where in live.items() for values in where]
+    while waiting:
+        v, target = waiting.pop()
+        for values, effect in before[target]:
+            for read in effect.updates.get(v, (v,)):
+                if values not in live[read]:
+                    live[read].add(values)
+                    waiting.append((read, values))
+    return live
+
+
+def _effects(tree: Tree, known: dict[Variable, Expr], facts: Facts, environment: bool) -> Iterator[_Effect]:
+    if isinstance(tree, Branch):
+        yield from _effects(tree.yes, known, facts | {(tree.condition, True)}, environment)
+        yield from _effects(tree.no, known, facts | {(tree.condition, False)}, environment)
+    elif isinstance(tree, Leaf):
+        read = [condition for condition, _ in facts]
+        read += [condition for _, condition in tree.violated] + [condition for condition, _, _ in tree.checks]
+        if not environment and not any(_changes(v, e, known, facts) for v, e in tree.updates.items()):
+            read += [part for v, e in tree.updates.items() for part in (ex.variable(v), e)]
+        yield _Effect(
+            frozenset(v for e in read for v in e.variables()),
+            {v: e.variables() for v, e in tree.updates.items()},
+            {c: _values(tree.updates[c], c) for c in known if c in tree.updates},
+        )
+
+
+def _values(e: Expr, control: Variable) -> list[int]:
+    constant = ex.constant(e)
+    if constant is not None:
+        return [constant]
+    if e.op == "if":
+        return sorted({*_values(e.operands[1], control), *_values(e.operands[2], control)})
+    return list(range(control.size))
+
+
+def _changes(v: Variable, e: Expr, known: dict[Variable, Expr], facts: Facts) -> bool:
+    """Whether an update is sure to give the variable another value."""
+    old = ex.variable(v)
+    if v.sort is Sort.NUMBER:
+        new = ex.constant(e)
+        if new is None:
+            return False
+        was = ex.constant(known.get(v, old))
+        return (was is not None and was != new) or any(
+            (ex.constant(fact.operands[1]) == new) is not truth
+            for fact, truth in facts
+            if fact.op == "equal" and fact.operands[0] == old and ex.constant(fact.operands[1]) is not None
+        )
+    if e == ex.EMPTY_SET:
+        return (ex.is_empty(old), False) in facts
+    if e == ex.union(old, ex.PAGE):
+        return (ex.is_empty(ex.intersection(old, ex.PAGE)), True) in facts
+    if e == ex.intersection(old, ex.set_complement(ex.PAGE)):
+        return (ex.is_empty(ex.intersection(old, ex.PAGE)), False) in facts
+    return False

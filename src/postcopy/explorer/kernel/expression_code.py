@@ -1,0 +1,257 @@
+"""The text of expressions: what both printers of a kernel share.
+
+`codegen` writes a kernel for Python, one state at a time; `columns` writes one for Numba, one action at a time over a
+block of states. Both write the same expressions, over words in local variables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from postcopy.explorer.kernel.layout import Layout
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Variable
+from postcopy.language.program import Program
+from postcopy.language.symbolic import Branch, Leaf, Tree
+
+LABEL_BITS = 16
+"""Bits of a label below the violated properties."""
+
+STAYS = 1 << 15
+"""The bit of a label that says that the step changes nothing."""
+
+BLOCK = 128
+"""States that a search expands at once, before it enters their successors."""
+
+BAD_BIT = 62
+"""The bit of a block's count of successors that says that one of their labels has to be looked at."""
+
+REST_BIT = 61
+"""The bit of `examine` that says that the protocol may rest."""
+
+
+def keeping(bits: int) -> int:
+    """The mask that clears these bits of a word, as a number that an int64 can hold."""
+    return ~bits & (1 << 64) - 1 if bits >> 63 else ~bits
+
+
+class Numbering:
+    """The numbers that both printers give to leaves and checks.
+
+    Attributes:
+        action_of: for each leaf's number, the index of its action.
+        checks: what a negative label -1-i says is wrong, and where.
+        check_leaf: for each check, the number of its leaf.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.action_of: list[int] = []
+        self.checks: list[tuple[str, str]] = []
+        self.check_leaf: list[int] = []
+        self._numbers: dict[int, tuple[int, int]] = {}
+        for index, (_, tree) in enumerate(program.actions):
+            for leaf in _leaves(tree):
+                self._numbers[id(leaf)] = (len(self.action_of), len(self.checks))
+                self.checks += [(message, place) for _, message, place in leaf.checks]
+                self.check_leaf += [len(self.action_of)] * len(leaf.checks)
+                self.action_of.append(index)
+
+    def leaf(self, leaf: Leaf) -> int:
+        """The number of a leaf."""
+        return self._numbers[id(leaf)][0]
+
+    def leaf_of(self, label: int) -> int:
+        """The number of the leaf that a label names."""
+        return self.check_leaf[-1 - label] if label < 0 else label & STAYS - 1
+
+    def failed(self, leaf: Leaf, check: int) -> int:
+        """The label that says that a leaf's check failed."""
+        return -1 - self._numbers[id(leaf)][1] - check
+
+
+def _leaves(tree: Tree) -> Iterator[Leaf]:
+    if isinstance(tree, Branch):
+        yield from _leaves(tree.yes)
+        yield from _leaves(tree.no)
+    elif tree is not None:
+        yield tree
+
+
+def guards(tree: Tree) -> tuple[list[tuple[Expr, bool]], Tree]:
+    """The conditions without which no leaf can be reached, and the tree below them."""
+    found = []
+    while isinstance(tree, Branch) and (tree.yes is None or tree.no is None):
+        want = tree.no is None
+        found.append((tree.condition, want))
+        tree = tree.yes if want else tree.no
+    return found, tree
+
+
+def domain(conditions: Sequence[tuple[Expr, bool]]) -> tuple[Expr, list[tuple[Expr, bool]]]:
+    """The set of pages worth trying, from guards of the form "the page is (not) in this set"; and the other guards."""
+    pages, others = ex.FULL_SET, []
+    for condition, want in conditions:
+        shared, wanted = condition, want
+        if shared.op == "not":
+            shared, wanted = shared.operands[0], not want
+        meet = shared.operands[0] if shared.op == "empty" else None
+        if meet is not None and meet.op == "intersection" and ex.PAGE in meet.operands:
+            rest = ex.intersection(*(part for part in meet.operands if part != ex.PAGE))
+            if not ex.mentions_page(rest):
+                pages = ex.intersection(pages, ex.set_complement(rest) if wanted else rest)
+                continue
+        others.append((condition, want))
+    return pages, others
+
+
+@dataclass
+class Scope:
+    """A block of text being written: its lines, indentation, and the expressions that have a name here."""
+
+    lines: list[str]
+    indent: int
+    named: dict[Expr, list[str]] = field(default_factory=dict)
+
+    def inner(self) -> Scope:
+        """A block inside this one, which knows its names."""
+        return Scope(self.lines, self.indent + 1, dict(self.named))
+
+    def write(self, line: str) -> None:
+        """Add a line."""
+        self.lines.append("    " * self.indent + line)
+
+
+class Writer:
+    """Writes expressions over the words w0, w1, … and the page p0, p1, … (its bit in each page word).
+
+    With `flat`, conditions are computed whole instead of left early: no jump that a processor could guess wrongly.
+    """
+
+    def __init__(self, layout: Layout, flat: bool = False) -> None:
+        self.layout = layout
+        self.flat = flat
+        self.signs = (" | ", " & ") if flat else (" or ", " and ")
+        self.parts = range(layout.page_words)
+        self.stride = [layout.stride(word) for word in self.parts]
+        self.offset = {v: i for i, v in enumerate(layout.sets)}
+        self.names = 0
+
+    def number(self, e: Expr, scope: Scope) -> str:
+        """A number."""
+        constant = ex.constant(e)
+        if constant is not None:
+            return str(constant)
+        if e.op == "variable":
+            place = self.layout.numbers[ex.variable_of(e)]
+            return f"(w{place.word} >> {place.shift} & {place.mask})"
+        if e.op == "plus":
+            return f"({self.number(e.operands[0], scope)} + {self.number(e.operands[1], scope)})"
+        condition, yes, no = e.operands
+        return f"({self.number(yes, scope)} if {self.truth(condition, scope)} else {self.number(no, scope)})"
+
+    def truth(self, e: Expr, scope: Scope, want: bool = True) -> str:
+        """A truth value; with `want` False its negation, pushed inwards."""
+        if e.op in ("true", "false"):
+            return str((e.op == "true") == want)
+        if e.op == "not":
+            return self.truth(e.operands[0], scope, not want)
+        if e.op in ("and", "or"):
+            sign = self.signs[(e.op == "and") == want]
+            return "(" + sign.join(self._part(part, scope, want) for part in e.operands) + ")"
+        if e.op == "empty":
+            return "(" + " | ".join(self.pages(e.operands[0], scope)) + f") {'==' if want else '!='} 0"
+        left, right = e.operands
+        if e.op == "less":
+            return f"{self.number(left, scope)} {'<' if want else '>='} {self.number(right, scope)}"
+        sign = "==" if want else "!="
+        constant = ex.constant(right)
+        if left.op == "variable" and constant is not None:
+            place = self.layout.numbers[ex.variable_of(left)]
+            return f"(w{place.word} & {place.mask << place.shift}) {sign} {constant << place.shift}"
+        return f"{self.number(left, scope)} {sign} {self.number(right, scope)}"
+
+    def _part(self, e: Expr, scope: Scope, want: bool) -> str:
+        text = self.truth(e, scope, want)
+        return f"({text})" if self.flat else text
+
+    def pages(self, e: Expr, scope: Scope) -> list[str]:
+        """A set of pages: for each page word, the strided bits."""
+        if e.op == "none":
+            return ["0" for _ in self.parts]
+        if e.op == "all":
+            return [str(stride) for stride in self.stride]
+        if e.op == "page":
+            return [f"p{k}" for k in self.parts]
+        if e not in scope.named:
+            texts = self._pages(e, scope)
+            self.names += 1
+            scope.named[e] = [f"s{self.names}_{k}" for k in self.parts]
+            for name, text in zip(scope.named[e], texts, strict=True):
+                scope.write(f"{name} = {text}")
+        return scope.named[e]
+
+    def _pages(self, e: Expr, scope: Scope) -> list[str]:
+        if e.op == "variable":
+            offset = self.offset[ex.variable_of(e)]
+            return [f"w{k} >> {offset} & {self.stride[k]}" for k in self.parts]
+        if e.op == "if":
+            condition, yes, no = e.operands
+            test = self.truth(condition, scope)
+            pairs = zip(self.pages(yes, scope), self.pages(no, scope), strict=True)
+            return [a if a == b else f"{a} if {test} else {b}" for a, b in pairs]
+        operands = [self.pages(a, scope) for a in e.operands]
+        if e.op == "complement":
+            return [f"{self.stride[k]} & ~{operands[0][k]}" for k in self.parts]
+        if e.op == "host":
+            return [self._host(k, operands[0][k]) for k in self.parts]
+        sign = " & " if e.op == "intersection" else " | "
+        return [sign.join(parts[k] for parts in operands) for k in self.parts]
+
+    def _host(self, word: int, text: str) -> str:
+        """All target pages of the host pages touched: gather into the first of each, then spread."""
+        width, group = self.layout.width, self.layout.instance.group
+        firsts = sum(1 << base for page, (w, base) in enumerate(self.layout.records) if w == word and page % group == 0)
+        gathered = "(" + " | ".join(f"{text} >> {i * width}" for i in range(group)) + f") & {firsts}"
+        return f"({gathered}) * {sum(1 << i * width for i in range(group))}"
+
+    def each_page(self, texts: list[str], scope: Scope) -> Scope:
+        """Open a loop over the pages of a set, the lowest first; in its body p0, p1, … are the page."""
+        for k, text in zip(self.parts, texts, strict=True):
+            scope.write(f"d{k} = {text}")
+        scope.write(f"while {' | '.join(f'd{k}' for k in self.parts)} != 0:")
+        body = scope.inner()
+        for k in self.parts:
+            before = " | ".join(f"d{j}" for j in range(k))  # whichever word the lowest page is in
+            body.write(f"p{k} = d{k} & -d{k}" + (f" if ({before}) == 0 else 0" if before else ""))
+        for k in self.parts:
+            body.write(f"d{k} ^= p{k}")
+        return body
+
+    def updated(self, updates: dict[Variable, Expr], scope: Scope) -> list[str]:
+        """The words after a step."""
+        keep: dict[int, int] = {}
+        pieces: dict[int, list[str]] = {}
+        constants: Counter[int] = Counter()
+        for v, e in updates.items():
+            if v in self.offset:
+                for k, text in enumerate(self.pages(e, scope)):
+                    keep[k] = keep.get(k, 0) | self.stride[k] << self.offset[v]
+                    if text != "0":
+                        pieces.setdefault(k, []).append(f"{text} << {self.offset[v]}")
+            elif v in self.layout.numbers:
+                place = self.layout.numbers[v]
+                keep[place.word] = keep.get(place.word, 0) | place.mask << place.shift
+                constant = ex.constant(e)
+                if constant is None:
+                    pieces.setdefault(place.word, []).append(f"{self.number(e, scope)} << {place.shift}")
+                else:
+                    constants[place.word] += constant << place.shift
+        words = []
+        for k in range(self.layout.words):
+            texts = [f"w{k} & {keeping(keep[k])}" if k in keep else f"w{k}"]
+            texts += [f"({piece})" for piece in pieces.get(k, [])]
+            texts += [str(constants[k])] if constants[k] else []
+            words.append(" | ".join(texts))
+        return words

@@ -1,0 +1,1 @@
+"""What must happen in the end: the graph of a search, fairness, and lassos."""

@@ -1,0 +1,141 @@
+"""What a fair run is, what a broken promise is, and whether a given run is the one and has the other. This is the
+definition that the checker of liveness is held against, on concrete states.
+
+A *unit* is what is treated fairly: a thread (all its steps but those of the environment), and each action that is
+marked as fair by itself. A unit can move where one of its steps is possible that changes something; what only an
+observer remembers does not count, so that history never makes a run fair or unfair. A run that goes on for ever is
+(weakly) fair when every unit that can move at all times from some point on takes such a step again and again.
+Idling for ever is a run too: it is fair where no unit can move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+from postcopy.language.concrete import ConcreteInterpretation, successors
+from postcopy.language.instance import Instance, State, view
+from postcopy.language.properties import Property
+from postcopy.language.trace import Trace
+from postcopy.language.values import ConcretePages, Cpu
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is treated fairly.
+
+    Attributes:
+        thread: the thread, e.g. ``listen thread``.
+        action: for an action that is marked as fair, what it does; otherwise empty.
+        actions: names of the actions whose steps are its own.
+    """
+
+    thread: str
+    action: str
+    actions: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What a unit does in the loop of a run.
+
+    Attributes:
+        unit: the unit.
+        steps: the numbers (from 1) of the steps of the loop that are its own and change something.
+        idle: there are states in the loop where it cannot move.
+        able: there are states in the loop where it can.
+    """
+
+    unit: Unit
+    steps: tuple[int, ...]
+    idle: bool
+    able: bool
+
+    @property
+    def neglected(self) -> bool:
+        """It could move all the time and never does: the run is not fair."""
+        return not self.steps and not self.idle
+
+
+def units(instance: Instance) -> tuple[Unit, ...]:
+    """The units of a protocol: its threads in the order of the text, then the actions that are fair by themselves."""
+    threads: dict[tuple[str, str], list[str]] = {}
+    for action in instance.actions:
+        if not action.info.environment:
+            threads.setdefault((action.machine, action.thread), []).append(action.name)
+    found = [Unit(thread, "", frozenset(names)) for (_, thread), names in threads.items()]
+    found += [Unit(a.thread, a.doc, frozenset((a.name,))) for a in instance.actions if a.info.fair]
+    return tuple(found)
+
+
+def moves(instance: Instance, before: State, after: State) -> bool:
+    """Whether a step changes something that is more than history."""
+    return any(before[i] != after[i] for i, variable in enumerate(instance.variables) if not variable.ghost)
+
+
+def duties(trace: Trace) -> list[Duty]:
+    """What every unit does in the loop of a run that goes on for ever."""
+    assert trace.loop is not None
+    instance, states = trace.instance, trace.states
+    can_move = [
+        {step.action.name for step in successors(instance, state) if moves(instance, state, step.state)}
+        for state in dict.fromkeys(states[trace.loop :])
+    ]
+    acting = [
+        (number, step.action.name)
+        for number, (before, step) in enumerate(zip(states, trace.steps, strict=False), start=1)
+        if number > trace.loop and moves(instance, before, step.state)
+    ]
+    return [
+        Duty(
+            unit,
+            tuple(number for number, name in acting if name in unit.actions),
+            any(unit.actions.isdisjoint(names) for names in can_move),
+            not all(unit.actions.isdisjoint(names) for names in can_move),
+        )
+        for unit in units(instance)
+    ]
+
+
+@dataclass(frozen=True)
+class BrokenPromise:
+    """A promise that a run makes and never keeps.
+
+    Attributes:
+        page: the page that it is made for, or None.
+        cpu: the vCPU that it is made for, or None.
+        since: how many steps have been taken when it is made for the last time.
+    """
+
+    page: int | None
+    cpu: int | None
+    since: int
+
+
+def broken(trace: Trace, prop: Property) -> list[BrokenPromise]:
+    """For which pages and vCPUs a run that goes on for ever breaks a promise; whether it is fair is not asked."""
+    assert trace.loop is not None
+    instance, found = trace.instance, []
+    pages = range(instance.pages) if "page" in prop.each else [None]
+    for page, cpu in product(pages, range(instance.cpus) if "cpu" in prop.each else [None]):
+        since: int | None = None
+        for number, state in enumerate(trace.states):
+            interpretation = ConcreteInterpretation(instance, state)
+            arguments: dict[str, object] = {} if cpu is None else {"cpu": Cpu(cpu)}
+            if page is not None:
+                arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
+            answer = prop.promises(view(interpretation), **arguments)
+            if answer.then and number >= trace.loop:  # it is kept again in every round
+                break
+            since = None if answer.then else number if answer.when and since is None else since
+        else:
+            if since is not None:
+                found.append(BrokenPromise(page, cpu, since))
+    return found
+
+
+def is_fair(trace: Trace) -> bool:
+    """Whether a run that goes on for ever closes its loop and neglects no unit."""
+    if trace.loop is None or trace.states[trace.loop] != trace.states[-1]:
+        return False
+    return not any(duty.neglected for duty in duties(trace))

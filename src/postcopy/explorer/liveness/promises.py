@@ -1,0 +1,116 @@
+"""Properties of runs as the kernel can be asked for them, and what a check of them can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from postcopy.language.declaring import NONE, Bitmap, Cpu, Monitor, Step, View
+from postcopy.language.properties import Kind, LeadsTo, Property
+from postcopy.language.trace import Trace
+
+
+class _OnePage(Bitmap):
+    """A set that starts as one page. Pages are interchangeable: it does not matter which."""
+
+    def __init__(self, doc: str) -> None:
+        super().__init__(doc, NONE)
+        self.initial = 1
+
+    def problem(self) -> str | None:
+        """Nothing is wrong with it: only an author's own field has to start as NONE or ALL."""
+        return None
+
+
+class Tracked(Monitor):
+    """One page that is told from the others, so that a promise can be followed that is made for each page."""
+
+    page = _OnePage("the page that is followed")
+
+    def watch(self, step: Step) -> None:
+        """It stays the page that it is."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A property for one vCPU (where it is asked for each) and for the tracked page (where it is asked for each).
+
+    Attributes:
+        prop: the property.
+        cpu: the vCPU, or None.
+    """
+
+    prop: Property
+    cpu: int | None
+
+    def ask(self, state: View) -> LeadsTo:
+        """The property's own function, asked for this one."""
+        arguments: dict[str, object] = {}
+        if self.cpu is not None:
+            arguments["cpu"] = Cpu(self.cpu)
+        if "page" in self.prop.each:
+            arguments["page"] = state.Tracked.page
+        return self.prop.promises(state, **arguments)
+
+    def witnesses(self) -> tuple[Property, Property]:
+        """`when` and `then` as witnesses, which the kernel can be asked for."""
+        monitors = (self.prop.monitor, Tracked if "page" in self.prop.each else None)
+
+        def when(state: View) -> bool:
+            return self.ask(state).when
+
+        def then(state: View) -> bool:
+            return self.ask(state).then
+
+        return (
+            Property("when", self.prop.sentence, Kind.SOMETIMES, when, "", monitor=monitors[0]),
+            Property("then", self.prop.sentence, Kind.SOMETIMES, then, "", monitor=monitors[1]),
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What can be said of one property.
+
+    Attributes:
+        open: in how many states (of the graph that was searched) a promise of it is made and not yet kept.
+        counterexample: a fair run on which it never is, or None.
+    """
+
+    open: int
+    counterexample: Trace | None
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """What a check of liveness has found.
+
+    Attributes:
+        findings: for each property by name; empty where the check did not come to its end.
+        why: why it did not.
+        states, edges: size of the graph.
+        seconds: time that it took, the search included.
+    """
+
+    findings: dict[str, Finding]
+    why: str
+    states: int = 0
+    edges: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def unfinished(cls, why: str, states: int = 0) -> Liveness:
+        """A check that did not come to its end."""
+        return cls({}, why, states)
+
+    @property
+    def violated(self) -> str | None:
+        """The first property that is violated."""
+        return next((name for name, finding in self.findings.items() if finding.counterexample), None)
+
+
+def promises(properties: Sequence[Property], cpus: int) -> Iterator[Promise]:
+    """One for each property, or for each vCPU where it is asked for each."""
+    for prop in properties:
+        for cpu in range(cpus) if "cpu" in prop.each else [None]:
+            yield Promise(prop, cpu)

@@ -1,0 +1,1 @@
+"""Breadth-first search over all states: in memory, on several workers, on disk, on a cluster."""

@@ -1,0 +1,83 @@
+"""What each process of a cluster's search does: it owns one shard, and is told when to go on and what to enter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from postcopy.explorer.kernel import compiled
+from postcopy.explorer.kernel.compiled import Plan
+from postcopy.explorer.search.checkpoint import Part, Values
+from postcopy.explorer.search.interpreted import Question
+from postcopy.explorer.search.shard import Report, Shard
+from postcopy.explorer.search.status import COUNT, LEVEL_END, WITNESSES
+
+Rows = npt.NDArray[np.int64]
+"""States on their way to another process, with their parents' numbers behind them: int64[count, words + 1]."""
+
+
+class Member:
+    """One process and its shard.
+
+    Args:
+        plan: what the kernel's machine code is made from; compiled here, or read from this machine's cache.
+        question: what is looked for. Of its memory this shard may use its share.
+        number: which shard.
+        count: of how many.
+    """
+
+    def __init__(self, plan: Plan, question: Question, number: int, count: int) -> None:
+        self.number, self.count = number, count
+        self.shard = Shard(compiled.load(plan), question, number, count, question.max_bytes // count)
+        self.part: Part | None = None
+
+    def begin(self) -> Report:
+        """Enter those initial states that belong here."""
+        self.shard.begin()
+        return self.shard.report()
+
+    def run(self, steps: int, level_end: int, reached: int) -> tuple[Report | Rows, ...]:
+        """Expand at most about that many states of this level.
+
+        Args:
+            steps: how many.
+            level_end: where the level ends here.
+            reached: the witnesses that are known to be reachable.
+
+        Returns:
+            How the shard stands, and what it has for each of the others.
+        """
+        shard = self.shard
+        shard.control[LEVEL_END], shard.control[WITNESSES] = level_end, reached
+        shard.filled[:] = 0
+        shard.run(steps)
+        boxes = (shard.boxes[to, : int(filled)].copy() for to, filled in enumerate(shard.filled))
+        return shard.report(), *boxes
+
+    def take(self, *boxes: Rows) -> Report:
+        """Enter what the others have sent."""
+        for rows in boxes:
+            if len(rows) and not self.shard.take(np.array(rows)):  # Ray's own cannot be written to
+                break
+        return self.shard.report()
+
+    def row(self, place: int) -> tuple[tuple[int, ...], int]:
+        """A state and its parent's number."""
+        return self.shard.row(place)
+
+    def states(self) -> Any:
+        """All states; int64[count, words]."""
+        return self.shard.states[: int(self.shard.control[COUNT])].copy()
+
+    def save(self, directory: Path) -> Values:
+        """Append what is new to this shard's files. Raises as `Part.save` does."""
+        self.part = self.part or Part(directory, self.number, self.count)
+        return self.part.save(self.shard)
+
+    def load(self, directory: Path, values: Values) -> Report | None:
+        """Stand where such a shard stood; None where the memory does not suffice. Raises as `Part.load` does."""
+        self.part = Part(directory, self.number, self.count)
+        return self.shard.report() if self.part.load(self.shard, values) else None

@@ -1,0 +1,291 @@
+"""The search on disk: what a compiled search goes over to when the memory allowed is full. Slower, and as exact.
+
+The states are dealt to many shards by their hash, as in a cluster, but only one shard is in memory at a time. On each
+level each shard is read from its file, enters what the others have sent it, expands what is new, and sends what belongs
+to others to their inboxes, which are files too. So a level reads every state once from one end to the other, and
+nothing is looked up on the disk. The files have no names: they are gone with the process, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from postcopy.errors import UsageError
+from postcopy.explorer.search import interpreted as search
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.explorer.search.interpreted import Findings, follow
+from postcopy.explorer.search.shard import STATUS_OF, Shard, words_of
+from postcopy.explorer.search.status import AT, BOXED, COUNT, DETAIL, HEAD, LEVEL, LEVEL_END, RUNNING, STATUS, WITNESSES
+
+SHARDS = 64
+"""Into how many parts the states are dealt: about how many times the memory allowed they may take."""
+
+_ROWS = 1 << 18
+_BOX = 1 << 14
+
+
+class RowFile:
+    """A file of states, each with its parent's number behind it: int64[count, words + 1].
+
+    Raises:
+        UsageError: the directory cannot be written to, or the disk is full.
+    """
+
+    def __init__(self, directory: Path, words: int) -> None:
+        self.directory, self.words, self.count = directory, words, 0
+        try:
+            self._file, path = tempfile.mkstemp(dir=directory)
+            os.unlink(path)
+        except OSError as error:
+            raise UsageError(f"--disk {directory}: {error.strerror}") from None
+        weakref.finalize(self, os.close, self._file)
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.count * self._row
+
+    @property
+    def _row(self) -> int:
+        return 8 * (self.words + 1)
+
+    def append(self, rows: npt.NDArray[np.int64]) -> None:
+        """Add some rows."""
+        left, at = rows.view(np.uint8).reshape(-1).data, self.bytes
+        try:
+            while left:
+                written = os.pwrite(self._file, left, at)
+                left, at = left[written:], at + written
+        except OSError as error:
+            raise UsageError(f"--disk {self.directory}: {error.strerror}") from None
+        self.count += len(rows)
+
+    def read(self, begin: int, end: int) -> npt.NDArray[np.int64]:
+        """Some rows."""
+        rows = np.empty((end - begin, self.words + 1), dtype=np.int64)
+        left, at = rows.view(np.uint8).reshape(-1).data, begin * self._row
+        while left:
+            there = os.preadv(self._file, [left], at)
+            assert there, "rows are read that were never written"
+            left, at = left[there:], at + there
+        return rows
+
+    def parts(self) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+        """All rows, some at a time, each time with the number of the first."""
+        for begin in range(0, self.count, _ROWS):
+            yield begin, self.read(begin, min(begin + _ROWS, self.count))
+
+    def clear(self) -> None:
+        """Remove all."""
+        os.ftruncate(self._file, 0)
+        self.count = 0
+
+
+class OnDisk:
+    """A search that goes on where a compiled one of one worker was full; the latter's memory is given up.
+
+    Args:
+        full: that search.
+        directory: where the files are.
+        shards: into how many parts the states are dealt.
+    """
+
+    def __init__(self, full: Compiled, directory: Path, shards: int = SHARDS) -> None:
+        whole = full.shard
+        self.machine, self.question = full.machine, full.question
+        self.depth, self.status = full.depth, search.RUNNING
+        words = self.machine.words
+        self.kept = [RowFile(directory, words) for _ in range(shards)]
+        self.inboxes = [RowFile(directory, words) for _ in range(shards)]
+        self.next_inboxes = [RowFile(directory, words) for _ in range(shards)]
+        self.control = np.zeros((shards, len(whole.control)), dtype=np.int64)
+        self.at = self.detail = 0
+        self.after: tuple[int, ...] = ()
+        self.first: dict[int, int] = {}
+        self._later: dict[int, int] = {}
+        self._deal(whole)
+        del full.shard
+        boxes = 8 * (words + 1) * shards * (self.machine.most + _BOX)
+        share = max(self.question.max_bytes - boxes, self.question.max_bytes // 2)
+        self.work = Shard(self.machine, self.question, 0, shards, share, _BOX)
+        self.work.fired[:] = whole.fired
+        self._going = self._levels()
+
+    def _deal(self, whole: Shard) -> None:
+        """Deal all that is known to the files."""
+        count, shards = int(whole.control[COUNT]), len(self.kept)
+        whole.table = np.empty(0, dtype=np.uint32)  # gives the memory back
+        ids = np.empty(count, dtype=np.int64)
+        self.machine.loop.number(whole.states, count, np.uint64(shards), ids)
+        for begin in range(0, count, _ROWS):
+            part = slice(begin, min(begin + _ROWS, count))
+            parents = whole.parents[part]
+            parents = np.where(parents >= 0, ids[parents], -1)
+            owners = ids[part] % shards
+            for number, rows in enumerate(self.kept):
+                mine = owners == number
+                rows.append(np.column_stack([whole.states[part][mine], parents[mine]]))
+        for what, until in ((COUNT, count), (HEAD, whole.control[HEAD]), (LEVEL_END, whole.control[LEVEL_END])):
+            self.control[:, what] = np.bincount(ids[:until] % shards, minlength=shards)
+        self.first = {bit: int(ids[at]) for bit, at in enumerate(whole.first) if at >= 0}
+
+    def run(self, steps: int) -> Findings:
+        """Expand at most about that many states more, and those of the block or level that have to go with them."""
+        end = self._expanded() + steps
+        while self.status == search.RUNNING and self._expanded() < end:
+            next(self._going, None)
+        return self._findings()
+
+    def _expanded(self) -> int:
+        return int(self.control[:, HEAD].sum())
+
+    def _levels(self) -> Iterator[None]:
+        """The search, with a pause now and then. The first level has been begun in memory: nothing is sent to it."""
+        level, order = self.depth, list(range(len(self.kept)))
+        while True:
+            for place, number in enumerate(order):
+                yield from self._visit(number, level)
+                if self.status in (search.STATE, search.STEP):
+                    self._look_behind(order[place + 1 :])
+                if self.status != search.RUNNING:
+                    return
+            self.first, self._later = self._later | self.first, {}
+            self.inboxes, self.next_inboxes = self.next_inboxes, self.inboxes
+            if not any(rows.count for rows in self.inboxes) and (self.control[:, HEAD] == self.control[:, COUNT]).all():
+                self.status = search.DONE
+                return
+            self.control[:, LEVEL_END] = self.control[:, COUNT]
+            order.reverse()  # the last ones read are those that the system still has in its memory
+            level += 1
+
+    def _visit(self, number: int, level: int) -> Iterator[None]:
+        """Expand a shard's states of this level."""
+        work, kept = self.work, self.control[number]
+        if not self.inboxes[number].count and kept[HEAD] == kept[LEVEL_END]:
+            return
+        if not self._enter(number):
+            return
+        if work.control[HEAD] < work.control[LEVEL_END]:
+            self.depth = level
+        work.control[WITNESSES] = self._bits(self.first | self._later)
+        work.first[:] = -1
+        while True:
+            work.run(1 << 20)
+            kept[HEAD], kept[COUNT] = work.control[HEAD], work.control[COUNT]
+            for to, count in enumerate(work.filled):
+                if count:
+                    self.next_inboxes[to].append(work.boxes[to, : int(count)])
+            work.filled[:] = 0
+            self._note(number, self._later)
+            if work.control[STATUS] not in (RUNNING, BOXED):
+                break
+            yield
+        self._leave(number)
+        if work.control[STATUS] != LEVEL:
+            self._stop(number)
+
+    def _enter(self, number: int) -> bool:
+        """Bring a shard into memory and enter what it was sent; False where that ends the search."""
+        work, kept, words = self.work, self.control[number], self.machine.words
+        if int(kept[COUNT]) > len(work.parents):
+            self.status = search.FULL
+            return False
+        for begin, rows in self.kept[number].parts():
+            part = slice(begin, begin + len(rows))
+            work.states[part], work.parents[part] = rows[:, :words], rows[:, words]
+        if not work.change(number, kept):
+            self.status = search.FULL
+            return False
+        if not self.inboxes[number].count:
+            return True
+        work.control[WITNESSES] = self._bits(self.first)
+        for _, rows in self.inboxes[number].parts():
+            if not work.take(rows):
+                break
+        self.inboxes[number].clear()
+        kept[COUNT] = kept[LEVEL_END] = work.control[LEVEL_END] = work.control[COUNT]
+        self._note(number, self.first)
+        if work.control[STATUS] in STATUS_OF:
+            self._leave(number)
+            self._stop(number)
+            return False
+        return True
+
+    def _leave(self, number: int) -> None:
+        """Put what is new in memory behind the shard's file."""
+        begin, end = self.kept[number].count, int(self.work.control[COUNT])
+        self.kept[number].append(np.column_stack([self.work.states[begin:end], self.work.parents[begin:end]]))
+
+    def _stop(self, number: int) -> None:
+        work = self.work
+        self.status = STATUS_OF[int(work.control[STATUS])]
+        self.at, self.detail = self._global(number, int(work.control[AT])), int(work.control[DETAIL])
+        if self.status == search.STEP:
+            self.after = work.after
+
+    def _look_behind(self, numbers: list[int]) -> None:
+        """Something was found one step further than the states that these shards have not yet entered: look there."""
+        found = self.status, self.at, self.detail
+        for number in numbers:
+            if not self.inboxes[number].count:
+                continue
+            if self._enter(number):
+                self._leave(number)
+            elif self.status == search.STATE:
+                return
+        self.status, self.at, self.detail = found
+
+    def _note(self, number: int, first: dict[int, int]) -> None:
+        """Note the witnesses reached, those of a nearer level in place of those of a later one."""
+        for bit, at in enumerate(self.work.first):
+            if at >= 0:
+                first.setdefault(bit, self._global(number, int(at)))
+
+    def _global(self, number: int, at: int) -> int:
+        return at * len(self.kept) + number
+
+    @staticmethod
+    def _bits(first: dict[int, int]) -> int:
+        return sum(1 << bit for bit in first)
+
+    def _findings(self) -> Findings:
+        states, first = int(self.control[:, COUNT].sum()), self._later | self.first
+        return Findings(
+            status=self.status,
+            states=states,
+            transitions=int(self.work.fired.sum()),
+            depth=self.depth,
+            frontier=states - self._expanded(),
+            fired=[int(n) for n in self.work.fired],
+            witnesses=self._bits(first),
+            first=first,
+            at=self.at,
+            detail=self.detail,
+            after=self.after,
+            bytes=self.work.bytes,
+            disk=sum(rows.bytes for rows in (*self.kept, *self.inboxes, *self.next_inboxes)),
+        )
+
+    def _row(self, at: int) -> tuple[tuple[int, ...], int]:
+        place, number = divmod(at, len(self.kept))
+        (row,) = self.kept[number].read(place, place + 1)
+        return words_of(row[:-1]), int(row[-1])
+
+    def stored(self) -> list[tuple[int, ...]]:
+        """All packed states, shard by shard in the order of discovery."""
+        return [tuple(words) for words in self.array().tolist()]
+
+    def array(self) -> npt.NDArray[np.uint64]:
+        """All packed states in the same order; uint64[states, words]."""
+        return np.concatenate([rows.read(0, rows.count)[:, :-1] for rows in self.kept]).view(np.uint64)
+
+    def path(self, at: int) -> list[tuple[int, ...]]:
+        """The packed states from an initial one to the one with this index."""
+        return follow(at, self._row)

@@ -1,0 +1,1 @@
+"""Random walks through spaces that are too large to exhaust."""

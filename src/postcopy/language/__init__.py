@@ -1,0 +1,1 @@
+"""What protocols and properties are written in, and how they are interpreted. Knows nothing of postcopy."""

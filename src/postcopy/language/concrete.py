@@ -1,0 +1,232 @@
+"""The concrete interpretation: an action's body, run as plain Python on one state. Slow and obvious: the reference.
+
+Traces are made with it, and the compiled interpretation is held against it.
+"""
+
+# ruff: noqa: D102  (what a method does is said once, where it is abstract)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import combinations
+from typing import cast
+
+from postcopy.errors import SpecError
+from postcopy.language.declaring import Monitor
+from postcopy.language.expressions import Sort, Variable
+from postcopy.language.instance import ActionInstance, Instance, State, view
+from postcopy.language.interpretation import (
+    ChannelVariables,
+    Disabled,
+    Event,
+    Interpretation,
+    Marks,
+    Message,
+    Pattern,
+    Slot,
+    Step,
+    of_each_page,
+    told,
+)
+from postcopy.language.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
+
+
+class ConcreteInterpretation(Interpretation):
+    """A state that method bodies can be run on.
+
+    Attributes:
+        values: the state's stored numbers, changed in place.
+        failed: errors that count only if no guard forbids the step after all.
+    """
+
+    def __init__(self, instance: Instance, state: State) -> None:
+        super().__init__(instance)
+        self.values = list(state)
+        self.failed: list[SpecError] = []
+
+    def load(self, variable: Variable) -> object:
+        stored = self.values[self.instance.index[variable]]
+        return self._set(stored) if variable.sort is Sort.PAGES else variable.decode(stored)
+
+    def _set(self, bits: int) -> ConcretePages:
+        return ConcretePages(bits, self.instance.pages, self.instance.group)
+
+    def store(self, variable: Variable, value: object) -> None:
+        self.values[self.instance.index[variable]] = self._encode(variable, value)
+
+    def _encode(self, variable: Variable, value: object) -> int:
+        if variable.sort is Sort.PAGES:
+            return cast(ConcretePages, self.page_set(cast(PageSet | Whole, value))).bits
+        try:
+            stored = self.instance.encode(variable, value)
+        except ValueError:
+            raise SpecError(
+                f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where()
+            ) from None
+        if not 0 <= stored < variable.size:
+            high = variable.low + variable.size - 1
+            self.failed.append(SpecError(f"{variable.name} leaves its range {variable.low} to {high}", self.where()))
+        return stored
+
+    def pages(self, what: Whole) -> ConcretePages:
+        return self._set(0 if what is NONE else (1 << self.instance.pages) - 1)
+
+    def _kinds(self, channel: ChannelVariables) -> list[object]:
+        return [self.load(slot.kind) for slot in channel.slots]
+
+    def room(self, channel: ChannelVariables, messages: int) -> bool:
+        return self._kinds(channel).count(None) >= messages
+
+    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+        if not self.room(channel, 1):
+            raise SpecError(f"{channel.name} is full here: require room before sending {kind.name}", self.where())
+        slot = channel.slots[self._kinds(channel).index(None)]
+        self.store(slot.kind, kind)
+        self.store(slot.pages, pages)
+        for name, mark in slot.marks.items():
+            self.store(mark, name in marks and not (marks[name] & pages).empty)
+
+    def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
+        return self._kinds(channel)[0] is kind
+
+    def pop(self, channel: ChannelVariables) -> Message:
+        first = channel.slots[0]
+        pages = cast(PageSet, self.load(first.pages))
+        none = self.pages(NONE)
+        message = Message(pages, Marks({name: pages if self.load(m) else none for name, m in first.marks.items()}))
+        for here, following in zip(channel.slots, channel.slots[1:], strict=False):
+            self.store(here.kind, self.load(following.kind))
+            self.store(here.pages, self.load(following.pages))
+            for name, mark in here.marks.items():
+                self.store(mark, self.load(following.marks[name]))
+        self._clear(channel, -1)
+        return message
+
+    def _clear(self, channel: ChannelVariables, index: int) -> None:
+        slot = channel.slots[index]
+        self.store(slot.kind, None)
+        self.store(slot.pages, NONE)
+        for mark in slot.marks.values():
+            self.store(mark, False)
+
+    def drop_newest(self, channel: ChannelVariables) -> None:
+        occupied = len(channel.slots) - self._kinds(channel).count(None)
+        if occupied:
+            self._clear(channel, occupied - 1)
+
+    def clear(self, channel: ChannelVariables) -> None:
+        for index in range(len(channel.slots)):
+            self._clear(channel, index)
+
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
+        result: PageSet = self.pages(NONE)
+        for slots in combinations(channel.slots, len(patterns)):
+            if all(self._matches(slot, pattern) for slot, pattern in zip(slots, patterns, strict=True)):
+                common: PageSet = self.pages(ALL)
+                for slot, pattern in zip(slots, patterns, strict=True):
+                    common = common & cast(PageSet, self.load(slot.pages)) if pattern.about else common
+                result = result | common
+        return result
+
+    def _matches(self, slot: Slot, pattern: Pattern) -> bool:
+        if self.load(slot.kind) is not pattern.kind:
+            return False
+        return all(self.load(slot.marks[mark]) is want for mark, want in pattern.marks)
+
+    def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
+        for slot in channel.slots:
+            concerns = not (cast(PageSet, self.load(slot.pages)) & pages).empty
+            if self.load(slot.kind) in channel.marked and concerns:
+                self.store(slot.marks[mark], True)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step from one state.
+
+    Attributes:
+        action: whose step.
+        page: the page parameter, or None.
+        state: the state after it.
+        events: what happened.
+        violated: names of the properties of steps that it violates.
+    """
+
+    action: ActionInstance
+    page: int | None
+    state: State
+    events: tuple[Event, ...]
+    violated: tuple[str, ...]
+
+
+def take(instance: Instance, state: State, action: ActionInstance, page: int | None = None) -> Transition | None:
+    """Take one action, or None where a guard forbids it.
+
+    Raises:
+        SpecError: the body cheats or errs.
+    """
+    interpretation = ConcreteInterpretation(instance, state)
+    machine = instance.machines[action.machine]
+    arguments: dict[str, object] = {}
+    if action.cpu is not None:
+        arguments["cpu"] = Cpu(action.cpu)
+    if action.takes_page and page is not None:
+        arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
+    own = frozenset({action.machine})
+    with told(action.name, action.method):
+        try:
+            with interpretation.acting(action.machine, own, own):
+                getattr(machine, action.method)(machine(action.machine, interpretation), **arguments)
+        except Disabled:
+            return None
+        before = view(ConcreteInterpretation(instance, state))
+        step = Step(action, before, view(interpretation), interpretation.events, interpretation.pages(NONE))
+        for name, monitor in instance.monitors.items():
+            cast(Monitor, monitor(name, interpretation))._sees(step)
+        if interpretation.failed:
+            raise interpretation.failed[0]
+    violated = tuple(p.name for p in instance.properties if p.of_steps and not holds(p.holds(step)))
+    return Transition(action, page, tuple(interpretation.values), tuple(interpretation.events), violated)
+
+
+def successors(instance: Instance, state: State) -> Iterator[Transition]:
+    """Every step that can be taken from a state, in the order of the actions and pages."""
+    for action in instance.actions:
+        for page in range(instance.pages) if action.takes_page else [None]:
+            transition = take(instance, state, action, page)
+            if transition is not None:
+                yield transition
+
+
+def holds(answer: object) -> bool:
+    """A property's answer: a truth value, or the set of pages that offend."""
+    return answer.empty if isinstance(answer, PageSet) else bool(answer)
+
+
+def answer_in(instance: Instance, state: State, ask: Callable[..., object]) -> object:
+    """What a property of states answers; one that is claimed for every page, for the first page it is false of."""
+    looking = view(ConcreteInterpretation(instance, state))
+    if not of_each_page(ask):
+        return ask(looking)
+    pages = (ConcretePages(1 << page, instance.pages, instance.group) for page in range(instance.pages))
+    answers = [ask(looking, page) for page in pages]
+    return next((answer for answer in answers if not holds(answer)), True)
+
+
+def violated_by(instance: Instance, state: State) -> tuple[str, ...]:
+    """Names of the properties of states that a state violates."""
+    states = [p for p in instance.properties if p.of_states]
+    return tuple(p.name for p in states if not holds(answer_in(instance, state, p.holds)))
+
+
+def may_rest(instance: Instance, state: State) -> bool:
+    """Whether nothing needs to happen in a state."""
+    return bool(instance.protocol.may_rest(view(ConcreteInterpretation(instance, state))))
+
+
+def is_deadlock(instance: Instance, state: State) -> bool:
+    """Whether something still has to happen in a state, and nothing but the environment can change it."""
+    moves = any(not step.action.info.environment and step.state != state for step in successors(instance, state))
+    return not moves and not may_rest(instance, state)

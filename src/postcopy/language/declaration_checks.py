@@ -1,0 +1,202 @@
+"""What is wrong with how a protocol is put together: its classes, names, fields and ends of channels.
+
+Asked once, when an `Instance` is made. What is wrong with the bodies of actions is found in `checks` and by
+the interpretations.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from enum import Enum
+from types import CodeType
+from typing import TYPE_CHECKING
+
+from postcopy.errors import SpecError
+from postcopy.language.body_checks import _flat, _is_fixed, _plain
+from postcopy.language.declaring import ActionInfo, Channel, Field, Ghost, Machine, Monitor, Part, Protocol, View, _End
+from postcopy.language.interpretation import did_you_mean, place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not n.startswith("__")) | {
+    "name",
+    "interpretation",
+}
+_TAKEN = frozenset(n for kind in (Protocol, View) for n in dir(kind) if not n.startswith("_")) | {"ghosts"}
+_KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel"}
+
+
+def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) -> None:
+    """Refuse a protocol that is put together wrongly.
+
+    Raises:
+        SpecError: it is; the message names the class and, where there is one, the line.
+    """
+    title = protocol.__name__
+    machines, ghosts = protocol.parts(Machine), protocol.parts(Ghost)
+    channels = protocol.parts(Channel)
+    if not machines:
+        raise SpecError(f"{title} has no machine: give it one, e.g. source = Source", of_class(protocol))
+    if protocol.may_rest is Protocol.may_rest:
+        raise SpecError(
+            f"{title} does not say when nothing needs to happen: define the static method may_rest(state)",
+            of_class(protocol),
+        )
+    if type(protocol.cpus) is not int or protocol.cpus < 1:
+        raise SpecError(f"{title}.cpus is {protocol.cpus!r}: at least 1 is needed", of_class(protocol, "cpus"))
+    _check_names(protocol)
+    taken: dict[str, object] = {**machines, **ghosts, **channels}
+    for monitor in monitors:
+        if taken.setdefault(monitor.__name__, monitor) is not monitor:
+            raise SpecError(f"the monitor {monitor.__name__} has the name of something else", of_class(monitor))
+    for name, channel in channels.items():
+        _check_channel(protocol, name, channel)
+    for machine in machines.values():
+        _check_machine(machine, protocol, list(ghosts), list(channels))
+    for ghost in (*ghosts.values(), *monitors):
+        _check_part(ghost)
+
+
+def of_class(cls: type, name: str | None = None) -> str:
+    """``file:line, in Class`` of a class, or of one of its attributes (looked for in its bases, too)."""
+    for base in cls.__mro__ if name is not None else (cls,):
+        if name is None or name in vars(base):
+            try:
+                lines, first = inspect.getsourcelines(base)
+            except (OSError, TypeError):
+                return base.__name__
+            pattern = re.compile(rf"\s+(def |class )?{name}\b\s*[(:=]") if name else re.compile(r"\s*class ")
+            line = next((n for n, text in enumerate(lines, first) if pattern.match(text)), first)
+            file = (inspect.getsourcefile(base) or base.__module__).replace("\\", "/").rsplit("/", 1)[-1]
+            return f"{file}:{line}, in {base.__name__}"
+    return cls.__name__
+
+
+def _check_names(protocol: type[Protocol]) -> None:
+    kinds: dict[str, str] = {}
+    for base in reversed(protocol.__mro__):
+        for name, value in vars(base).items():
+            kind = _kind(value)
+            if kind is None:
+                continue
+            if kinds.setdefault(name, kind) != kind:
+                raise SpecError(
+                    f"{name} is {kind} here and {kinds[name]} in a base: give it another name",
+                    of_class(base, name),
+                )
+            if name.startswith("_") or name in _TAKEN:
+                raise SpecError(
+                    f"{kind} cannot be called {name}: the name is taken by the language", of_class(base, name)
+                )
+
+
+def _kind(value: object) -> str | None:
+    for kind, text in _KINDS.items():
+        if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind)):
+            return text
+    return None
+
+
+def _check_channel(protocol: type[Protocol], name: str, channel: Channel) -> None:
+    given: tuple[object, ...] = channel.kinds if isinstance(channel.kinds, tuple) else (channel.kinds,)
+    wrong = [some for some in given if not (_is_enumeration(some) or isinstance(some, Enum))]
+    if wrong or not given:
+        problem = f"carries {(wrong or [channel.kinds])[0]!r}: an enumeration of its messages is needed"
+    elif twice := _twice([kind.name for kind in channel.messages]):
+        problem = f"carries two kinds of message called {twice}: choose another name"
+    elif alien := [kind for kind in channel.marked if not any(kind is known for known in channel.messages)]:
+        carries = channel.flatten(name, 1)[0].carries
+        problem = f"carries {carries}, so {alien[0]!r} cannot be marked on it"
+    elif bool(channel.marks) != bool(channel.marked):
+        problem = "has marks and no marked kinds, or the reverse: Channel(..., marks=(...), marked=(...))"
+    elif taken := [m for m in channel.marks if m in ("kind", "pages") or channel.marks.count(m) > 1]:
+        problem = f"cannot have a mark called {taken[0]}: the name is taken"
+    else:
+        return
+    raise SpecError(f"{name} {problem}", of_class(protocol, name))
+
+
+def _is_enumeration(some: object) -> bool:
+    return isinstance(some, type) and issubclass(some, Enum) and len(some) > 0
+
+
+def _twice(names: list[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
+
+
+def _check_part(part: type[Part]) -> None:
+    language = {base for base in part.__mro__ if base.__module__ == Part.__module__}
+    for base in part.__mro__:
+        if base in language or base is object:
+            continue
+        for name, value in vars(base).items():
+            where = f"{base.__name__}.{name}"
+            if name.startswith("__"):
+                continue
+            if name in _RESERVED and not (name == "watch" and issubclass(part, Monitor)):
+                raise SpecError(f"{where}: the name is taken by the language, choose another", of_class(base, name))
+            if isinstance(value, Field):
+                problem = value.problem()
+                if problem is not None:
+                    raise SpecError(f"{where} {problem}", of_class(base, name))
+            elif _plain(value) is None and not all(_is_fixed(item) for item in _flat(value)):
+                kind = type(value).__name__
+                raise SpecError(
+                    f"{where} is a {kind}, which is not part of the state: declare a field, e.g. a Flag or Bitmap",
+                    of_class(base, name),
+                )
+
+
+def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]) -> None:
+    _check_part(machine)
+    actions = {name for base in machine.__mro__ for name, value in vars(base).items() if _is_action(value)}
+    for base in machine.__mro__[:-1]:
+        for name, value in vars(base).items():
+            where = f"{base.__name__}.{name}"
+            if name in ghosts:
+                raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
+            if isinstance(value, _End) and value.channel not in channels:
+                hint = did_you_mean(value.channel, channels) or f"; its channels are {', '.join(channels) or 'none'}"
+                raise SpecError(
+                    f"{where}: {protocol.__name__} has no channel {value.channel}{hint}", of_class(base, name)
+                )
+            if name in actions and value is not None and _plain(value) is None:
+                raise SpecError(
+                    f"{where} replaces an action by {value!r}: define a method, or None", of_class(base, name)
+                )
+            if value is None and not name.startswith("__") and name not in actions:
+                raise SpecError(
+                    f"{where} = None removes an action that no base has{did_you_mean(name, actions)}",
+                    of_class(base, name),
+                )
+    _check_methods(machine, actions)
+
+
+def _is_action(value: object) -> bool:
+    return isinstance(getattr(value, "action_info", None), ActionInfo)
+
+
+def _check_methods(machine: type[Machine], actions: set[str]) -> None:
+    """A public method that nobody calls was meant to be an action, or to override one."""
+    functions = {
+        (base, name): function
+        for base in machine.__mro__
+        if base.__module__ != Part.__module__
+        for name, value in vars(base).items()
+        if (function := _plain(value)) is not None and not isinstance(value, property)
+    }
+    for (base, name), function in functions.items():
+        called = any(name in _names(other.__code__) for (_, n), other in functions.items() if n != name)
+        if not (name.startswith("_") or name in actions or called):
+            raise SpecError(
+                f"{base.__name__}.{name} is not an action: decorate it with @action, or start its name with "
+                f"an underscore{did_you_mean(name, actions)}",
+                place(function.__code__, function.__code__.co_firstlineno),
+            )
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*inner)

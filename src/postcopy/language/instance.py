@@ -1,0 +1,226 @@
+"""A protocol at a size: its variables, its actions one by one, its initial states, and what is asked of it.
+
+Made once, immutable, and all that the interpretations, the explorer and the reports need to know.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from postcopy.errors import SpecError, UsageError
+from postcopy.language.declaration_checks import check_protocol
+from postcopy.language.declaring import (
+    EITHER,
+    ActionInfo,
+    Channel,
+    Cpu,
+    Ghost,
+    Machine,
+    Page,
+    Part,
+    Protocol,
+)
+from postcopy.language.expressions import Sort, Variable, index_of
+from postcopy.language.interpretation import ChannelVariables, Interpretation, ObserverEnd, View
+from postcopy.language.values import ALL
+
+if TYPE_CHECKING:
+    from postcopy.language.properties import Property
+
+MAX_PAGES = 16
+MAX_IN_FLIGHT = 8
+
+State = tuple[int, ...]
+"""A state outside of the explorer: for each variable in order a number (a set's bits, or what is stored)."""
+
+
+@dataclass(frozen=True)
+class ActionInstance:
+    """One action of one machine (for one vCPU, where it has such a parameter).
+
+    Attributes:
+        name: ``machine.method`` or ``machine.method[cpu]``: unique.
+        machine: the machine's name in the protocol.
+        method: the method's name.
+        info: thread, rule, QEMU function, environment.
+        cpu: the vCPU, or None.
+        takes_page: whether it has a page parameter.
+        doc: the step in words.
+    """
+
+    name: str
+    machine: str
+    method: str
+    info: ActionInfo
+    cpu: int | None
+    takes_page: bool
+    doc: str
+
+    @property
+    def thread(self) -> str:
+        """The thread whose step it is, e.g. ``listen thread`` or ``vCPU 1``."""
+        return f"{self.info.thread} {self.cpu}" if self.cpu is not None else self.info.thread
+
+
+class Instance:
+    """A protocol at a size, with the properties asked of it.
+
+    Attributes:
+        protocol: the class.
+        pages: number of target pages.
+        in_flight: capacity of each channel.
+        group: target pages of one host page.
+        properties: what is checked.
+        variables: the state, in order.
+        variable: the same, by name.
+        actions: all of them, in the order of declaration.
+
+    Raises:
+        UsageError: a size out of range.
+        SpecError: a protocol that is put together wrongly.
+    """
+
+    def __init__(
+        self,
+        protocol: type[Protocol],
+        pages: int,
+        in_flight: int,
+        properties: Sequence[Property] = (),
+        group: int = 1,
+    ) -> None:
+        _check_size("pages", pages, MAX_PAGES)
+        _check_size("in-flight", in_flight, MAX_IN_FLIGHT)
+        if group < 1 or pages % group:
+            raise UsageError(f"--host-page {group} does not divide --pages {pages}")
+        self.protocol, self.pages, self.in_flight, self.group = protocol, pages, in_flight, group
+        self.cpus = protocol.cpus
+        self.properties = tuple(properties)
+        self.machines: dict[str, type[Machine]] = protocol.parts(Machine)
+        watching = [p.monitor for p in self.properties if p.monitor is not None]
+        check_protocol(protocol, watching)
+        self.monitors: dict[str, type[Ghost]] = {monitor.__name__: monitor for monitor in watching}
+        self.ghosts: dict[str, type[Ghost]] = protocol.parts(Ghost) | self.monitors
+        self.channels: dict[str, ChannelVariables] = {}
+        initial: list[tuple[Variable, object]] = []
+        for name, machine in (self.machines | self.ghosts).items():
+            for field in machine.fields().values():
+                initial += field.variables(name, machine.ghost, self.cpus)
+        for name, channel in protocol.parts(Channel).items():
+            self.channels[name], its = channel.flatten(name, in_flight)
+            initial += its
+        self.variables = tuple(v for v, _ in initial)
+        self.variable = {v.name: v for v in self.variables}
+        self.index = {v: i for i, v in enumerate(self.variables)}
+        self._initial = [value for _, value in initial]
+        self.parts: dict[str, Callable[[Interpretation], object]] = {
+            **{name: _part(cls, name) for name, cls in (self.machines | self.ghosts).items()},
+            **{name: _observer(channel) for name, channel in self.channels.items()},
+        }
+        self.actions = tuple(self._actions())
+
+    def encode(self, variable: Variable, value: object) -> int:
+        """The stored number of a value of a variable (page sets: `NONE`, `ALL` or bits).
+
+        Raises:
+            ValueError: the value is of another type (a number out of range is not found here).
+        """
+        if variable.sort is Sort.PAGES:
+            return value if isinstance(value, int) else ((1 << self.pages) - 1 if value is ALL else 0)
+        if variable.values:
+            return index_of(variable.values, value)
+        if type(value) is not int:
+            raise ValueError(value)
+        return value - variable.low
+
+    def initial_values(self) -> list[tuple[Variable, object]]:
+        """What each variable starts as, in the words of its declaration."""
+        return list(zip(self.variables, self._initial, strict=True))
+
+    def initial_states(self) -> list[State]:
+        """All initial states: one, times two for every field that starts as `EITHER`."""
+        choices = [(0, 1) if value is EITHER else (self.encode(v, value),) for v, value in self.initial_values()]
+        return list(product(*choices))
+
+    @property
+    def size(self) -> str:
+        """The size in words."""
+        host = f", host pages of {self.group}" if self.group > 1 else ""
+        pages = f"{self.pages} page{'s' * (self.pages > 1)}"
+        return f"{pages}, {self.in_flight} message{'s' * (self.in_flight > 1)} in flight{host}"
+
+    def _actions(self) -> Iterator[ActionInstance]:
+        for name, machine in self.machines.items():
+            for method in _method_order(machine):
+                function = getattr(machine, method)
+                info = _info(machine, method)
+                if function is None or info is None:
+                    continue
+                parameters = _parameters(machine, method, function)
+                doc = " ".join((inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split())
+                for cpu in range(self.cpus) if "cpu" in parameters else [None]:
+                    label = f"{name}.{method}" + (f"[{cpu}]" if cpu is not None else "")
+                    yield ActionInstance(label, name, method, info, cpu, "page" in parameters, doc)
+
+
+def _check_size(what: str, value: int, most: int) -> None:
+    if not 1 <= value <= most:
+        raise UsageError(f"--{what} {value} is out of range: 1 to {most}")
+
+
+def _method_order(machine: type[Machine]) -> list[str]:
+    """Every method that is an action in the class or a base, bases first, in the order of the text."""
+    order: dict[str, None] = {}
+    for base in reversed(machine.__mro__):
+        for name in vars(base):
+            if _info(machine, name) is not None:
+                order[name] = None
+    return list(order)
+
+
+def _info(machine: type[Machine], method: str) -> ActionInfo | None:
+    """An override that says nothing of its own keeps what the overridden action said."""
+    for base in machine.__mro__:
+        info = getattr(vars(base).get(method), "action_info", None)
+        if isinstance(info, ActionInfo):
+            return info
+    return None
+
+
+def _parameters(machine: type[Machine], method: str, function: Any) -> dict[str, type]:
+    """The action's parameters by name; each has to be a `Page` called page or a `Cpu` called cpu."""
+    try:
+        hints = get_type_hints(function)
+    except NameError as error:
+        raise SpecError(f"{machine.__name__}.{method}: {error}", _definition(function)) from None
+    hints.pop("return", None)
+    names = list(inspect.signature(function).parameters)[1:]
+    allowed = {"page": Page, "cpu": Cpu}
+    for name in names:
+        if hints.get(name) is not allowed.get(name, object()):
+            raise SpecError(
+                f"{machine.__name__}.{method} has a parameter {name}: an action may have `page: Page` and `cpu: Cpu`",
+                _definition(function),
+            )
+    return {name: hints[name] for name in names}
+
+
+def _definition(function: Any) -> str:
+    code = function.__code__
+    return f"{code.co_filename.rsplit('/', 1)[-1]}:{code.co_firstlineno}, in {code.co_name}"
+
+
+def _part(cls: type[Part], name: str) -> Callable[[Interpretation], object]:
+    return lambda interpretation: cls(name, interpretation)
+
+
+def _observer(channel: ChannelVariables) -> Callable[[Interpretation], object]:
+    return lambda interpretation: ObserverEnd(interpretation, channel)
+
+
+def view(interpretation: Interpretation) -> View:
+    """The whole state as properties see it through an interpretation."""
+    return View(interpretation, interpretation.instance.parts)

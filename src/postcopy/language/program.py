@@ -1,0 +1,136 @@
+"""Variables that never change at a given size are replaced by their value, and what depends on them folds away.
+
+Found optimistically: all variables are taken for constant, whatever is then seen to change is taken back, until
+nothing is. With one target page a host page, all that assembles host pages disappears this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import ActionInstance, Instance
+from postcopy.language.properties import Property
+from postcopy.language.symbolic import Branch, Leaf, Tree, read_action, read_predicate, read_resting
+
+_REBUILD: dict[str, Callable[..., Expr]] = {
+    "not": ex.negation,
+    "and": ex.conjunction,
+    "or": ex.disjunction,
+    "equal": ex.equal,
+    "less": ex.less,
+    "plus": ex.plus,
+    "if": ex.choose,
+    "complement": ex.set_complement,
+    "intersection": ex.intersection,
+    "union": ex.union,
+    "host": ex.host_pages,
+    "empty": ex.is_empty,
+}
+
+Values = dict[Variable, Expr]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A protocol instance as trees, with what never changes folded away.
+
+    Attributes:
+        instance: what was read.
+        constants: the variables that never change, with their value.
+        variables: the others: the state that has to be stored.
+        actions: each action with its tree.
+        predicates: for each property of states or witness, its index in `instance.properties` and its expression.
+        resting: where nothing needs to happen.
+    """
+
+    instance: Instance
+    constants: Values
+    variables: tuple[Variable, ...]
+    actions: tuple[tuple[ActionInstance, Tree], ...]
+    predicates: tuple[tuple[int, Property, Expr], ...]
+    resting: Expr
+
+
+def read(instance: Instance) -> Program:
+    """Read all actions and properties symbolically and fold what never changes.
+
+    Raises:
+        SpecError: an action or a property cheats or errs.
+    """
+    trees = [(action, read_action(instance, action)) for action in instance.actions]
+    predicates = [
+        (index, prop, read_predicate(instance, prop.holds))
+        for index, prop in enumerate(instance.properties)
+        if prop.of_states or prop.is_witness
+    ]
+    constants = _constants(instance, [tree for _, tree in trees])
+    return Program(
+        instance,
+        constants,
+        tuple(v for v in instance.variables if v not in constants),
+        tuple((action, fold_tree(tree, constants)) for action, tree in trees),
+        tuple((index, prop, fold(e, constants)) for index, prop, e in predicates),
+        fold(read_resting(instance), constants),
+    )
+
+
+def _constants(instance: Instance, trees: list[Tree]) -> Values:
+    states = instance.initial_states()
+    everything = (1 << instance.pages) - 1
+    constants: Values = {}
+    for i, v in enumerate(instance.variables):
+        stored = states[0][i]
+        if all(state[i] == stored for state in states) and (v.sort is Sort.NUMBER or stored in (0, everything)):
+            constants[v] = ex.number(stored) if v.sort is Sort.NUMBER else ex.FULL_SET if stored else ex.EMPTY_SET
+    while True:
+        changed = {v for tree in trees for v in _changed(fold_tree(tree, constants), constants)}
+        if not changed:
+            return constants
+        for v in changed:
+            del constants[v]
+
+
+def _changed(tree: Tree, constants: Values) -> set[Variable]:
+    if isinstance(tree, Branch):
+        return _changed(tree.yes, constants) | _changed(tree.no, constants)
+    if tree is None:
+        return set()
+    return {v for v, e in tree.updates.items() if v in constants and e != constants[v]}
+
+
+def fold(e: Expr, values: Values, memo: dict[Expr, Expr] | None = None) -> Expr:
+    """The expression with variables replaced by values and constants folded."""
+    memo = {} if memo is None else memo
+    if e in memo:
+        return memo[e]
+    result = e
+    if e.op == "variable":
+        result = values.get(ex.variable_of(e), e)
+    elif e.op in _REBUILD:
+        result = _REBUILD[e.op](*(fold(a, values, memo) for a in e.operands))
+    memo[e] = result
+    return result
+
+
+def fold_tree(tree: Tree, values: Values, memo: dict[Expr, Expr] | None = None) -> Tree:
+    """The tree with variables replaced by values, without what cannot be then."""
+    memo = {} if memo is None else memo
+    if tree is None:
+        return None
+    if isinstance(tree, Branch):
+        condition = fold(tree.condition, values, memo)
+        if condition in (ex.TRUE, ex.FALSE):
+            return fold_tree(tree.yes if condition == ex.TRUE else tree.no, values, memo)
+        yes, no = fold_tree(tree.yes, values, memo), fold_tree(tree.no, values, memo)
+        return None if yes is None and no is None else Branch(condition, yes, no)
+    violated = tuple((i, fold(e, values, memo)) for i, e in tree.violated)
+    checks = tuple((fold(e, values, memo), message, place) for e, message, place in tree.checks)
+    return Leaf(
+        {v: fold(e, values, memo) for v, e in tree.updates.items()},
+        tree.events,
+        tuple((i, e) for i, e in violated if e != ex.FALSE),
+        tuple(check for check in checks if check[0] != ex.TRUE),
+    )

@@ -1,0 +1,244 @@
+"""The model's own text, run at the size of a real migration: any number of pages, any number of messages in flight.
+
+It is a third interpretation beside the concrete and the symbolic one, for one long run instead of many short states: a
+    set of pages is one large number, a channel is a queue, and a step that turns out to be forbidden is undone.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+from typing import cast
+
+from postcopy.language.concrete import ConcreteInterpretation
+from postcopy.language.declaring import Machine
+from postcopy.language.expressions import Sort, Variable
+from postcopy.language.instance import ActionInstance, Instance, view
+from postcopy.language.interpretation import (
+    ChannelVariables,
+    Disabled,
+    Interpretation,
+    Marks,
+    Message,
+    Pattern,
+    View,
+    foreign,
+    told,
+)
+from postcopy.language.values import NONE, ConcretePages, Cpu, PageSet, Whole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ManyPages(ConcretePages):
+    """A set of pages of a large guest."""
+
+    def _new(self, bits: int) -> ManyPages:
+        return ManyPages(bits, self.pages, self.group)
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """A message on a channel."""
+
+    kind: Enum
+    pages: ManyPages
+    marks: frozenset[str] = frozenset()
+
+
+class SingleRun(Interpretation):
+    """One state of a protocol at any size, changed step by step.
+
+    Args:
+        instance: the protocol; its own size does not matter.
+        pages: how many target pages there are.
+        group: target pages of one host page.
+        given: values of the fields that may be either at the start.
+    """
+
+    def __init__(self, instance: Instance, pages: int, group: int, given: dict[str, bool]) -> None:
+        super().__init__(instance)
+        self.size, self.group = pages, group
+        start = ConcreteInterpretation(instance, instance.initial_states()[0])
+        self._values: dict[Variable, object] = {}
+        for variable in instance.variables:
+            value = start.load(variable)
+            if variable.sort is Sort.PAGES:
+                value = self.pages(NONE) if cast(PageSet, value).empty else ~self.pages(NONE)
+            self._values[variable] = given.get(variable.name, value)
+        self.queues: dict[str, deque[InFlight]] = {name: deque() for name in instance.channels}
+        self._undo: list[Callable[[], object]] = []
+
+    # -- what a body may ask for ------------------------------------------------------------------------------------
+
+    def load(self, variable: Variable) -> object:
+        """The value of a variable."""
+        return self._values[variable]
+
+    def store(self, variable: Variable, value: object) -> None:
+        """Give a variable a new value."""
+        before = self._values[variable]
+        self._undo.append(lambda: self._values.__setitem__(variable, before))
+        self._values[variable] = self.page_set(cast(PageSet, value)) if variable.sort is Sort.PAGES else value
+
+    def pages(self, what: Whole) -> ManyPages:
+        """No page, or all."""
+        return ManyPages(0 if what is NONE else (1 << self.size) - 1, self.size, self.group)
+
+    def set_of(self, bits: int) -> ManyPages:
+        """The pages whose bits are set."""
+        return ManyPages(bits, self.size, self.group)
+
+    def room(self, channel: ChannelVariables, messages: int) -> bool:  # noqa: ARG002
+        """Always: what a real connection holds is not counted in messages."""
+        return True
+
+    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+        """Append a message."""
+        queue = self.queues[channel.name]
+        marked = frozenset(name for name, stale in marks.items() if not (stale & pages).empty)
+        queue.append(InFlight(kind, cast(ManyPages, pages), marked))
+        self._undo.append(queue.pop)
+
+    def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
+        """Whether the oldest message is of this kind."""
+        queue = self.queues[channel.name]
+        return (queue[0].kind is kind) if queue else kind is None
+
+    def pop(self, channel: ChannelVariables) -> Message:
+        """Take the oldest message off."""
+        queue = self.queues[channel.name]
+        head = queue.popleft()
+        self._undo.append(lambda: queue.appendleft(head))
+        none = self.pages(NONE)
+        names = channel.slots[0].marks
+        return Message(head.pages, Marks({name: head.pages if name in head.marks else none for name in names}))
+
+    def drop_newest(self, channel: ChannelVariables) -> None:
+        """The newest message is lost."""
+        queue = self.queues[channel.name]
+        newest = queue.pop()
+        self._undo.append(lambda: queue.append(newest))
+
+    def clear(self, channel: ChannelVariables) -> None:
+        """All messages are lost."""
+        queue = self.queues[channel.name]
+        before = list(queue)
+        queue.clear()
+        self._undo.append(lambda: queue.extend(before))
+
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
+        """The pages for which there is a message for each pattern, one behind the other."""
+        every = (1 << self.size) - 1
+        found = [every, *(0 for _ in patterns)]  # for how many patterns from the first on, the pages found so far
+        for message in self.queues[channel.name]:
+            for n in reversed(range(len(patterns))):  # from the last on: a message stands for one pattern only
+                if found[n] and self._matches(message, patterns[n]):
+                    found[n + 1] |= found[n] & (message.pages.bits if patterns[n].about else every)
+        return self.set_of(found[-1])
+
+    @staticmethod
+    def _matches(message: InFlight, pattern: Pattern) -> bool:
+        return message.kind is pattern.kind and all((name in message.marks) is want for name, want in pattern.marks)
+
+    def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
+        """Whether a message of this kind is on the channel."""
+        return any(message.kind is kind for message in self.queues[channel.name])
+
+    def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
+        """Mark every message that concerns one of the pages."""
+        queue = self.queues[channel.name]
+        bits = cast(ManyPages, pages).bits
+        for index, message in enumerate(queue):
+            if message.kind in channel.marked and mark not in message.marks and message.pages.bits & bits:
+                queue[index] = replace(message, marks=message.marks | {mark})
+                self._undo.append(partial(queue.__setitem__, index, message))
+
+    def become(self, other: ConcreteInterpretation) -> None:
+        """The same state as another reading has, of the same size."""
+        for variable in self._values:
+            value = other.load(variable)
+            self._values[variable] = (
+                self.set_of(cast(ConcretePages, value).bits) if variable.sort is Sort.PAGES else value
+            )
+        for name, channel in self.instance.channels.items():
+            self.queues[name] = deque(
+                InFlight(cast(Enum, kind), self.set_of(cast(ConcretePages, other.load(slot.pages)).bits))
+                for slot in channel.slots
+                if (kind := other.load(slot.kind)) is not None
+            )
+
+    # -- steps ------------------------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        """The state, by attribute."""
+        return view(self)
+
+    def take(self, action: ActionInstance, pages: int = 0) -> Forbidden | None:
+        """Take an action, or say which guard forbids it; then nothing has changed.
+
+        Args:
+            action: the action.
+            pages: bits of its page parameter; several pages stand for the action on each of them in turn, which is the
+                same for an action that treats them alike.
+        """
+        machine = self.instance.machines[action.machine]
+        arguments: dict[str, object] = {}
+        if action.cpu is not None:
+            arguments["cpu"] = Cpu(action.cpu)
+        if action.takes_page:
+            arguments["page"] = self.set_of(pages)
+        own = frozenset({action.machine})
+        self._undo, self.events = [], []
+        with told(action.name, action.method):
+            try:
+                with self.acting(action.machine, own, own):
+                    part: Machine = machine(action.machine, self)
+                    getattr(part, action.method)(**arguments)
+            except Disabled as disabled:
+                self._take_back()
+                return _guard(action, disabled)
+        return None
+
+    def could(self, action: ActionInstance, pages: int = 0) -> bool:
+        """Whether an action can be taken; nothing changes."""
+        possible = self.take(action, pages) is None
+        if possible:
+            self._take_back()
+        return possible
+
+    def _take_back(self) -> None:
+        for undo in reversed(self._undo):
+            undo()
+        self._undo = []
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """Why an action cannot be taken.
+
+    Attributes:
+        action: its name.
+        where: file and line of the guard that does not hold.
+        guard: that line.
+    """
+
+    action: str
+    where: str
+    guard: str
+
+
+def _guard(action: ActionInstance, disabled: Disabled) -> Forbidden:
+    found = ("", 0)
+    traceback = disabled.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not foreign(code.co_filename):
+            found = (code.co_filename, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    name, line = found
+    return Forbidden(action.name, f"{name.rsplit('/', 1)[-1]}:{line}", linecache.getline(name, line).strip())

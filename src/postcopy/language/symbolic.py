@@ -1,0 +1,678 @@
+"""The symbolic interpretation: an action's body, run once for each path of decisions, as a tree of guarded updates.
+
+Every value that comes from the state is an expression; where the body asks one for its truth, the run is
+repeated, once for each answer. The tree that results (`Branch`, `Leaf`, or None where a guard fails) is all
+that the explorer's compiler and the provers know of an action.
+"""
+
+# ruff: noqa: D102  (what a method does is said once, where it is abstract)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from itertools import combinations
+from typing import Any, cast
+
+from postcopy.errors import SpecError
+from postcopy.language import expressions as ex
+from postcopy.language.body_checks import check_action, check_callable, check_ghost
+from postcopy.language.declaring import Monitor
+from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.instance import ActionInstance, Instance, view
+from postcopy.language.interpretation import (
+    ChannelVariables,
+    Disabled,
+    Event,
+    Interpretation,
+    Marks,
+    Message,
+    Pattern,
+    Signal,
+    Slot,
+    Step,
+    location,
+    of_each_page,
+    place,
+    told,
+)
+from postcopy.language.limits import bounded
+from postcopy.language.values import NONE, Cpu, Misuse, Page, PageSet, Truth, Whole
+
+MAX_DECISIONS = 60
+"""Decisions on one path beyond which an action is taken never to end."""
+
+MAX_PATHS = 4_096
+"""Runs of one action beyond which it is taken to be several actions in one."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event of a path: what, which pages, and for a message its channel and direction."""
+
+    what: Enum
+    pages: Expr
+    channel: str
+    sent: bool
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """The end of a path: what the step does.
+
+    Attributes:
+        updates: new values, for the variables that change.
+        events: what happened.
+        violated: for each property that speaks of steps, its index and when this step violates it.
+        checks: (condition, message, place): where a condition fails, the specification is wrong.
+    """
+
+    updates: dict[Variable, Expr]
+    events: tuple[Happening, ...]
+    violated: tuple[tuple[int, Expr], ...]
+    checks: tuple[tuple[Expr, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A decision on the state before the step (or, in monitors, on what the step has computed)."""
+
+    condition: Expr
+    yes: Tree
+    no: Tree
+
+
+Tree = Branch | Leaf | None
+
+
+class _Undecided(Signal):
+    def __init__(self, condition: Expr) -> None:
+        self.condition = condition
+
+
+class _Path:
+    """The decisions of one run: those given, and what follows from them."""
+
+    def __init__(self, given: tuple[tuple[Expr, bool], ...]) -> None:
+        self.given = given
+        self.used = 0
+        self.known: dict[Expr, bool] = {}
+        self.domains: dict[Expr, frozenset[int]] = {}
+
+    def decide(self, condition: Expr) -> bool:
+        """The answer on this path; a decision that is still open ends the run with `_Undecided`."""
+        answer = self.implied(condition)
+        if answer is not None:
+            return answer
+        if self.used == len(self.given):
+            raise _Undecided(condition)
+        expected, answer = self.given[self.used]
+        if expected != condition:
+            raise _Wavering
+        self.used += 1
+        self._learn(condition, answer)
+        return answer
+
+    def implied(self, condition: Expr) -> bool | None:
+        """What the decisions so far say of a condition, if anything."""
+        if condition in (ex.TRUE, ex.FALSE):
+            return condition == ex.TRUE
+        if condition in self.known:
+            return self.known[condition]
+        if condition.op == "not":
+            inner = self.implied(condition.operands[0])
+            return None if inner is None else not inner
+        if condition.op in ("and", "or"):
+            parts = [self.implied(part) for part in condition.operands]
+            absorbing = condition.op == "or"
+            if absorbing in parts:
+                return absorbing
+            return not absorbing if all(part is (not absorbing) for part in parts) else None
+        if condition.op == "equal":
+            return self._equality(condition)
+        return None
+
+    def _equality(self, condition: Expr) -> bool | None:
+        subject, value = condition.operands
+        wanted = ex.constant(value)
+        domain = self._domain(subject)
+        if wanted is None or domain is None:
+            return None
+        if wanted not in domain:
+            return False
+        return True if len(domain) == 1 else None
+
+    def _domain(self, subject: Expr) -> frozenset[int] | None:
+        if subject.op != "variable":
+            return None
+        return self.domains.get(subject) or frozenset(range(cast(Variable, subject.args[0]).size))
+
+    def _learn(self, condition: Expr, answer: bool) -> None:
+        self.known[condition] = answer
+        if condition.op == "not":
+            self._learn(condition.operands[0], not answer)
+        elif condition.op == ("and" if answer else "or"):
+            for part in condition.operands:
+                self._learn(part, answer)
+        elif condition.op == "equal":
+            subject, value = condition.operands
+            wanted, domain = ex.constant(value), self._domain(subject)
+            if wanted is not None and domain is not None:
+                self.domains[subject] = frozenset({wanted}) if answer else domain - {wanted}
+
+
+class _Wavering(Signal):
+    """A repeated run asked another question: the body depends on something that is not part of the state."""
+
+
+class Symbol:
+    """A value of the symbolic interpretation: an expression and the run that it belongs to."""
+
+    __slots__ = ("expr", "run")
+
+    def __init__(self, run: SymbolicInterpretation, expr: Expr) -> None:
+        self.run, self.expr = run, expr
+
+    def __hash__(self) -> int:
+        raise Misuse("a value of the state cannot be looked up in a Python set or dictionary: compare it")
+
+    def __repr__(self) -> str:
+        return ex.show(self.expr)
+
+
+class SymbolicTruth(Symbol, Truth):
+    """A truth value; asking Python for it is a decision."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return self.run.decide(self.expr)
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.equal(ex.number_of(self.expr), ex.number_of(self.run.truth_of(other))))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self == other).expr))
+
+    def __and__(self, other: object) -> SymbolicTruth:
+        return SymbolicTruth(self.run, ex.conjunction(self.expr, self.run.truth_of(other)))
+
+    def __or__(self, other: object) -> SymbolicTruth:
+        return SymbolicTruth(self.run, ex.disjunction(self.expr, self.run.truth_of(other)))
+
+    __rand__, __ror__ = __and__, __or__
+
+    __hash__ = Symbol.__hash__
+
+
+class SymbolicNumber(Symbol):
+    """A number or a member of an enumeration."""
+
+    __slots__ = ("low", "values")
+
+    def __init__(self, run: SymbolicInterpretation, expr: Expr, values: tuple[object, ...], low: int) -> None:
+        super().__init__(run, expr)
+        self.values, self.low = values, low
+
+    @property
+    def kind(self) -> type:
+        """The type of its values: an enumeration, or int."""
+        return type(self.values[-1]) if self.values else int
+
+    def _other(self, other: object) -> Expr:
+        if isinstance(other, SymbolicNumber):
+            if other.kind is not self.kind:
+                raise SpecError(f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where())
+            return ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
+        if not self.values and type(other) is int:
+            return ex.number(other - self.low)
+        try:
+            return ex.number(ex.index_of(self.values, other))
+        except ValueError:
+            raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
+
+    def _ordered(self, other: object) -> Expr:
+        if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):
+            raise SpecError(
+                f"the members of {self.kind.__name__} have no order: make it an IntEnum with ascending values",
+                self.run.where(),
+            )
+        return self._other(other)
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.equal(self.expr, self._other(other)))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation(ex.equal(self.expr, self._other(other))))
+
+    def __lt__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.less(self.expr, self._ordered(other)))
+
+    def __gt__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.less(self._ordered(other), self.expr))
+
+    def __le__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self > other).expr))
+
+    def __ge__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self < other).expr))
+
+    def __add__(self, other: int) -> SymbolicNumber:
+        if self.values or type(other) is not int:
+            raise SpecError("only a constant whole number can be added, and only to a Count", self.run.where())
+        return SymbolicNumber(self.run, ex.plus(self.expr, ex.number(other)), (), self.low)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: int) -> SymbolicNumber:
+        return self + (-other if type(other) is int else other)
+
+    def __bool__(self) -> bool:
+        raise SpecError("a number is not a truth value: compare it", self.run.where())
+
+    def __index__(self) -> int:
+        raise SpecError("a value of the state is used as a plain Python number", self.run.where())
+
+    __hash__ = Symbol.__hash__
+
+
+def _name(kind: type) -> str:
+    return "number" if kind is int else kind.__name__
+
+
+class SymbolicPages(Symbol, Page):
+    """A set of pages."""
+
+    __slots__ = ()
+
+    def _of(self, other: object) -> Expr:
+        return self.run.set_of(other)
+
+    def _new(self, expr: Expr) -> SymbolicPages:
+        return SymbolicPages(self.run, expr)
+
+    def _truth(self, expr: Expr) -> bool:
+        return cast(bool, SymbolicTruth(self.run, expr))
+
+    def __and__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.intersection(self.expr, self._of(other)))
+
+    def __or__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.union(self.expr, self._of(other)))
+
+    def __sub__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.intersection(self.expr, ex.set_complement(self._of(other))))
+
+    def __invert__(self) -> SymbolicPages:
+        return self._new(ex.set_complement(self.expr))
+
+    def __getitem__(self, page: PageSet) -> bool:
+        return self._truth(ex.negation(ex.is_empty((self & page).expr)))
+
+    @property
+    def empty(self) -> bool:
+        return self._truth(ex.is_empty(self.expr))
+
+    @property
+    def full(self) -> bool:
+        return self._truth(ex.is_empty(ex.set_complement(self.expr)))
+
+    def subset_of(self, other: PageSet | Whole) -> bool:
+        return self._truth(ex.is_empty((self - other).expr))
+
+    def same_as(self, other: PageSet | Whole) -> bool:
+        theirs = self._of(other)
+        difference = ex.union((self - other).expr, ex.intersection(theirs, ex.set_complement(self.expr)))
+        return self._truth(ex.is_empty(difference))
+
+    @property
+    def host_pages(self) -> SymbolicPages:
+        return self if self.run.instance.group == 1 else self._new(ex.host_pages(self.expr))
+
+    __hash__ = PageSet.__hash__
+
+
+class SymbolicInterpretation(Interpretation):
+    """One run of a body on expressions.
+
+    Attributes:
+        updates: new values so far.
+    """
+
+    def __init__(self, instance: Instance, path: _Path, updates: dict[Variable, Expr] | None = None) -> None:
+        super().__init__(instance)
+        self.path = path
+        self.updates: dict[Variable, Expr] = {} if updates is None else updates
+        self.checks: list[tuple[Expr, str, str]] = []
+        self.sent: dict[str, int] = {}
+        self.kinds: dict[str, list[Expr]] = {}
+
+    def decide(self, condition: Expr) -> bool:
+        """The truth of a condition on this path. Machines may not ask about ghosts."""
+        if condition.ghost and self.readable is not None and condition not in (ex.TRUE, ex.FALSE):
+            raise SpecError(
+                f"a guard reads history ({ex.show(condition)}): ghosts are for properties, no step may depend on one",
+                self.where(),
+            )
+        return self.path.decide(condition)
+
+    def value(self, variable: Variable) -> Expr:
+        """The variable's value at this point of the run."""
+        return self.updates.get(variable) or ex.variable(variable)
+
+    def load(self, variable: Variable) -> object:
+        expr = self.value(variable)
+        if variable.sort is Sort.PAGES:
+            return SymbolicPages(self, expr)
+        if variable.values == (False, True):
+            return SymbolicTruth(self, ex.equal(expr, ex.number(1)))
+        return SymbolicNumber(self, expr, variable.values, variable.low)
+
+    def store(self, variable: Variable, value: object) -> None:
+        self._assign(variable, self._encode(variable, value))
+
+    def _assign(self, variable: Variable, expr: Expr) -> None:
+        if expr.ghost and not variable.ghost:
+            raise SpecError(
+                f"{variable.name} is given a value that depends on history ({ex.show(expr)}): ghosts are for "
+                "properties, no step may depend on one",
+                self.where(),
+            )
+        if expr == ex.variable(variable):
+            self.updates.pop(variable, None)
+        else:
+            self.updates[variable] = expr
+
+    def _encode(self, variable: Variable, value: object) -> Expr:
+        if variable.sort is Sort.PAGES:
+            return self.set_of(value)
+        if variable.values == (False, True):
+            return ex.number_of(self.truth_of(value))
+        if isinstance(value, SymbolicNumber):
+            if value.kind is not (type(variable.values[-1]) if variable.values else int):
+                raise SpecError(f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where())
+            shift = value.low - variable.low
+            expr = ex.plus(value.expr, ex.number(shift)) if shift else value.expr
+            self._check_range(variable, expr)
+            return expr
+        try:
+            expr = ex.number(self.instance.encode(variable, value))
+        except ValueError:
+            raise SpecError(
+                f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where()
+            ) from None
+        self._check_range(variable, expr)
+        return expr
+
+    def _check_range(self, variable: Variable, expr: Expr) -> None:
+        if variable.values:
+            return
+        stored = ex.constant(expr)
+        message = f"{variable.name} leaves its range {variable.low} to {variable.low + variable.size - 1}"
+        if stored is not None and not 0 <= stored < variable.size:
+            raise SpecError(message, self.where())
+        if stored is None:
+            below = ex.less(expr, ex.number(variable.size))
+            inside = ex.conjunction(below, ex.negation(ex.less(expr, ex.number(0))))
+            self.checks.append((inside, message, self.where()))
+
+    def truth_of(self, value: object) -> Expr:
+        """A truth value as an expression."""
+        if isinstance(value, SymbolicTruth):
+            return value.expr
+        if isinstance(value, bool):
+            return ex.truth(value)
+        raise SpecError(f"a truth value is needed here, not {value!r}", self.where())
+
+    def set_of(self, value: object) -> Expr:
+        """A set of pages as an expression."""
+        if isinstance(value, SymbolicPages):
+            return value.expr
+        if isinstance(value, Whole):
+            return ex.EMPTY_SET if value is NONE else ex.FULL_SET
+        raise SpecError(f"a set of pages is needed here, not {value!r}", self.where())
+
+    def pages(self, what: Whole) -> PageSet:
+        return SymbolicPages(self, self.set_of(what))
+
+    def room(self, channel: ChannelVariables, messages: int) -> bool:
+        return cast(bool, SymbolicTruth(self, self._free(channel, messages + self.sent.get(channel.name, 0))))
+
+    def _free(self, channel: ChannelVariables, messages: int) -> Expr:
+        """Room for that many messages, before what has been sent since messages last left the channel."""
+        if messages > len(channel.slots):
+            return ex.FALSE
+        kinds = self.kinds.get(channel.name)
+        return ex.equal(kinds[-messages] if kinds else ex.variable(channel.slots[-messages].kind), ex.number(0))
+
+    def _disturbed(self, channel: ChannelVariables) -> None:
+        """Messages went: from here on room is counted anew."""
+        self.sent.pop(channel.name, None)
+        self.kinds[channel.name] = [self.value(slot.kind) for slot in channel.slots]
+
+    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+        sent = self.sent[channel.name] = self.sent.get(channel.name, 0) + 1
+        if not any(self.path.implied(self._free(channel, n)) for n in range(sent, len(channel.slots) + 1)):
+            room = f"room({'' if sent == 1 else sent})"
+            raise SpecError(
+                f"{channel.name} may be full here: require {room} before sending {kind.name}",
+                self.where(),
+            )
+        before = [self.value(slot.kind) for slot in channel.slots]
+        for i, slot in enumerate(channel.slots):
+            free = ex.equal(before[i], ex.number(0))
+            here = ex.conjunction(free, ex.negation(ex.equal(before[i - 1], ex.number(0)))) if i else free
+            if self.path.implied(here) is False:
+                continue
+            self._assign(slot.kind, ex.choose(here, ex.number(channel.code(kind)), before[i]))
+            self._assign(slot.pages, ex.choose(here, self.set_of(pages), self.value(slot.pages)))
+            for name, mark in slot.marks.items():
+                shared = ex.intersection(self.set_of(marks.get(name, NONE)), self.set_of(pages))
+                value = ex.number_of(ex.negation(ex.is_empty(shared)))
+                self._assign(mark, ex.choose(here, value, self.value(mark)))
+
+    def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
+        code = 0 if kind is None else channel.code(kind)
+        return cast(bool, SymbolicTruth(self, ex.equal(self.value(channel.slots[0].kind), ex.number(code))))
+
+    def pop(self, channel: ChannelVariables) -> Message:
+        first = channel.slots[0]
+        pages = self.value(first.pages)
+        marked = {
+            name: SymbolicPages(self, ex.choose(ex.equal(self.value(m), ex.number(1)), pages, ex.EMPTY_SET))
+            for name, m in first.marks.items()
+        }
+        message = Message(SymbolicPages(self, pages), Marks(marked))
+        for here, following in zip(channel.slots, channel.slots[1:], strict=False):
+            self._assign(here.kind, self.value(following.kind))
+            self._assign(here.pages, self.value(following.pages))
+            for name, mark in here.marks.items():
+                self._assign(mark, self.value(following.marks[name]))
+        self._clear(channel.slots[-1], ex.TRUE)
+        self._disturbed(channel)
+        return message
+
+    def _clear(self, slot: Slot, condition: Expr) -> None:
+        self._assign(slot.kind, ex.choose(condition, ex.number(0), self.value(slot.kind)))
+        self._assign(slot.pages, ex.choose(condition, ex.EMPTY_SET, self.value(slot.pages)))
+        for mark in slot.marks.values():
+            self._assign(mark, ex.choose(condition, ex.number(0), self.value(mark)))
+
+    def drop_newest(self, channel: ChannelVariables) -> None:
+        occupied = [ex.negation(ex.equal(self.value(slot.kind), ex.number(0))) for slot in channel.slots]
+        for i, slot in enumerate(channel.slots):
+            followed = occupied[i + 1] if i + 1 < len(occupied) else ex.FALSE
+            self._clear(slot, ex.conjunction(occupied[i], ex.negation(followed)))
+        self._disturbed(channel)
+
+    def clear(self, channel: ChannelVariables) -> None:
+        for slot in channel.slots:
+            self._clear(slot, ex.TRUE)
+        self._disturbed(channel)
+
+    def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
+        parts = []
+        for slots in combinations(channel.slots, len(patterns)):
+            matches, common = [], [ex.FULL_SET]
+            for slot, pattern in zip(slots, patterns, strict=True):
+                matches.append(ex.equal(self.value(slot.kind), ex.number(channel.code(pattern.kind))))
+                matches += [ex.equal(self.value(slot.marks[m]), ex.number(int(want))) for m, want in pattern.marks]
+                common += [self.value(slot.pages)] if pattern.about else []
+            parts.append(ex.choose(ex.conjunction(*matches), ex.intersection(*common), ex.EMPTY_SET))
+        return SymbolicPages(self, ex.union(*parts))
+
+    def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
+        codes = [channel.code(kind) for kind in channel.kinds if kind in channel.marked]
+        for slot in channel.slots:
+            concerns = ex.negation(ex.is_empty(ex.intersection(self.value(slot.pages), self.set_of(pages))))
+            marked = ex.disjunction(*(ex.equal(self.value(slot.kind), ex.number(code)) for code in codes))
+            variable = slot.marks[mark]
+            self._assign(variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.value(variable)))
+
+
+def _explore(
+    run: Callable[[_Path], Leaf],
+    where: str,
+    given: tuple[tuple[Expr, bool], ...] = (),
+    runs: list[int] | None = None,
+) -> Tree:
+    """Repeat a run for every answer to every decision."""
+    runs = [0] if runs is None else runs
+    runs[0] += 1
+    if runs[0] > MAX_PATHS:
+        raise SpecError(f"more than {MAX_PATHS} ways through it: split it into several actions", where)
+    try:
+        return run(_Path(given))
+    except Disabled:
+        return None
+    except _Wavering as wavering:
+        raise SpecError(
+            "two runs on the same values took different ways: it branches on something that is not part of the state",
+            location(None, where, wavering.__traceback__),
+        ) from None
+    except _Undecided as undecided:
+        condition = undecided.condition
+        if len(given) == MAX_DECISIONS:
+            raise SpecError(
+                f"more than {MAX_DECISIONS} decisions on one path: the action never ends",
+                location(None, where, undecided.__traceback__),
+            ) from None
+    yes = _explore(run, where, (*given, (condition, True)), runs)
+    no = _explore(run, where, (*given, (condition, False)), runs)
+    return None if yes is None and no is None else Branch(condition, yes, no)
+
+
+def read_action(
+    instance: Instance, action: ActionInstance, make: type[SymbolicInterpretation] = SymbolicInterpretation
+) -> Tree:
+    """The action as a tree of guarded updates.
+
+    Args:
+        instance: the protocol at its size.
+        action: which of its actions.
+        make: the symbolic interpretation to read it with; another one may have its own idea of channels.
+
+    Raises:
+        SpecError: the body cheats or errs; the message names the action and the line.
+    """
+    machine = instance.machines[action.machine]
+    body = getattr(machine, action.method)
+    where = place(body.__code__, body.__code__.co_firstlineno)
+
+    def run(path: _Path) -> Leaf:
+        interpretation = make(instance, path)
+        arguments: dict[str, object] = {}
+        if action.cpu is not None:
+            arguments["cpu"] = Cpu(action.cpu)
+        if action.takes_page:
+            arguments["page"] = SymbolicPages(interpretation, ex.PAGE)
+        own = frozenset({action.machine})
+        with interpretation.acting(action.machine, own, own):
+            answer = bounded(lambda: body(machine(action.machine, interpretation), **arguments))
+        if answer is not None:
+            raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
+        return _finish(interpretation, action)
+
+    with told(action.name, action.method):
+        check_action(machine, action.method)
+        for ghost in instance.ghosts.values():
+            check_ghost(ghost)
+        first, second = _explore(run, where), _explore(run, where)
+        if first != second:
+            raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
+    return first
+
+
+def _finish(interpretation: SymbolicInterpretation, action: ActionInstance) -> Leaf:
+    """Let the monitors watch the step, and ask the properties that speak of steps."""
+    instance = interpretation.instance
+    make = type(interpretation)
+    before = make(instance, interpretation.path)
+    step = Step(action, view(before), view(interpretation), list(interpretation.events), interpretation.pages(NONE))
+    for name, monitor in instance.monitors.items():
+        watching = cast(Monitor, monitor(name, interpretation))
+        bounded(partial(watching._sees, step))
+    updates = dict(interpretation.updates)
+    violated = []
+    for index, prop in enumerate(instance.properties):
+        if prop.of_steps:
+            condition = _predicate(instance, prop.holds, updates, make, interpretation.events, action)
+            if condition is not ex.TRUE:
+                violated.append((index, ex.negation(condition)))
+    events = tuple(Happening(e.what, interpretation.set_of(e.pages), e.channel, e.sent) for e in interpretation.events)
+    return Leaf(updates, events, tuple(violated), tuple(interpretation.checks))
+
+
+def _predicate(
+    instance: Instance,
+    holds: Callable[..., object],
+    updates: dict[Variable, Expr],
+    make: type[SymbolicInterpretation] = SymbolicInterpretation,
+    events: list[Event] | None = None,
+    action: ActionInstance | None = None,
+) -> Expr:
+    """A property's function as one expression over the state before the step."""
+    where = place(holds.__code__, holds.__code__.co_firstlineno)
+
+    def ask(given: tuple[tuple[Expr, bool], ...]) -> Expr:
+        path = _Path(given)
+        after = make(instance, path, dict(updates))
+        subject: object = view(after)
+        if action is not None:
+            # events carry values of another run: give them to this one
+            mine = [
+                Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent)
+                for e in events or ()
+            ]
+            subject = Step(action, view(make(instance, path)), view(after), mine, after.pages(NONE))
+        arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
+        try:
+            answer = bounded(lambda: holds(*arguments))
+        except _Undecided as undecided:
+            condition = undecided.condition
+            if len(given) == MAX_DECISIONS:
+                raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: it never ends", where) from None
+            return ex.choose(condition, ask((*given, (condition, True))), ask((*given, (condition, False))))
+        except Disabled:
+            raise SpecError("a property has a guard: it answers with a truth value or a set of pages", where) from None
+        if not isinstance(answer, SymbolicPages | SymbolicTruth | bool):
+            raise SpecError(f"it answers {answer!r}: a property answers with a truth value or a set of pages", where)
+        return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
+
+    with told(where, holds.__name__):
+        check_callable(holds)
+        return ask(())
+
+
+def read_predicate(
+    instance: Instance, holds: Callable[..., object], make: type[SymbolicInterpretation] = SymbolicInterpretation
+) -> Expr:
+    """A property of states as one expression."""
+    return _predicate(instance, holds, {}, make)
+
+
+def read_resting(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> Expr:
+    """`Protocol.may_rest` as one expression."""
+    return _predicate(instance, instance.protocol.may_rest, {}, make)

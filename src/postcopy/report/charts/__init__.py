@@ -1,0 +1,1 @@
+"""Sequence charts of a run."""

@@ -1,0 +1,1 @@
+"""HTML pages, and the local server that shows them."""

@@ -1,0 +1,86 @@
+"""A check as one HTML page that needs nothing from elsewhere: verdict, numbers, properties, coverage, and its stories.
+
+The page is laid out by `assets/report.html`, from the object that ``--json`` prints, the stories, and what the state
+held. All of that is also in the page as JSON. The script only shows one step of a story instead of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from postcopy.explorer.explore import Verdict
+from postcopy.language.instance import ActionInstance
+from postcopy.report.pages import template as pages
+from postcopy.report.pages.story import environment, run_of
+from postcopy.report.results import check as summary
+from postcopy.report.story.words import plain
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """An action, and how often it was taken."""
+
+    action: ActionInstance
+    times: int
+    impossible: bool
+
+
+def html(
+    verdict: Verdict, further: Sequence[Verdict], found: dict[str, Any], command: str, expected: tuple[str, ...] = ()
+) -> str:
+    """The page.
+
+    Args:
+        verdict: what the search has found.
+        further: the verdicts without what is violated, where more counterexamples were looked for.
+        found: the object that ``--json`` prints.
+        command: the command line that does all this again.
+        expected: what is known to break.
+    """
+    runs = [run_of(each.counterexample) for each in (verdict, *further) if each.counterexample]
+    data = {"check": found, "stories": msgspec.to_builtins([{"story": run.story, "state": run.held} for run in runs])}
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            verdict=verdict,
+            found=found,
+            sentence=summary.sentence(verdict),
+            known=f"{', '.join(expected)} – {summary.whether_found(verdict, expected)}" if expected else "",
+            warnings=summary.warnings(verdict),
+            command=command,
+            runs=runs,
+            further=[summary.sentence(each) for each in further],
+            sections=_sections(verdict),
+            machines=_machines(verdict),
+            most=max(verdict.fired.values(), default=0),
+            data=pages.embedded(data),
+            colours=pages.COLOURS,
+            style=pages.text("style.css"),
+            script=pages.text("report.js"),
+        )
+    )
+
+
+def _sections(verdict: Verdict) -> list[tuple[str, list[tuple[Any, str, str]]]]:
+    """The properties group by group, each with its answer and the answer's sign."""
+    found = []
+    for title, among in summary.SECTIONS.items():
+        chosen = [(prop, summary.answer(verdict, prop)) for prop in verdict.instance.properties if among(prop)]
+        if chosen:
+            found.append((title, [(prop, answer, summary.SIGNS[answer][0]) for prop, answer in chosen]))
+    return found
+
+
+def _machines(verdict: Verdict) -> list[tuple[str, list[_Covered]]]:
+    """Coverage, machine by machine."""
+    covered = [
+        _Covered(action, verdict.fired.get(action.name, 0), action.name in verdict.impossible)
+        for action in verdict.instance.actions
+    ]
+    return [(plain(name), list(its)) for name, its in groupby(covered, key=lambda c: c.action.machine)]

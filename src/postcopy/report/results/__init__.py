@@ -1,0 +1,1 @@
+"""Verdicts and other results, for the terminal and as JSON."""

@@ -1,0 +1,251 @@
+"""What a change does to a protocol: its text, the properties that turned, and what it can do that the other cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from postcopy.catalogue.properties import asked_of
+from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
+from postcopy.explorer.enumerate import further
+from postcopy.explorer.explore import Options, Progress, explore
+from postcopy.language.concrete import ConcreteInterpretation, Transition
+from postcopy.language.declaring import Channel, Ghost, Machine, Protocol
+from postcopy.language.instance import ActionInstance, Instance, State, view
+from postcopy.language.symbolic import read_action
+from postcopy.model.guest import Memory
+from postcopy.report.results.check import answer
+from postcopy.report.story.words import page_words, plain
+
+MAX_STATES = 60_000
+MAX_PAIRS = 200_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """Pages and messages."""
+
+    pages: int
+    in_flight: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All differences between a base and a change.
+
+    Attributes:
+        names: of the two.
+        added, removed, changed: actions.
+        fields, messages: those that only the change has, and those that only the base has.
+        turned: for each property asked of either and not of the same answer: what base and change say.
+        at: the size at which behaviours are compared.
+        states: how many states each has there.
+        gained: whether the change does only what the base does.
+        lost: whether the base does only what the change does.
+    """
+
+    names: tuple[str, str]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    fields: tuple[tuple[str, ...], tuple[str, ...]]
+    messages: tuple[tuple[str, ...], tuple[str, ...]]
+    turned: dict[str, tuple[str, str]]
+    at: Size
+    states: tuple[int, int]
+    gained: Inclusion
+    lost: Inclusion
+
+
+def compare(
+    names: tuple[str, str],
+    base: type[Protocol],
+    change: type[Protocol],
+    verdicts: Size,
+    behaviours: Size,
+    look: Callable[[Progress], None],
+) -> Report:
+    """Compare two protocols.
+
+    Args:
+        names: what to call them.
+        base: the one.
+        change: the other.
+        verdicts: the size at which properties are asked.
+        behaviours: the size at which behaviours are compared; few pages, because page symmetry cannot be used.
+        look: is told of progress.
+
+    Raises:
+        SpecError: one of them cheats or errs.
+    """
+    old, new = (Instance(protocol, behaviours.pages, behaviours.in_flight) for protocol in (base, change))
+    kinds = _shared_messages(base, change)
+    look(Progress("looking at what can be seen of the two"))
+    graphs = [behaviour(i, partial(_seen, i, kinds), MAX_STATES) for i in (old, new)]
+    actions = [{a.name: a for a in i.actions} for i in (old, new)]
+    both = [name for name in actions[0] if name in actions[1]]
+    answers = [_answers(protocol, verdicts, look) for protocol in (base, change)]
+    parts = [set(_fields(protocol)) for protocol in (base, change)]
+    carried = [set(_messages(protocol)) for protocol in (base, change)]
+    look(Progress("comparing their behaviours"))
+    return Report(
+        names,
+        tuple(name for name in actions[1] if name not in actions[0]),
+        tuple(name for name in actions[0] if name not in actions[1]),
+        tuple(name for name in both if _differ(old, actions[0][name], new, actions[1][name])),
+        (tuple(sorted(parts[1] - parts[0])), tuple(sorted(parts[0] - parts[1]))),
+        (tuple(sorted(carried[1] - carried[0])), tuple(sorted(carried[0] - carried[1]))),
+        {
+            name: (answers[0].get(name, "not asked"), answers[1].get(name, "not asked"))
+            for name in answers[0] | answers[1]
+            if answers[0].get(name) != answers[1].get(name)
+        },
+        behaviours,
+        (graphs[0].states, graphs[1].states),
+        included(graphs[1], graphs[0], MAX_PAIRS),
+        included(graphs[0], graphs[1], MAX_PAIRS),
+    )
+
+
+def _differ(old: Instance, action: ActionInstance, new: Instance, other: ActionInstance) -> bool:
+    """Whether an action does something else; that it is written elsewhere does not count."""
+    return action.info != other.info or read_action(old, action) != read_action(new, other)
+
+
+def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, str]:
+    """What the search says of each property: a violated one is taken out, and the others are asked again."""
+    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), protocol.group), Options(), look)
+    searches = [first, *further(first, Options(), report=look)]
+    answers = {search.violated.name: "violated" for search in searches if search.violated}
+    last = searches[-1]
+    return {prop.name: answer(last, prop) for prop in last.instance.properties} | answers
+
+
+def _messages(protocol: type[Protocol]) -> Iterator[str]:
+    for name, channel in protocol.parts(Channel).items():
+        for kind in channel.messages:
+            yield f"{name} {kind.name}"
+
+
+def _shared_messages(base: type[Protocol], change: type[Protocol]) -> frozenset[str]:
+    """What both can send, by the kind alone: the channel that carries a page is not what it is about."""
+    sets = [{text.partition(" ")[2] for text in _messages(protocol)} for protocol in (base, change)]
+    return frozenset(sets[0] & sets[1])
+
+
+def _fields(protocol: type[Protocol]) -> Iterator[str]:
+    for name, part in (protocol.parts(Machine) | protocol.parts(Ghost)).items():
+        for field in part.fields():
+            yield f"{name}.{field}"
+
+
+def _seen(instance: Instance, kinds: frozenset[str], before: State, step: Transition) -> Observation:
+    """What is seen of a step: messages that both protocols know, placements, and who runs."""
+    seen = [
+        f"sends {event.what.name}" + _of(event.pages)
+        for event in step.events
+        if event.sent and event.what.name in kinds
+    ]
+    seen += [f"places {_of(event.pages).strip()}" for event in step.events if event.what is Memory.PLACE]
+    for host in ("source", "destination"):
+        ran, runs = (
+            getattr(view(ConcreteInterpretation(instance, state)), host).running for state in (before, step.state)
+        )
+        if ran != runs:
+            seen.append(f"the guest {'runs' if runs else 'stops'} at the {host}")
+    return tuple(seen)
+
+
+def _of(pages: Any) -> str:
+    return f" {page_words(pages.bits)}" if pages.bits else ""
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as one object."""
+
+    def inclusion(found: Inclusion) -> dict[str, Any]:
+        return {
+            "included": False if found.differences else True if found.decided else None,
+            "all_found": found.decided,
+            "pairs": found.pairs,
+            "runs": [[{"step": what, "seen": list(seen)} for what, seen in each.run] for each in found.differences],
+        }
+
+    return {
+        "base": report.names[0],
+        "change": report.names[1],
+        "actions": {
+            "added": list(report.added),
+            "removed": list(report.removed),
+            "changed": list(report.changed),
+        },
+        "fields": {"added": list(report.fields[0]), "removed": list(report.fields[1])},
+        "messages": {"added": list(report.messages[0]), "removed": list(report.messages[1])},
+        "properties": {name: {"base": old, "change": new} for name, (old, new) in report.turned.items()},
+        "behaviours": {
+            "pages": report.at.pages,
+            "in_flight": report.at.in_flight,
+            "states": {"base": report.states[0], "change": report.states[1]},
+            "change_within_base": inclusion(report.gained),
+            "base_within_change": inclusion(report.lost),
+        },
+    }
+
+
+def print_report(report: Report, console: Console) -> None:
+    """The report for the terminal."""
+    base, change = report.names
+    console.print(Text.assemble(("from ", "dim"), (base, "bold"), (" to ", "dim"), (change, "bold")))
+    lists = (
+        ("actions added", report.added),
+        ("actions removed", report.removed),
+        ("actions changed", report.changed),
+        ("fields added", report.fields[0]),
+        ("fields removed", report.fields[1]),
+        ("messages added", report.messages[0]),
+        ("messages removed", report.messages[1]),
+    )
+    for title, names in lists:
+        if names:
+            console.print()
+            console.print(Text(title, style="bold"))
+            for name in names:
+                console.print(Text(f"  {plain(name) if title.startswith('messages') else name}"))
+    console.print()
+    console.print(Text("Properties that turned", style="bold"))
+    for name, (old, new) in report.turned.items():
+        style = "bold red" if new == "violated" else "green" if old == "violated" else ""
+        console.print(Text(f"  {name}: {old} → {new}", style=style))
+    if not report.turned:
+        console.print("  none")
+    at = report.at
+    pages = f"{at.pages} page{'s' * (at.pages > 1)}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight"
+    console.print()
+    console.print(Text(f"Behaviours ({pages}; {report.states[0]:,} and {report.states[1]:,} states)", style="bold"))
+    console.print(
+        Text("  seen are the messages that both know, placements, and who runs; compared by trace inclusion", "dim")
+    )
+    _print_inclusion(report.gained, change, base, console)
+    _print_inclusion(report.lost, base, change, console)
+
+
+def _print_inclusion(found: Inclusion, one: str, other: str, console: Console) -> None:
+    if found.difference is None:
+        what = "does nothing that" if found.decided else "was not found to do anything that"
+        more = "" if found.decided else f" (given up after {found.pairs:,} pairs)"
+        console.print(Text(f"  {one} {what} {other} cannot do{more}", style="green" if found.decided else "yellow"))
+        return
+    console.print(Text(f"  {one} can do what {other} cannot:", style="bold"))
+    for what, seen in found.difference.run:
+        console.print(Text(f"    {what}", style="dim" if not seen else ""))
+        for observation in seen:
+            console.print(Text(f"      → {observation}"))
+    for another in found.differences[1:]:
+        last, all_seen = another.run[-1][1], [observation for _, seen in another.run for observation in seen]
+        console.print(Text(f"  and, after {len(another.run) - 1} steps: {', '.join(last)}"))
+        console.print(Text(f"    seen: {', '.join(all_seen)}", style="dim"))

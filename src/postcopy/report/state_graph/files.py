@@ -1,0 +1,141 @@
+"""Graphs of states as files: DOT, SVG and HTML for people, GraphML for programs.
+
+For example ``write(build(exploration, ["source.phase", "destination.state"]), Path("states.svg"))``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+import networkx as nx
+
+from postcopy.errors import UsageError
+from postcopy.report.state_graph.dot import to_dot
+from postcopy.report.state_graph.layout import draw
+from postcopy.report.state_graph.page import page
+from postcopy.report.state_graph.quotient import READABLE, Graph, build
+
+__all__ = ["READABLE", "STORABLE", "Graph", "build", "check_suffix"]
+__all__ += ["BROWSABLE", "to_dot", "to_graphml", "to_html", "to_svg", "write"]
+
+BROWSABLE = 3_000
+"""More nodes are not laid out for a page: Graphviz and browsers become slow."""
+
+STORABLE = 50_000
+"""More nodes are not written as GraphML: hardly a program shows them."""
+
+SUFFIXES = (".dot", ".svg", ".html", ".graphml")
+
+
+def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = False, command: str = "") -> None:
+    """Write a graph to a file, as DOT, SVG, HTML or GraphML, whichever its name ends in.
+
+    An old file is replaced at the end, and stays as it was when anything goes wrong before.
+
+    Args:
+        graph: what to write.
+        path: where to.
+        loops: draw steps that stay in their node (HTML and GraphML have them anyway).
+        every_edge: draw edges that otherwise are told by a letter in their nodes (HTML and GraphML have them anyway).
+        command: the command line that does all this again, for a page.
+
+    Raises:
+        UsageError: another ending; too many nodes; the file cannot be written; Graphviz is missing.
+    """
+    suffix = check_suffix(path)
+    if suffix == ".graphml":
+        text = to_graphml(graph)
+    elif suffix == ".html":
+        text = to_html(graph, command)
+    else:
+        _refuse_unreadable(graph, READABLE)
+        make = to_svg if suffix == ".svg" else to_dot
+        text = make(graph, loops=loops, every_edge=every_edge)
+    _replace(path, text)
+
+
+def check_suffix(path: Path) -> str:
+    """What the file's name ends in.
+
+    Raises:
+        UsageError: it is none that can be written.
+    """
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{path}: a graph is written to a file that ends in .dot, .svg, .html or .graphml")
+    return path.suffix
+
+
+def _refuse_unreadable(graph: Graph, most: int) -> None:
+    if graph.nodes <= most:
+        return
+    advice = "choose fewer variables"
+    if graph.readable is not None:
+        names, fewer = graph.readable
+        advice = f"choose variables, e.g. {' '.join(f'--by {name}' for name in names)} ({fewer} nodes)"
+    nodes = f"{graph.nodes:,} nodes ({most:,} at most)"
+    others = "write .html or .graphml" if graph.nodes <= BROWSABLE else "write .graphml"
+    raise UsageError(f"nobody can read a drawing of {nodes}: {advice}, or {others}")
+
+
+def to_svg(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> str:
+    """The graph drawn by Graphviz's program ``dot`` (see `to_dot`).
+
+    Raises:
+        UsageError: it is missing, fails, or takes too long.
+    """
+    return draw(to_dot(graph, loops=loops, every_edge=every_edge), graph.nodes, "svg")
+
+
+def to_html(graph: Graph, command: str = "") -> str:
+    """The graph as a page to pan, zoom and search (see `postcopy.report.state_graph.page`), laid out by Graphviz.
+
+    Raises:
+        UsageError: too many nodes; Graphviz's program is missing, fails, or takes too long.
+    """
+    _refuse_unreadable(graph, BROWSABLE)
+    return page(graph, command)
+
+
+def to_graphml(graph: Graph) -> str:
+    """The graph as GraphML, with lists as texts joined by semicolons and an attribute for every variable.
+
+    Raises:
+        UsageError: it has more than `STORABLE` nodes.
+    """
+    if graph.nodes > STORABLE:
+        raise UsageError(
+            f"{graph.nodes:,} nodes are too many for GraphML ({STORABLE:,} at most): choose variables, "
+            "or use fewer --pages or a smaller --in-flight"
+        )
+    plain = nx.MultiDiGraph(protocol=graph.instance.protocol.__name__, size=graph.instance.size)
+    for number, node in graph.networkx.nodes(data=True):
+        label = " ".join(node["values"].values())
+        lists = {"violating": "; ".join(node["violating"]), "path": "; ".join(map(str, node["path"]))}
+        rest = {key: value for key, value in node.items() if key not in ("values", *lists)}
+        values = {name if "." in name else f"{name}.messages": text for name, text in node["values"].items()}
+        plain.add_node(f"n{number}", label=label, **rest, **lists, **values)
+    for source, target, edge in graph.networkx.edges(data=True):
+        steps = "; ".join(f"{number} {name}" for number, name in edge["path"])
+        plain.add_edge(
+            f"n{source}", f"n{target}", label="; ".join(edge["actions"]), threads="; ".join(edge["threads"]),
+            free=edge["free"], count=edge["count"], path=steps,
+        )  # fmt: skip
+    return "\n".join(nx.generate_graphml(plain)) + "\n"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the text beside the file, then put it in the file's place."""
+    goal = os.path.realpath(path)
+    beside = os.path.join(os.path.dirname(goal), f".{secrets.token_hex(8)}.new")
+    try:
+        with open(beside, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(beside, goal)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            os.unlink(beside)

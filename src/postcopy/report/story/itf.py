@@ -1,0 +1,317 @@
+"""Runs as files in the Informal Trace Format of Apalache: JSON that viewers of TLA+ and Quint traces open.
+
+A file holds every state in full, but reading trusts none: the steps are taken again, and each state has to be
+what they give. So a damaged file, or one of another model, is found out; and what was read is a real run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from postcopy.errors import PostcopyError, TraceError
+from postcopy.language.expressions import Sort, Variable
+from postcopy.language.instance import Instance, State
+from postcopy.language.trace import Trace, follow
+from postcopy.report.story.contradiction import judge, violated_property
+from postcopy.report.story.words import members
+
+FORMAT = "ITF"
+DESCRIPTION = "https://apalache-mc.org/docs/adr/015adr-trace.html"
+VERSION = 1
+MAX_BYTES = 64 * 2**20
+"""The largest file that is read at all."""
+MAX_VALUES = 1_000_000
+"""The most values in a file: small ones cost far more memory than bytes."""
+
+
+class _Postcopy(msgspec.Struct, forbid_unknown_fields=True):
+    """What this package needs to take the steps again."""
+
+    version: int
+    protocol: str
+    fingerprint: str
+    pages: int
+    in_flight: int
+    group: int
+    violated: str | None
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
+class _Meta(msgspec.Struct):
+    format: str
+    postcopy: msgspec.Raw = msgspec.Raw()
+    format_description: str = msgspec.field(default="", name="format-description")
+    description: str = ""
+
+
+class _File(msgspec.Struct):
+    meta: _Meta = msgspec.field(name="#meta")
+    vars: list[str]
+    states: list[dict[str, Any]]
+    params: list[str] = []
+    loop: int | msgspec.UnsetType = msgspec.UNSET
+    """For a run that goes on for ever, the index of the state that the last state is equal to."""
+
+
+class _StateMeta(msgspec.Struct):
+    index: int
+    action: str | None = None
+    page: int | None = None
+
+
+def to_itf(trace: Trace, protocol: str, fingerprint: str) -> bytes:
+    """A run as ITF.
+
+    Args:
+        trace: the run.
+        protocol: the name by which a reader finds the protocol again.
+        fingerprint: a hash of the model, by which a reader knows that it is still the same.
+    """
+    instance = trace.instance
+    about = _Postcopy(
+        VERSION, protocol, fingerprint, instance.pages, instance.in_flight, instance.group, trace.violated
+    )
+    what = f"violates {trace.violated}" if trace.violated is not None else "a witness"
+    summary = f"{protocol}, {instance.size}: {what}"
+    meta = _Meta(FORMAT, msgspec.Raw(msgspec.json.encode(about)), DESCRIPTION, summary)
+    labels = [_StateMeta(0)]
+    labels += [_StateMeta(i, step.action.name, step.page) for i, step in enumerate(trace.steps, start=1)]
+    states = [
+        {"#meta": msgspec.to_builtins(label), **state_values(instance, state)}
+        for label, state in zip(labels, trace.states, strict=True)
+    ]
+    variables = [name for name in states[0] if name != "#meta"]
+    loop = msgspec.UNSET if trace.loop is None else trace.loop
+    return msgspec.json.format(msgspec.json.encode(_File(meta, variables, states, loop=loop)), indent=1) + b"\n"
+
+
+def state_values(instance: Instance, state: State) -> dict[str, Any]:
+    """A state as ITF: each variable by its name, and each channel as a list of messages, oldest first."""
+    values: dict[str, Any] = {}
+    slots: set[Variable] = set()
+    for name, channel in instance.channels.items():
+        values[name] = []
+        for slot in channel.slots:
+            fields = {"kind": slot.kind, "pages": slot.pages, **slot.marks}
+            slots.update(fields.values())
+            if state[instance.index[slot.kind]]:
+                values[name].append({k: _value(v, state[instance.index[v]]) for k, v in fields.items()})
+    values |= {v.name: _value(v, state[i]) for i, v in enumerate(instance.variables) if v not in slots}
+    return values
+
+
+def _value(variable: Variable, stored: int) -> object:
+    if variable.sort is Sort.PAGES:
+        return {"#set": members(stored)}
+    value = variable.decode(stored)
+    return value.name if isinstance(value, Enum) else value
+
+
+def write_itf(trace: Trace, path: Path, protocol: str, fingerprint: str) -> None:
+    """Write a run to a file (see `to_itf`).
+
+    Raises:
+        TraceError: the file cannot be written.
+    """
+    try:
+        path.write_bytes(to_itf(trace, protocol, fingerprint))
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def read_itf(
+    path: Path, make: Callable[[str, int, int, int], Instance], fingerprint_of: Callable[[Instance], str]
+) -> Trace:
+    """Read a run from a file by taking its steps again.
+
+    Args:
+        path: the file.
+        make: gives the instance for a protocol's name, pages, messages in flight and target pages of a host
+            page; raises a `PostcopyError` where there is none.
+        fingerprint_of: gives the hash of an instance's model as it is now.
+
+    Raises:
+        TraceError: the file cannot be read, is no such file, or does not belong to this model.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return from_itf(text, make, fingerprint_of)
+    except TraceError as error:
+        raise TraceError(f"{path}: {error}") from None
+
+
+def from_itf(
+    text: bytes, make: Callable[[str, int, int, int], Instance], fingerprint_of: Callable[[Instance], str]
+) -> Trace:
+    """Read a run from the contents of a file (see `read_itf`).
+
+    Raises:
+        TraceError: it is no such file, or does not belong to this model.
+    """
+    file = _decode(text)
+    about = _about(file.meta)
+    try:
+        instance = make(about.protocol, about.pages, about.in_flight, about.group)
+    except PostcopyError as error:
+        raise TraceError(f"cannot be replayed: {_clean(str(error))}") from None
+    if fingerprint_of(instance) != about.fingerprint:
+        raise TraceError("was made with another version of the model: regenerate it")
+    trace = _replay(instance, file, about.violated)
+    _check_claim(trace)
+    return trace
+
+
+def _decode(text: bytes) -> _File:
+    if len(text) > MAX_BYTES:
+        raise TraceError(f"is larger than {MAX_BYTES // 2**20} MiB: too large for a trace; regenerate it")
+    if text.count(b",") > MAX_VALUES:
+        raise TraceError(f"holds more than {MAX_VALUES} values: too large for a trace; regenerate it")
+    try:
+        return msgspec.json.decode(text, type=_File)
+    except msgspec.ValidationError as error:
+        raise TraceError(f"is JSON but not a trace in ITF ({error}): give a file that was written as ITF") from None
+    except RecursionError:
+        raise TraceError("is nested too deeply for a trace: regenerate it") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if not text.strip():
+            raise TraceError("is empty: write the trace again") from None
+        if "truncated" in str(error):
+            raise TraceError("is truncated: copy it again, or regenerate it") from None
+        raise TraceError("is not JSON: give a file that was written as ITF") from None
+
+
+def _about(meta: _Meta) -> _Postcopy:
+    if meta.format != FORMAT:
+        raise TraceError(f"is in the format {_quoted(meta.format)}, not {FORMAT}: give a file that was written as ITF")
+    if not bytes(meta.postcopy):
+        raise TraceError(
+            "is ITF but not of a postcopy model (#meta has no postcopy): only its own traces can be replayed"
+        )
+    try:
+        version = msgspec.json.decode(meta.postcopy, type=_Versioned).version
+        if version != VERSION:
+            raise TraceError(f"has format version {version}, and this reads version {VERSION}: regenerate it")
+        return msgspec.json.decode(meta.postcopy, type=_Postcopy)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise TraceError(f"has a damaged #meta.postcopy ({error}): regenerate it") from None
+
+
+def _replay(instance: Instance, file: _File, violated: str | None) -> Trace:
+    if not file.states:
+        raise TraceError("has no states: regenerate it")
+    labels = []
+    for number, state in enumerate(file.states):
+        try:
+            label = msgspec.convert(state.pop("#meta", None), _StateMeta)
+        except msgspec.ValidationError as error:
+            raise TraceError(f"step {number} has a damaged #meta ({error}): regenerate it") from None
+        if label.index != number:
+            raise TraceError(
+                f"step {number} is numbered {label.index}: states are missing or out of order; regenerate it"
+            )
+        if number:
+            labels.append((label.action or "", label.page))
+    names = list(state_values(instance, instance.initial_states()[0]))
+    if sorted(file.vars) != sorted(names):
+        raise TraceError("does not list the model's variables under vars: regenerate it")
+    initial = _initial(instance, file.states[0])
+    for number, (name, page) in enumerate(labels, start=1):
+        _check_page(instance, number, name, page)
+    try:
+        trace = follow(instance, initial, labels, violated)
+    except PostcopyError as error:
+        raise TraceError(f"cannot be replayed: {_clean(str(error))}: regenerate it") from None
+    for number, (given, reached) in enumerate(zip(file.states, trace.states, strict=True)):
+        _compare(number, given, state_values(instance, reached))
+    if file.loop is msgspec.UNSET:
+        return trace
+    if not 0 <= file.loop < len(trace.states) or trace.states[file.loop] != trace.states[-1]:
+        raise TraceError(f"goes back to state {file.loop}, which is not the one that it ends in: regenerate it")
+    return replace(trace, loop=file.loop)
+
+
+def _initial(instance: Instance, given: dict[str, Any]) -> State:
+    """The initial state that the file starts in."""
+    starts = instance.initial_states()
+    values = [state_values(instance, start) for start in starts]
+    for start, value in zip(starts, values, strict=True):
+        if _same(given, value):
+            return start
+    # no start is the file's: compare with the one that is most like it, so that the message names what is odd
+    closest = max(range(len(starts)), key=lambda i: sum(_same(given.get(k), v) for k, v in values[i].items()))
+    _compare(0, given, values[closest])
+    return starts[closest]
+
+
+def _check_page(instance: Instance, number: int, name: str, page: int | None) -> None:
+    """Refuse a page where the action takes none, and the other way round: `take` trusts its caller."""
+    takes = {action.name: action.takes_page for action in instance.actions}.get(name)
+    if takes is None:
+        raise TraceError(f"step {number}: the model has no action {_quoted(name)}: regenerate it")
+    if takes != (page is not None) or (page is not None and not 0 <= page < instance.pages):
+        wanted = f"a page from 0 to {instance.pages - 1}" if takes else "no page"
+        raise TraceError(f"step {number}: {name} takes {wanted}, not {page}: regenerate it")
+
+
+def _compare(number: int, given: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for name, value in wanted.items():
+        if name not in given:
+            raise TraceError(f"step {number}: {name} is missing: regenerate it")
+        if not _same(given[name], value):
+            found, right = _quoted(given[name]), _quoted(value)
+            raise TraceError(f"step {number}: {name} is {found}, but the model gives {right}: regenerate it")
+    for name in given:
+        if name not in wanted:
+            raise TraceError(f"step {number}: the model has no variable {_quoted(name)}: regenerate it")
+
+
+def _same(given: Any, wanted: Any) -> bool:
+    """Whether a value of a file is the wanted one: sets in any order, and no number for a truth value."""
+    if type(given) is not type(wanted):
+        return False
+    if isinstance(wanted, dict):
+        if list(wanted) == ["#set"] == list(given) and isinstance(given["#set"], list):
+            pages = given["#set"]
+            return all(type(page) is int for page in pages) and sorted(pages) == wanted["#set"]
+        return given.keys() == wanted.keys() and all(_same(given[key], wanted[key]) for key in wanted)
+    if isinstance(wanted, list):
+        return len(given) == len(wanted) and all(map(_same, given, wanted))
+    return bool(given == wanted)
+
+
+def _check_claim(trace: Trace) -> None:
+    """Refuse a file that claims a violation that its run does not end in."""
+    if trace.violated is None:
+        return
+    prop = violated_property(trace)
+    if prop is None:
+        raise TraceError(f"speaks of a property {_quoted(trace.violated)} that the model does not have: regenerate it")
+    if judge(trace, prop).holds:
+        why = "which its run keeps, or breaks by neglecting a thread" if prop.of_runs else "which holds at its end"
+        raise TraceError(f"claims to violate {prop.name}, {why}: regenerate it")
+
+
+def _quoted(value: object) -> str:
+    """A value from a file, on one line, short and free of control characters."""
+    try:
+        text = _clean(value if isinstance(value, str) else msgspec.json.encode(value).decode())
+    except RecursionError:
+        text = "nested without end"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
