@@ -45,7 +45,7 @@ from postcopy.language.expressions import Sort
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, always, every_step
 from postcopy.language.values import Whole
-from tests.model.tiny import Letter
+from tests.language.tiny import Letter
 
 
 class Level(IntEnum):

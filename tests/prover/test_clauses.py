@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import Sort
 from postcopy.prover.clauses import parts_of
-from tests.model.evaluator import evaluate
-from tests.model.test_expressions import INSTANCE, Pair, pairs, states
+from tests.language.evaluator import evaluate
+from tests.language.test_expressions import INSTANCE, Pair, pairs, states
 
 
 @settings(max_examples=400, deadline=None)

@@ -13,7 +13,7 @@ from postcopy.language.declaring import Flag, Monitor, Step, View, require
 from postcopy.language.instance import Instance
 from postcopy.language.properties import every_step
 from postcopy.language.symbolic import read_action, read_predicate
-from tests.model.tiny import Innocent, Letter, Phase, here
+from tests.language.tiny import Innocent, Letter, Phase, here
 
 
 def answers_nothing(state: View) -> Any:  # here

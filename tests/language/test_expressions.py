@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import Expr, Sort, Variable
 from postcopy.language.instance import Instance
-from tests.model.evaluator import evaluate
-from tests.model.tiny import Base, Phase, protocol_of
+from tests.language.evaluator import evaluate
+from tests.language.tiny import Base, Phase, protocol_of
 
 INSTANCE = Instance(protocol_of(Base), 4, 1, group=2)
 UNIVERSE = 15

@@ -28,7 +28,7 @@ from postcopy.language.declaring import (
 )
 from postcopy.language.instance import Instance
 from postcopy.language.properties import always
-from tests.model.tiny import Base, Innocent, Letter, Phase, Right, here, protocol_of
+from tests.language.tiny import Base, Innocent, Letter, Phase, Right, here, protocol_of
 
 # -- declarations ------------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class NumberFlag(Base):
     flag = Flag("a flag", 0)  # type: ignore[arg-type]  # here
 
 
-@declared("Reserved.reading: the name is taken by the language, choose another")
+@declared("Reserved.interpretation: the name is taken by the language, choose another")
 class Reserved(Base):
     interpretation = Flag("a flag")  # type: ignore[assignment]  # here
 

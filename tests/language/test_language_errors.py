@@ -16,7 +16,7 @@ from postcopy.language.concrete import take
 from postcopy.language.declaring import NONE, Ghost, Machine, Page, action, require
 from postcopy.language.instance import Instance
 from postcopy.language.symbolic import Leaf, read_action
-from tests.model.tiny import (
+from tests.language.tiny import (
     Base,
     Cases,
     Colour,
@@ -44,7 +44,7 @@ class Reads(Base):
         require(self.right.present.empty)  # here
 
 
-@case(".reading is not for specifications: a machine sees only its fields and ends")
+@case(".interpretation is not for specifications: a machine sees only its fields and ends")
 class Constructs(Base):
     @action(thread="thread")
     def act(self: Any) -> None:
@@ -670,7 +670,7 @@ def test_a_number_that_leaves_its_range_is_a_check_of_the_leaf_and_an_error_when
     assert take(instance, tuple(state), careful) is None
 
 
-def test_the_concrete_reading_refuses_values_of_a_wrong_type_too() -> None:
+def test_the_concrete_interpretation_refuses_values_of_a_wrong_type_too() -> None:
     for machine in (
         NumberForMember,
         OtherEnumeration,
@@ -686,7 +686,7 @@ def test_the_concrete_reading_refuses_values_of_a_wrong_type_too() -> None:
         assert caught.value.where == f"{here(machine)}, in act"
 
 
-def test_the_concrete_reading_refuses_to_overfill_a_channel() -> None:
+def test_the_concrete_interpretation_refuses_to_overfill_a_channel() -> None:
     instance = Instance(protocol_of(SendsTwice), 1, 1)
     act = next(a for a in instance.actions if a.method == "act")
     with pytest.raises(SpecError, match="wire is full here: require room before sending PLAIN"):

@@ -17,7 +17,7 @@ from postcopy.language.values import ConcretePages
 from postcopy.model.network import Command
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase
-from tests.model.evaluator import Outcome, apply, evaluate
+from tests.language.evaluator import Outcome, apply, evaluate
 from tests.strategies import RANDOM_PROPERTIES, random_protocols, random_states
 
 QUICK = settings(
@@ -51,7 +51,7 @@ def symbolic(tree: Tree, instance: Instance, state: State, page: int | None) -> 
 
 
 def agree(instance: Instance, trees: dict[str, Tree], state: State) -> None:
-    """Both readings give the same answer for every action and page."""
+    """Both interpretations give the same answer for every action and page."""
     for action in instance.actions:
         for page in range(instance.pages) if action.takes_page else [None]:
             expected = concrete(instance, state, action, page)
@@ -78,7 +78,7 @@ def test_random_protocols_read_both_ways_mean_the_same(data: st.DataObject) -> N
 
 @QUICK
 @given(st.data())
-def test_numbers_that_leave_their_range_are_told_by_both_readings(data: st.DataObject) -> None:
+def test_numbers_that_leave_their_range_are_reported_by_both_interpretations(data: st.DataObject) -> None:
     protocol = data.draw(random_protocols(careful=False))
     instance = Instance(protocol, 2, 1)
     try:
@@ -114,8 +114,8 @@ def test_the_document_read_both_ways_means_the_same_on_random_walks(pages: int, 
     assert list(Phase).index(Phase.POSTCOPY) in phases
 
 
-def test_what_is_sent_and_received_is_an_event_in_both_readings() -> None:
-    """Both readings share the code that notes events: so it is held against the text of the protocol."""
+def test_what_is_sent_and_received_is_an_event_in_both_interpretations() -> None:
+    """Both interpretations share the code that notes events: so it is held against the text of the protocol."""
     instance = Instance(Postcopy, 1, 1)
     actions = {action.name: action for action in instance.actions}
     state = instance.initial_states()[-1]

@@ -18,7 +18,7 @@ import pytest
 from postcopy.errors import SpecError
 from postcopy.language import symbolic
 from postcopy.language.declaring import NONE, Cpu, Ghost, Machine, Page, action, require
-from tests.model.tiny import Base, Cases, Colour, Letter, Phase, here, read, refused
+from tests.language.tiny import Base, Cases, Colour, Letter, Phase, here, read, refused
 
 case = Cases()
 

@@ -7,7 +7,7 @@ import pytest
 from postcopy.errors import SpecError, UsageError
 from postcopy.language.declaring import EITHER, Cpu, Flag, Page, action
 from postcopy.language.instance import Instance
-from tests.model.tiny import Base, Phase, protocol_of
+from tests.language.tiny import Base, Phase, protocol_of
 
 
 class Changed(Base):
