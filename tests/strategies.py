@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     ALL,
     EITHER,
     NONE,
@@ -33,17 +33,19 @@ from postcopy.language.declaring import (
     Network,
     Page,
     PageSet,
+    Property,
     Protocol,
     Receives,
     Sends,
     Step,
     View,
     action,
+    always,
+    every_step,
     require,
 )
 from postcopy.language.expressions import Sort
 from postcopy.language.instance import Instance, State
-from postcopy.language.properties import Property, always, every_step
 from postcopy.language.values import Whole
 from tests.language.tiny import Letter
 

@@ -11,7 +11,7 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
 from postcopy.catalogue.properties import asked_of, choose
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.language.declaring import Protocol
+from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.fault import name_of
 from postcopy.model.history.bug import Bug

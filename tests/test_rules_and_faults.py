@@ -6,7 +6,7 @@ import pytest
 
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.language.declaring import action
+from postcopy.language import action
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind
 from postcopy.model.faults import FAULTS

@@ -4,10 +4,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """The end of a message about an unknown name: what was probably meant, or nothing."""
+    close = get_close_matches(name, list(candidates), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line: there is no such thing, what was probably meant, and how to see what there is."""
-    names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
     plural = {"property": "properties", "bug": "history"}.get(kind, f"{kind}s")
-    meant = f"; did you mean {close[0]}?" if close else f"; postcopy list {plural} shows what there is"
+    meant = did_you_mean(name, known) or f"; postcopy list {plural} shows what there is"
     return f"there is no {kind} {name}{meant}"

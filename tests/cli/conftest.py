@@ -8,7 +8,7 @@ import pytest
 from postcopy.cli.main import main
 
 CHANGE = '''
-from postcopy.language.declaring import Page, require
+from postcopy.language import Page, require
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
 

@@ -54,7 +54,27 @@ def test_memory_bounds_that_mean_nothing(run: Run) -> None:
         ("def broken(:\n", "line 1"),
         ("1/0\n", "line 1: ZeroDivisionError"),
         ("import sys\nsys.exit(0)\n", "line 2: SystemExit"),
-        ("import no_such_module\n", "ModuleNotFoundError"),
+        ("\nimport no_such_module\n", "line 2: there is no module no_such_module"),
+        (
+            "from postcopy.model.language import (\n    NONE,\n    Flag,\n)\n",
+            "there is no module postcopy.model.language any more: write from postcopy.language import NONE, Flag",
+        ),
+        (
+            "from postcopy.properties.language import always\n",
+            "there is no module postcopy.properties.language any more: write from postcopy.language import always",
+        ),
+        (
+            "from postcopy.language import Flag, Bitmp\n",
+            "line 1: postcopy.language has no Bitmp; did you mean Bitmap?",
+        ),
+        (
+            "from postcopy.language import Flag\nclass A:\n    on = Flg('on')\n",
+            "line 3: name 'Flg' is not defined; did you mean Flag?",
+        ),
+        (
+            "from postcopy.model.source import Source\nclass A:\n    x = Source.phse\n",
+            "line 3: Source has no attribute phse; did you mean phase?",
+        ),
         ("x = 1\n", "no class that is a Protocol"),
     ],
 )
@@ -77,7 +97,7 @@ def test_a_file_and_a_fault_at_once(run: Run) -> None:
 
 HEADER = '''
 import random
-from postcopy.language.declaring import *
+from postcopy.language import *
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
 from postcopy.model.network import Command

@@ -9,8 +9,7 @@ from tests.cli.conftest import Run, refused
 
 OWN = '''
 from postcopy.model.postcopy import Postcopy
-from postcopy.language.declaring import View
-from postcopy.language.properties import always
+from postcopy.language import View, always
 
 @always("The source never sleeps")
 def never_sleeps(state: View) -> bool:

@@ -13,7 +13,7 @@ from postcopy.prover.obligations import prove
 from tests.cli.conftest import Run
 
 HARMLESS = '''
-from postcopy.language.declaring import Flag
+from postcopy.language import Flag
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
 

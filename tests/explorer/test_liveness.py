@@ -16,10 +16,9 @@ from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.fairness import broken, duties, is_fair, moves, units
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.liveness.state_graph import expand_interpreted, history_masks
+from postcopy.language import ALL, Bitmap, LeadsTo, Machine, Page, Property, Protocol, View, action, eventually, require
 from postcopy.language.concrete import ConcreteInterpretation
-from postcopy.language.declaring import ALL, Bitmap, Machine, Page, Protocol, View, action, require
-from postcopy.language.instance import Instance, State, view
-from postcopy.language.properties import LeadsTo, Property, eventually
+from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace, rebase
 from postcopy.language.values import ConcretePages
 from postcopy.model.fault import Fault
@@ -142,7 +141,7 @@ def expected(instance: Instance, prop: Property) -> bool:
     def answer(state: Hashable, page: int | None) -> LeadsTo:
         program = ConcreteInterpretation(instance, cast(State, state))
         each = {} if page is None else {"page": ConcretePages(1 << page, instance.pages, instance.group)}
-        return prop.promises(view(program), **each)
+        return prop.promises(View(program), **each)
 
     return any(
         never_kept(

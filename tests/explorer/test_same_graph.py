@@ -10,10 +10,9 @@ from postcopy.explorer.explore import Exploration, Options, explore
 from postcopy.explorer.kernel.compiled import compile_kernel
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.interpreted import DONE, FULL
+from postcopy.language import NO_DEADLOCK, Protocol
 from postcopy.language.concrete import successors, violated_by
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
-from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY

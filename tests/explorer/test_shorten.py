@@ -13,9 +13,9 @@ from postcopy.explorer.simulation import shorten
 from postcopy.explorer.simulation.shorten import Replay, breaks
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulated, Simulation, retrace
 from postcopy.explorer.simulation.walk import Walker
+from postcopy.language import Property
 from postcopy.language.concrete import take
 from postcopy.language.instance import Instance
-from postcopy.language.properties import Property
 from postcopy.language.trace import Label, Trace
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
@@ -134,7 +134,7 @@ def test_a_run_that_violates_nothing_is_not_shortened() -> None:
 
 
 def test_a_property_that_is_false_at_the_start_needs_no_steps() -> None:
-    from postcopy.language.properties import always
+    from postcopy.language import always
 
     @always("The guest never runs at the source")
     def never_runs(state: object) -> bool:

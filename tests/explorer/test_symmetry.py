@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Exploration, Options, explore
-from postcopy.language.declaring import Cpu, Page, Protocol, require
+from postcopy.language import Cpu, Page, Protocol, require
 from postcopy.language.instance import Instance
 from postcopy.model.destination import Destination
 from postcopy.model.faults import FAULTS

@@ -14,8 +14,8 @@ from postcopy.explorer.kernel.stepper import Look, Move, Stepper, Words
 from postcopy.explorer.simulation.hyperloglog import Census
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation, retrace
 from postcopy.explorer.simulation.walk import Walker
+from postcopy.language import Protocol
 from postcopy.language.concrete import is_deadlock, successors, violated_by
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy

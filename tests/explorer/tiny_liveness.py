@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     ALL,
     NONE,
     Bitmap,
@@ -10,15 +10,16 @@ from postcopy.language.declaring import (
     CpuBitmap,
     Flag,
     Ghost,
+    LeadsTo,
     Machine,
     Page,
     PageSet,
     Protocol,
     View,
     action,
+    eventually,
     require,
 )
-from postcopy.language.properties import LeadsTo, eventually
 
 
 class Post(Enum):

@@ -17,10 +17,10 @@ from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Options, explore
 from postcopy.export import spin
 from postcopy.export.promela import promela
-from postcopy.language.declaring import Protocol
+from postcopy.language import Property, Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
-from postcopy.language.properties import Kind, Property
+from postcopy.language.properties import Kind
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
 from postcopy.export.aut import aut
-from postcopy.language.declaring import Protocol
+from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
 from postcopy.model.postcopy import Postcopy

@@ -9,9 +9,9 @@ import pytest
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Options, explore
+from postcopy.language import NO_DEADLOCK
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
-from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY

@@ -11,10 +11,9 @@ from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
 from postcopy.export import spin
 from postcopy.export.promela import promela
-from postcopy.language.declaring import Protocol
+from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
-from postcopy.language.properties import NO_DEADLOCK, Property
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY

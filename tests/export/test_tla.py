@@ -13,8 +13,8 @@ from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.errors import UsageError
 from postcopy.export.printer import paths, under
 from postcopy.export.tla import config, tla
+from postcopy.language import Protocol
 from postcopy.language import expressions as ex
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
 from postcopy.model.faults import FAULTS

@@ -3,9 +3,11 @@
 from enum import Enum, IntEnum, auto
 from typing import Any
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     EITHER,
+    NO_DEADLOCK,
     NONE,
+    Answer,
     Bitmap,
     Channel,
     Choice,
@@ -23,9 +25,11 @@ from postcopy.language.declaring import (
     Step,
     View,
     action,
+    always,
+    every_step,
     require,
+    sometimes,
 )
-from postcopy.language.properties import NO_DEADLOCK, Answer, always, every_step, sometimes
 
 
 class Phase(IntEnum):

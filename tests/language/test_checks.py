@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.language import symbolic
-from postcopy.language.declaring import NONE, Cpu, Ghost, Machine, Page, action, require
+from postcopy.language import NONE, Cpu, Ghost, Machine, Page, action, require, symbolic
 from tests.language.tiny import Base, Cases, Colour, Letter, Phase, here, read, refused
 
 case = Cases()

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.language.declaration_checks import of_class
-from postcopy.language.declaring import (
+from postcopy.language import (
     EITHER,
     Bitmap,
     Channel,
@@ -25,9 +24,10 @@ from postcopy.language.declaring import (
     Step,
     View,
     action,
+    always,
 )
 from postcopy.language.instance import Instance
-from postcopy.language.properties import always
+from postcopy.language.source_locations import of_class
 from tests.language.tiny import Base, Innocent, Letter, Phase, Right, here, protocol_of
 
 # -- declarations ------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class NumberFlag(Base):
 
 @declared("Reserved.interpretation: the name is taken by the language, choose another")
 class Reserved(Base):
-    interpretation = Flag("a flag")  # type: ignore[assignment]  # here
+    interpretation = Flag("a flag")  # here
 
 
 @declared("Hides.memory hides the ghost memory: choose another name")

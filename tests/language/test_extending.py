@@ -13,8 +13,8 @@ import pytest
 from postcopy.catalogue.properties import DEFAULT, asked_of, choose, everything, reasons
 from postcopy.errors import SpecError, UsageError
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.language.declaration_checks import of_class
-from postcopy.language.declaring import (
+from postcopy.language import (
+    NO_DEADLOCK,
     Channel,
     Flag,
     Machine,
@@ -26,10 +26,13 @@ from postcopy.language.declaring import (
     Step,
     View,
     action,
+    always,
+    every_step,
     require,
+    sometimes,
 )
 from postcopy.language.instance import Instance
-from postcopy.language.properties import NO_DEADLOCK, always, every_step, sometimes
+from postcopy.language.source_locations import of_class
 from postcopy.properties.safety import no_two_guests
 
 

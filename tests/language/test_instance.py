@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postcopy.errors import SpecError, UsageError
-from postcopy.language.declaring import EITHER, Cpu, Flag, Page, action
+from postcopy.language import EITHER, Cpu, Flag, Page, action
 from postcopy.language.instance import Instance
 from tests.language.tiny import Base, Phase, protocol_of
 

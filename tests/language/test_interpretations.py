@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from postcopy.errors import SpecError
+from postcopy.language.actions import ActionInstance
 from postcopy.language.concrete import may_rest, successors, take, violated_by
-from postcopy.language.instance import ActionInstance, Instance, State
+from postcopy.language.instance import Instance, State
 from postcopy.language.symbolic import Tree, read_action, read_predicate, read_resting
 from postcopy.language.values import ConcretePages
 from postcopy.model.network import Command

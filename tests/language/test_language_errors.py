@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
+from postcopy.language import NONE, Ghost, Machine, Page, action, require
 from postcopy.language.concrete import take
-from postcopy.language.declaring import NONE, Ghost, Machine, Page, action, require
 from postcopy.language.instance import Instance
 from postcopy.language.symbolic import Leaf, read_action
 from tests.language.tiny import (

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
+from postcopy.language import Flag, Monitor, Step, View, every_step, require
 from postcopy.language.concrete import take
-from postcopy.language.declaring import Flag, Monitor, Step, View, require
 from postcopy.language.instance import Instance
-from postcopy.language.properties import every_step
 from postcopy.language.symbolic import read_action, read_predicate
 from tests.language.tiny import Innocent, Letter, Phase, here
 

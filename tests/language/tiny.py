@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.language.declaring import (
+from postcopy.language import (
     Bitmap,
     Channel,
     Choice,

@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import (
-    Channel,
-    Count,
-    Flag,
-    Machine,
-    Protocol,
-    Receives,
-    Sends,
-    View,
-    action,
-    require,
-)
-from postcopy.language.properties import always
+from postcopy.language import Channel, Count, Flag, Machine, Protocol, Receives, Sends, View, action, always, require
 
 
 class Token(Enum):

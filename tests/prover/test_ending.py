@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postcopy.language.declaring import Protocol
+from postcopy.language import Protocol
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT

@@ -7,8 +7,7 @@ import pytest
 from postcopy.explorer.explore import Options, Outcome, explore
 from postcopy.language.concrete import answer_in, holds
 from postcopy.language.instance import Instance
-from postcopy.language.interpretation import of_each_page
-from postcopy.language.properties import Kind
+from postcopy.language.properties import Kind, of_each_page
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY

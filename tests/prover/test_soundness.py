@@ -6,19 +6,21 @@ from collections.abc import Sequence
 
 import pytest
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     EITHER,
+    NO_DEADLOCK,
     Channel,
     Flag,
     Machine,
+    Property,
     Protocol,
     Receives,
     Sends,
     View,
     action,
+    conjunct,
     require,
 )
-from postcopy.language.properties import NO_DEADLOCK, Property, conjunct
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY

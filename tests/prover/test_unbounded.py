@@ -19,7 +19,7 @@ from postcopy.language.concrete import Transition, answer_in, holds, successors
 from postcopy.language.expressions import Expr, Sort, Variable
 from postcopy.language.expressions import variable as of
 from postcopy.language.instance import Instance, State
-from postcopy.language.interpretation import of_each_page
+from postcopy.language.properties import of_each_page
 from postcopy.language.symbolic import read_action, read_predicate
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT

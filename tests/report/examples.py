@@ -5,9 +5,10 @@
 
 from enum import Enum, IntEnum, auto
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     ALL,
     EITHER,
+    NO_DEADLOCK,
     Bitmap,
     Channel,
     Choice,
@@ -26,10 +27,11 @@ from postcopy.language.declaring import (
     Step,
     View,
     action,
+    always,
+    every_step,
     require,
 )
 from postcopy.language.instance import Instance, State
-from postcopy.language.properties import NO_DEADLOCK, always, every_step
 from postcopy.language.trace import Trace, follow
 
 

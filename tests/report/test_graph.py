@@ -18,11 +18,10 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration, Options
+from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.concrete import successors
-from postcopy.language.declaring import Protocol
 from postcopy.language.expressions import Sort
 from postcopy.language.instance import Instance, State
-from postcopy.language.properties import NO_DEADLOCK, Property
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.state_graph import files as formats
 from postcopy.report.state_graph import quotient

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.language.declaring import Protocol
+from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.instance import Instance
-from postcopy.language.properties import NO_DEADLOCK, Property
 from postcopy.language.trace import Trace
 from postcopy.report.pages.check import html
 from postcopy.report.results import check as summary

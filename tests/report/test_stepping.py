@@ -12,9 +12,9 @@ import pytest
 
 from postcopy.catalogue.properties import with_everything
 from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.language import NO_DEADLOCK
 from postcopy.language.concrete import successors
 from postcopy.language.instance import Instance
-from postcopy.language.properties import NO_DEADLOCK
 from postcopy.language.trace import Trace
 from postcopy.report.pages import serving
 from postcopy.report.pages.serving import LOOPBACK, Server

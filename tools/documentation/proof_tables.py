@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from documentation.tables_of_changes import table
 from postcopy.catalogue.properties import BY_NAME
-from postcopy.language.instance import ActionInstance, Instance
+from postcopy.language.actions import ActionInstance
+from postcopy.language.instance import Instance
 from postcopy.language.trace import Trace
 from postcopy.model.fault import Fault
 from postcopy.model.faults import FAULTS

@@ -22,10 +22,14 @@ from documentation.tables_of_changes import table
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, Verdict, explore
-from postcopy.language.declaring import EITHER, Bitmap, Channel, CpuBitmap, Field, Ghost, Machine, Part, Protocol
+from postcopy.language.actions import ActionInstance
+from postcopy.language.channels import Channel
 from postcopy.language.expressions import Sort
-from postcopy.language.instance import ActionInstance, Instance
+from postcopy.language.fields import EITHER, Bitmap, CpuBitmap, Field
+from postcopy.language.instance import Instance
+from postcopy.language.machines import Ghost, Machine, Part
 from postcopy.language.properties import Property
+from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import Branch, Tree, read_action
 from postcopy.model.fault import Fault
 from postcopy.model.faults import FAULTS

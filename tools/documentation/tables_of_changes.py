@@ -7,7 +7,7 @@ from pathlib import Path
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
-from postcopy.language.declaring import Protocol
+from postcopy.language.protocol import Protocol
 from postcopy.model.fault import name_of
 from postcopy.model.faults import FAULTS
 from postcopy.model.history.hypotheses import HYPOTHESES

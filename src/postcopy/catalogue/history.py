@@ -1,6 +1,6 @@
 """All real bugs that are found again, by the name that the command line knows."""
 
-from postcopy.language.declaring import Protocol
+from postcopy.language.protocol import Protocol
 from postcopy.model.changes.hinted_pages import HintedPages, HintsRefused
 from postcopy.model.changes.multifd import MultifdBeforeTheSwitch, MultifdNotFlushed, MultifdSkipsZeroPages
 from postcopy.model.changes.preempt import Preempt

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-import traceback
 from pathlib import Path
 from typing import cast
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
+from postcopy.catalogue.import_errors import explain
 from postcopy.errors import PostcopyError, UsageError
-from postcopy.language.declaring import Protocol
+from postcopy.language.protocol import Protocol
 from postcopy.model.changes.change import Change
 from postcopy.model.fault import Fault, name_of
 from postcopy.model.faults import FAULTS
@@ -101,9 +101,6 @@ def _protocols(path: Path) -> dict[str, type[Protocol]]:
     except PostcopyError:
         raise
     except (Exception, SystemExit) as error:  # an exit of the file's own is no verdict
-        line = next(
-            (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(path)), 0
-        )
-        raise UsageError(f"cannot read {path}: line {line}: {type(error).__name__}: {error}") from None
+        raise UsageError(f"cannot read {path}: {explain(error, source, str(path))}") from None
     found = vars(module).values()
     return {c.__name__: c for c in found if isinstance(c, type) and issubclass(c, Protocol) and c.__module__ == name}

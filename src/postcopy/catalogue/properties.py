@@ -7,16 +7,15 @@ from collections.abc import Mapping
 
 from postcopy.catalogue.loading import by_name
 from postcopy.errors import SpecError, UsageError
-from postcopy.language.declaration_checks import of_class
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
-from postcopy.language.interpretation import did_you_mean
 from postcopy.language.properties import Property
+from postcopy.language.protocol import Protocol
+from postcopy.language.source_locations import of_class
 from postcopy.properties.beyond import BEYOND
 from postcopy.properties.liveness import LIVENESS
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
-from postcopy.suggestions import unknown
+from postcopy.suggestions import did_you_mean, unknown
 
 DEFAULT: tuple[Property, ...] = (*SAFETY, *WITNESSES, *LIVENESS)
 """What is asked of every protocol, unless it declares a property inapplicable."""

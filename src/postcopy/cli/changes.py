@@ -16,7 +16,7 @@ from postcopy.cli.options import WRITING, AsJson
 from postcopy.cli.progress import progress
 from postcopy.cli.template import TEMPLATE
 from postcopy.errors import UsageError
-from postcopy.language.declaring import Protocol
+from postcopy.language.protocol import Protocol
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.suggestions import unknown

@@ -64,8 +64,8 @@ from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Exploration, Options, Outcome, Progress
 from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.explorer.simulation.simulate import WALKS, Finding, Plan, Simulation
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
+from postcopy.language.protocol import Protocol
 from postcopy.language.trace import rebase
 from postcopy.report.charts.markdown import markdown
 from postcopy.report.charts.mermaid import mermaid

@@ -6,10 +6,9 @@ A change is a subclass of the protocol. What you do not mention stays as it is i
 Check it with `postcopy check THIS_FILE.py`. How to write one: docs/language.md and docs/tutorial.md.
 """
 
-from postcopy.language.declaring import Page, View, require
+from postcopy.language import Page, View, always, require, sometimes
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
-from postcopy.language.properties import always, sometimes
 
 
 # A property of your own. `postcopy check` asks it beside those of the catalogue (`postcopy list properties`).
@@ -46,7 +45,7 @@ class MyChange(Postcopy):
             require(self.phase == Phase.POSTCOPY)  # a guard: where it is false the action cannot be taken
             super().serves_request(page)
 
-        # Add an action: one atomic step of one thread (import `action` from postcopy.language.declaring).
+        # Add an action: one atomic step of one thread (import `action` from postcopy.language).
         # @action(thread="migration thread")
         # def does_something(self, page: Page) -> None:
         #     """says in traces what it does"""

@@ -14,7 +14,7 @@ from postcopy.conformance.steps import CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import StaleRead, World
 from postcopy.engine.errors import EngineError
 from postcopy.errors import UsageError
-from postcopy.language.declaring import Channel
+from postcopy.language.channels import Channel
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace
 from postcopy.model.fault import Fault

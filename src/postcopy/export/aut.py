@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from postcopy.errors import UsageError
 from postcopy.export.printer import MaskPrinter, Names, guard_of, paths, under, without
+from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import Variable
-from postcopy.language.instance import ActionInstance
 from postcopy.language.program import Program
 
 MAX_STATES = 100_000

@@ -13,8 +13,8 @@ from typing import ClassVar
 from postcopy.errors import UsageError
 from postcopy.export.printer import TRUTHS, Guard, Names, Printer, kind_of, paths, said_of, under, without
 from postcopy.language import expressions as ex
+from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import Expr, Sort, Variable
-from postcopy.language.instance import ActionInstance
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
 from postcopy.language.symbolic import Leaf, Tree

@@ -1,1 +1,65 @@
-"""What protocols and properties are written in, and how they are interpreted. Knows nothing of postcopy."""
+"""What protocols and properties are written in: a user's file needs no import but this one.
+
+    from postcopy.language import Flag, Machine, Protocol, Thread, action, require
+
+A protocol is a class that names its machines and channels; an action is one atomic step of one thread; a change is a
+subclass that overrides actions, adds some, or removes one by assigning None. `docs/language.md` is the manual. The
+modules in here interpret what is written with these names; they know nothing of postcopy, exploration or proofs.
+"""
+
+from postcopy.language.actions import action, require
+from postcopy.language.channel_ends import Network, Receives, Sends
+from postcopy.language.channels import Channel
+from postcopy.language.fields import EITHER, Bitmap, Choice, Count, CpuBitmap, Flag
+from postcopy.language.machines import Ghost, Machine, Monitor
+from postcopy.language.messages import about
+from postcopy.language.properties import (
+    NO_DEADLOCK,
+    Answer,
+    LeadsTo,
+    Property,
+    always,
+    conjunct,
+    eventually,
+    every_step,
+    sometimes,
+)
+from postcopy.language.protocol import Protocol
+from postcopy.language.values import ALL, NONE, Cpu, Page, PageSet
+from postcopy.language.view import Step, View
+
+__all__ = [
+    "ALL",
+    "EITHER",
+    "NONE",
+    "NO_DEADLOCK",
+    "Answer",
+    "Bitmap",
+    "Channel",
+    "Choice",
+    "Count",
+    "Cpu",
+    "CpuBitmap",
+    "Flag",
+    "Ghost",
+    "LeadsTo",
+    "Machine",
+    "Monitor",
+    "Network",
+    "Page",
+    "PageSet",
+    "Property",
+    "Protocol",
+    "Receives",
+    "Sends",
+    "Step",
+    "View",
+    "about",
+    "action",
+    "always",
+    "conjunct",
+    "eventually",
+    "every_step",
+    "require",
+    "sometimes",
+]

@@ -11,58 +11,24 @@ from __future__ import annotations
 import builtins
 import dis
 import inspect
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, UnionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
 from postcopy.errors import SpecError
-from postcopy.language.declaring import CpuPages, Field, Ghost, Machine, Part, _End
-from postcopy.language.interpretation import NetworkEnd, ObserverEnd, SendEnd, is_machinery, place
+from postcopy.language.channel_ends import NetworkEnd, ObserverEnd, SendEnd
+from postcopy.language.fields import CpuPages
+from postcopy.language.machines import Ghost, Machine, Part
+from postcopy.language.python_values import BUILTINS, components, is_constant, library_of, plain_function
+from postcopy.language.source_locations import is_machinery, place
 from postcopy.language.values import PageSet
 
-PURE_MODULES = frozenset(
-    (
-        "abc",
-        "builtins",
-        "collections",
-        "dataclasses",
-        "enum",
-        "functools",
-        "itertools",
-        "math",
-        "numbers",
-        "operator",
-        "types",
-        "typing",
-    )
-)
-"""Modules of Python's library whose functions depend on nothing but their arguments."""
-
-REFUSED_BUILTINS = frozenset(
-    (
-        "__import__",
-        "delattr",
-        "eval",
-        "exec",
-        "globals",
-        "hash",
-        "id",
-        "input",
-        "locals",
-        "open",
-        "type",
-        "vars",
-    )
-)
-
-REFUSED_ATTRIBUTES = frozenset(("interpretation", "_channel", "_names", "_part", "_parts", "_interpretation"))
+REFUSED_ATTRIBUTES = frozenset(("interpretation", "_channel", "_names", "_part", "_interpretation"))
 """The language's own ways to the state, past its checks."""
 
-_BUILTINS = "builtins"
 _MISSING = object()
 _LOADS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
@@ -93,7 +59,7 @@ def check_function(function: FunctionType) -> None:
 def _check_method(part: Any, name: str) -> None:
     walk = _Walk(part)
     walk.method(name)
-    body = _plain(getattr(part, name))
+    body = plain_function(getattr(part, name))
     if body is not None and body.__code__.co_flags & (
         inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
     ):
@@ -109,19 +75,8 @@ def _own_functions(part: type[Part]) -> list[str]:
         for base in part.__mro__
         if base not in language and base.__module__ != Part.__module__
         for name, value in vars(base).items()
-        if _plain(value) is not None
+        if plain_function(value) is not None
     ]
-
-
-def _plain(value: object) -> FunctionType | None:
-    """The Python function in a method, property, static or class method, or wrapper."""
-    if isinstance(value, property):
-        value = value.fget
-    if isinstance(value, staticmethod | classmethod | MethodType):
-        value = value.__func__
-    if callable(value) and not isinstance(value, type):
-        value = inspect.unwrap(value)
-    return value if isinstance(value, FunctionType) else None
 
 
 def _public(*kinds: type) -> frozenset[str]:
@@ -153,7 +108,7 @@ class _Walk:
             return
         self.seen.add(name)
         for base in self.part.__mro__:
-            function = _plain(vars(base).get(name))
+            function = plain_function(vars(base).get(name))
             if function is not None:
                 self.function(function)
 
@@ -224,16 +179,16 @@ class _Walk:
 
     def _outside(self, text: str, value: object, where: str) -> None:
         """Refuse a value from outside of the state that can change, and walk on into functions."""
-        for part in _flat(value):
-            module = _library_of(part)
-            if module == _BUILTINS:
+        for part in components(value):
+            module = library_of(part)
+            if module == BUILTINS:
                 raise SpecError(f"it uses {text}, which looks past the language: use fields, ends and constants", where)
             if module is not None:
                 raise SpecError(f"it uses {text}, which depends on {module} and not on the state", where)
-            function = _plain(part)
+            function = plain_function(part)
             if function is not None:
                 self.function(function)
-            elif not _is_fixed(part):
+            elif not is_constant(part):
                 a = f"{'an' if type(part).__name__[0] in 'aeiou' else 'a'} {type(part).__name__}"
                 raise SpecError(
                     f"it uses {text}, {a} that is not part of the state: declare a field, or make it a constant",
@@ -282,10 +237,10 @@ def _resolve(
     index += 1
     while index < len(instructions) and instructions[index].opname in _ATTRIBUTES:
         name = instructions[index].argval
-        if isinstance(value, ModuleType) and _library_of(value) is not None:
+        if isinstance(value, ModuleType) and library_of(value) is not None:
             text, index = f"{text}.{name}", index + 1
             continue
-        if not isinstance(value, ModuleType | type) or _library_of(value) is not None:
+        if not isinstance(value, ModuleType | type) or library_of(value) is not None:
             break
         found = getattr(value, name, _MISSING) if isinstance(value, ModuleType) else _of_class(value, name)
         if found is _MISSING:
@@ -300,64 +255,8 @@ def _of_class(cls: type, name: str) -> object:
     return inspect.getattr_static(cls, name, _MISSING)
 
 
-def _flat(value: object) -> Iterator[object]:
-    """The value, or what an immutable container consists of."""
-    if isinstance(value, tuple | frozenset):
-        for item in value:
-            yield from _flat(item)
-    elif _is_frozen(value):
-        for field in fields(cast(Any, value)):
-            yield from _flat(getattr(value, field.name))
-    else:
-        yield value
-
-
-def _is_frozen(value: object) -> bool:
-    parameters = getattr(type(value), "__dataclass_params__", None)
-    return is_dataclass(value) and not isinstance(value, type) and bool(getattr(parameters, "frozen", False))
-
-
-def _library_of(value: object) -> str | None:
-    """The part of Python's library that a module, class or function belongs to, unless it is a pure one."""
-    if any(value is getattr(builtins, refused) for refused in REFUSED_BUILTINS):
-        return _BUILTINS
-    name: object = None
-    if isinstance(value, ModuleType):
-        name = value.__name__
-    elif isinstance(value, BuiltinFunctionType | MethodType) and not isinstance(value.__self__, ModuleType | None):
-        name = type(value.__self__).__module__
-    elif isinstance(value, type) or callable(value):
-        name = getattr(value, "__module__", None)
-    top = str(name).partition(".")[0]
-    known = top.lstrip("_")
-    return known if top in sys.stdlib_module_names and known not in PURE_MODULES else None
-
-
-def _is_fixed(value: object) -> bool:
-    """Whether a value can never change."""
-    if isinstance(value, BuiltinFunctionType):
-        return value.__self__ is None or isinstance(value.__self__, ModuleType) or _is_fixed(value.__self__)
-    kinds = (
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        range,
-        Enum,
-        ModuleType,
-        type,
-        property,
-        Field,
-        _End,
-        UnionType,
-    )
-    return value is None or value is Ellipsis or isinstance(value, kinds) or type(value).__module__ == "typing"
-
-
 def check_callable(function: Callable[..., object]) -> None:
     """`check_function` for whatever a property was made of."""
-    plain = _plain(function)
+    plain = plain_function(function)
     if plain is not None:
         check_function(plain)

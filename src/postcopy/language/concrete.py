@@ -14,23 +14,17 @@ from itertools import combinations
 from typing import cast
 
 from postcopy.errors import SpecError
-from postcopy.language.declaring import Monitor
+from postcopy.language.actions import ActionInstance
+from postcopy.language.body_errors import Disabled, locating_errors
+from postcopy.language.channels import ChannelVariables, Slot
 from postcopy.language.expressions import Sort, Variable
-from postcopy.language.instance import ActionInstance, Instance, State, view
-from postcopy.language.interpretation import (
-    ChannelVariables,
-    Disabled,
-    Event,
-    Interpretation,
-    Marks,
-    Message,
-    Pattern,
-    Slot,
-    Step,
-    of_each_page,
-    told,
-)
+from postcopy.language.instance import Instance, State
+from postcopy.language.interpretation import Interpretation
+from postcopy.language.machines import Monitor, let_watch
+from postcopy.language.messages import Event, Marks, Message, Pattern
+from postcopy.language.properties import of_each_page
 from postcopy.language.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.language.view import Step, View
 
 
 class ConcreteInterpretation(Interpretation):
@@ -40,6 +34,8 @@ class ConcreteInterpretation(Interpretation):
         values: the state's stored numbers, changed in place.
         failed: errors that count only if no guard forbids the step after all.
     """
+
+    instance: Instance
 
     def __init__(self, instance: Instance, state: State) -> None:
         super().__init__(instance)
@@ -175,16 +171,16 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
     if action.takes_page and page is not None:
         arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
     own = frozenset({action.machine})
-    with told(action.name, action.method):
+    with locating_errors(action.name, action.method):
         try:
             with interpretation.acting(action.machine, own, own):
                 getattr(machine, action.method)(machine(action.machine, interpretation), **arguments)
         except Disabled:
             return None
-        before = view(ConcreteInterpretation(instance, state))
-        step = Step(action, before, view(interpretation), interpretation.events, interpretation.pages(NONE))
+        before = View(ConcreteInterpretation(instance, state))
+        step = Step(action, before, View(interpretation), interpretation.events, interpretation.pages(NONE))
         for name, monitor in instance.monitors.items():
-            cast(Monitor, monitor(name, interpretation))._sees(step)
+            let_watch(cast(Monitor, monitor(name, interpretation)), step)
         if interpretation.failed:
             raise interpretation.failed[0]
     violated = tuple(p.name for p in instance.properties if p.of_steps and not holds(p.holds(step)))
@@ -207,7 +203,7 @@ def holds(answer: object) -> bool:
 
 def answer_in(instance: Instance, state: State, ask: Callable[..., object]) -> object:
     """What a property of states answers; one that is claimed for every page, for the first page it is false of."""
-    looking = view(ConcreteInterpretation(instance, state))
+    looking = View(ConcreteInterpretation(instance, state))
     if not of_each_page(ask):
         return ask(looking)
     pages = (ConcretePages(1 << page, instance.pages, instance.group) for page in range(instance.pages))
@@ -223,7 +219,7 @@ def violated_by(instance: Instance, state: State) -> tuple[str, ...]:
 
 def may_rest(instance: Instance, state: State) -> bool:
     """Whether nothing needs to happen in a state."""
-    return bool(instance.protocol.may_rest(view(ConcreteInterpretation(instance, state))))
+    return bool(instance.protocol.may_rest(View(ConcreteInterpretation(instance, state))))
 
 
 def is_deadlock(instance: Instance, state: State) -> bool:

@@ -1,24 +1,26 @@
 """What is wrong with how a protocol is put together: its classes, names, fields and ends of channels.
 
-Asked once, when an `Instance` is made. What is wrong with the bodies of actions is found in `checks` and by
+Asked once, when an `Instance` is made. What is wrong with the bodies of actions is found in `body_checks` and by
 the interpretations.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
+from collections.abc import Iterable
 from enum import Enum
 from types import CodeType
-from typing import TYPE_CHECKING
 
 from postcopy.errors import SpecError
-from postcopy.language.body_checks import _flat, _is_fixed, _plain
-from postcopy.language.declaring import ActionInfo, Channel, Field, Ghost, Machine, Monitor, Part, Protocol, View, _End
-from postcopy.language.interpretation import did_you_mean, place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from postcopy.language.actions import ActionInfo
+from postcopy.language.channel_ends import DeclaredEnd
+from postcopy.language.channels import Channel
+from postcopy.language.fields import Field
+from postcopy.language.machines import Ghost, Machine, Monitor, Part
+from postcopy.language.protocol import Protocol
+from postcopy.language.python_values import components, is_constant, plain_function
+from postcopy.language.source_locations import of_class, place
+from postcopy.language.view import View
+from postcopy.suggestions import did_you_mean
 
 _RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not n.startswith("__")) | {
     "name",
@@ -57,21 +59,6 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
         _check_machine(machine, protocol, list(ghosts), list(channels))
     for ghost in (*ghosts.values(), *monitors):
         _check_part(ghost)
-
-
-def of_class(cls: type, name: str | None = None) -> str:
-    """``file:line, in Class`` of a class, or of one of its attributes (looked for in its bases, too)."""
-    for base in cls.__mro__ if name is not None else (cls,):
-        if name is None or name in vars(base):
-            try:
-                lines, first = inspect.getsourcelines(base)
-            except (OSError, TypeError):
-                return base.__name__
-            pattern = re.compile(rf"\s+(def |class )?{name}\b\s*[(:=]") if name else re.compile(r"\s*class ")
-            line = next((n for n, text in enumerate(lines, first) if pattern.match(text)), first)
-            file = (inspect.getsourcefile(base) or base.__module__).replace("\\", "/").rsplit("/", 1)[-1]
-            return f"{file}:{line}, in {base.__name__}"
-    return cls.__name__
 
 
 def _check_names(protocol: type[Protocol]) -> None:
@@ -141,7 +128,7 @@ def _check_part(part: type[Part]) -> None:
                 problem = value.problem()
                 if problem is not None:
                     raise SpecError(f"{where} {problem}", of_class(base, name))
-            elif _plain(value) is None and not all(_is_fixed(item) for item in _flat(value)):
+            elif plain_function(value) is None and not all(is_constant(item) for item in components(value)):
                 kind = type(value).__name__
                 raise SpecError(
                     f"{where} is a {kind}, which is not part of the state: declare a field, e.g. a Flag or Bitmap",
@@ -157,12 +144,12 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
             where = f"{base.__name__}.{name}"
             if name in ghosts:
                 raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
-            if isinstance(value, _End) and value.channel not in channels:
+            if isinstance(value, DeclaredEnd) and value.channel not in channels:
                 hint = did_you_mean(value.channel, channels) or f"; its channels are {', '.join(channels) or 'none'}"
                 raise SpecError(
                     f"{where}: {protocol.__name__} has no channel {value.channel}{hint}", of_class(base, name)
                 )
-            if name in actions and value is not None and _plain(value) is None:
+            if name in actions and value is not None and plain_function(value) is None:
                 raise SpecError(
                     f"{where} replaces an action by {value!r}: define a method, or None", of_class(base, name)
                 )
@@ -185,7 +172,7 @@ def _check_methods(machine: type[Machine], actions: set[str]) -> None:
         for base in machine.__mro__
         if base.__module__ != Part.__module__
         for name, value in vars(base).items()
-        if (function := _plain(value)) is not None and not isinstance(value, property)
+        if (function := plain_function(value)) is not None and not isinstance(value, property)
     }
     for (base, name), function in functions.items():
         called = any(name in _names(other.__code__) for (_, n), other in functions.items() if n != name)

@@ -7,63 +7,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from postcopy.errors import SpecError, UsageError
+from postcopy.language.actions import ActionInfo, ActionInstance
+from postcopy.language.channel_ends import ObserverEnd
+from postcopy.language.channels import Channel, ChannelVariables
 from postcopy.language.declaration_checks import check_protocol
-from postcopy.language.declaring import (
-    EITHER,
-    ActionInfo,
-    Channel,
-    Cpu,
-    Ghost,
-    Machine,
-    Page,
-    Part,
-    Protocol,
-)
 from postcopy.language.expressions import Sort, Variable, index_of
-from postcopy.language.interpretation import ChannelVariables, Interpretation, ObserverEnd, View
-from postcopy.language.values import ALL
-
-if TYPE_CHECKING:
-    from postcopy.language.properties import Property
+from postcopy.language.fields import EITHER
+from postcopy.language.interpretation import Interpretation
+from postcopy.language.machines import Ghost, Machine, Part
+from postcopy.language.properties import Property
+from postcopy.language.protocol import Protocol
+from postcopy.language.values import ALL, Cpu, Page
 
 MAX_PAGES = 16
 MAX_IN_FLIGHT = 8
 
 State = tuple[int, ...]
 """A state outside of the explorer: for each variable in order a number (a set's bits, or what is stored)."""
-
-
-@dataclass(frozen=True)
-class ActionInstance:
-    """One action of one machine (for one vCPU, where it has such a parameter).
-
-    Attributes:
-        name: ``machine.method`` or ``machine.method[cpu]``: unique.
-        machine: the machine's name in the protocol.
-        method: the method's name.
-        info: thread, rule, QEMU function, environment.
-        cpu: the vCPU, or None.
-        takes_page: whether it has a page parameter.
-        doc: the step in words.
-    """
-
-    name: str
-    machine: str
-    method: str
-    info: ActionInfo
-    cpu: int | None
-    takes_page: bool
-    doc: str
-
-    @property
-    def thread(self) -> str:
-        """The thread whose step it is, e.g. ``listen thread`` or ``vCPU 1``."""
-        return f"{self.info.thread} {self.cpu}" if self.cpu is not None else self.info.thread
 
 
 class Instance:
@@ -219,8 +183,3 @@ def _part(cls: type[Part], name: str) -> Callable[[Interpretation], object]:
 
 def _observer(channel: ChannelVariables) -> Callable[[Interpretation], object]:
     return lambda interpretation: ObserverEnd(interpretation, channel)
-
-
-def view(interpretation: Interpretation) -> View:
-    """The whole state as properties see it through an interpretation."""
-    return View(interpretation, interpretation.instance.parts)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from postcopy.language.interpretation import LimitReached, foreign
+from postcopy.language.body_errors import LimitReached
+from postcopy.language.source_locations import foreign
 
 MAX_STEPS = 100_000
 """Lines and instructions of Python in one run beyond which an action is taken never to end."""

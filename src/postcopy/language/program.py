@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from postcopy.language import expressions as ex
+from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import Expr, Sort, Variable
-from postcopy.language.instance import ActionInstance, Instance
+from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.symbolic import Branch, Leaf, Tree, read_action, read_predicate, read_resting
 

@@ -14,8 +14,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from postcopy.errors import SpecError
-from postcopy.language.declaring import Monitor, PageSet, Step, View
-from postcopy.language.interpretation import place
+from postcopy.language.machines import Monitor
+from postcopy.language.source_locations import place
+from postcopy.language.values import PageSet
+from postcopy.language.view import Step, View
 
 Answer = bool | PageSet
 """What a property of states or steps answers."""
@@ -102,6 +104,11 @@ class Property:
                 place(code, code.co_firstlineno),
             )
         return answer
+
+
+def of_each_page(holds: Callable[..., object]) -> bool:
+    """Whether a property is claimed for every page: its function has a parameter ``page``."""
+    return "page" in holds.__code__.co_varnames[: holds.__code__.co_argcount]
 
 
 def _property(

@@ -14,22 +14,18 @@ from enum import Enum
 from functools import partial
 from typing import cast
 
+from postcopy.language.actions import ActionInstance
+from postcopy.language.body_errors import Disabled, locating_errors
+from postcopy.language.channels import ChannelVariables
 from postcopy.language.concrete import ConcreteInterpretation
-from postcopy.language.declaring import Machine
 from postcopy.language.expressions import Sort, Variable
-from postcopy.language.instance import ActionInstance, Instance, view
-from postcopy.language.interpretation import (
-    ChannelVariables,
-    Disabled,
-    Interpretation,
-    Marks,
-    Message,
-    Pattern,
-    View,
-    foreign,
-    told,
-)
+from postcopy.language.instance import Instance
+from postcopy.language.interpretation import Interpretation
+from postcopy.language.machines import Machine
+from postcopy.language.messages import Marks, Message, Pattern
+from postcopy.language.source_locations import foreign
 from postcopy.language.values import NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.language.view import View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +54,8 @@ class SingleRun(Interpretation):
         group: target pages of one host page.
         given: values of the fields that may be either at the start.
     """
+
+    instance: Instance
 
     def __init__(self, instance: Instance, pages: int, group: int, given: dict[str, bool]) -> None:
         super().__init__(instance)
@@ -176,7 +174,7 @@ class SingleRun(Interpretation):
     @property
     def view(self) -> View:
         """The state, by attribute."""
-        return view(self)
+        return View(self)
 
     def take(self, action: ActionInstance, pages: int = 0) -> Forbidden | None:
         """Take an action, or say which guard forbids it; then nothing has changed.
@@ -194,7 +192,7 @@ class SingleRun(Interpretation):
             arguments["page"] = self.set_of(pages)
         own = frozenset({action.machine})
         self._undo, self.events = [], []
-        with told(action.name, action.method):
+        with locating_errors(action.name, action.method):
             try:
                 with self.acting(action.machine, own, own):
                     part: Machine = machine(action.machine, self)

@@ -18,28 +18,20 @@ from typing import Any, cast
 
 from postcopy.errors import SpecError
 from postcopy.language import expressions as ex
+from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import check_action, check_callable, check_ghost
-from postcopy.language.declaring import Monitor
+from postcopy.language.body_errors import Disabled, RunEnded, locating_errors
+from postcopy.language.channels import ChannelVariables, Slot
 from postcopy.language.expressions import Expr, Sort, Variable
-from postcopy.language.instance import ActionInstance, Instance, view
-from postcopy.language.interpretation import (
-    ChannelVariables,
-    Disabled,
-    Event,
-    Interpretation,
-    Marks,
-    Message,
-    Pattern,
-    Signal,
-    Slot,
-    Step,
-    location,
-    of_each_page,
-    place,
-    told,
-)
+from postcopy.language.instance import Instance
+from postcopy.language.interpretation import Interpretation
 from postcopy.language.limits import bounded
-from postcopy.language.values import NONE, Cpu, Misuse, Page, PageSet, Truth, Whole
+from postcopy.language.machines import Monitor, let_watch
+from postcopy.language.messages import Event, Marks, Message, Pattern
+from postcopy.language.properties import of_each_page
+from postcopy.language.source_locations import location, place
+from postcopy.language.values import NONE, Cpu, Page, PageSet, Truth, UnsupportedOperation, Whole
+from postcopy.language.view import Step, View
 
 MAX_DECISIONS = 60
 """Decisions on one path beyond which an action is taken never to end."""
@@ -87,7 +79,7 @@ class Branch:
 Tree = Branch | Leaf | None
 
 
-class _Undecided(Signal):
+class _DecisionNeeded(RunEnded):
     def __init__(self, condition: Expr) -> None:
         self.condition = condition
 
@@ -102,15 +94,15 @@ class _Path:
         self.domains: dict[Expr, frozenset[int]] = {}
 
     def decide(self, condition: Expr) -> bool:
-        """The answer on this path; a decision that is still open ends the run with `_Undecided`."""
+        """The answer on this path; a decision that is still open ends the run with `_DecisionNeeded`."""
         answer = self.implied(condition)
         if answer is not None:
             return answer
         if self.used == len(self.given):
-            raise _Undecided(condition)
+            raise _DecisionNeeded(condition)
         expected, answer = self.given[self.used]
         if expected != condition:
-            raise _Wavering
+            raise _RunsDiffer
         self.used += 1
         self._learn(condition, answer)
         return answer
@@ -163,7 +155,7 @@ class _Path:
                 self.domains[subject] = frozenset({wanted}) if answer else domain - {wanted}
 
 
-class _Wavering(Signal):
+class _RunsDiffer(RunEnded):
     """A repeated run asked another question: the body depends on something that is not part of the state."""
 
 
@@ -176,7 +168,7 @@ class Symbol:
         self.run, self.expr = run, expr
 
     def __hash__(self) -> int:
-        raise Misuse("a value of the state cannot be looked up in a Python set or dictionary: compare it")
+        raise UnsupportedOperation("a value of the state cannot be looked up in a Python set or dictionary: compare it")
 
     def __repr__(self) -> str:
         return ex.show(self.expr)
@@ -340,6 +332,8 @@ class SymbolicInterpretation(Interpretation):
     Attributes:
         updates: new values so far.
     """
+
+    instance: Instance
 
     def __init__(self, instance: Instance, path: _Path, updates: dict[Variable, Expr] | None = None) -> None:
         super().__init__(instance)
@@ -547,17 +541,17 @@ def _explore(
         return run(_Path(given))
     except Disabled:
         return None
-    except _Wavering as wavering:
+    except _RunsDiffer as differ:
         raise SpecError(
             "two runs on the same values took different ways: it branches on something that is not part of the state",
-            location(None, where, wavering.__traceback__),
+            location(None, where, differ.__traceback__),
         ) from None
-    except _Undecided as undecided:
-        condition = undecided.condition
+    except _DecisionNeeded as needed:
+        condition = needed.condition
         if len(given) == MAX_DECISIONS:
             raise SpecError(
                 f"more than {MAX_DECISIONS} decisions on one path: the action never ends",
-                location(None, where, undecided.__traceback__),
+                location(None, where, needed.__traceback__),
             ) from None
     yes = _explore(run, where, (*given, (condition, True)), runs)
     no = _explore(run, where, (*given, (condition, False)), runs)
@@ -595,7 +589,7 @@ def read_action(
             raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
         return _finish(interpretation, action)
 
-    with told(action.name, action.method):
+    with locating_errors(action.name, action.method):
         check_action(machine, action.method)
         for ghost in instance.ghosts.values():
             check_ghost(ghost)
@@ -610,10 +604,10 @@ def _finish(interpretation: SymbolicInterpretation, action: ActionInstance) -> L
     instance = interpretation.instance
     make = type(interpretation)
     before = make(instance, interpretation.path)
-    step = Step(action, view(before), view(interpretation), list(interpretation.events), interpretation.pages(NONE))
+    step = Step(action, View(before), View(interpretation), list(interpretation.events), interpretation.pages(NONE))
     for name, monitor in instance.monitors.items():
         watching = cast(Monitor, monitor(name, interpretation))
-        bounded(partial(watching._sees, step))
+        bounded(partial(let_watch, watching, step))
     updates = dict(interpretation.updates)
     violated = []
     for index, prop in enumerate(instance.properties):
@@ -639,19 +633,19 @@ def _predicate(
     def ask(given: tuple[tuple[Expr, bool], ...]) -> Expr:
         path = _Path(given)
         after = make(instance, path, dict(updates))
-        subject: object = view(after)
+        subject: object = View(after)
         if action is not None:
             # events carry values of another run: give them to this one
             mine = [
                 Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent)
                 for e in events or ()
             ]
-            subject = Step(action, view(make(instance, path)), view(after), mine, after.pages(NONE))
+            subject = Step(action, View(make(instance, path)), View(after), mine, after.pages(NONE))
         arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
         try:
             answer = bounded(lambda: holds(*arguments))
-        except _Undecided as undecided:
-            condition = undecided.condition
+        except _DecisionNeeded as needed:
+            condition = needed.condition
             if len(given) == MAX_DECISIONS:
                 raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: it never ends", where) from None
             return ex.choose(condition, ask((*given, (condition, True))), ask((*given, (condition, False))))
@@ -661,7 +655,7 @@ def _predicate(
             raise SpecError(f"it answers {answer!r}: a property answers with a truth value or a set of pages", where)
         return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
 
-    with told(where, holds.__name__):
+    with locating_errors(where, holds.__name__):
         check_callable(holds)
         return ask(())
 

@@ -18,7 +18,7 @@ from typing import NoReturn
 from postcopy.bitmaps import Bitmaps
 
 
-class Misuse(TypeError):
+class UnsupportedOperation(TypeError):
     """A value of the state is asked for what it cannot answer; the text says what to ask instead."""
 
 
@@ -93,31 +93,33 @@ class PageSet(ABC):
         """All target pages of every host page that has a page in the set (rule R21)."""
 
     def __iter__(self) -> NoReturn:
-        raise Misuse("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
+        raise UnsupportedOperation(
+            "a set of pages cannot be looped over: use whole-bitmap operators and a page parameter"
+        )
 
     def __contains__(self, page: object) -> bool:
-        raise Misuse("ask whether a page is in a set with pages[page], whether a set is with subset_of()")
+        raise UnsupportedOperation("ask whether a page is in a set with pages[page], whether a set is with subset_of()")
 
     def __setitem__(self, page: object, value: object) -> None:
-        raise Misuse("a set of pages is not changed in place: write pages |= page or pages -= page")
+        raise UnsupportedOperation("a set of pages is not changed in place: write pages |= page or pages -= page")
 
     def __bool__(self) -> bool:
-        raise Misuse("a set of pages is not a truth value: ask .empty, .full or pages[page]")
+        raise UnsupportedOperation("a set of pages is not a truth value: ask .empty, .full or pages[page]")
 
     def __len__(self) -> int:
-        raise Misuse("the pages of a set cannot be counted: ask .empty or .full")
+        raise UnsupportedOperation("the pages of a set cannot be counted: ask .empty or .full")
 
     def __index__(self) -> int:
-        raise Misuse("a page has no number: pages are interchangeable")
+        raise UnsupportedOperation("a page has no number: pages are interchangeable")
 
     def __hash__(self) -> int:
-        raise Misuse("a set of pages cannot be looked up in a Python set or dictionary")
+        raise UnsupportedOperation("a set of pages cannot be looked up in a Python set or dictionary")
 
     def __eq__(self, other: object) -> bool:
-        raise Misuse("compare sets of pages with same_as() or subset_of()")
+        raise UnsupportedOperation("compare sets of pages with same_as() or subset_of()")
 
     def __lt__(self, other: object) -> bool:
-        raise Misuse("pages have no order: ask subset_of()")
+        raise UnsupportedOperation("pages have no order: ask subset_of()")
 
     __gt__ = __le__ = __ge__ = __lt__
 
@@ -151,7 +153,7 @@ class ConcretePages(Page):
             return other.bits
         if isinstance(other, Whole):
             return 0 if other is NONE else self._universe
-        raise Misuse(f"a set of pages is needed here, not {other!r}")
+        raise UnsupportedOperation(f"a set of pages is needed here, not {other!r}")
 
     @property
     def _universe(self) -> int:

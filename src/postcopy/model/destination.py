@@ -6,7 +6,7 @@ fault thread's queue. That is a set: the document does not order faults, and two
 
 from enum import Enum, IntEnum, auto
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     ALL,
     EITHER,
     NONE,

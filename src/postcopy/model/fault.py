@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from postcopy.language.declaring import Protocol
+from postcopy.language import Protocol
 from postcopy.model.postcopy import Postcopy
 
 

@@ -7,7 +7,7 @@ that every property can be seen to fail, and so that a reader can see what each 
 
 from __future__ import annotations
 
-from postcopy.language.declaring import NONE, Choice, Flag, Page, action, require
+from postcopy.language import NONE, Choice, Flag, Page, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.fault import Fault, by_rule
 from postcopy.model.faults_liveness import LIVENESS_FAULTS

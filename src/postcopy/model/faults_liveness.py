@@ -4,7 +4,7 @@ promised never does. Gathered with the others in `postcopy.model.faults`.
 
 from __future__ import annotations
 
-from postcopy.language.declaring import ALL, NONE, Cpu, CpuBitmap, Flag, Page, action, require
+from postcopy.language import ALL, NONE, Cpu, CpuBitmap, Flag, Page, action, require
 from postcopy.model.destination import Destination
 from postcopy.model.fault import Fault
 from postcopy.model.guest import Memory

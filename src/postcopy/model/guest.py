@@ -7,7 +7,7 @@ Nothing here may decide what a machine does: it is history (a `Ghost`).
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import Bitmap, Ghost, PageSet
+from postcopy.language import Bitmap, Ghost, PageSet
 
 
 class Memory(Enum):

@@ -6,7 +6,7 @@ some newest messages of each direction, possibly none and possibly all; what cam
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import Flag, Machine, Network, action, require
+from postcopy.language import Flag, Machine, Network, action, require
 
 
 class Command(Enum):

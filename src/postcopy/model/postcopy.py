@@ -1,6 +1,6 @@
 """The protocol of the seed document, put together: two hosts, one connection with two directions, one guest."""
 
-from postcopy.language.declaring import Channel, Protocol, View
+from postcopy.language import Channel, Protocol, View
 from postcopy.model import destination, guest, network, source
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase

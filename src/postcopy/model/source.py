@@ -7,7 +7,7 @@ Threads of one host share memory; each action is what one of them does under the
 from enum import IntEnum, auto
 
 from postcopy.bitmaps import clean_up
-from postcopy.language.declaring import (
+from postcopy.language import (
     ALL,
     EITHER,
     NONE,

@@ -3,8 +3,7 @@
 Each is a finding: `docs/findings.md` tells what was found and what would mend it.
 """
 
-from postcopy.language.declaring import Flag, Monitor, Step, View
-from postcopy.language.properties import LeadsTo, Property, always, eventually
+from postcopy.language import Flag, LeadsTo, Monitor, Property, Step, View, always, eventually
 from postcopy.model.destination import State
 from postcopy.model.guest import Mishap
 from postcopy.model.source import Phase

@@ -10,8 +10,7 @@ last write; *kept* is what the destination has once it has read the stream up to
 *past the package* when its main thread has read PACKAGED and it has not come to its end.
 """
 
-from postcopy.language.declaring import Page, PageSet, View, about
-from postcopy.language.properties import Answer, Property, conjunct
+from postcopy.language import Answer, Page, PageSet, Property, View, about, conjunct
 from postcopy.model.destination import Main, State
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase

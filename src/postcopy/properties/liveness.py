@@ -5,8 +5,7 @@
 the document: a host or the connection has failed, the destination has refused, or the operator has cancelled.
 """
 
-from postcopy.language.declaring import Cpu, Page, View
-from postcopy.language.properties import LeadsTo, Property, eventually
+from postcopy.language import Cpu, LeadsTo, Page, Property, View, eventually
 from postcopy.model.destination import State
 from postcopy.model.network import Reply
 from postcopy.model.source import Phase

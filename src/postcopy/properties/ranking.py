@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from postcopy.language.declaring import View
+from postcopy.language import View
 
 
 class Measure(Enum):

@@ -4,8 +4,19 @@
 situation it speaks of, and at least one fault (`postcopy.model.faults`) that breaks it.
 """
 
-from postcopy.language.declaring import Bitmap, Flag, Monitor, PageSet, Step, View
-from postcopy.language.properties import NO_DEADLOCK, Answer, Property, always, every_step
+from postcopy.language import (
+    NO_DEADLOCK,
+    Answer,
+    Bitmap,
+    Flag,
+    Monitor,
+    PageSet,
+    Property,
+    Step,
+    View,
+    always,
+    every_step,
+)
 from postcopy.model.destination import State
 from postcopy.model.guest import Memory, Mishap
 from postcopy.model.network import Command, Reply

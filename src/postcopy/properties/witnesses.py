@@ -3,8 +3,7 @@
 `WITNESSES` lists them; `SPEAKS_OF` says for each property which situation it is about.
 """
 
-from postcopy.language.declaring import View
-from postcopy.language.properties import Property, sometimes
+from postcopy.language import Property, View, sometimes
 from postcopy.model.destination import Main, State
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase

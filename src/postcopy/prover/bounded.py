@@ -14,10 +14,10 @@ from typing import Any, cast
 import z3
 
 from postcopy.bitmaps import Bitmaps
+from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import Expr, Sort, Variable
-from postcopy.language.instance import ActionInstance, Instance, State
-from postcopy.language.interpretation import of_each_page
-from postcopy.language.properties import Property
+from postcopy.language.instance import Instance, State
+from postcopy.language.properties import Property, of_each_page
 from postcopy.language.symbolic import Leaf, read_action, read_predicate
 from postcopy.prover.clauses import paths_of
 

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
 from postcopy.language.concrete import violated_by
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
-from postcopy.language.interpretation import of_each_page
-from postcopy.language.properties import Property
+from postcopy.language.properties import Property, of_each_page
+from postcopy.language.protocol import Protocol
 from postcopy.language.trace import Trace
 from postcopy.prover.obligations import ANY, INITIAL, Obligation
 from postcopy.prover.steps import Steps

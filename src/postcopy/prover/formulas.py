@@ -23,9 +23,10 @@ from typing import Any, cast
 import z3
 
 from postcopy.language import expressions as ex
+from postcopy.language.channels import ChannelVariables
 from postcopy.language.expressions import Expr, Sort, Variable
 from postcopy.language.instance import Instance
-from postcopy.language.interpretation import ChannelVariables, Pattern
+from postcopy.language.messages import Pattern
 from postcopy.language.symbolic import Leaf
 from postcopy.prover.unbounded import messages_of
 

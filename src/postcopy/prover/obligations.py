@@ -16,11 +16,11 @@ from typing import Any
 import z3
 
 from postcopy.language import expressions as ex
-from postcopy.language.declaring import Protocol
+from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import Expr, Sort, Variable
-from postcopy.language.instance import ActionInstance, Instance
-from postcopy.language.interpretation import of_each_page
-from postcopy.language.properties import NO_DEADLOCK, Kind, Property
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK, Kind, Property, of_each_page
+from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import Leaf, read_action, read_predicate
 from postcopy.properties.ranking import RANKING, from_here_on
 from postcopy.properties.safety import Handover

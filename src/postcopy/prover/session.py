@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from postcopy.explorer.explore import Verdict
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
+from postcopy.language.protocol import Protocol
 from postcopy.language.trace import Trace
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import Answer, k_induction, spacer

@@ -25,10 +25,11 @@ from typing import cast
 
 from postcopy.errors import SpecError
 from postcopy.language import expressions as ex
-from postcopy.language.declaring import EITHER
+from postcopy.language.channels import ChannelVariables
 from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.fields import EITHER
 from postcopy.language.instance import Instance
-from postcopy.language.interpretation import ChannelVariables, Marks, Message, Pattern
+from postcopy.language.messages import Marks, Message, Pattern
 from postcopy.language.symbolic import SymbolicInterpretation, SymbolicPages, SymbolicTruth
 from postcopy.language.values import ALL, NONE, PageSet
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from postcopy.language import expressions as ex
-from postcopy.language.declaring import CpuBitmap
 from postcopy.language.expressions import Expr, Variable
+from postcopy.language.fields import CpuBitmap
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program, fold
 from postcopy.language.symbolic import Branch, Tree

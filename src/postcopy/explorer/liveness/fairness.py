@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from postcopy.language.concrete import ConcreteInterpretation, successors
-from postcopy.language.instance import Instance, State, view
+from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property
 from postcopy.language.trace import Trace
 from postcopy.language.values import ConcretePages, Cpu
+from postcopy.language.view import View
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def broken(trace: Trace, prop: Property) -> list[BrokenPromise]:
             arguments: dict[str, object] = {} if cpu is None else {"cpu": Cpu(cpu)}
             if page is not None:
                 arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
-            answer = prop.promises(view(interpretation), **arguments)
+            answer = prop.promises(View(interpretation), **arguments)
             if answer.then and number >= trace.loop:  # it is kept again in every round
                 break
             since = None if answer.then else number if answer.when and since is None else since

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from postcopy.language.declaring import NONE, Bitmap, Cpu, Monitor, Step, View
+from postcopy.language.fields import Bitmap
+from postcopy.language.machines import Monitor
 from postcopy.language.properties import Kind, LeadsTo, Property
 from postcopy.language.trace import Trace
+from postcopy.language.values import NONE, Cpu
+from postcopy.language.view import Step, View
 
 
 class _OnePage(Bitmap):

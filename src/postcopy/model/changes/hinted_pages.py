@@ -4,8 +4,7 @@ The guest says that a page is free, and the source takes it out of the migration
 importance: any content will do, but the page has to be there when it is touched.
 """
 
-from postcopy.language.declaring import NONE, Bitmap, Page, PageSet, View, action, require
-from postcopy.language.properties import sometimes
+from postcopy.language import NONE, Bitmap, Page, PageSet, View, action, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.guest import Guest

@@ -6,8 +6,7 @@ none. That two of several connections reorder two copies of one page is not mode
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import Channel, Flag, Network, Page, Receives, Sends, View, action, require
-from postcopy.language.properties import sometimes
+from postcopy.language import Channel, Flag, Network, Page, Receives, Sends, View, action, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main
 from postcopy.model.network import Command, Wire

@@ -6,8 +6,9 @@ carry pages, and what one brings can overtake what the other brings.
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     NONE,
+    Answer,
     Bitmap,
     Channel,
     Flag,
@@ -19,9 +20,10 @@ from postcopy.language.declaring import (
     Step,
     View,
     action,
+    every_step,
     require,
+    sometimes,
 )
-from postcopy.language.properties import Answer, every_step, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main
 from postcopy.model.network import Command, Wire

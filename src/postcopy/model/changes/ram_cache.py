@@ -8,8 +8,9 @@ says.
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     NONE,
+    Answer,
     Bitmap,
     Channel,
     Flag,
@@ -20,9 +21,10 @@ from postcopy.language.declaring import (
     Sends,
     View,
     action,
+    always,
     require,
+    sometimes,
 )
-from postcopy.language.properties import Answer, always, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.changes.preempt import requested_pages_do_not_queue
 from postcopy.model.destination import Destination, State

@@ -7,20 +7,25 @@ destination acknowledges it, and what its vCPUs still wait for is asked for agai
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import (
+from postcopy.language import (
     NONE,
+    Answer,
     Choice,
     Cpu,
     Flag,
+    LeadsTo,
     Monitor,
     Page,
     PageSet,
     Step,
     View,
     action,
+    always,
+    eventually,
+    every_step,
     require,
+    sometimes,
 )
-from postcopy.language.properties import Answer, LeadsTo, always, eventually, every_step, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, State
 from postcopy.model.guest import Guest, Mishap

@@ -1,6 +1,6 @@
 """Recovery and the preempt channel together: both connections break, and both are made anew."""
 
-from postcopy.language.declaring import NONE
+from postcopy.language import NONE
 from postcopy.model.changes.preempt import Preempt, PreemptDestination, PreemptSource, PreemptWire
 from postcopy.model.changes.recovery import (
     RecoveringDestination,

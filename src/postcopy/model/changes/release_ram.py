@@ -1,6 +1,6 @@
 """The source gives its memory back as it sends it (release-ram), beside recovery (A03)."""
 
-from postcopy.language.declaring import NONE, Bitmap, PageSet
+from postcopy.language import NONE, Bitmap, PageSet
 from postcopy.model.changes.recovery import RecoveringSource, Recovery
 from postcopy.model.network import Command
 

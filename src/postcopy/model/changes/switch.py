@@ -6,8 +6,7 @@ evils: to start its guest again although the destination may have started it, or
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import Channel, Flag, Monitor, Receives, Sends, Step, View, action, require
-from postcopy.language.properties import always, sometimes
+from postcopy.language import Channel, Flag, Monitor, Receives, Sends, Step, View, action, always, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.network import Command

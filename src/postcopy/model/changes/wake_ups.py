@@ -4,18 +4,7 @@ The document's model has one step for "finds the page missing, queues the fault,
 the page missing, and queues the fault later. What wakes a vCPU whose page came in between?
 """
 
-from postcopy.language.declaring import (
-    ALL,
-    NONE,
-    Cpu,
-    CpuBitmap,
-    Page,
-    PageSet,
-    View,
-    action,
-    require,
-)
-from postcopy.language.properties import sometimes
+from postcopy.language import ALL, NONE, Cpu, CpuBitmap, Page, PageSet, View, action, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination
 

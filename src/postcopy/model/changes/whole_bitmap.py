@@ -1,7 +1,6 @@
 """Discard the whole migration bitmap: no sent map any more."""
 
-from postcopy.language.declaring import PageSet, View, require
-from postcopy.language.properties import sometimes
+from postcopy.language import PageSet, View, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.network import Command
 from postcopy.model.source import Phase, Source

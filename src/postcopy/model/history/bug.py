@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postcopy.language.declaring import Protocol
+from postcopy.language import Protocol
 
 
 @dataclass(frozen=True)

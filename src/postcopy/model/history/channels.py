@@ -2,17 +2,7 @@
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import (
-    Channel,
-    Flag,
-    Machine,
-    Page,
-    PageSet,
-    Receives,
-    Sends,
-    action,
-    require,
-)
+from postcopy.language import Channel, Flag, Machine, Page, PageSet, Receives, Sends, action, require
 from postcopy.model.changes.preempt import Preempt, PreemptDestination, PreemptSource
 from postcopy.model.changes.switch import LockingSource, SwitchAfterPong, SwitchAtPackageLocked
 from postcopy.model.destination import Destination

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postcopy.language.declaring import NONE, Bitmap, Flag, PageSet, Protocol, View, action, require
-from postcopy.language.properties import always
+from postcopy.language import NONE, Bitmap, Flag, PageSet, Protocol, View, action, always, require
 from postcopy.model.changes.recovery import RecoveringDestination, RecoveringSource, Recovery
 from postcopy.model.changes.recovery_with_preempt import RecoveryWithPreempt
 from postcopy.model.changes.switch import SwitchAfterPong, SwitchAfterPongLocked

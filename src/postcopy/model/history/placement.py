@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from postcopy.language.declaring import NONE, Bitmap, Cpu, Flag, Page, PageSet, action, require
+from postcopy.language import NONE, Bitmap, Cpu, Flag, Page, PageSet, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source

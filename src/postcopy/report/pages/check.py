@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from postcopy.explorer.explore import Verdict
-from postcopy.language.instance import ActionInstance
+from postcopy.language.actions import ActionInstance
 from postcopy.report.pages import template as pages
 from postcopy.report.pages.story import environment, run_of
 from postcopy.report.results import check as summary

@@ -14,10 +14,14 @@ from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Options, Progress, explore
+from postcopy.language.actions import ActionInstance
+from postcopy.language.channels import Channel
 from postcopy.language.concrete import ConcreteInterpretation, Transition
-from postcopy.language.declaring import Channel, Ghost, Machine, Protocol
-from postcopy.language.instance import ActionInstance, Instance, State, view
+from postcopy.language.instance import Instance, State
+from postcopy.language.machines import Ghost, Machine
+from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import read_action
+from postcopy.language.view import View
 from postcopy.model.guest import Memory
 from postcopy.report.results.check import answer
 from postcopy.report.story.words import page_words, plain
@@ -154,7 +158,7 @@ def _seen(instance: Instance, kinds: frozenset[str], before: State, step: Transi
     seen += [f"places {_of(event.pages).strip()}" for event in step.events if event.what is Memory.PLACE]
     for host in ("source", "destination"):
         ran, runs = (
-            getattr(view(ConcreteInterpretation(instance, state)), host).running for state in (before, step.state)
+            getattr(View(ConcreteInterpretation(instance, state)), host).running for state in (before, step.state)
         )
         if ran != runs:
             seen.append(f"the guest {'runs' if runs else 'stops'} at the {host}")

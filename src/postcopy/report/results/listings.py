@@ -9,8 +9,8 @@ from typing import Any
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.properties import everything, reasons
-from postcopy.language.declaring import Protocol
 from postcopy.language.instance import Instance
+from postcopy.language.protocol import Protocol
 from postcopy.model.faults import FAULTS
 from postcopy.model.rules import RULES
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import graphviz
 
-from postcopy.language.instance import ActionInstance
+from postcopy.language.actions import ActionInstance
 from postcopy.report.state_graph.quotient import PHASE, Graph
 from postcopy.report.story.words import plain
 

@@ -19,10 +19,10 @@ from postcopy.explorer.kernel.compiled import Functions
 from postcopy.explorer.kernel.expression_code import LABEL_BITS, REST_BIT, STAYS
 from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
-from postcopy.language.interpretation import did_you_mean
 from postcopy.language.properties import Kind
 from postcopy.language.trace import Trace
 from postcopy.report.story.words import contents, contents_words, value_words
+from postcopy.suggestions import did_you_mean
 
 MAX_STATES = 500_000
 """More are not expanded once more for a graph: Python needs a minute for these."""

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from postcopy.explorer.liveness.fairness import Duty, broken, duties, is_fair
 from postcopy.language.concrete import ConcreteInterpretation, answer_in, holds, is_deadlock, successors
 from postcopy.language.expressions import Sort
-from postcopy.language.instance import view
-from postcopy.language.interpretation import Step
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
 from postcopy.language.trace import Trace
 from postcopy.language.values import NONE, ConcretePages
+from postcopy.language.view import Step, View
 from postcopy.report.story.words import contents, contents_words, page_words, plain, step_words, variable_words
 
 
@@ -80,7 +79,7 @@ def judge(trace: Trace, prop: Property) -> Verdict:
             return Verdict(True, 0)
         last = trace.steps[-1]
         before = ConcreteInterpretation(instance, states[-2])
-        answer = prop.holds(Step(last.action, view(before), view(after), list(last.events), after.pages(NONE)))
+        answer = prop.holds(Step(last.action, View(before), View(after), list(last.events), after.pages(NONE)))
     elif prop.kind is Kind.NO_DEADLOCK:
         answer = not is_deadlock(instance, states[-1])
     elif prop.of_runs and is_fair(trace):

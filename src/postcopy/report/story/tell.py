@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
+from postcopy.language.channel_ends import Network, Receives
 from postcopy.language.concrete import Transition
-from postcopy.language.declaring import Network, Receives
 from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from postcopy.language.channels import ChannelVariables
 from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
-from postcopy.language.interpretation import ChannelVariables
 
 
 def members(bits: int) -> list[int]:

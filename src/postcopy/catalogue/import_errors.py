@@ -1,0 +1,68 @@
+"""One line for a Python error that a user's file raises while it is imported: what is missing, and what was meant."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from types import FrameType, TracebackType
+
+from postcopy.suggestions import did_you_mean
+
+DOOR = "postcopy.language"
+"""The module that has all that a user's file needs of the language."""
+
+MOVED = frozenset(("postcopy.model.language", "postcopy.properties.language", "postcopy.language.declaring"))
+"""Modules of earlier versions whose names `DOOR` has now."""
+
+
+def explain(error: BaseException, source: str, file: str) -> str:
+    """``line 3: ...``: an error that a file raised while it was run, in one line.
+
+    Args:
+        error: what was raised.
+        source: the file's text.
+        file: the name under which it was compiled.
+    """
+    frame, line = _innermost(error.__traceback__, file)
+    if isinstance(error, ImportError):
+        text = _missing_import(error, source, line)
+    elif isinstance(error, NameError) and frame is not None:
+        text = f"{error}{did_you_mean(error.name or '', [*frame.f_locals, *frame.f_globals, *dir(builtins)])}"
+    elif isinstance(error, AttributeError) and isinstance(error.obj, type):
+        text = f"{error.obj.__name__} has no attribute {error.name}{did_you_mean(error.name or '', dir(error.obj))}"
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return f"line {line}: {text}"
+
+
+def _innermost(traceback: TracebackType | None, file: str) -> tuple[FrameType | None, int]:
+    """The frame and the line of the file in which an error was raised, or no frame and 0."""
+    frame, line = None, 0
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == file:
+            frame, line = traceback.tb_frame, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return frame, line
+
+
+def _missing_import(error: ImportError, source: str, line: int) -> str:
+    module = error.name or ""
+    if module in MOVED:
+        names = ", ".join(_imported(source, module, line)) or "..."
+        return f"there is no module {module} any more: write from {DOOR} import {names}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"there is no module {module}"
+    loaded = sys.modules.get(module)
+    missing = [name for name in _imported(source, module, line) if not hasattr(loaded, name)]
+    if loaded is None or not missing:
+        return f"{type(error).__name__}: {error}"
+    return f"{module} has no {missing[0]}{did_you_mean(missing[0], dir(loaded))}"
+
+
+def _imported(source: str, module: str, line: int) -> list[str]:
+    """The names that the import statement at a line takes from a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == module and node.lineno <= line <= (node.end_lineno or 0):
+            return [name.name for name in node.names]
+    return []

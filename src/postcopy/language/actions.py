@@ -1,0 +1,93 @@
+"""Actions: how a method becomes one atomic step of a thread, its guards, and what is known of it beside its body."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from postcopy.errors import SpecError
+from postcopy.language.body_errors import Disabled
+from postcopy.language.source_locations import location
+from postcopy.language.values import Truth
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+def require(condition: bool) -> None:
+    """A guard: the action can be taken only where the condition holds."""
+    if not isinstance(condition, bool | Truth):
+        bool(condition)  # a set of pages, a number or a bitmap raises a better message here
+        what = f"{condition.__name__} without ()" if callable(condition) else repr(condition)
+        raise SpecError(f"require needs a truth value, not {what}", location(sys._getframe(1), None))
+    if not condition:
+        raise Disabled
+
+
+@dataclass(frozen=True)
+class ActionInfo:
+    """What is known of an action beside its body.
+
+    Attributes:
+        thread: the real thread whose step it is.
+        rule: rules of the document that it stands for, e.g. ``"R17"`` or ``"R10 R13"``.
+        qemu: the function of QEMU that does it, where known.
+        environment: a step that nobody can rely on being taken (guest, operator, network).
+        fair: a step that its thread takes in the end where it stays possible, whatever else the thread could do: it
+            looks for it in every round of its loop. Of other steps only "the thread takes one of them" is relied on.
+    """
+
+    thread: str
+    rule: str = ""
+    qemu: str = ""
+    environment: bool = False
+    fair: bool = False
+
+
+def action(
+    thread: str, rule: str = "", qemu: str = "", environment: bool = False, fair: bool = False
+) -> Callable[[F], F]:
+    """Mark a method as one atomic step of a thread. Its docstring is the step in words, for traces.
+
+    Raises:
+        SpecError: a step on which nobody can rely is called fair.
+    """
+    if environment and fair:
+        raise SpecError(
+            "an action cannot be fair and environment: nobody can rely on it", location(sys._getframe(1), None)
+        )
+
+    def mark(function: F) -> F:
+        function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment, fair)
+        return function
+
+    return mark
+
+
+@dataclass(frozen=True)
+class ActionInstance:
+    """One action of one machine (for one vCPU, where it has such a parameter).
+
+    Attributes:
+        name: ``machine.method`` or ``machine.method[cpu]``: unique.
+        machine: the machine's name in the protocol.
+        method: the method's name.
+        info: thread, rule, QEMU function, environment.
+        cpu: the vCPU, or None.
+        takes_page: whether it has a page parameter.
+        doc: the step in words.
+    """
+
+    name: str
+    machine: str
+    method: str
+    info: ActionInfo
+    cpu: int | None
+    takes_page: bool
+    doc: str
+
+    @property
+    def thread(self) -> str:
+        """The thread whose step it is, e.g. ``listen thread`` or ``vCPU 1``."""
+        return f"{self.info.thread} {self.cpu}" if self.cpu is not None else self.info.thread

@@ -1,0 +1,61 @@
+"""How a run of a body ends early, and how ordinary Python errors in a body become errors with a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from postcopy.errors import PostcopyError, SpecError
+from postcopy.language.source_locations import location
+from postcopy.language.values import UnsupportedOperation
+
+
+class RunEnded(Exception):
+    """Not an error: a run of a body ends early, and its interpretation decides how to go on."""
+
+
+class Disabled(RunEnded):
+    """A guard does not hold: the action cannot be taken here. Raised by `require`, caught by the interpretation."""
+
+
+class LimitReached(Exception):
+    """The action ran for so long that it is taken never to end."""
+
+
+def as_spec_error(error: Exception, name: str) -> SpecError:
+    """An ordinary Python error in a body, as an error of the specification.
+
+    Args:
+        error: what the body raised.
+        name: the place to name where no line of the author's is known.
+    """
+    text = str(error) if isinstance(error, UnsupportedOperation) else f"{type(error).__name__}: {error}"
+    if isinstance(error, LimitReached | RecursionError):
+        text = "the action never ends"
+    return SpecError(text, location(None, name, error.__traceback__))
+
+
+def with_caller(error: SpecError, method: str) -> SpecError:
+    """The same error. An error in a helper also names the action or property that called the helper."""
+    if error.where.endswith(f", in {method}") or ", called by " in error.where:
+        return error
+    text = str(error).removeprefix(f"{error.where}: ")
+    return SpecError(text, f"{error.where}, called by {method}")
+
+
+@contextmanager
+def locating_errors(name: str, method: str) -> Iterator[None]:
+    """Turn every error of a body into a `SpecError` that names the method and the line.
+
+    Args:
+        name: the place to name where no line of the author's is known.
+        method: the action's or the property's function.
+    """
+    try:
+        yield
+    except SpecError as error:
+        raise with_caller(error, method) from error.__cause__
+    except (RunEnded, PostcopyError):
+        raise
+    except Exception as error:
+        raise with_caller(as_spec_error(error, name), method) from error

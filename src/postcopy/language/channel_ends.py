@@ -1,0 +1,204 @@
+"""A machine's ends of channels: how it declares them, and what its actions can do at each.
+
+The network has an end of its own, and properties and ghosts see channels through an `ObserverEnd`. All of them are
+thin: they check that a body does only what its end allows, and pass the rest on to the interpretation.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar, Generic, TypeVar, cast
+
+from postcopy.errors import SpecError
+from postcopy.language.body_errors import Disabled
+from postcopy.language.channels import ChannelVariables
+from postcopy.language.fields import FieldOwner
+from postcopy.language.interpretation import Interpretation
+from postcopy.language.messages import Event, Message, Pattern, about
+from postcopy.language.values import NONE, PageSet, Whole
+
+T = TypeVar("T")
+
+
+class ChannelEnd:
+    """What all views of a channel share."""
+
+    def __init__(self, interpretation: Interpretation, channel: ChannelVariables) -> None:
+        self._interpretation, self._channel = interpretation, channel
+
+    @property
+    def broken(self) -> bool:
+        """The connection is gone: closed by the other side, or lost."""
+        return not self._interpretation.load(self._channel.up)
+
+    @property
+    def listening(self) -> bool:
+        """The receiving end waits for a new connection. At the receiving end: nobody has connected since."""
+        return cast(bool, self._interpretation.load(self._interpretation.listening(self._channel)))
+
+    def close(self) -> None:
+        """The connection stands no more; what is on its way may still arrive."""
+        self._interpretation.check_change(self._channel.name)
+        self._interpretation.store(self._channel.up, False)
+
+    def _event(self, kind: Enum, pages: PageSet, *, sent: bool) -> None:
+        self._interpretation.events.append(Event(kind, pages, self._channel.name, sent))
+
+
+class SendEnd(ChannelEnd):
+    """The end at which messages go in."""
+
+    def room(self, messages: int = 1) -> bool:
+        """Whether that many messages can be sent now; a real sender would block otherwise."""
+        if not isinstance(messages, int) or messages < 1:
+            raise SpecError(
+                f"room({messages!r}): a number of messages from 1 on is needed", self._interpretation.where()
+            )
+        return self._interpretation.room(self._channel, messages)
+
+    def send(self, kind: Enum, pages: PageSet | Whole = NONE, **marks: PageSet | Whole) -> None:
+        """Append a message. The action must have required `room`; a mark is set where it shares a page.
+
+        Raises:
+            SpecError: no room was required, the kind is unknown here, or a mark is missing or unknown.
+        """
+        channel = self._channel
+        self._interpretation.check_change(channel.name)
+        self._interpretation.check_kind(channel, kind)
+        wanted = set(channel.slots[0].marks) if kind in channel.marked else set()
+        if set(marks) != wanted:
+            say = [", ".join(sorted(names)) or "no mark" for names in (wanted, set(marks))]
+            raise SpecError(
+                f"a {kind.name} on {channel.name} carries {say[0]}, not {say[1]}: send(..., mark=pages)",
+                self._interpretation.where(),
+            )
+        pages = self._interpretation.page_set(pages)
+        given = {mark: self._interpretation.page_set(marked) for mark, marked in marks.items()}
+        self._interpretation.send(channel, kind, pages, given)
+        self._event(kind, pages, sent=True)
+
+    def connect(self) -> None:
+        """Make a new, empty connection: a guard and a step in one, because the receiving end has to listen."""
+        self._interpretation.check_change(self._channel.name)
+        if not self.listening:
+            raise Disabled
+        self._interpretation.store(self._interpretation.listening(self._channel), False)
+        self._interpretation.store(self._channel.up, True)
+        self._interpretation.clear(self._channel)
+
+
+class ReceiveEnd(ChannelEnd):
+    """The end at which messages come out, oldest first."""
+
+    @property
+    def empty(self) -> bool:
+        """No message is waiting."""
+        return self._interpretation.head_is(self._channel, None)
+
+    def next_is(self, kind: Enum) -> bool:
+        """Whether the next message is of this kind."""
+        self._interpretation.check_kind(self._channel, kind)
+        return self._interpretation.head_is(self._channel, kind)
+
+    def receive(self, kind: Enum) -> Message:
+        """Take the next message, which must be of this kind: a guard and a step in one."""
+        self._interpretation.check_change(self._channel.name)
+        if not self.next_is(kind):
+            raise Disabled
+        message = self._interpretation.pop(self._channel)
+        self._event(kind, message.pages, sent=False)
+        return message
+
+    def listen(self) -> None:
+        """Let the sending end make a new connection, once; what is left of the old one is gone."""
+        self.close()
+        self._interpretation.store(self._interpretation.listening(self._channel), True)
+
+    def close(self) -> None:
+        """Close the connection; what was not yet received is gone, and nobody listens any more."""
+        super().close()
+        self._interpretation.clear(self._channel)
+        if self._channel.listening is not None:
+            self._interpretation.store(self._channel.listening, False)
+
+
+class NetworkEnd(ChannelEnd):
+    """What the network itself can do to a channel."""
+
+    @property
+    def empty(self) -> bool:
+        """No message is on its way."""
+        return self._interpretation.head_is(self._channel, None)
+
+    def drop_newest(self) -> None:
+        """The message sent last is lost."""
+        self._interpretation.check_change(self._channel.name)
+        self._interpretation.drop_newest(self._channel)
+
+
+class ObserverEnd(ReceiveEnd):
+    """What properties and ghosts can see of a channel, and the marks that ghosts can leave on it."""
+
+    def in_flight(self, kind: Enum, **marks: bool) -> PageSet:
+        """The pages of all messages of a kind, with the given marks, that are on the channel."""
+        return self.in_order(about(kind, **marks))
+
+    def in_order(self, *patterns: Pattern | Enum) -> PageSet:
+        """The pages for which there are such messages, each behind the one before.
+
+        A kind stands for any message of it, `about(kind, mark=...)` for one that concerns the page. So
+        ``in_order(Command.EOF, about(Command.PAGE))`` are the pages on their way behind an EOF.
+        """
+        wanted = tuple(p if isinstance(p, Pattern) else Pattern(p) for p in patterns)
+        for pattern in wanted:
+            self._interpretation.check_kind(self._channel, pattern.kind)
+            for mark, _ in pattern.marks:
+                self._interpretation.check_mark(self._channel, mark)
+        return self._interpretation.in_order(self._channel, wanted)
+
+    def mark(self, mark: str, pages: PageSet) -> None:
+        """Mark every message of a marked kind that concerns one of the pages."""
+        self._interpretation.check_write("ghosts", f"{self._channel.name} marks")
+        self._interpretation.check_mark(self._channel, mark)
+        self._interpretation.mark(self._channel, mark, pages)
+
+    def carries(self, kind: Enum) -> bool:
+        """Whether a message of this kind is on the channel."""
+        self._interpretation.check_kind(self._channel, kind)
+        return self._interpretation.carries(self._channel, kind)
+
+
+class DeclaredEnd(Generic[T]):
+    """A machine's end of a channel of its protocol."""
+
+    view: ClassVar[type]
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+
+    def __get__(self, part: FieldOwner, owner: type) -> T:
+        if part is None:
+            return cast(T, self)
+        part.interpretation.check_read(part.name, f"{part.name}'s end of {self.channel}")
+        return cast(T, self.view(part.interpretation, part.interpretation.instance.channels[self.channel]))
+
+    def __set__(self, part: FieldOwner, value: object) -> None:
+        raise SpecError("a channel's end cannot be assigned to: send, receive or close", part.interpretation.where())
+
+
+class Sends(DeclaredEnd[SendEnd]):
+    """The machine sends on the named channel."""
+
+    view = SendEnd
+
+
+class Receives(DeclaredEnd[ReceiveEnd]):
+    """The machine receives from the named channel."""
+
+    view = ReceiveEnd
+
+
+class Network(DeclaredEnd[NetworkEnd]):
+    """The machine is the network below the named channel."""
+
+    view = NetworkEnd

@@ -1,0 +1,205 @@
+"""The variables that machines, ghosts and monitors declare: bitmaps, flags, choices and counts."""
+
+from __future__ import annotations
+
+import typing
+from enum import Enum
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
+
+from postcopy.errors import SpecError
+from postcopy.language.expressions import Sort, Variable
+from postcopy.language.interpretation import Interpretation
+from postcopy.language.values import NONE, Cpu, PageSet, Whole
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
+
+
+class _Either(Enum):
+    EITHER = "either"
+
+
+EITHER: Final = _Either.EITHER
+"""An initial value that is left open: both are explored."""
+
+
+class FieldOwner(typing.Protocol):
+    """What a field and a channel's end need of the machine, ghost or monitor that they are declared on."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the protocol."""
+
+    @property
+    def interpretation(self) -> Interpretation:
+        """The interpretation that runs its bodies."""
+
+    def read(self, variable: str, /) -> object:
+        """The value of one of its variables, if the acting machine may see it."""
+
+    def write(self, variable: str, value: object, /) -> None:
+        """Change one of its variables, if the acting machine may."""
+
+
+class Field(Generic[T]):
+    """A variable of a machine. An action that reads or assigns it goes through the interpretation.
+
+    Attributes:
+        doc: what it is, in the document's words.
+        initial: its value when nothing has happened yet.
+    """
+
+    def __init__(self, doc: str, initial: object) -> None:
+        self.doc, self.initial = doc, initial
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, part: None, owner: type) -> Field[T]: ...
+    @overload
+    def __get__(self, part: FieldOwner, owner: type) -> T: ...
+    def __get__(self, part: FieldOwner | None, owner: type) -> Field[T] | T:
+        if part is None:
+            return self
+        return cast(T, part.read(f"{part.name}.{self.name}"))
+
+    def __set__(self, part: FieldOwner, value: Any) -> None:
+        part.write(f"{part.name}.{self.name}", value)
+
+    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+        """The state variables that the field stands for, each with its initial value."""
+        shape = self._shape()
+        names = [(self.name, self.doc)]
+        if self._per_cpu:
+            names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})") for cpu in range(cpus)]
+        return [(Variable(f"{owner}.{name}", owner, *shape, ghost, doc), self.initial) for name, doc in names]
+
+    _per_cpu: ClassVar[bool] = False
+
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
+        """Sort, number of values, their meanings, lowest value."""
+        return (Sort.PAGES, 0, (), 0)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        return None if isinstance(self.initial, Whole) else f"starts as {self.initial!r}: it can start as NONE or ALL"
+
+
+class Bitmap(Field[PageSet]):
+    """A set of pages."""
+
+    def __init__(self, doc: str, initial: Whole = NONE) -> None:
+        super().__init__(doc, initial)
+
+    def __set__(self, part: FieldOwner, value: PageSet | Whole) -> None:
+        super().__set__(part, value)
+
+
+class Flag(Field[bool]):
+    """A truth value; initially `EITHER` where both are to be explored."""
+
+    def __init__(self, doc: str, initial: bool | _Either = False) -> None:
+        super().__init__(doc, initial)
+
+    def __set__(self, part: FieldOwner, value: bool) -> None:
+        super().__set__(part, value)
+
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
+        return (Sort.NUMBER, 2, (False, True), 0)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        fits = isinstance(self.initial, bool | _Either)
+        return None if fits else f"starts as {self.initial!r}: it can start as False, True or EITHER"
+
+
+class Choice(Field[E]):
+    """A member of an enumeration (an IntEnum where order means something)."""
+
+    def __init__(self, doc: str, initial: E) -> None:
+        super().__init__(doc, initial)
+
+    def __set__(self, part: FieldOwner, value: E) -> None:
+        super().__set__(part, value)
+
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
+        members = tuple(type(cast(Enum, self.initial)))
+        return (Sort.NUMBER, len(members), members, 0)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        if self.initial is EITHER:
+            return "starts as EITHER, which only a Flag can"
+        fits = isinstance(self.initial, Enum)
+        return None if fits else f"starts as {self.initial!r}: it can start as a member of an enumeration"
+
+
+class Count(Field[int]):
+    """A whole number from `low` to `high`; leaving that range is an error of the specification."""
+
+    def __init__(self, doc: str, low: int, high: int, initial: int = 0) -> None:
+        super().__init__(doc, initial)
+        self.low, self.high = low, high
+
+    def __set__(self, part: FieldOwner, value: int) -> None:
+        super().__set__(part, value)
+
+    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
+        return (Sort.NUMBER, self.high - self.low + 1, (), self.low)
+
+    def problem(self) -> str | None:
+        """What is wrong with the declaration, if anything."""
+        if self.initial is EITHER:
+            return "starts as EITHER, which only a Flag can"
+        fits = type(self.initial) is int and self.low <= self.initial <= self.high
+        return None if fits else f"starts as {self.initial!r}, outside of its range {self.low} to {self.high}"
+
+
+class CpuPages:
+    """A set of pages for each vCPU: the value of a `CpuBitmap`."""
+
+    def __init__(self, part: FieldOwner, field: str, cpus: int) -> None:
+        self._part, self._names = part, [f"{part.name}.{field}[{cpu}]" for cpu in range(cpus)]
+
+    def __getitem__(self, cpu: Cpu) -> PageSet:
+        return cast(PageSet, self._part.read(self._names[cpu]))
+
+    def __setitem__(self, cpu: Cpu, pages: PageSet | Whole) -> None:
+        self._part.write(self._names[cpu], pages)
+
+    def remove(self, pages: PageSet | Whole) -> None:
+        """Take the pages out of every vCPU's set."""
+        for name in self._names:
+            self._part.write(name, cast(PageSet, self._part.read(name)) - pages)
+
+    @property
+    def any(self) -> PageSet:
+        """The pages in some vCPU's set."""
+        first, *rest = (cast(PageSet, self._part.read(name)) for name in self._names)
+        for pages in rest:
+            first = first | pages
+        return first
+
+
+class CpuBitmap(Field[CpuPages]):
+    """A set of pages for each vCPU, initially empty."""
+
+    _per_cpu = True
+
+    def __init__(self, doc: str) -> None:
+        super().__init__(doc, NONE)
+
+    @overload
+    def __get__(self, part: None, owner: type) -> Field[CpuPages]: ...
+    @overload
+    def __get__(self, part: FieldOwner, owner: type) -> CpuPages: ...
+    def __get__(self, part: FieldOwner | None, owner: type) -> Field[CpuPages] | CpuPages:
+        return self if part is None else CpuPages(part, self.name, part.interpretation.instance.cpus)
+
+    def __set__(self, part: FieldOwner, value: CpuPages) -> None:
+        raise SpecError(
+            f"{part.name}.{self.name} is a set for each vCPU: assign to one, {self.name}[cpu] = ..., or remove() pages",
+            part.interpretation.where(),
+        )

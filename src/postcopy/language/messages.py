@@ -1,0 +1,60 @@
+"""Messages and events as bodies, ghosts and properties see them, and patterns of messages to look for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from postcopy.language.values import PageSet, UnsupportedOperation
+
+
+class Marks(dict[str, PageSet]):
+    """For each ghost mark, the pages of a message if it is so marked (else none)."""
+
+    def __missing__(self, mark: str) -> PageSet:
+        raise UnsupportedOperation(f"the message carries no mark {mark}; its marks are {', '.join(self) or 'none'}")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A kind of message to look for on a channel.
+
+    Attributes:
+        kind: the kind.
+        marks: ghost marks that it has to have (or not to have).
+        about: whether it has to concern the page that is asked for; else any such message will do.
+    """
+
+    kind: Enum
+    marks: tuple[tuple[str, bool], ...] = ()
+    about: bool = False
+
+
+def about(kind: Enum, **marks: bool) -> Pattern:
+    """A message of this kind, with these ghost marks, that concerns the page in question."""
+    return Pattern(kind, tuple(marks.items()), about=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """A message that was received: its pages and its marks."""
+
+    pages: PageSet
+    marked: Marks
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """Something that a step did, seen from outside.
+
+    Attributes:
+        what: a member of a protocol's own enumeration, or of a channel's kinds.
+        pages: the pages that it concerns.
+        channel: for a message sent or received, the channel.
+        sent: whether the message was sent (else received, or no message at all).
+    """
+
+    what: Enum
+    pages: PageSet
+    channel: str = ""
+    sent: bool = False

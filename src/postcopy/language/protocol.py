@@ -1,0 +1,47 @@
+"""A protocol: a class that names its machines, ghosts and channels. A change is a subclass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from postcopy.language.properties import Property
+from postcopy.language.view import View
+
+T = TypeVar("T")
+
+
+class Protocol:
+    """Machines, ghosts and channels, named as class attributes; a subclass that renames none is a change.
+
+    Attributes:
+        cpus: how many vCPUs the destination has.
+        group: target pages of a host page that it takes to show what the protocol is about, where nobody says.
+        properties: what must hold (or be reachable) beside what is asked of every protocol. Those of a subclass come
+            on top of its bases' own.
+        inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
+    """
+
+    cpus: ClassVar[int] = 2
+    group: ClassVar[int] = 1
+    properties: ClassVar[tuple[Property, ...]] = ()
+    inapplicable: ClassVar[Mapping[str, str]] = {}
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        """Whether nothing needs to happen any more; where this is false and nothing can, it is a deadlock."""
+        raise NotImplementedError
+
+    @classmethod
+    def parts(cls, kind: type[T]) -> dict[str, Any]:
+        """The attributes of the class and its bases that are such classes (or such objects), by name.
+
+        A subclass replaces a part of its base, or removes it by assigning None.
+        """
+        names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+        found = {name: getattr(cls, name) for name in names}
+        return {
+            name: value
+            for name, value in found.items()
+            if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind))
+        }
