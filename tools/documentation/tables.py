@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from architecture.diagram import table_of_rooms
 from documentation import tables_of_changes
 from documentation.tables_of_changes import table
 from postcopy.catalogue.properties import BY_NAME
@@ -227,6 +228,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "changes": tables_of_changes.changes,
     "history": tables_of_changes.history,
     "hypotheses": tables_of_changes.hypotheses,
+    "rooms": table_of_rooms,
 }
 """What makes each block, by the name in its marker."""
 
