@@ -1,0 +1,41 @@
+# The tasks of a developer, each by its name: `make test`. They use the Python environment that is active, with
+# `pip install -e '.[test]'` in it. `.ci/run` calls the same tasks.
+
+.PHONY: help test test-slow test-all lint types coverage docs benchmarks ci
+
+help: ## what there is to do
+	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+
+test: ## the fast tests: three minutes or less on two idle cores
+	pytest
+
+test-slow: ## the tests that `make test` leaves out
+	pytest -m slow
+
+test-all: ## all tests
+	pytest -m ""
+
+lint: ## rules and format, by ruff
+	ruff check .
+	ruff format --check .
+
+types: ## types, by mypy
+	mypy
+
+coverage: ## the lines and branches that the fast tests take, by room; fails where pyproject.toml asks for more
+	coverage erase
+	coverage run -m pytest -m "not slow"
+	coverage combine -q
+	PYTHONPATH=tools python -m coverage_gate
+
+docs: ## the generated parts of docs/ (needs Graphviz's dot)
+	PYTHONPATH=tools python -m architecture.diagram
+	PYTHONPATH=tools python -m documentation.tables
+
+benchmarks: ## states per second, workers, growth (alone on the machine; others in benchmarks/ have their own options)
+	python benchmarks/states_per_second.py --pages 4 --in-flight 2
+	python benchmarks/workers.py
+	python benchmarks/growth.py
+
+ci: ## everything that has to pass, in an environment of its own
+	.ci/run

@@ -1,0 +1,216 @@
+"""The tasks of a developer and of continuous integration: what they call is there, and they install what they need."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import coverage_gate
+from coverage_gate import Demands, Measured
+from postcopy.export import spin
+from tests.tiers import slow_but
+
+ROOT = Path(__file__).parents[1]
+RUN = (ROOT / ".ci/run").read_text()
+README = (ROOT / "README.md").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+needs_make = pytest.mark.skipif(shutil.which("make") is None and "CI" not in os.environ, reason="make is not there")
+
+
+def read_yaml(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+# continuous integration
+
+
+def gitlab() -> tuple[str, list[str]]:
+    job = read_yaml(".gitlab-ci.yml")["check"]
+    return job["image"], [*job["before_script"], *job["script"]]
+
+
+def github() -> tuple[str, list[str]]:
+    job = read_yaml(".github/workflows/ci.yml")["jobs"]["check"]
+    return job["container"]["image"], [line for step in job["steps"] for line in step.get("run", "").splitlines()]
+
+
+@pytest.mark.parametrize("job", [gitlab, github], ids=["gitlab", "github"])
+def test_a_service_installs_what_the_script_starts_with_and_calls_it(job: Any) -> None:
+    image, commands = job()
+    assert image == "debian:bookworm"  # its python3 is 3.11
+    assert commands[-1] == ".ci/run"
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    (install,) = (shlex.split(command) for command in commands if " install " in command)
+    assert {"python3", "python3-venv", "git", "ca-certificates"} <= set(install)
+
+
+def test_github_runs_on_every_push_and_pull_request() -> None:
+    text = read_yaml(".github/workflows/ci.yml")
+    assert set(text[True]) == {"push", "pull_request"}  # YAML reads the word `on` as true
+
+
+def test_both_services_allow_more_time_than_the_script_needs() -> None:
+    assert read_yaml(".gitlab-ci.yml")["check"]["timeout"] == "45 minutes"
+    assert read_yaml(".github/workflows/ci.yml")["jobs"]["check"]["timeout-minutes"] == 45
+
+
+def test_the_script_is_shell() -> None:
+    subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
+
+
+def test_the_script_installs_every_program_that_the_tests_look_for() -> None:
+    sources = [path for folder in ("src", "tests", "tools") for path in (ROOT / folder).rglob("*.py")]
+    looked_for = set(re.findall(r'which\("([\w-]+)"\)', "\n".join(path.read_text() for path in sources)))
+    looked_for |= set(programs_of_spin())
+    assert {"dot", "chromium", "openssl", "make", "spin", "gcc"} <= looked_for
+    assert looked_for <= set(re.findall(r"command -v ([\w-]+)", RUN))
+
+
+def programs_of_spin() -> Iterator[str]:
+    """The programs that are missing where nothing is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "")
+        yield from spin.missing()
+
+
+@pytest.mark.parametrize("name", ["test_command", "check_command"])
+def test_the_commands_of_the_readme_are_run(name: str) -> None:
+    (command,) = re.findall(rf'^{name}="(.*)"$', RUN, re.MULTILINE)
+    assert command in README.splitlines()
+    assert f'eval "${{{name}/' in RUN
+
+
+def test_the_script_runs_both_tiers_lint_types_and_coverage() -> None:
+    called = [word for line in re.findall(r"^make (.*)$", RUN, re.MULTILINE) for word in line.split()]
+    assert sorted(called) == ["coverage", "lint", "test-slow", "types"]
+
+
+# tasks
+
+
+@needs_make
+def test_every_task_is_listed_and_calls_what_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    make = ["make", "-C", str(ROOT), "--no-print-directory"]
+    listed = subprocess.run([*make, "help"], check=True, capture_output=True, text=True).stdout
+    assert [line.split()[0] for line in listed.splitlines()] == phony.split()
+    for task in phony.split():
+        planned = subprocess.run([*make, "-n", task], check=True, capture_output=True, text=True).stdout
+        assert planned
+        for path in re.findall(r"python ([\w/]+\.py)", planned):
+            assert (ROOT / path).exists()
+        for module in re.findall(r"PYTHONPATH=tools python -m ([\w.]+)", planned):
+            assert (ROOT / "tools" / f"{module.replace('.', '/')}.py").exists()
+
+
+def test_the_tiers_are_those_that_the_pages_name() -> None:
+    assert "-m 'not slow'" in PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
+    assert "\npytest -m ''\n" in README
+
+
+def test_of_parameters_a_few_are_fast() -> None:
+    fast, slow, other = slow_but(["a", "b", "c"], "a")
+    assert fast == "a"
+    assert [(each.values, [mark.name for mark in each.marks]) for each in (slow, other)] == [
+        (("b",), ["slow"]),
+        (("c",), ["slow"]),
+    ]
+    with pytest.raises(ValueError, match="'d' is none of the parameters"):
+        slow_but(["a"], "d")
+
+
+# before a commit
+
+
+def hooks() -> list[dict[str, Any]]:
+    (repository,) = read_yaml(".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    found: list[dict[str, Any]] = repository["hooks"]
+    return found
+
+
+def test_hooks_fetch_nothing_and_are_the_checks_of_the_script() -> None:
+    assert {hook["language"] for hook in hooks()} == {"system"}
+    makefile = (ROOT / "Makefile").read_text()
+    for hook in hooks():
+        words = [word for word in hook["entry"].split() if word != "--force-exclude"]
+        assert re.search(rf"^\t{' '.join(words)}\b", makefile, re.MULTILINE), hook["id"]
+
+
+@pytest.mark.parametrize("hook", hooks(), ids=lambda hook: hook["id"])
+def test_a_hook_refuses_a_file_with_a_fault(hook: dict[str, Any], tmp_path: Path) -> None:
+    bad, good = tmp_path / "bad.py", tmp_path / "good.py"
+    bad.write_text('"""."""\nimport os\nx: int  =  "text"\n')
+    good.write_text('"""."""\n\nx: int = 1\n')
+    command = [*hook["entry"].split(), "--config" if "ruff" in hook["entry"] else "--config-file", "pyproject.toml"]
+    for file, refused in ((bad, True), (good, False)):
+        done = subprocess.run([*command, str(file)], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode == 1) is refused, done.stdout + done.stderr
+
+
+# coverage
+
+DEMANDS = Demands(90, ["engine/*.py"], ["engine/*_host.py"], {"loop.py": "compiled"})
+
+
+def test_what_is_not_covered_is_said() -> None:
+    files = {
+        "a.py": Measured(10, 8),
+        "b.py": Measured(10, 9),
+        "engine/core.py": Measured(100, 99),
+        "engine/a_host.py": Measured(100, 99),
+        "loop.py": Measured(10, 1),
+        "empty.py": Measured(0, 0),
+    }
+    assert coverage_gate.complaints(files, DEMANDS) == [
+        "a.py: 80.0 % is covered, 90 % is needed",
+        "engine/core.py: 99.0 % is covered, 100 % is needed",
+    ]
+
+
+def test_a_reason_that_is_not_needed_is_said() -> None:
+    assert coverage_gate.complaints({"loop.py": Measured(10, 9)}, DEMANDS) == [
+        "loop.py: has a reason in pyproject.toml, and needs none: 90.0 %"
+    ]
+    assert coverage_gate.complaints({}, DEMANDS) == ["loop.py: has a reason in pyproject.toml, and does not exist"]
+
+
+def test_what_is_measured_is_shown_by_room_with_the_reasons() -> None:
+    summary = {
+        "num_statements": 6,
+        "num_branches": 4,
+        "covered_lines": 5,
+        "covered_branches": 3,
+        "percent_covered": 80.0,
+    }
+    report = {"files": {f"src/postcopy/{path}": {"summary": summary} for path in ("a/x.py", "a/y.py", "loop.py")}}
+    files = coverage_gate.read_report(report)
+    assert files["a/x.py"] == Measured(10, 8)
+    assert coverage_gate.text(files, DEMANDS).splitlines() == [
+        "  80.0 %  a",
+        "  80.0 %  loop",
+        "  80.0 %  all",
+        "",
+        "below 90 %:",
+        "  80.0 %  loop.py: compiled",
+    ]
+
+
+def test_the_demands_are_about_files_that_exist() -> None:
+    demands = coverage_gate.read_demands()
+    package = ROOT / coverage_gate.PACKAGE
+    for pattern in (*demands.complete, *demands.incomplete, *demands.below):
+        assert list(package.glob(pattern)), pattern
+    assert coverage_gate.is_complete("engine/wire.py", demands)
+    assert not coverage_gate.is_complete("engine/source_host.py", demands)
