@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +84,32 @@ def programs_of_spin() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", "")
         yield from spin.missing()
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = PYPROJECT["project"]
+    declared = {named(each) for each in (*project["dependencies"], *project["optional-dependencies"]["test"])}
+    declared |= {"markupsafe", "postcopy-mc"}  # Jinja needs and documents the first; the second is the project itself
+    files = [path for folder in ("src", "tests", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    own = {path.stem for path in files} | {path.parent.name for path in files}
+    modules = {name.partition(".")[0] for path in files for name in imported(path)} - own - set(sys.stdlib_module_names)
+    assert {"numpy", "yaml", "selenium", "z3"} <= modules
+    distributions = packages_distributions()
+    assert {module for module in modules if not declared & set(map(named, distributions.get(module, [])))} == set()
+
+
+def named(requirement: str) -> str:
+    """The name of a package in its usual spelling, without a version."""
+    return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 @pytest.mark.parametrize("name", ["test_command", "check_command"])

@@ -59,6 +59,9 @@ def test_an_earlier_result_is_replaced(run: Run, tmp_path: Path, name: str) -> N
     for fault in ("no-discards", "keep-alive-first"):
         assert run("check", "--pages", "1", "--in-flight", "1", "--fault", fault, "--trace", str(tmp_path / name)).code
     assert (tmp_path / name).stat().st_size
+
+
+def test_an_earlier_graph_or_export_is_replaced(run: Run, tmp_path: Path) -> None:
     assert run("graph", str(tmp_path / "a.dot")).code == run("graph", str(tmp_path / "a.dot")).code == 0
     for _ in range(2):
         for form, ending in (("promela", "pml"), ("tla", "tla"), ("aut", "aut")):
