@@ -1,9 +1,33 @@
-"""The tiers of the tests: `pytest` runs the fast ones, `pytest -m slow` the others, `pytest -m ""` all."""
+"""The tiers of the tests: `pytest` runs the fast ones, `pytest -m slow` the others, `pytest -m ''` all.
+
+A test that takes seconds of processor time is marked `slow`. If it has many parameters, such as all faults, it is
+marked `slow_but` with those for which it stays fast, as pytest names them in brackets.
+"""
 
 import pytest
 
 FAST = "not slow"
 """The expression that pyproject.toml gives for `-m`."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest itself picks by markers
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as slow what is slow but for some parameters.
+
+    Raises:
+        pytest.UsageError: a parameter that is named is not there.
+    """
+    missing: dict[str, set[str]] = {}
+    for item in items:
+        mark = item.get_closest_marker("slow_but")
+        if mark is not None:
+            function, _, parameters = item.nodeid.partition("[")
+            missing.setdefault(function, set(mark.args)).discard(parameters.rstrip("]"))
+            if parameters.rstrip("]") not in mark.args:
+                item.add_marker("slow")
+    wrong = {function: names for function, names in missing.items() if names}
+    if wrong and not any("[" in argument for argument in config.args):
+        raise pytest.UsageError(f"slow_but names parameters that are not there: {wrong}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

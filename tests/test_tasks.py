@@ -21,7 +21,6 @@ import yaml
 import coverage_gate
 from coverage_gate import Demands, Measured
 from postcopy.export import spin
-from tests.tiers import slow_but
 
 ROOT = Path(__file__).parents[1]
 RUN = (ROOT / ".ci/run").read_text()
@@ -148,15 +147,40 @@ def test_the_tiers_are_those_that_the_pages_name() -> None:
     assert "\npytest -m ''\n" in README
 
 
-def test_of_parameters_a_few_are_fast() -> None:
-    fast, slow, other = slow_but(["a", "b", "c"], "a")
-    assert fast == "a"
-    assert [(each.values, [mark.name for mark in each.marks]) for each in (slow, other)] == [
-        (("b",), ["slow"]),
-        (("c",), ["slow"]),
-    ]
-    with pytest.raises(ValueError, match="'d' is none of the parameters"):
-        slow_but(["a"], "d")
+SLOW_BUT = """
+import pytest
+
+@pytest.mark.slow_but({names})
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_each(name): ...
+
+@pytest.mark.slow
+def test_slow(): ...
+
+def test_fast(): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "expression", "run"),
+    [
+        ("'a'", "not slow", {"test_each[a]", "test_fast"}),
+        ("'a'", "slow", {"test_each[b]", "test_each[c]", "test_slow"}),
+        ("'a', 'b'", "", {"test_each[a]", "test_each[b]", "test_each[c]", "test_slow", "test_fast"}),
+        ("'a', 'd'", "not slow", None),
+    ],
+)
+def test_slow_tests_run_only_when_asked_for(names: str, expression: str, run: set[str] | None, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests/conftest.py", tmp_path)
+    (tmp_path / "test_some.py").write_text(SLOW_BUT.format(names=names))
+    options = ["-p", "no:cacheprovider", "-o", "addopts=", "-o", "markers=slow\nslow_but", "--strict-markers", "-v"]
+    command = [sys.executable, "-m", "pytest", *options, "-m", expression, str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if run is None:
+        assert "slow_but names parameters that are not there: {'test_some.py::test_each': {'d'}}" in done.stderr
+    else:
+        assert set(re.findall(r"::(\S+) PASSED", done.stdout)) == run
+        assert ("The slow tests were left out" in done.stdout) is (expression == "not slow")
 
 
 # before a commit
