@@ -50,6 +50,7 @@ def check(protocol: type[Postcopy], names: list[str] | None = None, in_flight: i
     return explore(instance, Options(engine="interpreted"))
 
 
+@pytest.mark.slow_but("whole-bitmap-discard", "kernel-looks-again", "preempt")
 @pytest.mark.parametrize("name", HOLDS)
 def test_a_change_that_holds(name: str) -> None:
     verdict = check(CHANGES[name])

@@ -116,6 +116,7 @@ def test_new_writes_a_change_that_can_be_checked_and_never_writes_over_one(run: 
     assert run("check", str(file), "--in-flight", "1").code == 11
 
 
+@pytest.mark.slow
 def test_all_counterexamples_each_to_another_property(run: Run) -> None:
     arguments = ("check", "--fault", "send-leaves-dirty", "--pages", "1", "--in-flight", "1")
     found = json.loads(run(*arguments, "--all-properties", "--json").out)
@@ -137,6 +138,7 @@ def test_all_counterexamples_each_to_another_property(run: Run) -> None:
     assert "--count 0 is out of range" in refused(run, "check", "--count", "0")
 
 
+@pytest.mark.slow
 def test_diff_tells_what_a_fault_gains(run: Run) -> None:
     result = run("diff", "Postcopy", "resumes-after-handover", "--pages", "1", "--json")
     found = json.loads(result.out)

@@ -194,6 +194,7 @@ def test_what_does_not_go_with_a_disk_or_a_cluster_is_refused(run: Run, argument
     assert why in result.err
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_said_not_to_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray", reason="Ray, the optional extra `cluster`, is not installed")
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")

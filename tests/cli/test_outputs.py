@@ -102,6 +102,7 @@ def test_a_gallery_made_anew_takes_away_what_is_no_more_and_nothing_else(
     assert {path.name for path in tmp_path.iterdir()} == left
 
 
+@pytest.mark.slow
 def test_a_graph_of_a_part_says_so(run: Run, tmp_path: Path) -> None:
     out = str(tmp_path / "a.dot")
     part = run("graph", out, "--pages", "4", "--in-flight", "2", "--max-memory", "1M")

@@ -93,6 +93,7 @@ def kept(directory: Path, workers: int, slices: int) -> Exploration:
     return made
 
 
+@pytest.mark.slow_but("1-9", "2-2")
 @pytest.mark.parametrize(("workers", "slices"), [(1, 1), (1, 9), (2, 1), (2, 2), (2, 7)])
 def test_it_ends_as_if_nothing_had_happened(whole: Exploration, tmp_path: Path, workers: int, slices: int) -> None:
     kept(tmp_path / "kept", workers, slices)
@@ -107,6 +108,7 @@ def test_it_ends_as_if_nothing_had_happened(whole: Exploration, tmp_path: Path, 
         assert (one and len(one.steps)) == (other and len(other.steps))
 
 
+@pytest.mark.slow
 def test_a_counterexample_is_as_short(tmp_path: Path) -> None:
     fault = FAULTS["end-before-run"]
     instance = Instance(fault, 2, 2, SAFETY)
@@ -183,6 +185,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(directory: Path, fres
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
 
 
+@pytest.mark.slow_but("other2-properties is", "other4-need more memory")
 @pytest.mark.parametrize(
     ("other", "message"),
     [
@@ -212,6 +215,7 @@ def test_nothing_is_overwritten(tmp_path: Path, fresh: Exploration) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["letter"]
 
 
+@pytest.mark.slow
 def test_killed_at_any_time(tmp_path: Path) -> None:
     """As a user would see it: SIGKILL to the program, several times, until it comes to its end."""
     slices = "from postcopy.explorer import explore; explore._SLICE = 1000; from postcopy.cli.main import main; main()"

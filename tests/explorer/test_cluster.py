@@ -61,6 +61,7 @@ def test_two_processes_find_the_same(whole: Exploration) -> None:
     assert all(each.control[0] > 0 for each in made.search.reports), "one of them had all of it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["late-start-acts", "unpackaged"])
 def test_counterexamples_are_as_short(fault: str) -> None:
     here, there = (exploration(Instance(FAULTS[fault], 2, 2, SAFETY), cluster=n) for n in (2, 0))
@@ -73,12 +74,14 @@ def test_counterexamples_are_as_short(fault: str) -> None:
     assert len(a.counterexample.steps) == len(b.counterexample.steps)
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_said_to_be() -> None:
     made = exploration(max_memory=300_000)
     made.run()
     assert "do not hold all states" in made.verdict().why
 
 
+@pytest.mark.slow
 def test_python_is_left_as_it_was() -> None:
     """Ray would put another `print` in place, which a protocol's text would then be found to call."""
     before = print
@@ -88,6 +91,7 @@ def test_python_is_left_as_it_was() -> None:
     assert builtins.print is before
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_said_to_have_and_the_search_is_resumed(tmp_path: Path, whole: Exploration) -> None:
     made = exploration()
     made.keep(tmp_path, every=0)
@@ -107,6 +111,7 @@ def test_a_process_that_dies_is_said_to_have_and_the_search_is_resumed(tmp_path:
         exploration(cluster=0, workers=2).resume(tmp_path, every=0)
 
 
+@pytest.mark.slow
 def test_what_one_process_kept_is_not_taken_up_by_two(tmp_path: Path) -> None:
     made = exploration(cluster=1)
     made.keep(tmp_path, every=0)

@@ -65,17 +65,20 @@ def misjudged(instance: Instance) -> list[tuple[int, ...]]:
     return [words for words in whole.stored() if seen(words) != seen(functions.canonical(*words))]
 
 
+@pytest.mark.slow_but("1 pages, 2 in flight")
 @pytest.mark.parametrize("size", [(1, 2), (2, 1), (2, 2)], ids=lambda s: f"{s[0]} pages, {s[1]} in flight")
 def test_no_state_is_told_from_its_representative(size: tuple[int, int]) -> None:
     assert misjudged(Instance(Postcopy, *size, PROPERTIES)) == []
 
 
+@pytest.mark.slow_but("memory-stays-locked")
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_nor_where_a_rule_is_taken_away(fault: str) -> None:
     """So each property has the same verdict, whatever other is violated before."""
     assert misjudged(Instance(FAULTS[fault], 2, 1, PROPERTIES)) == []
 
 
+@pytest.mark.slow_but("source.sent")
 @pytest.mark.parametrize("variable", ["destination.present", "source.sent", "wire.failed"])
 def test_a_reset_too_many_is_noticed(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeded: the variable is called dead in the middle of the migration."""
@@ -98,6 +101,7 @@ def test_they_are_found() -> None:
     assert not any(name == "destination.present" for name, *_ in found)
 
 
+@pytest.mark.slow_but("pages renamed")
 @pytest.mark.parametrize("symmetry", [False, True], ids=["all", "pages renamed"])
 def test_the_protocol_is_smaller(symmetry: bool) -> None:
     instance = Instance(Postcopy, 2, 2, PROPERTIES)
@@ -108,11 +112,13 @@ def test_the_protocol_is_smaller(symmetry: bool) -> None:
         assert len(reduced.search.path(reduced.findings.first[bit])) == len(whole.search.path(at))
 
 
+@pytest.mark.slow_but("main-reads-on")
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_faults_are_found_as_soon(fault: str) -> None:
     same(Instance(FAULTS[fault], 2, 2, PROPERTIES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", SOME_CHANGES)
 def test_changes_have_the_same_verdict(change: str) -> None:
     asked = [p for p in asked_of(CHANGES[change]) if not p.of_runs]

@@ -81,6 +81,7 @@ def without_one(text: str, pattern: str) -> Iterator[str]:
             yield "\n".join([*lines[:n], f"{target} = 0" if "found" in line else f"{target} += 0", *lines[n + 1 :]])
 
 
+@pytest.mark.slow_but("a successor")
 @pytest.mark.parametrize("what", DROPPED)
 def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:
     search = Exploration(Instance(Tiny, 2, 2, PROPERTIES), FULL)
@@ -161,6 +162,7 @@ LOOP = {
 TAG, ONE_BIT = "return mixed >> U(24) & (ONE << (U(32) - bits)) - ONE", "return mixed >> U(24) & ONE"
 
 
+@pytest.mark.slow_but("notes another state as the parent")
 @pytest.mark.parametrize("what", LOOP)
 def test_a_table_that_loses_states_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shard, "_FIRST_BITS", 10)

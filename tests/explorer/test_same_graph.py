@@ -34,11 +34,13 @@ def assert_same_graph(instance: Instance) -> None:
     assert found.depth == max(graph.depth.values())
 
 
+@pytest.mark.slow_but("1-1")
 @pytest.mark.parametrize(("in_flight", "group"), [(1, 1), (2, 1)])
 def test_the_protocol_with_all_properties_has_the_same_graph_in_both_readings(in_flight: int, group: int) -> None:
     assert_same_graph(Instance(Postcopy, 1, in_flight, SAFETY, group))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2])
 def test_the_protocol_with_two_pages_has_the_same_graph_in_both_readings(group: int) -> None:
     assert_same_graph(Instance(Postcopy, 2, 1, (), group))
@@ -54,6 +56,7 @@ def test_random_small_protocols_have_the_same_graph_in_both_readings(
         assert_same_graph(instance)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), pages=st.integers(1, 3), in_flight=st.integers(1, 2))
 def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
@@ -70,6 +73,7 @@ def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
             assert steps == graph.bad.get(prop.name)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), size=st.sampled_from([(3, 2, 1), (4, 3, 1), (4, 2, 2), (6, 2, 3), (8, 2, 1)]))
 def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(

@@ -24,6 +24,7 @@ def explored(instance: Instance, symmetry: bool) -> Exploration:
     return exploration
 
 
+@pytest.mark.slow_but("2-1-1", "2-2-2")
 @pytest.mark.parametrize(("pages", "in_flight", "group"), [(2, 1, 1), (2, 2, 1), (3, 1, 1), (2, 2, 2), (4, 1, 2)])
 def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight: int, group: int) -> None:
     properties = SAFETY if pages == 2 else ()
@@ -34,6 +35,7 @@ def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight
     assert reduced.findings.depth == full.findings.depth
 
 
+@pytest.mark.slow_but("1-2-1-True", "2-1-1-False")
 @pytest.mark.parametrize("symmetry", [True, False])
 @pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 2, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1)])
 def test_orbits_add_up_where_vcpus_are_renamed_too(pages: int, in_flight: int, group: int, symmetry: bool) -> None:
@@ -77,6 +79,7 @@ def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: 
         assert sum(map(reduced.orbit, reduced.stored())) == full.findings.states
 
 
+@pytest.mark.slow_but("no-discards", "late-start-acts")
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_a_fault_breaks_the_same_property_after_as_many_steps_whatever_symmetry_is_used(name: str) -> None:
     fault = FAULTS[name]

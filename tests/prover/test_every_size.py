@@ -21,6 +21,7 @@ BATCH = 12
 READABLE = [p for p in INVARIANT if not of_each_page(p.holds)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])  # tests/cli/test_prove.py proves with seed 0
 def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_action(seed: int) -> None:
     proof = prove(Postcopy, SAFETY, INVARIANT, seed)

@@ -152,6 +152,7 @@ def test_a_step_after_which_all_is_as_before_saves_nobody_from_a_deadlock() -> N
     assert missing(Mill, []) == {("no-deadlock", ANY)}
 
 
+@pytest.mark.slow
 def test_no_action_is_proved_for_want_of_a_state_to_take_it_in() -> None:
     """z3 does not refute that it is taken in a state in which all conjuncts hold."""
     prover = Prover(Postcopy, SAFETY, INVARIANT)

@@ -136,6 +136,7 @@ def mixed(instance: Instance, states: list[State], choose: random.Random) -> Sta
     return tuple(value(i, v) for i, v in enumerate(instance.variables))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2])
 def test_z3_finds_a_claim_true_where_the_concrete_reading_does(group: int) -> None:
     instance = Instance(Postcopy, 2, 2, PROPERTIES, group)
