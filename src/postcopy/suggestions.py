@@ -15,3 +15,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     plural = {"property": "properties", "bug": "history"}.get(kind, f"{kind}s")
     meant = did_you_mean(name, known) or f"; postcopy list {plural} shows what there is"
     return f"there is no {kind} {name}{meant}"
+
+
+def not_among(kind: str, name: str, known: Iterable[str]) -> str:
+    """One line for a choice from a few: there is no such thing, what was probably meant, or all that there is."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"there is no {kind} {name}" + (f"; did you mean {close[0]}?" if close else f": {', '.join(names)}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, refused
+from tests.cli.conftest import CHANGE, Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
 
@@ -28,7 +28,7 @@ def test_unknown_names_and_what_was_probably_meant(run: Run) -> None:
     assert "there is no fault no-discard; did you mean no-discards?" in refused(run, "check", "--fault", "no-discard")
     assert "did you mean no-two-guests?" in refused(run, "check", "--property", "no-two-guest")
     assert "there is no fault xyzzy; postcopy list faults" in refused(run, "check", "--fault", "xyzzy")
-    assert "nothing called cats to list: faults" in refused(run, "list", "cats")
+    assert "there is no listing cats; did you mean faults?" in refused(run, "list", "cats")
     assert "No such command" in refused(run, "chekc")
     assert "did you mean compiled?" in refused(run, "check", "--engine", "compile")
 
@@ -180,3 +180,31 @@ def test_files_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
 )
 def test_what_would_be_left_unheeded_or_cannot_be_waited_for(run: Run, command: list[str], says: str) -> None:
     assert says in refused(run, *command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["trace"], ["replay"], ["explore", "--trace"]],
+    ids=lambda command: command[0],
+)
+def test_a_file_is_not_run_because_a_trace_names_it(run: Run, tmp_path: Path, command: list[str]) -> None:
+    witness, code, file = tmp_path / "witness", tmp_path / "code.py", tmp_path / "run.itf.json"
+    code.write_text(f"open({str(witness)!r}, 'w').close()\n")
+    stored = json.loads(STORED.read_text())
+    for name in (str(code), f"{code}:Mine", f"{code}:Postcopy"):
+        stored["#meta"]["postcopy"]["protocol"] = name
+        file.write_text(json.dumps(stored))
+        assert "a file that is not run because a trace names it" in refused(run, *command, str(file))
+    assert not witness.exists()
+
+
+def test_a_run_of_one_s_own_protocol_is_shown_when_its_file_is_given(run: Run, tmp_path: Path) -> None:
+    mine, file = tmp_path / "mine.py", tmp_path / "run.itf.json"
+    mine.write_text(CHANGE)
+    small = ("--pages", "1", "--in-flight", "1")
+    assert run("check", str(mine), *small, "--trace", str(file)).code == 12
+    shown = run("trace", str(file), str(mine))
+    assert shown.code == 0
+    assert "MyChange, 1 page" in shown.out
+    mine.write_text(CHANGE.replace("require(self.phase == Phase.POSTCOPY)", "require(self.phase != Phase.POSTCOPY)"))
+    assert "another version of the model" in refused(run, "trace", str(file), f"{mine}:MyChange")

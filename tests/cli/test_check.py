@@ -184,7 +184,7 @@ def test_every_fault_is_listed_with_what_it_breaks(run: Run) -> None:
         (("--disk", ".", "--checkpoint", "kept"), "neither"),
         (("--disk", ".", "--cluster", "2"), "neither"),
         (("--disk", ".", "--engine", "interpreted"), "compiled"),
-        (("--cluster", "2", "--workers", "2"), "says nothing more"),
+        (("--cluster", "2", "--workers", "2"), "leave --workers away"),
         (("--cluster", "2", "--engine", "interpreted"), "compiled"),
     ],
 )

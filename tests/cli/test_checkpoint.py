@@ -13,7 +13,7 @@ from tests.cli.conftest import Run, refused
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--checkpoint", "a", "--resume", "b"], "--checkpoint beside it says nothing more"),
+        (["--checkpoint", "a", "--resume", "b"], "leave --checkpoint away"),
         (["--checkpoint", "a", "--engine", "interpreted"], "only a compiled search can be kept"),
         (["--resume", "nowhere"], "there is no checkpoint to resume"),
         (["--workers", "0"], "--workers"),

@@ -51,7 +51,7 @@ def test_only_the_chosen_properties_are_exported(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("promella",), "there is no export called promella: promela, tla, aut"),
+        (("promella",), "there is no export promella; did you mean promela?"),
         (("tla", "-o", "x.txt"), "a TLA+ module is called as its file"),
         (("tla", "-o", "a-b.tla"), "a TLA+ module is called as its file"),
         (("aut", "--pages", "4"), "more than 100,000 states"),

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration
+from postcopy.explorer.simulation.simulate import Simulation
 from postcopy.report import gallery
+from postcopy.report.formats import FORMATS
 from tests.cli.conftest import Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
@@ -54,7 +57,25 @@ def test_somebody_s_own_file_is_not_replaced(
     assert mine.read_text() == "My own work.\n"
 
 
-@pytest.mark.parametrize("name", ["a.md", "a.mmd", "a.svg", "a.itf.json"])
+@pytest.mark.parametrize(("command", "name"), WRITERS, ids=lambda given: given if isinstance(given, str) else given[0])
+def test_a_file_is_replaced_when_it_is_forced(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str], name: str
+) -> None:
+    """Each command is stopped once it has looked at the file."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise UsageError("it goes on to work")
+
+    for work in ("postcopy.cli.run.run_here", "postcopy.cli.run.run_source", "postcopy.cli.export.files"):
+        monkeypatch.setattr(work, stop)
+    monkeypatch.setattr(Exploration, "__init__", stop)
+    monkeypatch.setattr(Simulation, "__init__", stop)
+    monkeypatch.setattr("postcopy.cli.trace.read_run", stop)
+    (tmp_path / name).write_text("My own work.\n")
+    assert "it goes on to work" in refused(run, *command, str(tmp_path / name), "--force")
+
+
+@pytest.mark.parametrize("name", [f"a{form.ending}" for form in FORMATS])
 def test_an_earlier_result_is_replaced(run: Run, tmp_path: Path, name: str) -> None:
     for fault in ("no-discards", "keep-alive-first"):
         assert run("check", "--pages", "1", "--in-flight", "1", "--fault", fault, "--trace", str(tmp_path / name)).code
@@ -63,6 +84,9 @@ def test_an_earlier_result_is_replaced(run: Run, tmp_path: Path, name: str) -> N
 
 def test_an_earlier_graph_or_export_is_replaced(run: Run, tmp_path: Path) -> None:
     assert run("graph", str(tmp_path / "a.dot")).code == run("graph", str(tmp_path / "a.dot")).code == 0
+    small = ("check", "--pages", "1", "--in-flight", "1")
+    assert run(*small, "--report", str(tmp_path / "a.html")).code == 0
+    assert run(*small, "--report", str(tmp_path / "a.html")).code == 0
     for _ in range(2):
         for form, ending in (("promela", "pml"), ("tla", "tla"), ("aut", "aut")):
             out = str(tmp_path / f"a.{ending}")
@@ -158,11 +182,35 @@ def test_a_reader_that_goes_early_is_no_error_and_no_verdict() -> None:
     assert result.returncode in (1, 141)  # Typer's for a pipe, or the shell's
 
 
-def test_a_cache_that_cannot_be_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_costs_a_warning_and_the_time_to_compile(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path / "file"))
-    small = ("--pages", "1", "--in-flight", "1", "--property", "no-two-guests")
-    assert "set POSTCOPY_CACHE to another" in refused(run, "check", *small, "--engine", "compiled")
+    small = ("--pages", "1", "--in-flight", "1", "--property", "no-two-guests", "--engine", "compiled")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    result = shell("check", *small, POSTCOPY_CACHE=str(tmp_path / "file"), TMPDIR=str(temporary))
+    assert result.returncode == 0
+    assert b"holds" in result.stdout
+    warning = result.stderr.decode()
+    assert warning.startswith(f"postcopy: cannot keep compiled kernels in {tmp_path / 'file'}: ")
+    assert "set POSTCOPY_CACHE" in warning
+    assert warning.count("\n") == 1
+    assert list(temporary.iterdir()) == [], "the kernels of this run are gone with it"
+
+
+@pytest.mark.parametrize(("option", "name"), [("--report", "a.html"), ("--trace", "a.md")])
+def test_a_file_that_cannot_be_written_after_the_search_costs_a_warning_and_no_verdict(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, name: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    small = ("check", "--pages", "1", "--in-flight", "1", "--fault", "no-discards", "--engine", "interpreted")
+    result = run(*small, option, str(tmp_path / name))
+    assert result.code == 12
+    assert "violated: The device load reads no stale page" in result.out
+    assert result.err == f"postcopy: {option} {tmp_path / name}: cannot be written: No space left on device\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -433,7 +433,7 @@ class TestWriting:
     def test_an_old_file_is_replaced(self, old: Path) -> None:
         graph = graph_of()
         write(graph, old)
-        assert old.read_text(encoding="utf-8") == to_dot(graph)
+        assert old.read_text(encoding="utf-8") == to_dot(graph) + "// written by postcopy\n"
 
     def test_a_new_file_may_be_read_by_whoever_may_read_new_files(self, old: Path) -> None:
         old.unlink()

@@ -15,6 +15,7 @@ from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.trace import Trace
 from postcopy.report.pages.check import html
+from postcopy.report.records.check import check_record
 from postcopy.report.results import check as summary
 from postcopy.report.story.held import held
 from postcopy.report.story.lanes import Arrow, Filling, groups, rows
@@ -35,8 +36,7 @@ def checked(protocol: type[Protocol], *properties: Property) -> Verdict:
 
 
 def page(verdict: Verdict, *further: Verdict) -> str:
-    story = tell(verdict.counterexample) if verdict.counterexample else None
-    return html(verdict, further, summary.to_json(verdict, "Tiny", story), "postcopy check tiny.py")
+    return html(verdict, further, check_record(verdict, "Tiny"), "postcopy check tiny.py")
 
 
 def data(text: str) -> Any:
@@ -155,7 +155,7 @@ def test_an_inconclusive_search_says_so() -> None:
 def test_several_counterexamples_have_a_section_each() -> None:
     text = page(checked(*SAFETY), checked(*DEADLOCK))
     assert text.count('<section class="story"') == 2
-    assert f"Without what is violated: {summary.sentence(checked(*DEADLOCK))}" in words(text)
+    assert f"Without the properties violated before: {summary.sentence(checked(*DEADLOCK))}" in words(text)
     assert len(data(text)["stories"]) == 2
 
 

@@ -19,7 +19,7 @@ from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.pages.check import html
-from postcopy.report.results import check as summary
+from postcopy.report.records.check import check_record
 from postcopy.report.story.contradiction import violated_property
 from postcopy.report.story.itf import read_itf
 from postcopy.report.story.tell import Story, tell
@@ -102,8 +102,7 @@ class Browser(chromium.Browser):
         file = self.folder / f"{name}.html"
         if not file.exists():
             verdict = verdict_of(name)
-            story = tell(verdict.counterexample) if verdict.counterexample else None
-            file.write_text(html(verdict, [], summary.to_json(verdict, name, story), ""), encoding="utf-8")
+            file.write_text(html(verdict, [], check_record(verdict, name), ""), encoding="utf-8")
         self.load(file.as_uri(), width, height)
 
     def at_each_step(self, script: str, steps: int) -> list[Any]:

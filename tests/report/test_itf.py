@@ -14,7 +14,7 @@ from postcopy.language.concrete import successors
 from postcopy.language.instance import Instance
 from postcopy.language.trace import Trace
 from postcopy.report.story import itf
-from postcopy.report.story.itf import from_itf, read_itf, to_itf, write_itf
+from postcopy.report.story.itf import from_itf, read_itf, to_itf
 from tests.report.examples import first_state, letters, old_letter
 
 
@@ -75,7 +75,7 @@ class TestRoundTrip:
 
     def test_through_a_file(self, tmp_path: Path) -> None:
         path = tmp_path / "run.itf.json"
-        write_itf(old_letter(), path, "letters", fingerprint(letters()))
+        path.write_bytes(written(old_letter()))
         assert read_itf(path, make, fingerprint).violated == "no-old-letter"
 
     def test_sets_may_come_in_any_order(self) -> None:
@@ -281,10 +281,6 @@ class TestRefusals:
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(TraceError, match=r"none\.json: cannot be read: No such file or directory"):
             read_itf(tmp_path / "none.json", make, fingerprint)
-
-    def test_a_place_where_nothing_can_be_written(self, tmp_path: Path) -> None:
-        with pytest.raises(TraceError, match="cannot be written"):
-            write_itf(old_letter(), tmp_path / "no" / "where.json", "letters", "")
 
     @settings(max_examples=100, deadline=None)
     @given(

@@ -15,7 +15,7 @@ from postcopy.language.trace import Trace, go_round
 from postcopy.report.charts.markdown import markdown
 from postcopy.report.charts.mermaid import mermaid
 from postcopy.report.charts.svg import sequence_svg
-from postcopy.report.results.check import counterexample
+from postcopy.report.records.story import run_record
 from postcopy.report.story.itf import from_itf, to_itf
 from postcopy.report.story.tell import tell
 from postcopy.report.story.text import print_story
@@ -128,8 +128,8 @@ def test_a_loop_as_a_sequence_chart() -> None:
 
 
 def test_a_loop_as_json_says_where_it_begins() -> None:
-    assert counterexample(tell(starved()))["loop"] == 4
-    assert counterexample(tell(locked()))["loop"] == 2
+    assert run_record(tell(starved())).loop == 4
+    assert run_record(tell(locked())).loop == 2
 
 
 # -- files ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from postcopy.model.history.hypotheses import HYPOTHESES
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.charts.markdown import escape
 from postcopy.report.gallery import stored_states, stored_steps
-from postcopy.report.results.listings import words
+from postcopy.report.records.listings import words
 
 STORED = Path(__file__).parents[3] / "counterexamples"
 

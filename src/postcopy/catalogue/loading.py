@@ -64,12 +64,20 @@ def load(
 
 
 def by_name(name: str) -> type[Protocol]:
-    """The protocol that a trace names, as `load` called it. Raises as `load` does."""
-    if name == Postcopy.__name__:
-        return Postcopy
-    if name in CHANGES or name in PROTOCOLS:
-        return CHANGES.get(name) or PROTOCOLS[name]
-    return load(fault=name)[1] if name in FAULTS or ".py" not in name else load(name)[1]
+    """The protocol of the catalogues that a stored trace names.
+
+    A trace may come from anywhere, so no file is run because a trace names it: a user's own protocol has to be given
+    by the user.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if ".py" in name:
+        raise UsageError(f"it is of {name}, a file that is not run because a trace names it: give the file, too")
+    known: dict[str, type[Protocol]] = {Postcopy.__name__: Postcopy, **PROTOCOLS, **CHANGES, **FAULTS}
+    if name not in known:
+        raise UsageError(f"there is no protocol {name}: postcopy list faults, changes and history show what there is")
+    return known[name]
 
 
 def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:

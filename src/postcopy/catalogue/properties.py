@@ -47,7 +47,16 @@ def with_everything(name: str, pages: int, in_flight: int, group: int) -> Instan
         UsageError: there is no such protocol, or the size does not fit.
         SpecError: as `asked_of`.
     """
-    protocol = by_name(name)
+    return all_asked(by_name(name), pages, in_flight, group)
+
+
+def all_asked(protocol: type[Protocol], pages: int, in_flight: int, group: int) -> Instance:
+    """An instance of a protocol with all that can be asked of it.
+
+    Raises:
+        UsageError: the size does not fit.
+        SpecError: as `asked_of`.
+    """
     return Instance(protocol, pages, in_flight, everything(protocol), group)
 
 

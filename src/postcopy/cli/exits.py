@@ -1,11 +1,37 @@
-"""Exit codes of verdicts, as TLC's where it has one."""
+"""The exit codes of all commands: TLC's where it has one."""
 
-from postcopy.explorer.explore import Outcome
+from enum import IntEnum
 
-EXIT = {
-    Outcome.HOLDS: 0,
-    Outcome.DEADLOCK: 11,
-    Outcome.VIOLATED: 12,
-    Outcome.LIVENESS: 13,
-    Outcome.INCONCLUSIVE: 75,
+
+class Exit(IntEnum):
+    """What a command says to the shell."""
+
+    OK = 0
+    FAILED = 1
+    """A migration failed or was cancelled, and the guest goes on at the source."""
+    USAGE = 2
+    """Wrong usage, or input that cannot be read: one line on stderr."""
+    GUEST_LOST = 3
+    DEADLOCK = 11
+    VIOLATED = 12
+    """A property of states or steps is violated; the engine does what the model does not; the guest is damaged."""
+    LIVENESS = 13
+    INCONCLUSIVE = 75
+    INTERRUPTED = 130
+    NO_READER = 141
+    """The reader of the output has gone, as with ``| head``."""
+
+
+OF_VERDICT: dict[str, Exit] = {
+    "holds": Exit.OK,
+    "violated": Exit.VIOLATED,
+    "deadlock": Exit.DEADLOCK,
+    "liveness violated": Exit.LIVENESS,
+    "inconclusive": Exit.INCONCLUSIVE,
+    "nothing found": Exit.OK,
+    "interrupted": Exit.INCONCLUSIVE,
+    "proved": Exit.OK,
+    "not proved": Exit.INCONCLUSIVE,
+    "unknown": Exit.INCONCLUSIVE,
 }
+"""By the word that `--json` gives as the verdict of check, simulate and prove."""

@@ -1,23 +1,69 @@
-"""The options and arguments that several commands share, each told once, in the groups in which `--help` shows them."""
+"""The options and arguments that several commands share, each once, in the groups in which `--help` shows them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-CHECKING = "Check a protocol"
-LOOKING = "Look closely"
-WRITING = "Write a change of your own"
-MIGRATING = "Migrate a real guest, and hold it against the model"
-GIVING = "For other tools, and for a collection"
-"""The groups of commands."""
+from postcopy.catalogue.loading import load
+from postcopy.catalogue.properties import choose
+from postcopy.cli.parameters import choice, completes
+from postcopy.errors import UsageError
+from postcopy.language.instance import Instance
+from postcopy.language.protocol import Protocol
 
 WHAT = "What to check"
 HOW = "How to search"
 SHOW = "What to show and keep"
 """The groups of options."""
+
+
+class SearchEngine(StrEnum):
+    """Which driver searches."""
+
+    AUTO = "auto"
+    COMPILED = "compiled"
+    INTERPRETED = "interpreted"
+
+
+def _faults() -> Iterator[str]:
+    from postcopy.model.faults import FAULTS
+
+    return iter(FAULTS)
+
+
+def _changes() -> Iterator[str]:
+    from postcopy.catalogue.changes import CHANGES
+
+    return iter(CHANGES)
+
+
+def _bugs() -> Iterator[str]:
+    from postcopy.catalogue.history import PROTOCOLS
+
+    return iter(PROTOCOLS)
+
+
+def _properties() -> Iterator[str]:
+    from postcopy.catalogue.properties import BY_NAME
+
+    return iter(BY_NAME)
+
+
+def protocol_names() -> Iterator[str]:
+    """All protocols of the catalogue by name."""
+    from postcopy.model.postcopy import Postcopy
+
+    yield Postcopy.__name__
+    yield from _faults()
+    yield from _changes()
+    yield from _bugs()
+
 
 Target = Annotated[
     str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")
@@ -33,15 +79,33 @@ HostPage = Annotated[
 ]
 FaultName = Annotated[
     str | None,
-    typer.Option("--fault", metavar="NAME", help="take one rule away (postcopy list faults)", rich_help_panel=WHAT),
+    typer.Option(
+        "--fault",
+        metavar="NAME",
+        help="take one rule away (postcopy list faults)",
+        rich_help_panel=WHAT,
+        autocompletion=completes(_faults),
+    ),
 ]
 ChangeName = Annotated[
     str | None,
-    typer.Option("--change", metavar="NAME", help="a protocol change (postcopy list changes)", rich_help_panel=WHAT),
+    typer.Option(
+        "--change",
+        metavar="NAME",
+        help="a protocol change (postcopy list changes)",
+        rich_help_panel=WHAT,
+        autocompletion=completes(_changes),
+    ),
 ]
 BugName = Annotated[
     str | None,
-    typer.Option("--bug", metavar="NAME", help="a real bug, found again (postcopy list history)", rich_help_panel=WHAT),
+    typer.Option(
+        "--bug",
+        metavar="NAME",
+        help="a real bug, found again (postcopy list history)",
+        rich_help_panel=WHAT,
+        autocompletion=completes(_bugs),
+    ),
 ]
 PropertyNames = Annotated[
     list[str] | None,
@@ -50,25 +114,32 @@ PropertyNames = Annotated[
         metavar="NAME",
         help="only this one; may be repeated (postcopy list properties)",
         rich_help_panel=WHAT,
+        autocompletion=completes(_properties),
     ),
 ]
 NoLiveness = Annotated[
     bool,
     typer.Option(
-        "--no-liveness", help="leave out what must happen in the end: for large instances", rich_help_panel=WHAT
+        "--no-liveness",
+        help="leave out what must happen in the end: for large instances",
+        rich_help_panel=WHAT,
     ),
 ]
 
 NoSymmetry = Annotated[
     bool,
     typer.Option(
-        "--no-symmetry", help="store every state, not one of those equal up to a renaming of pages", rich_help_panel=HOW
+        "--no-symmetry",
+        help="store every state, not one of those equal up to a renaming of pages",
+        rich_help_panel=HOW,
     ),
 ]
 VcpuSymmetry = Annotated[
     bool,
     typer.Option(
-        "--vcpu-symmetry", help="store one of all states equal up to a renaming of vCPUs, too", rich_help_panel=HOW
+        "--vcpu-symmetry",
+        help="store one of all states equal up to a renaming of vCPUs, too",
+        rich_help_panel=HOW,
     ),
 ]
 ResetDead = Annotated[
@@ -92,7 +163,14 @@ Disk = Annotated[
     ),
 ]
 Engine = Annotated[
-    str, typer.Option("--engine", metavar="NAME", help="auto, compiled or interpreted", rich_help_panel=HOW)
+    SearchEngine,
+    choice(
+        SearchEngine,
+        "engine",
+        "--engine",
+        help="how to search (auto: interpreted for a small space)",
+        rich_help_panel=HOW,
+    ),
 ]
 Workers = Annotated[
     int,
@@ -130,15 +208,6 @@ Every = Annotated[
     ),
 ]
 
-KeepTrace = Annotated[
-    Path | None,
-    typer.Option(
-        "--trace",
-        metavar="FILE",
-        help="write the counterexample to this file (.itf.json, .md, .mmd or .svg)",
-        rich_help_panel=SHOW,
-    ),
-]
 KeepReport = Annotated[
     Path | None,
     typer.Option(
@@ -158,4 +227,61 @@ AllProperties = Annotated[
     bool,
     typer.Option("--all-properties", help="look for one to each property that is violated", rich_help_panel=SHOW),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object", rich_help_panel=SHOW)]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="print one JSON object (postcopy schema)", rich_help_panel=SHOW),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="write to a file that postcopy has not written", rich_help_panel=SHOW),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", help="all properties one by one, also beside a counterexample", rich_help_panel=SHOW),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The options that name a protocol: at most one of them is given."""
+
+    target: Target = None
+    fault: FaultName = None
+    change: ChangeName = None
+    bug: BugName = None
+
+    def load(self) -> tuple[str, type[Protocol]]:
+        """The protocol, and its name in traces and reports (see `postcopy.catalogue.loading.load`)."""
+        return load(self.target, self.fault, self.change, self.bug)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(Selection):
+    """A protocol, the size at which it is asked, and properties."""
+
+    pages: Pages = 2
+    in_flight: InFlight = 2
+    host_page: HostPage = None
+    properties: PropertyNames = None
+
+    def instance(self, protocol: type[Protocol], *, liveness: bool) -> Instance:
+        """The protocol at its size with the properties that are asked.
+
+        Args:
+            protocol: as `load` gave it.
+            liveness: properties of whole runs are asked too.
+
+        Raises:
+            UsageError: the size does not fit; there is no such property; or one of whole runs is asked for by name,
+                where only states and steps are looked at.
+        """
+        names = self.properties or []
+        asked = choose(names, protocol)
+        chosen = [p for p in asked if liveness or not p.of_runs]
+        if names and len(chosen) < len(asked):
+            lost = next(p.name for p in asked if p.of_runs)
+            raise UsageError(
+                f"{lost} speaks of whole runs: only `postcopy check` without --no-liveness can be asked that"
+            )
+        group = protocol.group if self.host_page is None else self.host_page
+        return Instance(protocol, self.pages, self.in_flight, chosen, group)

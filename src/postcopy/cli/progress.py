@@ -1,31 +1,50 @@
-"""A line on the terminal that says how far a command has come."""
+"""The progress line of all commands: on stderr, and silent where that is not a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 
-from postcopy.explorer.explore import Progress
+if TYPE_CHECKING:
+    from postcopy.explorer.explore import Progress
+
+Show: TypeAlias = Callable[[str], None]
+"""Replaces the line."""
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[Progress], None]]:
-    """A progress line on stderr; silent where that is not a terminal."""
+def progress(first: str = "reading the protocol") -> Iterator[Show]:
+    """A line that says how far a command has come.
+
+    Args:
+        first: the line to begin with.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None
         return
-    with console.status("reading the protocol") as status:
+    with console.status(first) as status:
+        yield status.update
 
-        def show(at: Progress) -> None:
-            if at.phase == "compiling":
-                status.update("compiling the kernel (the first time for this protocol and size only)")
-            elif at.phase == "searching":
-                rate = at.states / at.seconds if at.seconds else 0.0
-                status.update(f"{at.states:,} states, {rate:,.0f}/s, frontier {at.frontier:,}, depth {at.depth}")
-            else:
-                status.update(at.phase)
 
-        yield show
+def of_search(show: Show) -> Callable[[Progress], None]:
+    """Show how far a search has come."""
+
+    def report(at: Progress) -> None:
+        if at.phase == "compiling":
+            show("compiling the kernel (the first time for this protocol and size only)")
+        elif at.phase == "searching":
+            show(searched(at.states, at.seconds, at.frontier) + f", depth {at.depth}")
+        else:
+            show(at.phase)
+
+    return report
+
+
+def searched(states: int, seconds: float, frontier: int) -> str:
+    """How far a search has come, in words."""
+    rate = states / seconds if seconds else 0.0
+    return f"{states:,} states, {rate:,.0f}/s, frontier {frontier:,}"

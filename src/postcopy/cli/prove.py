@@ -1,31 +1,43 @@
-"""The command for who does not stop at a size: `postcopy prove`. `postcopy.cli.main` takes it in."""
+"""`postcopy prove`: proofs with z3, for every size or at one."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import asked_of
-from postcopy.cli.exits import EXIT
-from postcopy.cli.options import CHECKING, HOW, WHAT, AsJson, BugName, ChangeName, FaultName, Target
+from postcopy.cli.exits import OF_VERDICT, Exit
+from postcopy.cli.options import HOW, WHAT, AsJson, Selection
+from postcopy.cli.output import print_json
+from postcopy.cli.parameters import choice, takes
 from postcopy.cli.progress import progress
 from postcopy.errors import UsageError
-from postcopy.explorer.explore import Outcome, Progress
 from postcopy.language.instance import Instance
+from postcopy.properties.bitmaps import LEMMAS
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
-from postcopy.suggestions import unknown
+from postcopy.prover import lemmas, session
+from postcopy.report.records.proof import lemmas_record, proof_record
+from postcopy.report.results.proof import verdict_of
+from postcopy.report.terminal.proof import print_lemma, print_mistakes, print_obligation, print_proof
 
 
-def prove_things(
-    target: Target = None,
-    fault: FaultName = None,
-    change: ChangeName = None,
-    bug: BugName = None,
+class Method(StrEnum):
+    """How to prove at one size."""
+
+    INVARIANT = "invariant"
+    K_INDUCTION = "k-induction"
+    SPACER = "spacer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProveOptions(Selection):
+    """All options of the command."""
+
     pages: Annotated[
         int | None,
         typer.Option(
@@ -34,91 +46,79 @@ def prove_things(
             help="prove at this size only, exactly; without it: for every size",
             rich_help_panel=WHAT,
         ),
-    ] = None,
+    ] = None
     in_flight: Annotated[
         int | None,
         typer.Option(
             "--in-flight", metavar="N", help="with --pages: messages each channel holds", rich_help_panel=WHAT
         ),
-    ] = None,
+    ] = None
     host_page: Annotated[
         int | None,
         typer.Option(
             "--host-page", metavar="N", help="with --pages: target pages of a host page", rich_help_panel=WHAT
         ),
-    ] = None,
+    ] = None
     method: Annotated[
-        str,
-        typer.Option(
-            "--method", metavar="NAME", help="with --pages: invariant, k-induction or spacer", rich_help_panel=HOW
-        ),
-    ] = "invariant",
+        Method, choice(Method, "method", "--method", help="with --pages, how to prove", rich_help_panel=HOW)
+    ] = Method.INVARIANT
     bitmaps: Annotated[
         bool,
         typer.Option(
-            "--bitmaps", help="prove the lemmas about bitmaps of 64 pages a word instead", rich_help_panel=WHAT
+            "--bitmaps",
+            help="prove the lemmas about bitmaps of 64 pages a word instead",
+            rich_help_panel=WHAT,
         ),
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="of z3's random choices", rich_help_panel=HOW)] = 0,
-    as_json: AsJson = False,
-) -> int:
-    """Prove with z3 that the properties hold, for any number of pages and any length of the channels."""
-    from postcopy.prover import (
-        lemmas,
-        session,  # z3 takes a while to import
-    )
-    from postcopy.report.results import proof as report
+    ] = False
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="of z3's random choices", rich_help_panel=HOW)] = 0
+    as_json: AsJson = False
 
+
+@takes(ProveOptions)
+def command(asked: ProveOptions) -> int:
+    """Prove that the properties hold."""
     console = Console(highlight=False)
-    if bitmaps:
-        if any(given is not None for given in (target, fault, change, bug, pages, in_flight, host_page)):
+    if asked.bitmaps:
+        given = (asked.target, asked.fault, asked.change, asked.bug, asked.pages, asked.in_flight, asked.host_page)
+        if any(one is not None for one in given):
             raise UsageError("--bitmaps proves lemmas of arithmetic: leave the protocol and its size away")
-        return _prove_bitmaps(console, seed, as_json, lemmas, report)
-    if method not in session.METHODS:
-        raise UsageError(unknown("method", method, session.METHODS))
-    if pages is None and (in_flight, host_page, method) != (None, None, "invariant"):
+        return _prove_bitmaps(console, asked.seed, asked.as_json)
+    if asked.pages is None and (asked.in_flight, asked.host_page, asked.method) != (None, None, Method.INVARIANT):
         raise UsageError(
             "--in-flight, --host-page and --method go with --pages; without it the proof is for every size"
         )
-    name, protocol = load(target, fault, change, bug)
-    asked = [p for p in asked_of(protocol) if p in SAFETY]
-    with progress() as tell_progress:
-
-        def phase(text: str) -> None:
-            tell_progress(Progress(text))
-
-        if pages is None:
-            shown = (lambda _: None) if as_json else (lambda o: report.print_obligation(o, console))
-            result = session.every_size(protocol, asked, INVARIANT, seed, shown, phase)
+    name, protocol = asked.load()
+    properties = [p for p in asked_of(protocol) if p in SAFETY]
+    with progress() as show:
+        if asked.pages is None:
+            shown = (lambda _: None) if asked.as_json else (lambda o: print_obligation(o, console))
+            result = session.every_size(protocol, properties, INVARIANT, asked.seed, shown, show)
         else:
-            group = protocol.group if host_page is None else host_page
-            in_flight = 2 if in_flight is None else in_flight
-            instance = Instance(protocol, pages, in_flight, [p for p in asked if p.of_states or p.of_steps], group)
-            result = session.at_size(instance, INVARIANT, method, phase)
-    if as_json:
-        print(json.dumps(report.to_json(result, name), indent=2, ensure_ascii=False))
+            group = protocol.group if asked.host_page is None else asked.host_page
+            in_flight = 2 if asked.in_flight is None else asked.in_flight
+            of_steps = [p for p in properties if p.of_states or p.of_steps]
+            instance = Instance(protocol, asked.pages, in_flight, of_steps, group)
+            result = session.at_size(instance, INVARIANT, asked.method.value, show)
+    if asked.as_json:
+        print_json(proof_record(result, name))
     else:
-        report.print_result(result, name, console)
+        print_proof(result, name, console)
     if result.refutation is not None:
-        return EXIT[result.refutation.outcome]
-    return 0 if result.status.name == "PROVED" else EXIT[Outcome.INCONCLUSIVE]
+        return OF_VERDICT[result.refutation.outcome.value]
+    return OF_VERDICT[verdict_of(result)]
 
 
-def _prove_bitmaps(console: Console, seed: int, as_json: bool, lemmas: Any, report: Any) -> int:
+def _prove_bitmaps(console: Console, seed: int, as_json: bool) -> Exit:
     answers = []
     for answer in lemmas.prove_lemmas(seed=seed):
         answers.append(answer)
         if not as_json:
-            report.print_lemma(answer, console)
-    twins = [lemmas.refute_twin(lemma) for lemma in lemmas.LEMMAS]
-    proved = all(a.status.name == "PROVED" for a in answers)
+            print_lemma(answer, console)
+    mistakes = [lemmas.refute_twin(lemma) for lemma in LEMMAS]
     if as_json:
-        print(json.dumps(report.lemmas_to_json(answers, twins), indent=2, ensure_ascii=False))
+        print_json(lemmas_record(answers, mistakes))
     else:
-        report.print_twins(answers, twins, console)
-    return 0 if proved else EXIT[Outcome.VIOLATED if any(a.words for a in answers) else Outcome.INCONCLUSIVE]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Make it a command of the command line."""
-    app.command("prove", rich_help_panel=CHECKING)(prove_things)
+        print_mistakes(answers, mistakes, console)
+    if all(a.status.name == "PROVED" for a in answers):
+        return Exit.OK
+    return Exit.VIOLATED if any(a.words for a in answers) else Exit.INCONCLUSIVE

@@ -24,7 +24,7 @@ from postcopy.language.trace import rebase
 from postcopy.model.faults import FAULTS
 from postcopy.properties.beyond import BEYOND
 from postcopy.report.charts.markdown import markdown
-from postcopy.report.results.listings import words
+from postcopy.report.records.listings import words
 from postcopy.report.story.itf import to_itf
 from postcopy.report.story.tell import tell
 

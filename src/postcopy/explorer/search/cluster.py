@@ -151,7 +151,7 @@ def _connect(members: int) -> Any:
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
-        raise UsageError("--cluster needs Ray: pip install 'postcopy[cluster]'") from None
+        raise UsageError("--cluster needs Ray: pip install 'postcopy-mc[cluster]'") from None
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS", "")
         try:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from postcopy.report.charts.mermaid import mermaid
-from postcopy.report.story.tell import FOREVER, OBSERVER, Story, StoryStep
+from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.story.tell import FOREVER, OBSERVER, Story, StoryStep, tell
 
 
 def markdown(story: Story, reproduce: str = "") -> str:
@@ -67,3 +68,10 @@ def escape(text: str) -> str:
     """Spell out what Markdown, or a table in it, would take for its own."""
     text = re.sub(r"([\\`*|<#])", r"\\\1", text.replace("\n", " "))
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text).replace("](", "]\\(")
+
+
+def _file(kept: Kept) -> bytes:
+    return markdown(tell(kept.run), kept.command).encode()
+
+
+FORMAT = StoryFormat((".md",), "text", begins="# Counterexample to", media="text/markdown", write=_file)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import textwrap
 
-from postcopy.report.story.tell import Story, StoryStep
+from postcopy.report.files import WRITTEN
+from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.story.tell import Story, StoryStep, tell
 
 WIDTH = 34
 """Characters on a line of a note."""
@@ -71,3 +73,10 @@ def escape(text: str) -> str:
     """Spell out what Mermaid would take for its own: comment and statement signs, and HTML's."""
     signs = {"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;", "\n": " "}
     return "".join(signs.get(c, c) for c in text)
+
+
+def _file(kept: Kept) -> bytes:
+    return mermaid(tell(kept.run)).encode()
+
+
+FORMAT = StoryFormat((".mmd",), "Mermaid", comment=f"%% {WRITTEN}", media="text/plain", write=_file)

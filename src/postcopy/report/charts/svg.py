@@ -12,7 +12,9 @@ from itertools import groupby
 from xml.sax.saxutils import escape
 
 from postcopy.report.charts import drawing as draw
-from postcopy.report.story.tell import FOREVER, Flight, Story, StoryStep
+from postcopy.report.files import WRITTEN
+from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.story.tell import FOREVER, Flight, Story, StoryStep, tell
 from postcopy.report.story.words import Message
 
 MARGIN = 24
@@ -269,3 +271,10 @@ def _write_contradiction(chart: _Chart, bottom: float) -> float:
             y += LINE + 2
         y += 3
     return y + MARGIN - LINE
+
+
+def _file(kept: Kept) -> bytes:
+    return sequence_svg(tell(kept.run)).encode()
+
+
+FORMAT = StoryFormat((".svg",), "a picture", comment=f"<!-- {WRITTEN} -->", media="image/svg+xml", write=_file)

@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import msgspec
 
 from postcopy.explorer.explore import Verdict
 from postcopy.language.actions import ActionInstance
+from postcopy.language.properties import Property
+from postcopy.report.files import WRITTEN, FileFormat
 from postcopy.report.pages import template as pages
 from postcopy.report.pages.story import environment, run_of
+from postcopy.report.records.check import CheckRecord
 from postcopy.report.results import check as summary
 from postcopy.report.story.words import plain
+
+FORMAT = FileFormat((".html",), "a page of all that was found", comment=f"<!-- {WRITTEN} -->")
 
 
 @dataclass(frozen=True)
@@ -31,25 +35,26 @@ class _Covered:
 
 
 def html(
-    verdict: Verdict, further: Sequence[Verdict], found: dict[str, Any], command: str, expected: tuple[str, ...] = ()
+    verdict: Verdict, further: Sequence[Verdict], found: CheckRecord, command: str, expected: tuple[str, ...] = ()
 ) -> str:
     """The page.
 
     Args:
         verdict: what the search has found.
         further: the verdicts without what is violated, where more counterexamples were looked for.
-        found: the object that ``--json`` prints.
+        found: the record that ``--json`` prints.
         command: the command line that does all this again.
         expected: what is known to break.
     """
     runs = [run_of(each.counterexample) for each in (verdict, *further) if each.counterexample]
-    data = {"check": found, "stories": msgspec.to_builtins([{"story": run.story, "state": run.held} for run in runs])}
+    shown = msgspec.to_builtins(found)
+    data = {"check": shown, "stories": msgspec.to_builtins([{"story": run.story, "state": run.held} for run in runs])}
     return (
         environment()
         .get_template("report.html")
         .render(
             verdict=verdict,
-            found=found,
+            found=shown,
             sentence=summary.sentence(verdict),
             known=f"{', '.join(expected)} – {summary.whether_found(verdict, expected)}" if expected else "",
             warnings=summary.warnings(verdict),
@@ -67,9 +72,9 @@ def html(
     )
 
 
-def _sections(verdict: Verdict) -> list[tuple[str, list[tuple[Any, str, str]]]]:
+def _sections(verdict: Verdict) -> list[tuple[str, list[tuple[Property, str, str]]]]:
     """The properties group by group, each with its answer and the answer's sign."""
-    found = []
+    found: list[tuple[str, list[tuple[Property, str, str]]]] = []
     for title, among in summary.SECTIONS.items():
         chosen = [(prop, summary.answer(verdict, prop)) for prop in verdict.instance.properties if among(prop)]
         if chosen:

@@ -7,27 +7,22 @@ browser stands in `postcopy.report.pages.serving`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from markupsafe import Markup
 
 from postcopy.errors import PostcopyError, TraceError, UsageError
-from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.language.concrete import Transition, is_deadlock, may_rest, successors, violated_by
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.language.trace import Label, Trace, follow
-from postcopy.report.charts.markdown import markdown
-from postcopy.report.charts.mermaid import mermaid
-from postcopy.report.charts.svg import sequence_svg
+from postcopy.report.formats import FORMATS
 from postcopy.report.pages import template as pages
 from postcopy.report.pages.story import environment, run_of
-from postcopy.report.story.itf import to_itf
-from postcopy.report.story.tell import tell
+from postcopy.report.story.file_format import Kept
 from postcopy.report.story.words import plain, value_words, variable_words
 
 MOST = 200
@@ -75,11 +70,6 @@ class Stepping:
     def __init__(self, name: str, instance: Instance) -> None:
         self.name, self.instance = name, instance
         self.starts = instance.initial_states()
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """What a stored trace says it belongs to."""
-        return fingerprint(self.instance)
 
     # -- addresses
 
@@ -145,8 +135,8 @@ class Stepping:
                 return Response(200, "text/html", self.page(*self.run(parts.query)).encode())
             form = parts.path.removeprefix("/run")
             if form in FILES:
-                _, kind, write = FILES[form]
-                return Response(200, kind, write(self, self.run(parts.query)[1]), f"{self._file_name}{form}")
+                content = FILES[form].write(Kept(self.run(parts.query)[1], self.name))
+                return Response(200, FILES[form].media, content, f"{self._file_name}{form}")
         except PostcopyError as error:
             return Response(400, "text/html", self._refusal(str(error)).encode())
         return Response(404, "text/html", self._refusal("there is no such page").encode())
@@ -174,7 +164,7 @@ class Stepping:
                 full=len(labels) >= MOST,
                 prefixes=prefixes,
                 broken=broken,
-                files=[(form, what, f"/run{form}{self.query(start, labels)}") for form, (what, *_) in FILES.items()],
+                files=[(end, form.help, f"/run{end}{self.query(start, labels)}") for end, form in FILES.items()],
                 colours=pages.COLOURS,
                 style=pages.text("style.css") + "\n" + pages.text("explore.css"),
                 script=pages.text("report.js") + "\n" + pages.text("explore.js"),
@@ -235,10 +225,5 @@ def _number(text: str, what: str, count: int) -> int:
     return int(text)
 
 
-FILES: dict[str, tuple[str, str, Callable[[Stepping, Trace], bytes]]] = {
-    ".itf.json": ("a trace", "application/json", lambda self, run: to_itf(run, self.name, self.fingerprint)),
-    ".md": ("text", "text/markdown", lambda _, run: markdown(tell(run)).encode()),
-    ".mmd": ("Mermaid", "text/plain", lambda _, run: mermaid(tell(run)).encode()),
-    ".svg": ("a picture", "image/svg+xml", lambda _, run: sequence_svg(tell(run)).encode()),
-}
-"""What a run can be saved as, by the file's ending: in words, and how."""
+FILES = {form.ending: form for form in FORMATS}
+"""What a run can be saved as, by the file's ending."""

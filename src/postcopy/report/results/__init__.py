@@ -1,1 +1,1 @@
-"""Verdicts and other results, for the terminal and as JSON."""
+"""Results in words: what was found, and what it is worth. Printed in `terminal` and `records` beside this room."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import Any, Literal, TypeAlias
 
 from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
@@ -23,8 +20,10 @@ from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import read_action
 from postcopy.language.view import View
 from postcopy.model.guest import Memory
-from postcopy.report.results.check import answer
-from postcopy.report.story.words import page_words, plain
+from postcopy.report.results.check import Answer, answer
+from postcopy.report.story.words import page_words
+
+Said: TypeAlias = Answer | Literal["not asked"]
 
 MAX_STATES = 60_000
 MAX_PAIRS = 200_000
@@ -39,7 +38,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Report:
+class Difference:
     """All differences between a base and a change.
 
     Attributes:
@@ -59,7 +58,7 @@ class Report:
     changed: tuple[str, ...]
     fields: tuple[tuple[str, ...], tuple[str, ...]]
     messages: tuple[tuple[str, ...], tuple[str, ...]]
-    turned: dict[str, tuple[str, str]]
+    turned: dict[str, tuple[Said, Said]]
     at: Size
     states: tuple[int, int]
     gained: Inclusion
@@ -73,7 +72,7 @@ def compare(
     verdicts: Size,
     behaviours: Size,
     look: Callable[[Progress], None],
-) -> Report:
+) -> Difference:
     """Compare two protocols.
 
     Args:
@@ -97,7 +96,7 @@ def compare(
     parts = [set(_fields(protocol)) for protocol in (base, change)]
     carried = [set(_messages(protocol)) for protocol in (base, change)]
     look(Progress("comparing their behaviours"))
-    return Report(
+    return Difference(
         names,
         tuple(name for name in actions[1] if name not in actions[0]),
         tuple(name for name in actions[0] if name not in actions[1]),
@@ -121,11 +120,11 @@ def _differ(old: Instance, action: ActionInstance, new: Instance, other: ActionI
     return action.info != other.info or read_action(old, action) != read_action(new, other)
 
 
-def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, str]:
+def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, Answer]:
     """What the search says of each property: a violated one is taken out, and the others are asked again."""
     first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), protocol.group), Options(), look)
     searches = [first, *further(first, Options(), report=look)]
-    answers = {search.violated.name: "violated" for search in searches if search.violated}
+    answers: dict[str, Answer] = {search.violated.name: "violated" for search in searches if search.violated}
     last = searches[-1]
     return {prop.name: answer(last, prop) for prop in last.instance.properties} | answers
 
@@ -167,89 +166,3 @@ def _seen(instance: Instance, kinds: frozenset[str], before: State, step: Transi
 
 def _of(pages: Any) -> str:
     return f" {page_words(pages.bits)}" if pages.bits else ""
-
-
-def to_json(report: Report) -> dict[str, Any]:
-    """The report as one object."""
-
-    def inclusion(found: Inclusion) -> dict[str, Any]:
-        return {
-            "included": False if found.differences else True if found.decided else None,
-            "all_found": found.decided,
-            "pairs": found.pairs,
-            "runs": [[{"step": what, "seen": list(seen)} for what, seen in each.run] for each in found.differences],
-        }
-
-    return {
-        "base": report.names[0],
-        "change": report.names[1],
-        "actions": {
-            "added": list(report.added),
-            "removed": list(report.removed),
-            "changed": list(report.changed),
-        },
-        "fields": {"added": list(report.fields[0]), "removed": list(report.fields[1])},
-        "messages": {"added": list(report.messages[0]), "removed": list(report.messages[1])},
-        "properties": {name: {"base": old, "change": new} for name, (old, new) in report.turned.items()},
-        "behaviours": {
-            "pages": report.at.pages,
-            "in_flight": report.at.in_flight,
-            "states": {"base": report.states[0], "change": report.states[1]},
-            "change_within_base": inclusion(report.gained),
-            "base_within_change": inclusion(report.lost),
-        },
-    }
-
-
-def print_report(report: Report, console: Console) -> None:
-    """The report for the terminal."""
-    base, change = report.names
-    console.print(Text.assemble(("from ", "dim"), (base, "bold"), (" to ", "dim"), (change, "bold")))
-    lists = (
-        ("actions added", report.added),
-        ("actions removed", report.removed),
-        ("actions changed", report.changed),
-        ("fields added", report.fields[0]),
-        ("fields removed", report.fields[1]),
-        ("messages added", report.messages[0]),
-        ("messages removed", report.messages[1]),
-    )
-    for title, names in lists:
-        if names:
-            console.print()
-            console.print(Text(title, style="bold"))
-            for name in names:
-                console.print(Text(f"  {plain(name) if title.startswith('messages') else name}"))
-    console.print()
-    console.print(Text("Properties that turned", style="bold"))
-    for name, (old, new) in report.turned.items():
-        style = "bold red" if new == "violated" else "green" if old == "violated" else ""
-        console.print(Text(f"  {name}: {old} → {new}", style=style))
-    if not report.turned:
-        console.print("  none")
-    at = report.at
-    pages = f"{at.pages} page{'s' * (at.pages > 1)}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight"
-    console.print()
-    console.print(Text(f"Behaviours ({pages}; {report.states[0]:,} and {report.states[1]:,} states)", style="bold"))
-    console.print(
-        Text("  seen are the messages that both know, placements, and who runs; compared by trace inclusion", "dim")
-    )
-    _print_inclusion(report.gained, change, base, console)
-    _print_inclusion(report.lost, base, change, console)
-
-
-def _print_inclusion(found: Inclusion, one: str, other: str, console: Console) -> None:
-    if found.difference is None:
-        what = "does nothing that" if found.decided else "was not found to do anything that"
-        more = "" if found.decided else f" (given up after {found.pairs:,} pairs)"
-        console.print(Text(f"  {one} {what} {other} cannot do{more}", style="green" if found.decided else "yellow"))
-        return
-    console.print(Text(f"  {one} can do what {other} cannot:", style="bold"))
-    for what, seen in found.difference.run:
-        console.print(Text(f"    {what}", style="dim" if not seen else ""))
-        for observation in seen:
-            console.print(Text(f"      → {observation}"))
-    for another in found.differences[1:]:
-        last, all_seen = another.run[-1][1], [observation for _, seen in another.run for observation in seen]
-        console.print(Text(f"  and, after {len(another.run) - 1} steps: {', '.join(last)}"))
-        console.print(Text(f"    seen: {', '.join(all_seen)}", style="dim"))

@@ -5,20 +5,18 @@ For example ``write(build(exploration, ["source.phase", "destination.state"]), P
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
 import networkx as nx
 
 from postcopy.errors import UsageError
+from postcopy.report.files import WRITTEN, FileFormat
 from postcopy.report.state_graph.dot import to_dot
 from postcopy.report.state_graph.layout import draw
 from postcopy.report.state_graph.page import page
 from postcopy.report.state_graph.quotient import READABLE, Graph, build
 
-__all__ = ["READABLE", "STORABLE", "Graph", "build", "check_suffix"]
+__all__ = ["READABLE", "STORABLE", "Graph", "build", "format_of"]
 __all__ += ["BROWSABLE", "to_dot", "to_graphml", "to_html", "to_svg", "write"]
 
 BROWSABLE = 3_000
@@ -27,7 +25,13 @@ BROWSABLE = 3_000
 STORABLE = 50_000
 """More nodes are not written as GraphML: hardly a program shows them."""
 
-SUFFIXES = (".dot", ".svg", ".html", ".graphml")
+FORMATS = (
+    FileFormat((".html",), "a page to pan, zoom and search", comment=f"<!-- {WRITTEN} -->"),
+    FileFormat((".svg",), "a picture", comment=f"<!-- {WRITTEN} -->"),
+    FileFormat((".dot",), "Graphviz's language", comment=f"// {WRITTEN}"),
+    FileFormat((".graphml",), "for other programs", comment=f"<!-- {WRITTEN} -->"),
+)
+"""What a graph can be written as."""
 
 
 def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = False, command: str = "") -> None:
@@ -45,7 +49,8 @@ def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = F
     Raises:
         UsageError: another ending; too many nodes; the file cannot be written; Graphviz is missing.
     """
-    suffix = check_suffix(path)
+    form = format_of(path)
+    suffix = form.ending
     if suffix == ".graphml":
         text = to_graphml(graph)
     elif suffix == ".html":
@@ -54,18 +59,19 @@ def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = F
         _refuse_unreadable(graph, READABLE)
         make = to_svg if suffix == ".svg" else to_dot
         text = make(graph, loops=loops, every_edge=every_edge)
-    _replace(path, text)
+    form.save(path, text)
 
 
-def check_suffix(path: Path) -> str:
-    """What the file's name ends in.
+def format_of(path: Path) -> FileFormat:
+    """The format of the file's name.
 
     Raises:
-        UsageError: it is none that can be written.
+        UsageError: there is none.
     """
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: a graph is written to a file that ends in .dot, .svg, .html or .graphml")
-    return path.suffix
+    for form in FORMATS:
+        if form.fits(path):
+            return form
+    raise UsageError(f"{path}: a graph is written to a file that ends in .dot, .svg, .html or .graphml")
 
 
 def _refuse_unreadable(graph: Graph, most: int) -> None:
@@ -124,18 +130,3 @@ def to_graphml(graph: Graph) -> str:
             free=edge["free"], count=edge["count"], path=steps,
         )  # fmt: skip
     return "\n".join(nx.generate_graphml(plain)) + "\n"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write the text beside the file, then put it in the file's place."""
-    goal = os.path.realpath(path)
-    beside = os.path.join(os.path.dirname(goal), f".{secrets.token_hex(8)}.new")
-    try:
-        with open(beside, "x", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(beside, goal)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            os.unlink(beside)

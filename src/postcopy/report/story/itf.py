@@ -14,14 +14,17 @@ from typing import Any
 
 import msgspec
 
+from postcopy.catalogue.properties import all_asked
 from postcopy.errors import PostcopyError, TraceError
+from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
-from postcopy.language.trace import Trace, follow
+from postcopy.language.trace import Trace, follow, rebase
 from postcopy.report.story.contradiction import judge, violated_property
+from postcopy.report.story.file_format import Kept, StoryFormat
 from postcopy.report.story.words import members
 
-FORMAT = "ITF"
+ITF = "ITF"
 DESCRIPTION = "https://apalache-mc.org/docs/adr/015adr-trace.html"
 VERSION = 1
 MAX_BYTES = 64 * 2**20
@@ -68,21 +71,19 @@ class _StateMeta(msgspec.Struct):
     page: int | None = None
 
 
-def to_itf(trace: Trace, protocol: str, fingerprint: str) -> bytes:
+def to_itf(trace: Trace, protocol: str, model: str) -> bytes:
     """A run as ITF.
 
     Args:
         trace: the run.
         protocol: the name by which a reader finds the protocol again.
-        fingerprint: a hash of the model, by which a reader knows that it is still the same.
+        model: the fingerprint of the model, by which a reader knows that it is still the same.
     """
     instance = trace.instance
-    about = _Postcopy(
-        VERSION, protocol, fingerprint, instance.pages, instance.in_flight, instance.group, trace.violated
-    )
+    about = _Postcopy(VERSION, protocol, model, instance.pages, instance.in_flight, instance.group, trace.violated)
     what = f"violates {trace.violated}" if trace.violated is not None else "a witness"
     summary = f"{protocol}, {instance.size}: {what}"
-    meta = _Meta(FORMAT, msgspec.Raw(msgspec.json.encode(about)), DESCRIPTION, summary)
+    meta = _Meta(ITF, msgspec.Raw(msgspec.json.encode(about)), DESCRIPTION, summary)
     labels = [_StateMeta(0)]
     labels += [_StateMeta(i, step.action.name, step.page) for i, step in enumerate(trace.steps, start=1)]
     states = [
@@ -114,18 +115,6 @@ def _value(variable: Variable, stored: int) -> object:
         return {"#set": members(stored)}
     value = variable.decode(stored)
     return value.name if isinstance(value, Enum) else value
-
-
-def write_itf(trace: Trace, path: Path, protocol: str, fingerprint: str) -> None:
-    """Write a run to a file (see `to_itf`).
-
-    Raises:
-        TraceError: the file cannot be written.
-    """
-    try:
-        path.write_bytes(to_itf(trace, protocol, fingerprint))
-    except OSError as error:
-        raise TraceError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def read_itf(
@@ -194,8 +183,8 @@ def _decode(text: bytes) -> _File:
 
 
 def _about(meta: _Meta) -> _Postcopy:
-    if meta.format != FORMAT:
-        raise TraceError(f"is in the format {_quoted(meta.format)}, not {FORMAT}: give a file that was written as ITF")
+    if meta.format != ITF:
+        raise TraceError(f"is in the format {_quoted(meta.format)}, not {ITF}: give a file that was written as ITF")
     if not bytes(meta.postcopy):
         raise TraceError(
             "is ITF but not of a postcopy model (#meta has no postcopy): only its own traces can be replayed"
@@ -315,3 +304,12 @@ def _quoted(value: object) -> str:
 
 def _clean(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def _file(kept: Kept) -> bytes:
+    of = kept.run.instance
+    whole = rebase(kept.run, all_asked(of.protocol, of.pages, of.in_flight, of.group))
+    return to_itf(whole, kept.protocol, fingerprint(of))
+
+
+FORMAT = StoryFormat((".itf.json", ".json"), "a trace", begins='{\n "#meta"', media="application/json", write=_file)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from postcopy.report.story.tell import FOREVER, OBSERVER, Story, StoryStep
+from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.story.tell import FOREVER, OBSERVER, Story, StoryStep, tell
 
 GHOST = "(observer)"
 
@@ -55,3 +58,12 @@ def _step(step: StoryStep, last: bool) -> Group:
             line.append(f" {GHOST}", style="italic")
         changes.append(Padding(line, (0, 0, 0, 2)))
     return Group(sentence, *changes)
+
+
+def _file(kept: Kept) -> bytes:
+    plain = StringIO()
+    print_story(tell(kept.run), Console(file=plain, width=100, highlight=False))
+    return plain.getvalue().encode()
+
+
+FORMAT = StoryFormat((".txt",), "plain text", begins="Counterexample to", media="text/plain", write=_file)

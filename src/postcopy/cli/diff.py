@@ -1,9 +1,7 @@
-"""The commands for who writes a change: `postcopy diff` and `postcopy new`. `postcopy.cli.main` takes them in."""
+"""`postcopy diff`: what a change does."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,24 +10,32 @@ from rich.console import Console
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
 from postcopy.catalogue.loading import load
-from postcopy.cli.options import WRITING, AsJson
-from postcopy.cli.progress import progress
-from postcopy.cli.template import TEMPLATE
+from postcopy.cli.cache import provide_cache
+from postcopy.cli.options import AsJson, protocol_names
+from postcopy.cli.output import print_json
+from postcopy.cli.parameters import completes
+from postcopy.cli.progress import of_search, progress
 from postcopy.errors import UsageError
 from postcopy.language.protocol import Protocol
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
+from postcopy.report.records.difference import difference_record
+from postcopy.report.results.difference import Size, compare
+from postcopy.report.terminal.difference import print_difference
 from postcopy.suggestions import unknown
 
 ProtocolName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Postcopy, the name of a fault, change or bug, or FILE.py:Class", show_default=False
+        metavar="NAME",
+        help="Postcopy, the name of a fault, change or bug, or FILE.py:Class",
+        show_default=False,
+        autocompletion=completes(protocol_names),
     ),
 ]
 
 
-def diff(
+def command(
     base: ProtocolName,
     change: ProtocolName,
     pages: Annotated[int, typer.Option("--pages", metavar="N", help="target pages where properties are asked")] = 2,
@@ -42,32 +48,16 @@ def diff(
     ] = 1,
     as_json: AsJson = False,
 ) -> int:
-    """Say what a change does: to the text, to the properties, and to what can be seen of a migration."""
-    from postcopy.report.results.difference import Size, compare, print_report, to_json
-
+    """Compare two protocols."""
     old, new = named(base), named(change)
     sizes = Size(pages, in_flight), Size(behaviour_pages, behaviour_in_flight)
-    with progress() as look:
-        report = compare((base, change), old, new, *sizes, look)
+    provide_cache()
+    with progress() as show:
+        found = compare((base, change), old, new, *sizes, of_search(show))
     if as_json:
-        print(json.dumps(to_json(report), indent=2, ensure_ascii=False))
+        print_json(difference_record(found))
     else:
-        print_report(report, Console(highlight=False))
-    return 0
-
-
-def new(file: Annotated[Path, typer.Argument(metavar="FILE.py", help="where to write it")]) -> int:
-    """Write a commented starting point for a change of your own."""
-    if file.suffix != ".py":
-        raise UsageError(f"{file}: the name has to end in .py")
-    try:
-        with file.open("x", encoding="utf-8") as out:
-            out.write(TEMPLATE)
-    except FileExistsError:
-        raise UsageError(f"{file} is there already: choose another name") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
-    print(f"{file} written. Check it:  postcopy check {file}")
+        print_difference(found, Console(highlight=False))
     return 0
 
 
@@ -85,9 +75,3 @@ def named(name: str) -> type[Protocol]:
     if name not in known:
         raise UsageError(unknown("change", name, [Postcopy.__name__, *known]))
     return known[name]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Make these commands of the command line."""
-    for command in (new, diff):
-        app.command(rich_help_panel=WRITING)(command)

@@ -1,0 +1,71 @@
+"""`postcopy graph`: draw the state space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postcopy.cli.cache import provide_cache
+from postcopy.cli.exits import OF_VERDICT, Exit
+from postcopy.cli.options import Force, InFlight, MaxMemory, NoSymmetry, Pages, Question
+from postcopy.cli.output import command_line
+from postcopy.cli.parameters import takes
+from postcopy.cli.progress import of_search, progress
+from postcopy.cli.sizes import size_of
+from postcopy.errors import UsageError
+from postcopy.explorer.explore import Exploration, Options, Outcome
+from postcopy.report.state_graph.files import FORMATS, build, format_of, write
+
+ENDINGS = ", ".join(form.ending for form in FORMATS)
+ABSTRACTION = ("source.phase", "destination.state")
+"""The variables by which states are told apart where none is chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphOptions(Question):
+    """All options of the command."""
+
+    context: typer.Context
+    out: Annotated[Path, typer.Argument(metavar="FILE", help=f"where to write: {ENDINGS}")]
+    pages: Pages = 1
+    in_flight: InFlight = 1
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by", metavar="NAME", help="a variable, machine or glob to tell states apart by; may be repeated"
+        ),
+    ] = None
+    all_states: Annotated[bool, typer.Option("--all-states", help="every state, no quotient")] = False
+    loops: Annotated[bool, typer.Option("--loops", help="show steps that stay in one node")] = False
+    no_symmetry: NoSymmetry = False
+    max_memory: MaxMemory = "1G"
+    force: Force = False
+
+
+@takes(GraphOptions)
+def command(asked: GraphOptions) -> int:
+    """Draw the state space of a small instance."""
+    format_of(asked.out).refuse(asked.out, force=asked.force)
+    if asked.by and asked.all_states:
+        raise UsageError("give --by or --all-states, not both")
+    _, protocol = asked.load()
+    instance = asked.instance(protocol, liveness=False)
+    memory = size_of(asked.max_memory, "--max-memory", "1M", "16T")
+    provide_cache()
+    with progress() as show:
+        exploration = Exploration(instance, Options(symmetry=not asked.no_symmetry, max_memory=memory), of_search(show))
+        exploration.run()
+    chosen = None if asked.all_states else tuple(asked.by or ABSTRACTION)
+    drawn = build(exploration, chosen)
+    write(drawn, asked.out, loops=asked.loops, command=command_line(asked.context))
+    print(f"{asked.out}: {drawn.nodes:,} nodes for {drawn.states:,} states")
+    verdict = exploration.verdict()
+    if verdict.violated:
+        print(f"the search ended with a violation of {verdict.violated.name}: what lies beyond is not in it")
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        print(f"not the whole: {verdict.why}")
+        return OF_VERDICT[verdict.outcome.value]
+    return Exit.OK

@@ -1,0 +1,78 @@
+"""What a command prints and writes in the end: JSON, the counterexample's file, and warnings on stderr."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from postcopy.cli.options import SHOW, Selection
+from postcopy.errors import UsageError
+from postcopy.language.trace import Trace
+from postcopy.report.formats import ENDINGS, format_of
+from postcopy.report.story.file_format import Kept
+
+KeepTrace = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace", metavar="FILE", help=f"write the counterexample to this file ({ENDINGS})", rich_help_panel=SHOW
+    ),
+]
+
+
+def print_json(found: object) -> None:
+    """Print a result as one JSON object."""
+    print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+
+
+def warn(message: str) -> None:
+    """Say on stderr what does not change the verdict."""
+    print(f"postcopy: {' '.join(message.split())}", file=sys.stderr)
+
+
+def refuse_trace(path: Path | None, *, force: bool) -> None:
+    """Refuse a file for the counterexample before anything is searched.
+
+    Raises:
+        UsageError: see `postcopy.report.files.FileFormat.refuse`.
+    """
+    if path is not None:
+        format_of(path, "--trace").refuse(path, option="--trace", force=force)
+
+
+def keep_trace(path: Path | None, run: Trace | None, protocol: str, command: str = "") -> None:
+    """Write the counterexample, or say that what is in its file is of an earlier run. A file that cannot be written
+    costs a warning, not the verdict.
+
+    Args:
+        path: the file that `refuse_trace` let pass.
+        run: the counterexample, if there is one.
+        protocol: the name by which a reader finds the protocol again.
+        command: the command line that finds the run again; may be empty.
+    """
+    if path is None:
+        return
+    if run is not None:
+        form = format_of(path, "--trace")
+        try:
+            form.save(path, form.write(Kept(run, protocol, command)))
+        except UsageError as error:
+            warn(f"--trace {error}")
+    elif path.exists():
+        print(f"{path} is of an earlier run: now there is no counterexample", file=sys.stderr)
+
+
+def again(asked: Selection) -> str:
+    """The command line that checks a protocol of the catalogues again; empty for one of the user's own."""
+    names = (("fault", asked.fault), ("change", asked.change), ("bug", asked.bug))
+    given = [f"--{option} {name}" for option, name in names if name]
+    return f"postcopy check {given[0]}" if given else ""
+
+
+def command_line(context: typer.Context) -> str:
+    """This command line, as one would type it."""
+    return shlex.join(["postcopy", *context.obj])

@@ -1,0 +1,32 @@
+"""All formats in which a run can be written. Another one is a file that declares its `FORMAT`, and a line here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postcopy.errors import UsageError
+from postcopy.report.charts import markdown, mermaid, svg
+from postcopy.report.story import itf, text
+from postcopy.report.story.file_format import StoryFormat
+
+FORMATS: tuple[StoryFormat, ...] = (itf.FORMAT, markdown.FORMAT, mermaid.FORMAT, svg.FORMAT, text.FORMAT)
+"""The one for programs first."""
+
+ENDINGS = ", ".join(form.ending for form in FORMATS)
+"""How their files may be called, in words."""
+
+
+def format_of(path: Path, option: str) -> StoryFormat:
+    """The format of a file's name.
+
+    Args:
+        path: the file.
+        option: the option that named it, for the message.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for form in FORMATS:
+        if form.fits(path):
+            return form
+    raise UsageError(f"{option} {path}: the name has to end in {ENDINGS}")

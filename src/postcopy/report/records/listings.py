@@ -1,0 +1,222 @@
+"""What there is to name on the command line, as rows: faults, changes, real bugs, properties, actions, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.history import HISTORY
+from postcopy.catalogue.properties import everything, reasons
+from postcopy.language.instance import Instance
+from postcopy.language.protocol import Protocol
+from postcopy.model.faults import FAULTS
+from postcopy.model.rules import RULES
+
+
+class Listing(StrEnum):
+    """What can be listed."""
+
+    FAULTS = "faults"
+    CHANGES = "changes"
+    HISTORY = "history"
+    PROPERTIES = "properties"
+    ACTIONS = "actions"
+    RULES = "rules"
+
+
+class FaultRow(msgspec.Struct, frozen=True):
+    """A rule that can be taken away.
+
+    Attributes:
+        name: its name on the command line.
+        rule: the rule, e.g. R17.
+        what: what is wrong.
+        breaks: properties that are violated without the rule.
+    """
+
+    name: str
+    rule: str
+    what: str
+    breaks: list[str]
+
+
+class ChangeRow(msgspec.Struct, frozen=True):
+    """A protocol change.
+
+    Attributes:
+        name: its name on the command line.
+        verdict: holds or breaks.
+        what: what it does.
+        breaks: properties that it violates.
+        origin: where it comes from.
+    """
+
+    name: str
+    verdict: Literal["holds", "breaks"]
+    what: str
+    breaks: list[str]
+    origin: str
+
+
+class BugRow(msgspec.Struct, frozen=True):
+    """A real bug that is found again.
+
+    Attributes:
+        name: its name on the command line.
+        entry: its number in docs/history.md.
+        mended: the commit that mends it.
+        year: the year of that commit.
+        what: what is wrong.
+        breaks: the property that it violates.
+    """
+
+    name: str
+    entry: str
+    mended: str
+    year: int
+    what: str
+    breaks: str
+
+
+class PropertyRow(msgspec.Struct, frozen=True):
+    """A property.
+
+    Attributes:
+        name: its name on the command line.
+        kind: always, eventually, sometimes and so on; or "not asked".
+        sentence: what it says, or why it is not asked.
+        rules: the rules of the document that it stands for.
+    """
+
+    name: str
+    kind: str
+    sentence: str
+    rules: list[str]
+
+
+class ActionRow(msgspec.Struct, frozen=True):
+    """An atomic step.
+
+    Attributes:
+        name: its name.
+        thread: the thread that takes it.
+        does: what it does.
+        rule: rules of the document, separated by blanks.
+        qemu: the function of QEMU, where known.
+        environment: a step of the guest, the operator or the network.
+    """
+
+    name: str
+    thread: str
+    does: str
+    rule: str
+    qemu: str
+    environment: bool
+
+
+class RuleRow(msgspec.Struct, frozen=True):
+    """A rule of the document.
+
+    Attributes:
+        number: e.g. R17.
+        rule: what it says.
+        without: what happens without it.
+    """
+
+    number: str
+    rule: str
+    without: str = msgspec.field(name="without it")
+
+
+Row: TypeAlias = FaultRow | ChangeRow | BugRow | PropertyRow | ActionRow | RuleRow
+
+
+def faults(_: type[Protocol]) -> list[FaultRow]:
+    """What can be taken away, and what breaks without it."""
+    return [
+        FaultRow(name=name, rule=fault.rule, what=words(fault), breaks=list(fault.breaks))
+        for name, fault in FAULTS.items()
+    ]
+
+
+def changes(_: type[Protocol]) -> list[ChangeRow]:
+    """The protocol changes, and what is known of them."""
+    return [
+        ChangeRow(
+            name=name,
+            verdict="breaks" if change.breaks else "holds",
+            what=words(change),
+            breaks=list(change.breaks),
+            origin=change.origin,
+        )
+        for name, change in CHANGES.items()
+    ]
+
+
+def history(_: type[Protocol]) -> list[BugRow]:
+    """The real bugs that are found again."""
+    return [
+        BugRow(
+            name=name,
+            entry=bug.entry,
+            mended=f"{bug.system} {bug.commit}",
+            year=bug.year,
+            what=words(bug.faulty),
+            breaks=bug.breaks,
+        )
+        for name, bug in HISTORY.items()
+    ]
+
+
+def properties(protocol: type[Protocol]) -> list[PropertyRow]:
+    """What can be asked of a protocol, and what is not asked of it, with the reason."""
+    rows = [
+        PropertyRow(name=p.name, kind=p.kind.value, sentence=p.sentence, rules=list(p.rules))
+        for p in everything(protocol)
+    ]
+    return rows + [
+        PropertyRow(name=name, kind="not asked", sentence=reason, rules=[])
+        for name, reason in reasons(protocol).items()
+    ]
+
+
+def actions(protocol: type[Protocol]) -> list[ActionRow]:
+    """The steps of a protocol."""
+    return [
+        ActionRow(
+            name=a.name,
+            thread=a.thread,
+            does=a.doc,
+            rule=a.info.rule,
+            qemu=a.info.qemu,
+            environment=a.info.environment,
+        )
+        for a in Instance(protocol, 2, 2).actions
+    ]
+
+
+def rules(_: type[Protocol]) -> list[RuleRow]:
+    """The rules of the document."""
+    return [RuleRow(number=number, rule=rule.sentence, without=rule.without) for number, rule in RULES.items()]
+
+
+def words(cls: type) -> str:
+    """What a class is, from the first paragraph of its docstring."""
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+
+
+LISTINGS: dict[Listing, Callable[[type[Protocol]], Sequence[Row]]] = {
+    Listing.FAULTS: faults,
+    Listing.CHANGES: changes,
+    Listing.HISTORY: history,
+    Listing.PROPERTIES: properties,
+    Listing.ACTIONS: actions,
+    Listing.RULES: rules,
+}
+
+OF_A_PROTOCOL = frozenset({Listing.PROPERTIES, Listing.ACTIONS})
+"""What can be listed of a file or a change."""

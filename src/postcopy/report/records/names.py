@@ -1,0 +1,24 @@
+"""The schemas by name, without the records: the command line completes them."""
+
+from enum import StrEnum
+
+
+class Schema(StrEnum):
+    """A schema, by the command that prints what it describes."""
+
+    CHECK = "check"
+    SIMULATE = "simulate"
+    PROVE = "prove"
+    PROVE_BITMAPS = "prove-bitmaps"
+    DIFF = "diff"
+    LIST_FAULTS = "list-faults"
+    LIST_CHANGES = "list-changes"
+    LIST_HISTORY = "list-history"
+    LIST_PROPERTIES = "list-properties"
+    LIST_ACTIONS = "list-actions"
+    LIST_RULES = "list-rules"
+    TRACE = "trace"
+    RUN = "run"
+    CONFORM = "conform"
+    CONFORM_EXHAUSTIVE = "conform-exhaustive"
+    REPLAY = "replay"

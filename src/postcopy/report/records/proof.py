@@ -1,0 +1,255 @@
+"""What a proof came to as a record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from postcopy.prover.induction import Answer
+from postcopy.prover.lemmas import Answer as LemmaAnswer
+from postcopy.prover.obligations import Proof
+from postcopy.prover.session import Obstacle, Result
+from postcopy.report.records.story import RunRecord, StepRecord, run_record
+from postcopy.report.results.proof import WORDS, Word, sentence, verdict_of
+from postcopy.report.story.tell import tell
+
+
+class ConjunctRecord(msgspec.Struct, frozen=True):
+    """A part of the invariant.
+
+    Attributes:
+        name: its name.
+        sentence: what it says.
+    """
+
+    name: str
+    sentence: str
+
+
+class ObligationRecord(msgspec.Struct, frozen=True):
+    """That one action keeps one conjunct.
+
+    Attributes:
+        conjunct, action: their names.
+        status: what came of it.
+        seconds: time that it took.
+        questions: how many questions to z3 it was.
+        uses: the conjuncts that the proof needed.
+    """
+
+    conjunct: str
+    action: str
+    status: Word
+    seconds: float
+    questions: int
+    uses: list[str]
+
+
+class ObstacleRecord(msgspec.Struct, frozen=True):
+    """A counterexample to induction: a run that begins where the invariant holds and ends where it does not.
+
+    Attributes:
+        conjunct, action: what is not kept, and by which action.
+        reachable: whether the explorer reaches the first state; null where that is not known.
+        given, loop, steps, contradiction: as in every run.
+    """
+
+    conjunct: str
+    action: str
+    reachable: bool | None
+    given: list[str]
+    loop: int | None
+    steps: list[StepRecord]
+    contradiction: str | None
+
+
+class ProofRecord(msgspec.Struct, frozen=True):
+    """The result of `postcopy prove`.
+
+    Attributes:
+        protocol: name of the protocol.
+        verdict: what came of it.
+        sentence: the same in one sentence.
+        size: "every size", in a proof for every size.
+        pages, in_flight, host_page: the size, in a proof at one.
+        properties: what was to be proved, by name.
+        conjuncts: the invariant, in a proof for every size.
+        method, k: how a proof at one size was made.
+        seconds: time that it took.
+        plain: obligations that are plain, because the action changes nothing that the conjunct speaks of.
+        ends: whether it is proved that a migration ends after the handover.
+        obligations: that each action keeps each conjunct.
+        violated: for a refutation, the property that is violated, by name.
+        counterexample: for a refutation, the run that shows it.
+        obstacles: counterexamples to induction.
+    """
+
+    protocol: str
+    verdict: Literal["proved", "refuted", "not proved", "unknown"]
+    sentence: str
+    size: str | UnsetType = UNSET
+    pages: int | UnsetType = UNSET
+    in_flight: int | UnsetType = UNSET
+    host_page: int | UnsetType = UNSET
+    properties: list[str] | UnsetType = UNSET
+    conjuncts: list[ConjunctRecord] | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    k: int | UnsetType = UNSET
+    seconds: float | UnsetType = UNSET
+    plain: int | UnsetType = UNSET
+    ends: Word | UnsetType = UNSET
+    obligations: list[ObligationRecord] | UnsetType = UNSET
+    violated: str | None = None
+    counterexample: RunRecord | None = None
+    obstacles: list[ObstacleRecord] = []
+
+
+class LemmaRecord(msgspec.Struct, frozen=True):
+    """A lemma about bitmaps.
+
+    Attributes:
+        name: its name.
+        sentence: what it says.
+        bits: pages of a word.
+        host_page: target pages of a host page; null where it does not matter.
+        status: what came of it.
+        seconds: time that it took.
+        words: words for which it fails, by name.
+    """
+
+    name: str
+    sentence: str
+    bits: int
+    host_page: int | None
+    status: Word
+    seconds: float
+    words: dict[str, int]
+
+
+class MistakeRecord(msgspec.Struct, frozen=True):
+    """A mistake that a lemma catches.
+
+    Attributes:
+        lemma: the lemma.
+        mistake: what is wrong.
+        status: what came of the lemma with the mistake: not proved.
+        words: words that show it, by name.
+    """
+
+    lemma: str
+    mistake: str
+    status: Word
+    words: dict[str, int]
+
+
+class LemmasRecord(msgspec.Struct, frozen=True):
+    """The result of `postcopy prove --bitmaps`.
+
+    Attributes:
+        lemmas: all lemmas, each for host pages of all sizes that it speaks of.
+        mistakes: for each lemma the mistake that it catches.
+    """
+
+    lemmas: list[LemmaRecord]
+    mistakes: list[MistakeRecord]
+
+
+def proof_record(result: Result, name: str) -> ProofRecord:
+    """The result of a proof as a record.
+
+    Args:
+        result: what came of it.
+        name: the protocol's name.
+    """
+    run = result.refutation.counterexample if result.refutation else None
+    made = ProofRecord(
+        protocol=name,
+        verdict=verdict_of(result),
+        sentence=sentence(result, name),
+        violated=run.violated if run else None,
+        counterexample=run_record(tell(run)) if run else None,
+        obstacles=[_obstacle(each) for each in result.obstacles],
+    )
+    if result.proof is not None:
+        made = _with_proof(made, result.proof)
+    return made if result.answer is None else _with_answer(made, result.answer)
+
+
+def _with_proof(made: ProofRecord, proof: Proof) -> ProofRecord:
+    return replace(
+        made,
+        size="every size",
+        properties=[p.name for p in proof.instance.properties],
+        conjuncts=[ConjunctRecord(name=p.name, sentence=p.sentence) for p in proof.conjuncts],
+        seconds=round(proof.seconds, 3),
+        plain=proof.framed,
+        ends=WORDS[proof.ends],
+        obligations=[
+            ObligationRecord(
+                conjunct=o.conjunct,
+                action=o.action,
+                status=WORDS[o.status],
+                seconds=round(o.seconds, 3),
+                questions=o.questions,
+                uses=sorted(o.uses),
+            )
+            for o in proof.obligations
+        ],
+    )
+
+
+def _with_answer(made: ProofRecord, answer: Answer) -> ProofRecord:
+    instance = answer.instance
+    return replace(
+        made,
+        pages=instance.pages,
+        in_flight=instance.in_flight,
+        host_page=instance.group,
+        properties=[p.name for p in instance.properties],
+        method=answer.method,
+        k=answer.k,
+        seconds=round(answer.seconds, 3),
+    )
+
+
+def _obstacle(obstacle: Obstacle) -> ObstacleRecord:
+    run = run_record(tell(obstacle.trace))
+    return ObstacleRecord(
+        conjunct=obstacle.conjunct,
+        action=obstacle.action,
+        reachable=obstacle.reachable,
+        given=run.given,
+        loop=run.loop,
+        steps=run.steps,
+        contradiction=run.contradiction,
+    )
+
+
+def lemmas_record(answers: list[LemmaAnswer], mistakes: list[LemmaAnswer]) -> LemmasRecord:
+    """All lemmas as a record.
+
+    Args:
+        answers: what came of the lemmas.
+        mistakes: what came of the lemmas with a mistake in each.
+    """
+    return LemmasRecord(
+        lemmas=[
+            LemmaRecord(
+                name=a.lemma.name,
+                sentence=a.lemma.sentence,
+                bits=a.bits.pages,
+                host_page=a.bits.group if a.lemma.grouped else None,
+                status=WORDS[a.status],
+                seconds=round(a.seconds, 3),
+                words=a.words,
+            )
+            for a in answers
+        ],
+        mistakes=[
+            MistakeRecord(lemma=a.lemma.name, mistake=a.lemma.mistake, status=WORDS[a.status], words=a.words)
+            for a in mistakes
+        ],
+    )

@@ -1,0 +1,64 @@
+"""The differences between two protocols, on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from postcopy.explorer.behaviour import Inclusion
+from postcopy.report.results.difference import Difference
+from postcopy.report.story.words import plain
+
+
+def print_difference(found: Difference, console: Console) -> None:
+    """All differences, for the terminal."""
+    base, change = found.names
+    console.print(Text.assemble(("from ", "dim"), (base, "bold"), (" to ", "dim"), (change, "bold")))
+    lists = (
+        ("actions added", found.added),
+        ("actions removed", found.removed),
+        ("actions changed", found.changed),
+        ("fields added", found.fields[0]),
+        ("fields removed", found.fields[1]),
+        ("messages added", found.messages[0]),
+        ("messages removed", found.messages[1]),
+    )
+    for title, names in lists:
+        if names:
+            console.print()
+            console.print(Text(title, style="bold"))
+            for name in names:
+                console.print(Text(f"  {plain(name) if title.startswith('messages') else name}"))
+    console.print()
+    console.print(Text("Properties that turned", style="bold"))
+    for name, (old, new) in found.turned.items():
+        style = "bold red" if new == "violated" else "green" if old == "violated" else ""
+        console.print(Text(f"  {name}: {old} → {new}", style=style))
+    if not found.turned:
+        console.print("  none")
+    at = found.at
+    pages = f"{at.pages} page{'s' * (at.pages > 1)}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight"
+    console.print()
+    console.print(Text(f"Behaviours ({pages}; {found.states[0]:,} and {found.states[1]:,} states)", style="bold"))
+    console.print(
+        Text("  seen are the messages that both know, placements, and who runs; compared by trace inclusion", "dim")
+    )
+    _print_inclusion(found.gained, change, base, console)
+    _print_inclusion(found.lost, base, change, console)
+
+
+def _print_inclusion(found: Inclusion, one: str, other: str, console: Console) -> None:
+    if found.difference is None:
+        what = "does nothing that" if found.decided else "was not found to do anything that"
+        more = "" if found.decided else f" (given up after {found.pairs:,} pairs)"
+        console.print(Text(f"  {one} {what} {other} cannot do{more}", style="green" if found.decided else "yellow"))
+        return
+    console.print(Text(f"  {one} can do what {other} cannot:", style="bold"))
+    for what, seen in found.difference.run:
+        console.print(Text(f"    {what}", style="dim" if not seen else ""))
+        for observation in seen:
+            console.print(Text(f"      → {observation}"))
+    for another in found.differences[1:]:
+        last, all_seen = another.run[-1][1], [observation for _, seen in another.run for observation in seen]
+        console.print(Text(f"  and, after {len(another.run) - 1} steps: {', '.join(last)}"))
+        console.print(Text(f"    seen: {', '.join(all_seen)}", style="dim"))

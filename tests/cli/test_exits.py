@@ -1,0 +1,17 @@
+"""The one table of exit codes has every verdict that a command can give."""
+
+from postcopy.cli.exits import OF_VERDICT, Exit
+from postcopy.engine import report
+from postcopy.explorer.explore import Outcome
+from postcopy.explorer.simulation.simulate import Finding
+from postcopy.report.results.proof import WORDS
+
+
+def test_every_verdict_has_a_code() -> None:
+    verdicts = {outcome.value for outcome in Outcome} | {finding.value for finding in Finding} | set(WORDS.values())
+    assert set(OF_VERDICT) == verdicts
+
+
+def test_the_engine_s_codes_are_the_same() -> None:
+    engine = (report.OK, report.FAILED, report.GUEST_LOST, report.DAMAGED)
+    assert engine == (Exit.OK, Exit.FAILED, Exit.GUEST_LOST, Exit.VIOLATED)
