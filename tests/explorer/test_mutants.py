@@ -162,7 +162,7 @@ LOOP = {
 TAG, ONE_BIT = "return mixed >> U(24) & (ONE << (U(32) - bits)) - ONE", "return mixed >> U(24) & ONE"
 
 
-@pytest.mark.slow_but("notes another state as the parent")
+@pytest.mark.slow
 @pytest.mark.parametrize("what", LOOP)
 def test_a_table_that_loses_states_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shard, "_FIRST_BITS", 10)
