@@ -50,7 +50,7 @@ def check(protocol: type[Postcopy], names: list[str] | None = None, in_flight: i
     return explore(instance, Options(engine="interpreted"))
 
 
-@pytest.mark.slow_but("whole-bitmap-discard", "kernel-looks-again", "preempt")
+@pytest.mark.slow_but("whole-bitmap-discard", "preempt")
 @pytest.mark.parametrize("name", HOLDS)
 def test_a_change_that_holds(name: str) -> None:
     verdict = check(CHANGES[name])
@@ -69,6 +69,11 @@ def test_what_a_change_that_does_not_hold_breaks_first_is_stored(name: str) -> N
     assert EXHIBITS[name].violates == CHANGES[name].breaks[0]
 
 
+@pytest.mark.slow_but(
+    "release-ram-with-recovery-no-stale-read",
+    "switch-after-pong-no-way-back",
+    "multifd-not-flushed-no-stale-device-read",
+)
 @pytest.mark.parametrize(
     ("name", "broken"), [(name, broken) for name, change in CHANGES.items() for broken in change.breaks[1:]]
 )
@@ -78,6 +83,7 @@ def test_a_change_breaks_each_property_that_it_names(name: str, broken: str) -> 
     assert verdict.violated.name == broken
 
 
+@pytest.mark.slow_but("switch-at-package")
 @pytest.mark.parametrize("name", [name for name in CHANGES if name.startswith("switch-")])
 def test_what_a_switch_does_not_break_holds(name: str) -> None:
     """The table of the six switches: what it breaks is tested above."""
@@ -99,6 +105,7 @@ def test_what_a_second_connection_gains() -> None:
     )
 
 
+@pytest.mark.slow_but("whole-bitmap-discard")
 @pytest.mark.parametrize("name", ["recovery", "preempt", "recovery-with-preempt", "whole-bitmap-discard"])
 def test_host_pages_of_several_target_pages(name: str) -> None:
     assert check(CHANGES[name], in_flight=1, group=2).outcome is Outcome.HOLDS

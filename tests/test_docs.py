@@ -100,6 +100,10 @@ def test_the_change_of_the_language_page_mends_what_it_says(change: Path) -> Non
     assert explore(Instance(mended, 1, 1, DEFAULT), options).outcome is Outcome.HOLDS
 
 
+@pytest.mark.slow_but(
+    "postcopy check --pages 1 --in-flight 1 --property ends-without-postcopy-violated",
+    'postcopy check --pages 2 --in-flight 1 --json-"states": 7139',
+)
 @pytest.mark.parametrize(
     ("command", "answer"),
     sorted({found for page in DOCS if page != TUTORIAL for found in COMMAND.findall(page.read_text(encoding="utf-8"))}),

@@ -66,6 +66,7 @@ def test_the_mended_protocol_keeps_it(name: str) -> None:
     assert check(bug.mended, (bug.breaks,), bug.faulty.group).outcome is Outcome.HOLDS
 
 
+@pytest.mark.slow_but("DeltasInPrecopy")
 @pytest.mark.parametrize("protocol", OF_THEIR_OWN, ids=[p.__name__ for p in OF_THEIR_OWN])
 def test_what_is_mended_keeps_everything_else_too(protocol: type[Protocol]) -> None:
     verdict = explore(Instance(protocol, 2, 2, asked_of(protocol)), Options(engine="interpreted"))

@@ -22,6 +22,7 @@ COUNTS = {
 }
 
 
+@pytest.mark.slow_but("size0", "size1", "size2", "size3", "size4", "size5", "size6", "size7")
 @pytest.mark.parametrize("size", COUNTS)
 def test_states_transitions_and_depth(size: tuple[int, int, int, bool]) -> None:
     pages, in_flight, group, symmetry = size

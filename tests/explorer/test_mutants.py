@@ -81,7 +81,7 @@ def without_one(text: str, pattern: str) -> Iterator[str]:
             yield "\n".join([*lines[:n], f"{target} = 0" if "found" in line else f"{target} += 0", *lines[n + 1 :]])
 
 
-@pytest.mark.slow_but("a successor")
+@pytest.mark.slow
 @pytest.mark.parametrize("what", DROPPED)
 def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:
     search = Exploration(Instance(Tiny, 2, 2, PROPERTIES), FULL)

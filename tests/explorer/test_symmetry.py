@@ -69,6 +69,7 @@ def test_vcpus_that_are_told_apart_are_not_renamed() -> None:
     assert not exploration.vcpu_symmetry
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), size=st.sampled_from([(2, 1), (3, 1), (4, 2)]))
 def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: tuple[int, int]) -> None:

@@ -31,6 +31,7 @@ def c_search() -> ModuleType:
     return module
 
 
+@pytest.mark.slow_but("Tiny, 2 pages, 2 messages in flight, host pages of 2", "Postcopy, 1 page, 1 message in flight")
 @pytest.mark.parametrize(
     "instance",
     [

@@ -28,6 +28,7 @@ def _spin() -> None:
     need_spin()
 
 
+@pytest.mark.slow_but("size0")
 @pytest.mark.parametrize("size", SOUND)
 def test_the_protocol_has_the_same_states_and_holds_for_both(size: tuple[int, int, int], tmp_path: Path) -> None:
     wanted = explorer(Postcopy, size, SAFETY)
@@ -58,6 +59,7 @@ def test_a_protocol_with_one_of_everything(properties: tuple[Property, ...], tmp
         assert by_spin(exported(Tiny, size, properties), tmp_path) == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     protocol=random_protocols(),
@@ -107,6 +109,7 @@ SEEDED = {
 """What a wrong export might do, as an edit of the right one."""
 
 
+@pytest.mark.slow_but("an action is missing", "a guard is weaker")
 @pytest.mark.parametrize("mistake", SEEDED)
 def test_a_wrong_export_is_noticed(mistake: str, tmp_path: Path) -> None:
     right, wrong = SEEDED[mistake]
@@ -115,6 +118,7 @@ def test_a_wrong_export_is_noticed(mistake: str, tmp_path: Path) -> None:
     assert by_spin(text.replace(right, wrong), tmp_path) != explorer(Postcopy, (1, 1, 1), [NO_DEADLOCK])
 
 
+@pytest.mark.slow_but("cpus-run-on")
 @pytest.mark.parametrize("name", ["mismatched-capability", "cpus-run-on", "no-return-path"])
 def test_a_property_that_is_not_asserted_is_noticed(name: str, tmp_path: Path) -> None:
     fault = FAULTS[name]

@@ -23,7 +23,7 @@ from tests.report import chromium
 from tests.report.chromium import TOO_WIDE, needs_chromium
 from tests.report.test_graph import document
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 SMALL, THOUSAND, BROKEN = "small", "thousand", "broken"
 

@@ -20,7 +20,7 @@ from tests.report.chromium import TOO_WIDE, needs_chromium
 from tests.report.served import served
 from tests.report.test_stepping import STORED
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
