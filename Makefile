@@ -1,10 +1,10 @@
 # The tasks of a developer, each by its name: `make test`. They use the Python environment that is active, with
 # `pip install -e '.[test]'` in it. `.ci/run` calls the same tasks.
 
-.PHONY: help test test-slow test-all lint types coverage docs benchmarks ci
+.PHONY: help test test-slow test-all lint types coverage docs counterexamples benchmarks ci
 
 help: ## what there is to do
-	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
 
 test: ## the fast tests: three minutes or less on two idle cores
 	pytest
@@ -28,9 +28,13 @@ coverage: ## the lines and branches that the fast tests take, by room; fails whe
 	coverage combine -q
 	PYTHONPATH=tools python -m coverage_gate
 
-docs: ## the generated parts of docs/ (needs Graphviz's dot)
+docs: ## the generated parts of docs/ (needs dot of Graphviz; takes minutes)
 	PYTHONPATH=tools python -m architecture.diagram
 	PYTHONPATH=tools python -m documentation.tables
+	PYTHONPATH=tools python -m documentation.proof_tables
+
+counterexamples: ## the stored counterexamples, written anew
+	postcopy counterexamples counterexamples
 
 benchmarks: ## states per second, workers, growth (alone on the machine; others in benchmarks/ have their own options)
 	python benchmarks/states_per_second.py --pages 4 --in-flight 2
