@@ -38,6 +38,7 @@ from postcopy.language import (
     Receives,
     Sends,
     Step,
+    Thread,
     View,
     action,
     always,
@@ -543,7 +544,8 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
     for number in range(draw(st.integers(1, 3))):
         takes_page, takes_cpu = draw(st.booleans()), draw(st.sampled_from([False, False, True]))
         design = Design(takes_page, takes_cpu, draw(_bodies(shape, takes_page, careful)))
-        thread = f"thread {number}"
+        each = draw(st.sampled_from([None, Cpu])) if takes_cpu else None
+        thread = fields[f"thread{number}"] = Thread(f"thread {number}", each)
         fields[f"acts{number}"] = action(thread, environment=draw(st.sampled_from([False, False, True])))(
             _method(design)
         )
@@ -553,17 +555,18 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
 class Air(Machine):
     """The network: drops what was sent last, and breaks the connection."""
 
+    network = Thread("network")
     wire = Network("wire")
     lost = Flag("something was lost")
 
-    @action(thread="network", environment=True)
+    @action(network, environment=True)
     def drops(self) -> None:
         """loses a message"""
         require(not self.wire.empty)
         self.wire.drop_newest()
         self.lost = True
 
-    @action(thread="network", environment=True)
+    @action(network, environment=True)
     def breaks(self) -> None:
         """breaks the connection, and loses a message where there is one"""
         require(not self.wire.broken)

@@ -6,7 +6,7 @@ import pytest
 
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.language import action
+from postcopy.language import Thread, action
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind
 from postcopy.model.faults import FAULTS
@@ -121,11 +121,13 @@ def test_a_thread_that_spins_in_place_does_not_hide_a_deadlock() -> None:
     class Spinning(Source):
         """Has a thread that is always busy and does nothing."""
 
-        @action(thread="idle thread")
+        idle_thread = Thread("idle thread")
+
+        @action(idle_thread)
         def spins(self) -> None:
             """does nothing, for ever"""
 
-        @action(thread="idle thread")
+        @action(idle_thread)
         def assigns_what_is_there(self) -> None:
             """assigns a variable the value that it has"""
             self.dirty &= self.dirty | self.sent

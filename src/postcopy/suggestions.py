@@ -4,10 +4,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that is most like a name, if any is like it at all."""
+    close = get_close_matches(name, list(candidates), n=1)
+    return close[0] if close else None
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """The end of a message about an unknown name: what was probably meant, or nothing."""
-    close = get_close_matches(name, list(candidates), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = closest(name, candidates)
+    return f"; did you mean {close}?" if close else ""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -48,6 +48,14 @@ def test_memory_bounds_that_mean_nothing(run: Run) -> None:
         assert "--max-memory" in refused(run, "check", "--max-memory", text)
 
 
+CHANGE_OF_SOURCE = """from postcopy.language import Thread, action
+from postcopy.model.postcopy import Postcopy; from postcopy.model.source import Source
+class Mine(Postcopy):
+    class source(Source):
+"""
+"""The beginning of a change, up to the body of its source."""
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -74,6 +82,18 @@ def test_memory_bounds_that_mean_nothing(run: Run) -> None:
         (
             "from postcopy.model.source import Source\nclass A:\n    x = Source.phse\n",
             "line 3: Source has no attribute phse; did you mean phase?",
+        ),
+        (
+            f"{CHANGE_OF_SOURCE}        @action(Source.migratoin)\n        def acts(self): pass\n",
+            "line 5: Source has no attribute migratoin; did you mean migration?",
+        ),
+        (
+            f"{CHANGE_OF_SOURCE}        @action(migration)\n        def acts(self): pass\n",
+            "line 5: name 'migration' is not defined; did you mean Source.migration?",
+        ),
+        (
+            f"{CHANGE_OF_SOURCE}        mine = Thread('mine')\n        @action(mime)\n        def acts(self): pass\n",
+            "line 6: name 'mime' is not defined; did you mean mine?",
         ),
         ("x = 1\n", "no class that is a Protocol"),
     ],
@@ -103,9 +123,11 @@ from postcopy.model.source import Phase, Source
 from postcopy.model.network import Command
 
 class Mine(Source):
+    mine = Thread("my thread")
+
     count = Count("a number", 0, 1)
 
-    @action(thread="mine")
+    @action(mine)
     def does_it(self) -> None:
         """does it"""
 '''

@@ -16,7 +16,20 @@ from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.fairness import broken, duties, is_fair, moves, units
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.liveness.state_graph import expand_interpreted, history_masks
-from postcopy.language import ALL, Bitmap, LeadsTo, Machine, Page, Property, Protocol, View, action, eventually, require
+from postcopy.language import (
+    ALL,
+    Bitmap,
+    LeadsTo,
+    Machine,
+    Page,
+    Property,
+    Protocol,
+    Thread,
+    View,
+    action,
+    eventually,
+    require,
+)
 from postcopy.language.concrete import ConcreteInterpretation
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace, rebase
@@ -111,9 +124,33 @@ def test_the_units_of_the_protocol_are_its_threads_and_the_look_for_the_command(
     assert [u.actions for u in found if u.action] == [frozenset({"source.stops_cpus_to_switch"})]
 
 
+@pytest.mark.parametrize("protocol", [tiny.Favourite, tiny.FavouriteInTwoActions, tiny.FavouriteOfFairAction])
+def test_one_thread_may_serve_one_vcpu_for_ever_however_many_parameters_its_actions_have(
+    protocol: type[Protocol],
+) -> None:
+    run = lasso(asked(protocol, tiny.each_served))
+    assert len(broken(run, tiny.each_served)) == 1
+    assert [unit.thread for unit in units(run.instance) if not unit.action] == ["server"]
+
+
+def test_a_thread_for_each_vcpu_serves_its_own() -> None:
+    assert asked(tiny.NoFavourite, tiny.each_served).outcome is Outcome.HOLDS
+    assert [unit.thread for unit in units(Instance(tiny.NoFavourite, 1, 1))] == ["server 0", "server 1"]
+
+
+def test_a_step_of_one_thread_says_which_vcpu_it_is_for() -> None:
+    steps = [(a.name, a.thread, a.doc) for a in Instance(tiny.Favourite, 1, 1).actions]
+    assert steps == [
+        ("desk.asks[0]", "vCPU 0", "asks"),
+        ("desk.asks[1]", "vCPU 1", "asks"),
+        ("desk.serves[0]", "server", "serves one that waits, for vCPU 0"),
+        ("desk.serves[1]", "server", "serves one that waits, for vCPU 1"),
+    ]
+
+
 def test_a_step_of_the_environment_cannot_be_fair() -> None:
     with pytest.raises(SpecError, match="an action cannot be fair and environment"):
-        action(thread="operator", environment=True, fair=True)
+        action(Thread("operator"), environment=True, fair=True)
 
 
 # -- against a plain search -----------------------------------------------------------------------------------------
@@ -187,12 +224,15 @@ def turning_protocols(draw: st.DrawFn) -> type[Protocol]:
     bit = st.sampled_from([None, False, True])
     fields: dict[str, object] = {}
     for number in range(draw(st.integers(2, 5))):
+        thread = Thread(draw(st.sampled_from(["first thread", "second thread", "third thread"])))
+        fields[thread.label.replace(" ", "_")] = thread
         how = action(
-            thread=draw(st.sampled_from(["first thread", "second thread", "third thread"])),
+            thread,
             environment=draw(st.sampled_from([False, False, False, True])),
         )
         fields[f"turns{number}"] = how(turning(draw(bit), draw(bit), draw(st.booleans()), draw(bit), draw(bit)))
-    fields["clears"] = action(thread="fourth thread")(turning(True, draw(bit), draw(st.booleans()), False, draw(bit)))
+    fourth = fields["fourth_thread"] = Thread("fourth thread")
+    fields["clears"] = action(fourth)(turning(True, draw(bit), draw(st.booleans()), False, draw(bit)))
     machine = type("Turns", (Turning,), fields)
     parts = {"left": machine, "may_rest": staticmethod(lambda state: True)}
     return cast(type[Protocol], type("Turn", (Protocol,), parts))

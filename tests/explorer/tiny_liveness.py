@@ -15,6 +15,7 @@ from postcopy.language import (
     Page,
     PageSet,
     Protocol,
+    Thread,
     View,
     action,
     eventually,
@@ -29,17 +30,20 @@ class Post(Enum):
 class Counter(Machine):
     """Customers come when they like and are served one by one."""
 
+    customers = Thread("customers")
+    clerk = Thread("clerk")
+
     queue = Bitmap("who waits to be served")
     round = Bitmap("who was served in this round")
     closed = Flag("the counter is closed")
 
-    @action(thread="customers", environment=True)
+    @action(customers, environment=True)
     def comes(self, page: Page) -> None:
         """comes and waits"""
         require(not self.queue[page])
         self.queue |= page
 
-    @action(thread="clerk")
+    @action(clerk)
     def serves(self, page: Page) -> None:
         """serves one who waits"""
         require(self.queue[page])
@@ -65,7 +69,9 @@ class Favourites(Counter):
 class Closing(Favourites):
     """May close for good, and owes nobody anything then."""
 
-    @action(thread="owner", environment=True)
+    owner = Thread("owner")
+
+    @action(owner, environment=True)
     def closes(self) -> None:
         """closes"""
         self.closed = True
@@ -119,27 +125,30 @@ class Diary(Ghost):
 class Idler(Machine):
     """Has work, and a thread that is always busy without doing any."""
 
+    worker = Thread("worker")
+    thief = Thread("thief")
+
     work = Bitmap("what is to be done", initial=ALL)
     locked = Flag("nobody may work")
 
-    @action(thread="worker")
+    @action(worker)
     def works(self, page: Page) -> None:
         """does a piece of work"""
         require(self.work[page])
         require(not self.locked)
         self.work -= page
 
-    @action(thread="worker")
+    @action(worker)
     def looks(self, page: Page) -> None:
         """looks at a piece of work, and does nothing about it"""
         self.diary.looked(page)
 
-    @action(thread="worker")
+    @action(worker)
     def assigns_what_is_there(self) -> None:
         """assigns a variable the value that it has"""
         self.work &= ALL
 
-    @action(thread="thief", environment=True)
+    @action(thief, environment=True)
     def locks(self) -> None:
         """locks the door"""
         self.locked = True
@@ -169,21 +178,24 @@ def done_whatever_happens(state: View) -> LeadsTo:
 class Desk(Machine):
     """One thread with two things to do: it may do the one for ever, unless it is fair to the other."""
 
+    clerk = Thread("clerk")
+    telephone = Thread("telephone")
+
     page_on_top = Bitmap("the papers that are turned over")
     called = Flag("the telephone rings")
     answered = Flag("the telephone was answered")
 
-    @action(thread="clerk")
+    @action(clerk)
     def turns(self, page: Page) -> None:
         """turns a paper over"""
         self.page_on_top = (self.page_on_top | page) - (self.page_on_top & page)
 
-    @action(thread="telephone", environment=True)
+    @action(telephone, environment=True)
     def rings(self) -> None:
         """rings"""
         self.called = True
 
-    @action(thread="clerk")
+    @action(clerk)
     def answers(self) -> None:
         """answers the telephone"""
         require(self.called)
@@ -192,7 +204,7 @@ class Desk(Machine):
 
 
 class FairDesk(Desk):
-    @action(thread="clerk", fair=True)
+    @action(Desk.clerk, fair=True)
     def answers(self) -> None:
         """answers the telephone"""
         super().answers()
@@ -219,15 +231,18 @@ def call_answered(state: View) -> LeadsTo:
 class Beds(Machine):
     """vCPUs that sleep: the first is woken, the other is forgotten."""
 
+    vcpu = Thread("vCPU", each=Cpu)
+    nurse = Thread("nurse")
+
     asleep = CpuBitmap("what the vCPU sleeps for")
 
-    @action(thread="vCPU", environment=True)
+    @action(vcpu, environment=True)
     def sleeps(self, cpu: Cpu, page: Page) -> None:
         """goes to sleep"""
         require(self.asleep[cpu].empty)
         self.asleep[cpu] = page
 
-    @action(thread="nurse")
+    @action(nurse)
     def wakes(self, page: Page) -> None:
         """wakes the first vCPU"""
         require(self.asleep[Cpu(0)][page])
@@ -247,3 +262,94 @@ class Night(Protocol):
 def woken(state: View, cpu: Cpu) -> LeadsTo:
     """It sleeps for ever."""
     return LeadsTo(when=not state.beds.asleep[cpu].empty, then=state.beds.asleep[cpu].empty)
+
+
+class Asking(Machine):
+    """vCPUs that ask again and again."""
+
+    vcpu = Thread("vCPU", each=Cpu)
+
+    waits = CpuBitmap("what the vCPU waits for")
+
+    @action(vcpu, environment=True)
+    def asks(self, cpu: Cpu) -> None:
+        """asks"""
+        require(self.waits[cpu].empty)
+        self.waits[cpu] = ALL
+
+
+class OneServer(Asking):
+    """One thread that serves either vCPU, and may serve the same one for ever."""
+
+    server = Thread("server")
+
+    @action(server)
+    def serves(self, cpu: Cpu) -> None:
+        """serves one that waits"""
+        require(not self.waits[cpu].empty)
+        self.waits[cpu] = NONE
+
+
+class OneServerInTwoActions(Asking):
+    """The same thread, with the parameter written out as two actions."""
+
+    server = Thread("server")
+
+    @action(server)
+    def serves_first(self) -> None:
+        """serves the first"""
+        require(not self.waits[Cpu(0)].empty)
+        self.waits[Cpu(0)] = NONE
+
+    @action(server)
+    def serves_second(self) -> None:
+        """serves the second"""
+        require(not self.waits[Cpu(1)].empty)
+        self.waits[Cpu(1)] = NONE
+
+
+class ServerForEach(Asking):
+    """A thread for each vCPU, which serves no other."""
+
+    server = Thread("server", each=Cpu)
+
+    @action(server)
+    def serves(self, cpu: Cpu) -> None:
+        """serves its vCPU"""
+        require(not self.waits[cpu].empty)
+        self.waits[cpu] = NONE
+
+
+class ServerWithFairAction(OneServer):
+    """Its action is fair by itself, which says nothing of the vCPU that it is taken for."""
+
+    @action(OneServer.server, fair=True)
+    def serves(self, cpu: Cpu) -> None:
+        """serves one that waits"""
+        super().serves(cpu)
+
+
+class Favourite(Protocol):
+    desk = OneServer
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
+class FavouriteInTwoActions(Favourite):
+    desk = OneServerInTwoActions  # type: ignore[assignment]
+
+
+class FavouriteOfFairAction(Favourite):
+    desk = ServerWithFairAction
+
+
+class NoFavourite(Favourite):
+    desk = ServerForEach  # type: ignore[assignment]
+
+
+@eventually("Each vCPU is served in the end")
+def each_served(state: View, cpu: Cpu) -> LeadsTo:
+    """It starves."""
+    return LeadsTo(when=not state.desk.waits[cpu].empty, then=state.desk.waits[cpu].empty)

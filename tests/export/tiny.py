@@ -23,6 +23,7 @@ from postcopy.language import (
     Receives,
     Sends,
     Step,
+    Thread,
     View,
     action,
     always,
@@ -54,6 +55,9 @@ class History(Ghost):
 class Left(Machine):
     """Sends every page once."""
 
+    worker = Thread("worker")
+    guest = Thread("guest")
+
     phase = Choice("how far it is", Phase.IDLE)
     eager = Flag("sends before it is asked to", EITHER)
     todo = Bitmap("pages to send")
@@ -61,7 +65,7 @@ class Left(Machine):
     tries = Count("how often it has begun", -1, 1, -1)
     wire = Sends("wire")
 
-    @action(thread="worker", rule="R1")
+    @action(worker, rule="R1")
     def begins(self) -> None:
         """takes all that is done for what is to do, and the reverse"""
         require(self.phase == Phase.IDLE)
@@ -71,7 +75,7 @@ class Left(Machine):
         todo = ~self.done
         self.todo, self.done = todo, self.todo
 
-    @action(thread="worker")
+    @action(worker)
     def sends(self, page: Page) -> None:
         """sends a page"""
         require(self.phase == Phase.BUSY)
@@ -81,14 +85,14 @@ class Left(Machine):
         self.done |= page
         self.wire.send(Letter.PAGE, page, stale=self.history.old)
 
-    @action(thread="worker")
+    @action(worker)
     def swaps(self) -> None:
         """exchanges what is to do for what is done"""
         require(self.phase == Phase.BUSY)
         require(self.eager)
         self.todo, self.done = self.done, self.todo
 
-    @action(thread="worker")
+    @action(worker)
     def ends(self) -> None:
         """says that all is sent"""
         require(self.phase >= Phase.BUSY)
@@ -98,7 +102,7 @@ class Left(Machine):
             self.wire.send(Letter.END)
         self.phase = Phase.DONE
 
-    @action(thread="guest", environment=True)
+    @action(guest, environment=True)
     def writes(self, page: Page) -> None:
         """writes a page"""
         require(self.phase < Phase.DONE)
@@ -106,23 +110,26 @@ class Left(Machine):
 
 
 class Right(Machine):
+    reader = Thread("reader")
+    vcpu = Thread("vCPU", each=Cpu)
+
     present = Bitmap("pages that are there")
     waiting = CpuBitmap("the page that the vCPU waits for")
     wire = Receives("wire")
 
-    @action(thread="reader")
+    @action(reader)
     def takes(self) -> None:
         """takes a page and wakes who waits for it"""
         message = self.wire.receive(Letter.PAGE)
         self.present |= message.pages.host_pages
         self.waiting.remove(message.pages)
 
-    @action(thread="reader")
+    @action(reader)
     def stops(self) -> None:
         """reads the end"""
         self.wire.receive(Letter.END)
 
-    @action(thread="vCPU", environment=True)
+    @action(vcpu, environment=True)
     def touches(self, cpu: Cpu, page: Page) -> None:
         """touches a page"""
         require(self.waiting[cpu].empty)

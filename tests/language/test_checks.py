@@ -30,28 +30,28 @@ TALLY = 0
 
 @case("it uses random.random, which depends on random and not on the state")
 class TossesCoin(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(random.random() < 0.5)  # here
 
 
 @case("it uses choice, which depends on random and not on the state")
 class Chooses(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(choice((True, False)))  # here
 
 
 @case("it uses time.time, which depends on time and not on the state")
 class LooksAtClock(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(time.time() > 0)  # here
 
 
 @case("it uses datetime.datetime.now, which depends on datetime and not on the state")
 class LooksAtCalendar(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(datetime.datetime.now().day > 3)  # here
 
@@ -66,14 +66,14 @@ def tosses() -> bool:
     at=tosses,
 )
 class TossesElsewhere(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(tosses())
 
 
 @case("it uses random.random, which depends on random and not on the state", inside="_tosses, called by act")
 class TossesInHelper(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self._helps())
 
@@ -86,14 +86,14 @@ class TossesInHelper(Base):
 
 @case("it uses COUNTER, a list that is not part of the state: declare a field, or make it a constant")
 class UsesGlobalList(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         COUNTER[0] += 1  # here
 
 
 @case("global TALLY: an action changes nothing but its own state")
 class UsesGlobal(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         global TALLY
         TALLY += 1  # here
@@ -113,7 +113,7 @@ def make_counting() -> Callable[[Any], None]:
     at=make_counting,
 )
 class CountsInClosure(Base):
-    act = action(thread="thread")(make_counting())
+    act = action(Base.thread)(make_counting())
 
 
 def make_nonlocal() -> Callable[[Any], None]:
@@ -128,14 +128,14 @@ def make_nonlocal() -> Callable[[Any], None]:
 
 @case("nonlocal counter: an action changes nothing but its own state", at=make_nonlocal)
 class Nonlocal(Base):
-    act = action(thread="thread")(make_nonlocal())
+    act = action(Base.thread)(make_nonlocal())
 
 
 @case("it changes an attribute of ChangesClass: an action changes nothing but its own state")
 class ChangesClass(Base):
     tally = 0
 
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         ChangesClass.tally = 1  # here
 
@@ -144,7 +144,7 @@ class ChangesClass(Base):
 class ChangesOwnClass(Base):
     tally = 0
 
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         type(self).tally += 1  # here
 
@@ -154,7 +154,7 @@ class ChangesOwnClass(Base):
     inside="_helps, called by act",
 )
 class RemembersInDefault(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self._helps()
 
@@ -164,7 +164,7 @@ class RemembersInDefault(Base):
 
 @case("it imports random: imports stand at the top of the file")
 class Imports(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         import random as chance  # here
 
@@ -173,7 +173,7 @@ class Imports(Base):
 
 @case("a value of the state is never identical (is) to another: compare with ==")
 class ComparesIdentity(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.phase is Phase.IDLE)  # here
 
@@ -183,7 +183,7 @@ class ComparesIdentity(Base):
     inside="_is_idle, called by act",
 )
 class ComparesIdentityInHelper(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self._is_idle())
 
@@ -193,7 +193,7 @@ class ComparesIdentityInHelper(Base):
 
 @case("it has a try or with statement, which would swallow guards: use if and require")
 class Tries(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         try:
             require(self.busy)
@@ -203,7 +203,7 @@ class Tries(Base):
 
 @case("it has a yield or await: an action is a plain method")
 class Yields(Base):
-    @action(thread="thread")  # here
+    @action(Base.thread)  # here
     def act(self: Any) -> Any:
         require(self.busy)
         yield
@@ -214,14 +214,14 @@ class Yields(Base):
 
 @case("the action never ends")
 class Forever(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(all(True for _ in iter(int, 1)))  # here
 
 
 @case("the action never ends", inside="_again, called by act")
 class Recursive(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self._again()
 
@@ -230,7 +230,7 @@ class Recursive(Base):
 
 @case("more than 60 decisions on one path: the action never ends")
 class Undecided(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         while self.count != 100:  # here
             self.count += 1
@@ -238,21 +238,21 @@ class Undecided(Base):
 
 @case("NameError: name 'pahse' is not defined")
 class Misspells(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(pahse)  # type: ignore[name-defined]  # here
 
 
 @case("AttributeError: 'SymbolicNumber' object has no attribute 'name'")
 class NoAttribute(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.phase.name == "IDLE")  # here
 
 
 @case("TypeError: NoArgument._helps() missing 1 required positional argument: 'page'")
 class NoArgument(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self._helps()  # here
 
@@ -262,7 +262,7 @@ class NoArgument(Base):
 
 @case("ZeroDivisionError: division by zero", inside="_divides, called by act")
 class Divides(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self._divides()
 
@@ -285,7 +285,7 @@ class Decent(Base):
 
     limit = 3
 
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, cpu: Cpu, page: Page) -> None:
         require(self.count < self.limit and self.phase != FIXED[0])
         require(self.busy or not self.stream.broken)
@@ -332,7 +332,7 @@ def test_an_action_that_asks_otherwise_the_second_time_is_refused(monkeypatch: p
     answers = iter((True, False, False))
 
     class Wavers(Base):
-        @action(thread="thread")
+        @action(Base.thread)
         def act(self: Any) -> None:
             if next(answers):
                 require(self.busy)  # decided in the first run only

@@ -65,14 +65,14 @@ class Replaces(Base):
 
 @declared("Parameters.act has a parameter pages: an action may have `page: Page` and `cpu: Cpu`", inside="act")
 class Parameters(Base):
-    @action(thread="thread")  # here
+    @action(Base.thread)  # here
     def act(self, pages: Page) -> None:
         self.dirty = pages
 
 
 @declared("Unannotated.act has a parameter cpu: an action may have `page: Page` and `cpu: Cpu`", inside="act")
 class Unannotated(Base):
-    @action(thread="thread")  # here
+    @action(Base.thread)  # here
     def act(self, cpu: int, page: Page) -> None:
         self.dirty = page
 

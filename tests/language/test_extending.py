@@ -24,6 +24,7 @@ from postcopy.language import (
     Receives,
     Sends,
     Step,
+    Thread,
     View,
     action,
     always,
@@ -53,10 +54,12 @@ class Digit(IntEnum):
 
 
 class Speaker(Machine):
+    speaker = Thread("speaker")
+
     turn = Flag("it is the speaker's turn", True)
     line = Sends("line")
 
-    @action(thread="speaker")
+    @action(speaker)
     def speaks(self) -> None:
         """says hello"""
         require(self.turn)
@@ -66,10 +69,12 @@ class Speaker(Machine):
 
 
 class Listener(Machine):
+    listener = Thread("listener")
+
     heard = Flag("something was heard")
     line = Receives("line")
 
-    @action(thread="listener")
+    @action(listener)
     def hears(self) -> None:
         """hears"""
         self.line.receive(Word.HELLO)
@@ -112,7 +117,7 @@ class Counting(Talk):
             self.line.receive(Digit.SECOND)
             self.heard = self.second = True
 
-        @action(thread="listener")
+        @action(Listener.listener)
         def mishears(self) -> None:
             self.line.receive(Number.TWO)
             self.heard = True
@@ -187,9 +192,11 @@ def test_a_message_that_the_channel_does_not_carry_is_refused_with_all_that_it_c
 
 
 class Cut(Machine):
+    network = Thread("network")
+
     line = Network("line")
 
-    @action(thread="network", environment=True)
+    @action(network, environment=True)
     def cuts(self) -> None:
         """cuts the line, and what is on it is lost"""
         require(not self.line.broken)
@@ -204,14 +211,14 @@ class Again(Talk):
     cut = Cut
 
     class speaker(Speaker):
-        @action(thread="speaker")
+        @action(Speaker.speaker)
         def calls_again(self) -> None:
             require(self.line.broken)
             self.line.connect()
             self.turn = True
 
     class listener(Listener):
-        @action(thread="listener")
+        @action(Listener.listener)
         def waits_for_a_call(self) -> None:
             require(self.line.broken and not self.line.listening)
             require(not self.heard)

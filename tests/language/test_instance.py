@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postcopy.errors import SpecError, UsageError
-from postcopy.language import EITHER, Cpu, Flag, Page, action
+from postcopy.language import EITHER, Cpu, Flag, Page, Thread, action
 from postcopy.language.instance import Instance
 from tests.language.tiny import Base, Phase, protocol_of
 
@@ -13,10 +13,12 @@ from tests.language.tiny import Base, Phase, protocol_of
 class Changed(Base):
     """Removes one action and adds two."""
 
+    vcpu = Thread("vCPU", each=Cpu)
+
     open = Flag("left open", EITHER)
     serves_request = None  # type: ignore[assignment]
 
-    @action(thread="vCPU", rule="R2", environment=True)
+    @action(vcpu, rule="R2", environment=True)
     def touches(self, cpu: Cpu, page: Page) -> None:
         """touches
         a page
@@ -24,7 +26,7 @@ class Changed(Base):
         This is said nowhere else.
         """
 
-    @action(thread="thread")
+    @action(Base.thread)
     def has_no_words(self) -> None:
         self.busy = True
 
@@ -88,7 +90,7 @@ def test_a_wrong_size_is_refused(pages: int, in_flight: int, group: int, message
 
 def test_an_annotation_that_cannot_be_found_is_refused() -> None:
     class Unknown(Base):
-        @action(thread="thread")
+        @action(Base.thread)
         def act(self, page: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821
             self.dirty |= page
 

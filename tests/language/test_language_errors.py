@@ -39,14 +39,14 @@ case = Cases()
     "Reads has no field right: a machine sees only its own state and its ends of the channels; send a message instead"
 )
 class Reads(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.right.present.empty)  # here
 
 
 @case(".interpretation is not for specifications: a machine sees only its fields and ends")
 class Constructs(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(Right("right", self.interpretation).present.empty)  # here
 
@@ -56,7 +56,7 @@ class Constructs(Base):
     "send a message instead"
 )
 class ReadsThroughGhost(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.memory.world.right.present.empty)  # here
 
@@ -76,7 +76,7 @@ def sends_elsewhere(machine: Any) -> None:
     at=reads_elsewhere,
 )
 class ReadsByName(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         reads_elsewhere(self)
 
@@ -88,7 +88,7 @@ class ReadsByName(Base):
     at=sends_elsewhere,
 )
 class SendsForOthers(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         sends_elsewhere(self)
 
@@ -98,7 +98,7 @@ class SendsForOthers(Base):
     "send a message instead"
 )
 class ClosesThroughGhost(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.memory.world.wire.close()  # here
 
@@ -107,14 +107,14 @@ class ClosesThroughGhost(Base):
     "left writes memory.old, which belongs to memory: only memory itself may change it; call a method of memory instead"
 )
 class WritesGhost(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.memory.old = NONE  # here
 
 
 @case("a guard reads history (memory.old.empty): ghosts are for properties, no step may depend on one")
 class GuardReadsGhost(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.memory.old.empty)  # here
 
@@ -124,7 +124,7 @@ class GuardReadsGhost(Base):
     "no step may depend on one"
 )
 class GhostFlowsIntoBitmap(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.dirty = self.memory.old  # here
 
@@ -134,7 +134,7 @@ class GhostFlowsIntoBitmap(Base):
     "for properties, no step may depend on one"
 )
 class GhostFlowsIntoFlag(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.busy = self.memory.flagged  # here
 
@@ -144,7 +144,7 @@ class GhostFlowsIntoFlag(Base):
     "wire[0].pages)): ghosts are for properties, no step may depend on one"
 )
 class GhostFlowsIntoMessage(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room())
         self.stream.send(Letter.PLAIN, self.memory.old)  # here
@@ -162,7 +162,7 @@ class Forbids(Memory):
     at=Forbids,
 )
 class GhostForbids(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.memory.touched(self.dirty)
 
@@ -179,7 +179,7 @@ class Meddles(Memory):
     at=Meddles,
 )
 class GhostMeddles(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.memory.touched(self.dirty)
 
@@ -196,7 +196,7 @@ class Closes(Memory):
     at=Closes,
 )
 class GhostCloses(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.memory.touched(self.dirty)
 
@@ -208,7 +208,7 @@ class Marks(Memory):
 
 @case("wire has no mark stail; its marks are stale", inside="touched, called by act", ghost=Marks, at=Marks)
 class GhostMarks(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.memory.touched(self.dirty)
 
@@ -218,42 +218,42 @@ class GhostMarks(Base):
 
 @case("ReadsUndeclared has no field dirt; did you mean dirty?")
 class ReadsUndeclared(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.dirt.empty)  # here
 
 
 @case("ReadsUnknown has no field xyz; its fields are phase, colour, busy, dirty, waiting, count, wide")
 class ReadsUnknown(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.xyz)  # here
 
 
 @case('AssignsUndeclared has no field bussy: declare it in the class, e.g. bussy = Flag("..."); did you mean busy?')
 class AssignsUndeclared(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.bussy = True  # here
 
 
 @case("a channel's end cannot be assigned to: send, receive or close")
 class AssignsEnd(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.stream = NONE  # here
 
 
 @case("left.waiting is a set for each vCPU: assign to one, waiting[cpu] = ..., or remove() pages")
 class AssignsAllCpus(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.waiting = NONE  # here
 
 
 @case("Memory has no tuched; did you mean touched?")
 class CallsUnknownGhostMethod(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.memory.tuched(self.dirty)  # here
 
@@ -263,126 +263,126 @@ class CallsUnknownGhostMethod(Base):
 
 @case("left.count leaves its range 0 to 3")
 class OutOfRange(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.count = 4  # here
 
 
 @case("left.count is given True, which is not a whole number")
 class TruthForNumber(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.count = True  # here
 
 
 @case("left.count is given '2', which is not a whole number")
 class TextForNumber(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.count = "2"  # here
 
 
 @case("left.count is given <Phase.BUSY: 2>, which is not a whole number")
 class MemberForNumber(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.count = Phase.BUSY  # here
 
 
 @case("left.phase is given 1, which is not a Phase")
 class NumberForMember(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.phase = 1  # here
 
 
 @case("left.phase is given <Other.FIRST: 1>, which is not a Phase")
 class OtherEnumeration(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.phase = Other.FIRST  # here
 
 
 @case("left.phase is given left.colour, which is not a Phase")
 class OtherField(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.phase = self.colour  # here
 
 
 @case("left.phase is given None, which is not a Phase")
 class NoneForMember(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.phase = None  # here
 
 
 @case("a truth value is needed here, not 1")
 class NumberForTruth(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.busy = 1  # here
 
 
 @case("a set of pages is needed here, not False")
 class TruthForPages(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.dirty = False  # here
 
 
 @case("a set of pages is needed here, not left.phase")
 class MemberInSet(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.dirty |= self.phase  # here
 
 
 @case("a Phase is compared with <Other.FIRST: 1>")
 class ComparesWithOther(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.phase == Other.FIRST)  # here
 
 
 @case("a Phase is compared with 1")
 class ComparesWithNumber(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.phase == 1)  # here
 
 
 @case("a number is compared with a Phase")
 class ComparesFields(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.count == self.phase)  # here
 
 
 @case("the members of Colour have no order: make it an IntEnum with ascending values")
 class OrdersUnordered(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.colour < Colour.GREEN)  # here
 
 
 @case("only a constant whole number can be added, and only to a Count")
 class AddsFields(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.count = self.count + self.wide  # here
 
 
 @case("only a constant whole number can be added, and only to a Count")
 class SubtractsFields(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.count = self.count - self.wide  # here
 
 
 @case("a number is not a truth value: compare it")
 class NumberAsTruth(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         if self.count:  # here
             self.busy = True
@@ -390,14 +390,14 @@ class NumberAsTruth(Base):
 
 @case("a number is not a truth value: compare it")
 class RequiresNumber(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.count)  # here
 
 
 @case("a value of the state is used as a plain Python number")
 class NumberAsIndex(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         for _ in range(self.count):  # here
             self.busy = True
@@ -405,21 +405,21 @@ class NumberAsIndex(Base):
 
 @case("a value of the state cannot be looked up in a Python set or dictionary: compare it")
 class LooksUp(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require({Phase.IDLE: True}[self.phase])  # here
 
 
 @case("require needs a truth value, not room without ()")
 class RequiresMethod(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room)  # here
 
 
 @case("require needs a truth value, not None")
 class RequiresNothing(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self._ready())  # here
 
@@ -429,7 +429,7 @@ class RequiresNothing(Base):
 
 @case("room without () is always true: write room()")
 class MethodAsTruth(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         if not self.stream.room:  # here
             self.busy = True
@@ -437,7 +437,7 @@ class MethodAsTruth(Base):
 
 @case("_ready without () is always true: write _ready()")
 class HelperAsTruth(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         if self._ready and self.busy:  # here
             self.busy = False
@@ -448,7 +448,7 @@ class HelperAsTruth(Base):
 
 @case("it returns False: an action returns nothing, and a guard is require(...)", inside="act")
 class ReturnsGuard(Base):
-    @action(thread="thread")  # here
+    @action(Base.thread)  # here
     def act(self: Any) -> Any:
         if self.busy:
             return False
@@ -460,7 +460,7 @@ class ReturnsGuard(Base):
 
 @case("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
 class Loops(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         for page in self.dirty:  # here
             self.dirty -= page
@@ -468,7 +468,7 @@ class Loops(Base):
 
 @case("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
 class Sorts(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         first = sorted(self.dirty)[0]  # here
         self.dirty -= first
@@ -476,49 +476,49 @@ class Sorts(Base):
 
 @case("pages have no order: ask subset_of()")
 class Orders(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, page: Page) -> None:
         require(page < self.dirty)  # here
 
 
 @case("the pages of a set cannot be counted: ask .empty or .full")
 class Counts(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(len(self.dirty) > 1)  # here
 
 
 @case("a page has no number: pages are interchangeable")
 class Numbers(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, page: Page) -> None:
         require(int(page) == 0)  # here
 
 
 @case("a page has no number: pages are interchangeable")
 class Indexes(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, page: Page) -> None:
         require((True, False)[page])  # here
 
 
 @case("compare sets of pages with same_as() or subset_of()")
 class ComparesSets(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.dirty == NONE)  # here
 
 
 @case("compare sets of pages with same_as() or subset_of()")
 class ComparesPages(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, page: Page) -> None:
         require(page != self.dirty)  # here
 
 
 @case("a set of pages is not a truth value: ask .empty, .full or pages[page]")
 class SetAsTruth(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         if self.dirty:  # here
             self.busy = True
@@ -526,21 +526,21 @@ class SetAsTruth(Base):
 
 @case("ask whether a page is in a set with pages[page], whether a set is with subset_of()")
 class AsksIn(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, page: Page) -> None:
         require(page in self.dirty)  # here
 
 
 @case("a set of pages is not changed in place: write pages |= page or pages -= page")
 class ChangesInPlace(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, page: Page) -> None:
         self.dirty[page] = False  # here
 
 
 @case("a set of pages cannot be looked up in a Python set or dictionary")
 class LooksUpPage(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any, page: Page) -> None:
         require(page in {1, 2})  # here
 
@@ -550,14 +550,14 @@ class LooksUpPage(Base):
 
 @case("wire may be full here: require room() before sending PLAIN")
 class SendsWithoutRoom(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.stream.send(Letter.PLAIN)  # here
 
 
 @case("wire may be full here: require room(2) before sending PLAIN")
 class SendsTwice(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room())
         self.stream.send(Letter.PLAIN)
@@ -566,7 +566,7 @@ class SendsTwice(Base):
 
 @case("wire may be full here: require room() before sending PLAIN")
 class RoomOnOneWayOnly(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         if self.busy:
             require(self.stream.room())
@@ -575,14 +575,14 @@ class RoomOnOneWayOnly(Base):
 
 @case("room(0): a number of messages from 1 on is needed")
 class NoRoom(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room(0))  # here
 
 
 @case("wire carries Letter, not <Phase.IDLE: 1>")
 class SendsAlien(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room())
         self.stream.send(Phase.IDLE)  # here
@@ -590,14 +590,14 @@ class SendsAlien(Base):
 
 @case("back carries Letter, not <Phase.IDLE: 1>")
 class ReceivesAlien(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.back.receive(Phase.IDLE)  # here
 
 
 @case("a STAMPED on wire carries stale, not no mark: send(..., mark=pages)")
 class ForgetsMark(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room())
         self.stream.send(Letter.STAMPED, self.dirty)  # here
@@ -605,7 +605,7 @@ class ForgetsMark(Base):
 
 @case("a PLAIN on wire carries no mark, not fresh: send(..., mark=pages)")
 class InventsMark(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room())
         self.stream.send(Letter.PLAIN, self.dirty, fresh=self.dirty)  # here
@@ -613,7 +613,7 @@ class InventsMark(Base):
 
 @case("the message carries no mark stale; its marks are none")
 class AsksForMark(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         message = self.back.receive(Letter.PLAIN)
         self.dirty = message.marked["stale"]  # here
@@ -621,7 +621,7 @@ class AsksForMark(Base):
 
 @case("a set of pages is needed here, not True")
 class SendsNoPages(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         require(self.stream.room())
         self.stream.send(Letter.PLAIN, True)  # here
@@ -629,7 +629,7 @@ class SendsNoPages(Base):
 
 @case("a member of an enumeration is needed to observe, not 'served'")
 class ObservesText(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.observe("served", self.dirty)  # here
 
@@ -645,11 +645,11 @@ def test_an_action_that_cheats_or_errs_is_refused_with_its_line(
 
 
 class Grows(Base):
-    @action(thread="thread")
+    @action(Base.thread)
     def act(self: Any) -> None:
         self.count += 1  # here
 
-    @action(thread="thread")
+    @action(Base.thread)
     def act_with_care(self: Any) -> None:
         self.count += 1
         require(self.count <= 3)

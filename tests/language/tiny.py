@@ -27,6 +27,7 @@ from postcopy.language import (
     Protocol,
     Receives,
     Sends,
+    Thread,
     View,
     action,
 )
@@ -65,6 +66,8 @@ class Memory(Ghost):
 class Base(Machine):
     """What the cases below have."""
 
+    thread = Thread("thread")
+
     phase = Choice("the phase", Phase.IDLE)
     colour = Choice("the colour", Colour.RED)
     busy = Flag("busy")
@@ -75,17 +78,19 @@ class Base(Machine):
     stream = Sends("wire")
     back = Receives("back")
 
-    @action(thread="thread", rule="R1")
+    @action(thread, rule="R1")
     def serves_request(self) -> None:
         """does nothing"""
 
 
 class Right(Machine):
+    thread = Thread("thread")
+
     present = Bitmap("pages that are there")
     stream = Receives("wire")
     back = Sends("back")
 
-    @action(thread="thread")
+    @action(thread)
     def idles(self) -> None:
         """does nothing"""
 

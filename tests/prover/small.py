@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from postcopy.language import Channel, Count, Flag, Machine, Protocol, Receives, Sends, View, action, always, require
+from postcopy.language import (
+    Channel,
+    Count,
+    Flag,
+    Machine,
+    Protocol,
+    Receives,
+    Sends,
+    Thread,
+    View,
+    action,
+    always,
+    require,
+)
 
 
 class Token(Enum):
@@ -12,12 +25,14 @@ class Token(Enum):
 
 
 class Left(Machine):
+    left = Thread("left")
+
     turn = Flag("it may step", True)
     steps = Count("steps taken", 0, 3)
     there = Sends("there")
     back = Receives("back")
 
-    @action(thread="left")
+    @action(left)
     def steps_on(self) -> None:
         """takes a step and passes the token on"""
         require(self.turn)
@@ -27,7 +42,7 @@ class Left(Machine):
         self.turn = False
         self.there.send(Token.TOKEN)
 
-    @action(thread="left")
+    @action(left)
     def takes_token(self) -> None:
         """takes the token"""
         self.back.receive(Token.TOKEN)
@@ -35,18 +50,20 @@ class Left(Machine):
 
 
 class Right(Machine):
+    right = Thread("right")
+
     turn = Flag("it may step")
     steps = Count("steps taken", 0, 3)
     there = Receives("there")
     back = Sends("back")
 
-    @action(thread="right")
+    @action(right)
     def takes_token(self) -> None:
         """takes the token"""
         self.there.receive(Token.TOKEN)
         self.turn = True
 
-    @action(thread="right")
+    @action(right)
     def steps_on(self) -> None:
         """takes a step and passes the token back"""
         require(self.turn)
@@ -84,11 +101,13 @@ def never_both(state: View) -> bool:
 
 
 class Register(Machine):
+    clock = Thread("clock")
+
     first = Flag("the first bit")
     second = Flag("the second bit")
     third = Flag("the third bit")
 
-    @action(thread="clock")
+    @action(clock)
     def shifts(self) -> None:
         """shifts the bits by one place"""
         self.third = self.second

@@ -16,6 +16,7 @@ from postcopy.language import (
     Protocol,
     Receives,
     Sends,
+    Thread,
     View,
     action,
     conjunct,
@@ -36,11 +37,13 @@ def missing(protocol: type[Protocol], invariant: Sequence[Property]) -> set[tupl
 
 
 class Asker(Machine):
+    asker = Thread("asker")
+
     allowed = Flag("it may ask", EITHER)
     asked = Flag("it has asked")
     there = Sends("there")
 
-    @action(thread="asker")
+    @action(asker)
     def asks(self) -> None:
         """asks"""
         require(self.allowed)
@@ -51,10 +54,12 @@ class Asker(Machine):
 
 
 class Listener(Machine):
+    listener = Thread("listener")
+
     heard = Flag("it has heard")
     there = Receives("there")
 
-    @action(thread="listener")
+    @action(listener)
     def hears(self) -> None:
         """hears the question"""
         self.there.receive(Token.TOKEN)
@@ -112,10 +117,12 @@ def test_what_does_not_hold_is_not_proved(invariant: list[Property], expected: s
 
 
 class Turner(Machine):
+    turner = Thread("turner")
+
     inside = Receives("ring")
     outside = Sends("ring")
 
-    @action(thread="turner")
+    @action(turner)
     def turns(self) -> None:
         """takes a message and sends the same again: nothing has changed"""
         self.inside.receive(Token.TOKEN)
@@ -124,10 +131,12 @@ class Turner(Machine):
 
 
 class Starter(Machine):
+    starter = Thread("starter")
+
     started = Flag("it has put a message on the ring")
     ring = Sends("ring")
 
-    @action(thread="starter")
+    @action(starter)
     def starts(self) -> None:
         """puts a message on the ring"""
         require(not self.started)

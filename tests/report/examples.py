@@ -25,6 +25,7 @@ from postcopy.language import (
     Receives,
     Sends,
     Step,
+    Thread,
     View,
     action,
     always,
@@ -50,19 +51,22 @@ class Mood(Enum):
 
 
 class Writer(Machine):
+    author = Thread("author")
+    clerk = Thread("clerk")
+
     mood = Choice("the writer's mood", Mood.CALM)
     drafts = Bitmap("the drafts: pages that wait for the post")
     count = Count("letters sent", 0, 9)
     express = Flag("letters go by express", EITHER)
     mail = Sends("mail_van")
 
-    @action(thread="author", environment=True)
+    @action(author, environment=True)
     def writes(self, page: Page) -> None:
         """writes a page"""
         self.drafts |= page
         self.diary.wrote(page)
 
-    @action(thread="clerk", rule="R1 R2", qemu="post_letter")
+    @action(clerk, rule="R1 R2", qemu="post_letter")
     def posts(self, page: Page) -> None:
         """posts a page; #1 | as_is"""
         require(self.drafts[page])
@@ -74,18 +78,21 @@ class Writer(Machine):
 
 
 class Reader(Machine):
+    postman = Thread("postman")
+    vcpu = Thread("vCPU", each=Cpu)
+
     has = Bitmap("letters in the house")
     waiting = CpuBitmap("the page that the vCPU waits for")
     mail = Receives("mail_van")
 
-    @action(thread="postman", rule="R3")
+    @action(postman, rule="R3")
     def delivers(self) -> None:
         """delivers a letter"""
         message = self.mail.receive(Mail.LETTER)
         self.has |= message.pages
         self.diary.kept(message.pages, message.marked["old"])
 
-    @action(thread="vCPU", environment=True)
+    @action(vcpu, environment=True)
     def reads(self, cpu: Cpu, page: Page) -> None:
         """reads a page"""
         if self.has[page]:
@@ -95,9 +102,11 @@ class Reader(Machine):
 
 
 class Road(Machine):
+    weather = Thread("weather")
+
     mail = Network("mail_van")
 
-    @action(thread="weather", environment=True)
+    @action(weather, environment=True)
     def washes_away(self) -> None:
         """washes the newest letter away"""
         require(not self.mail.empty)
@@ -190,17 +199,20 @@ class Parcel(IntEnum):
 
 
 class Giver(Machine):
+    operator = Thread("operator")
+    sender = Thread("sender")
+
     phase = Choice("how far it is", Phase.IDLE)
     left = Bitmap("pages still to be sent", initial=ALL)
     post = Sends("post")
 
-    @action(thread="operator", environment=True)
+    @action(operator, environment=True)
     def starts(self) -> None:
         """starts <now> & here"""
         require(self.phase == Phase.IDLE)
         self.phase = Phase.SENDING
 
-    @action(thread="sender")
+    @action(sender)
     def sends(self, page: Page) -> None:
         """sends a page"""
         require(self.phase == Phase.SENDING)
@@ -209,7 +221,7 @@ class Giver(Machine):
         self.left -= page
         self.post.send(Parcel.PAGE, page)
 
-    @action(thread="sender")
+    @action(sender)
     def finishes(self) -> None:
         """finishes when nothing is left"""
         require(self.phase == Phase.SENDING)
@@ -218,16 +230,19 @@ class Giver(Machine):
 
 
 class Taker(Machine):
+    receiver = Thread("receiver")
+    guest = Thread("guest")
+
     has = Bitmap("pages that are here")
     awake = Flag("somebody looks", True)
     post = Receives("post")
 
-    @action(thread="receiver")
+    @action(receiver)
     def receives(self) -> None:
         """receives a page"""
         self.has |= self.post.receive(Parcel.PAGE).pages
 
-    @action(thread="guest", environment=True)
+    @action(guest, environment=True)
     def looks(self) -> None:
         """looks at what there is"""
         require(self.awake)

@@ -108,7 +108,7 @@ def threads() -> str:
     """The threads in the order of the text, and what each of them can do."""
     rows = [
         [
-            action.info.thread + (" (environment)" if action.info.environment else ""),
+            action.declared.label + (" (environment)" if action.info.environment else ""),
             f"`{action_name(action)}`",
             escape(action.doc),
             action.info.rule,

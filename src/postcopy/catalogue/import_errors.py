@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 
+from postcopy.language import Machine
+from postcopy.language.threads import declared_threads
 from postcopy.suggestions import did_you_mean
 
 DOOR = "postcopy.language"
@@ -28,8 +30,8 @@ def explain(error: BaseException, source: str, file: str) -> str:
     if isinstance(error, ImportError):
         text = _missing_import(error, source, line)
     elif isinstance(error, NameError) and frame is not None:
-        text = f"{error}{did_you_mean(error.name or '', [*frame.f_locals, *frame.f_globals, *dir(builtins)])}"
-    elif isinstance(error, AttributeError) and isinstance(error.obj, type):
+        text = f"{error}{_meant_by(error.name or '', frame)}"
+    elif isinstance(error, AttributeError) and isinstance(error.obj, type | ModuleType):
         text = f"{error.obj.__name__} has no attribute {error.name}{did_you_mean(error.name or '', dir(error.obj))}"
     else:
         text = f"{type(error).__name__}: {error}"
@@ -66,3 +68,14 @@ def _imported(source: str, module: str, line: int) -> list[str]:
         if isinstance(node, ast.ImportFrom) and node.module == module and node.lineno <= line <= (node.end_lineno or 0):
             return [name.name for name in node.names]
     return []
+
+
+def _meant_by(name: str, frame: FrameType) -> str:
+    """The end of a message about an undefined name: a thread of a base that goes by it, or the closest name in sight.
+
+    A class body does not see the names of its bases: a subclass has to write ``Source.migration``.
+    """
+    for value in frame.f_globals.values():
+        if isinstance(value, type) and issubclass(value, Machine) and name in declared_threads(value):
+            return f"; did you mean {value.__name__}.{name}?"
+    return did_you_mean(name, [*frame.f_locals, *frame.f_globals, *dir(builtins)])

@@ -46,7 +46,7 @@ class MyChange(Postcopy):
             super().serves_request(page)
 
         # Add an action: one atomic step of one thread (import `action` from postcopy.language).
-        # @action(thread="migration thread")
+        # @action(Source.migration)
         # def does_something(self, page: Page) -> None:
         #     """says in traces what it does"""
         #     require(self.dirty[page])

@@ -25,6 +25,7 @@ from postcopy.language.properties import (
     sometimes,
 )
 from postcopy.language.protocol import Protocol
+from postcopy.language.threads import Thread
 from postcopy.language.values import ALL, NONE, Cpu, Page, PageSet
 from postcopy.language.view import Step, View
 
@@ -53,6 +54,7 @@ __all__ = [
     "Receives",
     "Sends",
     "Step",
+    "Thread",
     "View",
     "about",
     "action",

@@ -10,6 +10,7 @@ from typing import TypeVar
 from postcopy.errors import SpecError
 from postcopy.language.body_errors import Disabled
 from postcopy.language.source_locations import location
+from postcopy.language.threads import Thread
 from postcopy.language.values import Truth
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -30,7 +31,7 @@ class ActionInfo:
     """What is known of an action beside its body.
 
     Attributes:
-        thread: the real thread whose step it is.
+        thread: the thread whose step it is: its declaration, or the attribute or label of one.
         rule: rules of the document that it stands for, e.g. ``"R17"`` or ``"R10 R13"``.
         qemu: the function of QEMU that does it, where known.
         environment: a step that nobody can rely on being taken (guest, operator, network).
@@ -38,7 +39,7 @@ class ActionInfo:
             looks for it in every round of its loop. Of other steps only "the thread takes one of them" is relied on.
     """
 
-    thread: str
+    thread: Thread | str
     rule: str = ""
     qemu: str = ""
     environment: bool = False
@@ -46,13 +47,26 @@ class ActionInfo:
 
 
 def action(
-    thread: str, rule: str = "", qemu: str = "", environment: bool = False, fair: bool = False
+    thread: Thread | str, rule: str = "", qemu: str = "", environment: bool = False, fair: bool = False
 ) -> Callable[[F], F]:
     """Mark a method as one atomic step of a thread. Its docstring is the step in words, for traces.
 
+    Args:
+        thread: a thread that the machine declares; a text names one by its attribute or its label.
+        rule: see `ActionInfo`, as for the other arguments.
+        qemu: see there.
+        environment: see there.
+        fair: see there.
+
     Raises:
-        SpecError: a step on which nobody can rely is called fair.
+        SpecError: no thread is named, or a step that may never be taken is called fair.
     """
+    if not isinstance(thread, Thread | str):
+        raise SpecError(
+            "an action names the thread whose step it is: @action(migration) in a class with "
+            'migration = Thread("migration thread")',
+            location(sys._getframe(1), None),
+        )
     if environment and fair:
         raise SpecError(
             "an action cannot be fair and environment: nobody can rely on it", location(sys._getframe(1), None)
@@ -73,21 +87,28 @@ class ActionInstance:
         name: ``machine.method`` or ``machine.method[cpu]``: unique.
         machine: the machine's name in the protocol.
         method: the method's name.
-        info: thread, rule, QEMU function, environment.
+        info: what its decorator says: rule, QEMU function, environment.
+        declared: the thread whose step it is, as the machine declares it.
         cpu: the vCPU, or None.
         takes_page: whether it has a page parameter.
-        doc: the step in words.
+        words: the step in words, as its docstring has it.
     """
 
     name: str
     machine: str
     method: str
     info: ActionInfo
+    declared: Thread
     cpu: int | None
     takes_page: bool
-    doc: str
+    words: str
+
+    @property
+    def doc(self) -> str:
+        """The step in words. Where its thread does not name the vCPU, the words do."""
+        return self.words if self.cpu is None or self.declared.each else f"{self.words}, for vCPU {self.cpu}"
 
     @property
     def thread(self) -> str:
         """The thread whose step it is, e.g. ``listen thread`` or ``vCPU 1``."""
-        return f"{self.info.thread} {self.cpu}" if self.cpu is not None else self.info.thread
+        return self.declared.name(self.cpu)

@@ -19,6 +19,7 @@ from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.protocol import Protocol
 from postcopy.language.python_values import components, is_constant, plain_function
 from postcopy.language.source_locations import of_class, place
+from postcopy.language.threads import Thread, thread_of
 from postcopy.language.view import View
 from postcopy.suggestions import did_you_mean
 
@@ -158,7 +159,33 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
                     f"{where} = None removes an action that no base has{did_you_mean(name, actions)}",
                     of_class(base, name),
                 )
+    _check_threads(machine)
     _check_methods(machine, actions)
+
+
+def _check_threads(machine: type[Machine]) -> None:
+    """Refuse two threads that traces could not tell apart, and a thread that no action names."""
+    labels: dict[str, tuple[str, Thread]] = {}
+    for base in reversed(machine.__mro__):
+        for name, thread in vars(base).items():
+            if not isinstance(thread, Thread):
+                continue
+            other, first = labels.setdefault(thread.label, (name, thread))
+            if thread != first or (name != other and other in vars(base)):
+                raise SpecError(
+                    f'{base.__name__}.{name} is called "{thread.label}" like {other}: give it another label',
+                    of_class(base, name),
+                )
+    infos = [value.action_info for base in machine.__mro__ for value in vars(base).values() if _is_action(value)]
+    used = [thread_of(machine, info.thread) for info in infos]
+    for base in machine.__mro__:
+        for name, thread in vars(base).items():
+            if isinstance(thread, Thread) and thread not in used:
+                raise SpecError(
+                    f"{base.__name__}.{name} is a thread that no action names: write @action({name}) above those that "
+                    "are its steps, or delete it",
+                    of_class(base, name),
+                )
 
 
 def _is_action(value: object) -> bool:

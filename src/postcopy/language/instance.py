@@ -6,7 +6,7 @@ Made once, immutable, and all that the interpretations, the explorer and the rep
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, get_type_hints
 
@@ -21,6 +21,7 @@ from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Ghost, Machine, Part
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
+from postcopy.language.threads import Thread, thread_of, undeclared
 from postcopy.language.values import ALL, Cpu, Page
 
 MAX_PAGES = 16
@@ -124,10 +125,11 @@ class Instance:
                 if function is None or info is None:
                     continue
                 parameters = _parameters(machine, method, function)
-                doc = " ".join((inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split())
+                thread = _thread(machine, method, info, function, parameters)
+                words = " ".join((inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split())
                 for cpu in range(self.cpus) if "cpu" in parameters else [None]:
                     label = f"{name}.{method}" + (f"[{cpu}]" if cpu is not None else "")
-                    yield ActionInstance(label, name, method, info, cpu, "page" in parameters, doc)
+                    yield ActionInstance(label, name, method, info, thread, cpu, "page" in parameters, words)
 
 
 def _check_size(what: str, value: int, most: int) -> None:
@@ -170,6 +172,26 @@ def _parameters(machine: type[Machine], method: str, function: Any) -> dict[str,
                 _definition(function),
             )
     return {name: hints[name] for name in names}
+
+
+def _thread(
+    machine: type[Machine], method: str, info: ActionInfo, function: Any, parameters: Mapping[str, type]
+) -> Thread:
+    """The declared thread whose step an action is.
+
+    Raises:
+        SpecError: the machine declares no such thread, or it is one for each vCPU and the action has no vCPU.
+    """
+    where = f"{machine.__name__}.{method}"
+    thread = thread_of(machine, info.thread)
+    if thread is None:
+        raise SpecError(f"{where} {undeclared(machine, info.thread)}", _definition(function))
+    if thread.each is not None and "cpu" not in parameters:
+        raise SpecError(
+            f"{where} is a step of {thread.label}, which is one thread for each vCPU: give it a parameter cpu: Cpu",
+            _definition(function),
+        )
+    return thread
 
 
 def _definition(function: Any) -> str:

@@ -110,7 +110,7 @@ class Unpackaged(Fault):
             self.stream.receive(Command.LISTEN)
             self._listen()
 
-        @action(thread="main thread")
+        @action(Destination.main_thread)
         def begins_device_load(self) -> None:
             """begins to load the devices from the stream"""
             require(self.main == Main.STREAM)
@@ -262,7 +262,7 @@ class GivesUpAfterEnd(Fault):
     class destination(Destination):
         """Does not look at the state before it gives up."""
 
-        @action(thread="listen thread")
+        @action(Destination.listen)
         def gives_up_after_end(self) -> None:
             """finds the connection gone while it still owes its SHUT, and gives the guest up"""
             require(self.state == State.END)
@@ -279,7 +279,7 @@ class ResyncInPostcopy(Fault):
     class source(Source):
         """Synchronises too late."""
 
-        @action(thread="migration thread", rule="R10", qemu="migration_bitmap_sync")
+        @action(Source.migration, rule="R10", qemu="migration_bitmap_sync")
         def synchronises_bitmap(self, page: Page) -> None:
             """takes a late bit of the dirty log into the migration bitmap"""
             require(self.phase == Phase.POSTCOPY)
@@ -312,7 +312,7 @@ class DiscardsTakenTooEarly(Fault):
 
         masked = Flag("the sent map has been masked")
 
-        @action(thread="migration thread", rule="R11")
+        @action(Source.migration, rule="R11")
         def masks_sent_map(self) -> None:
             """masks the sent map with the migration bitmap, while the CPUs run"""
             require(self.phase == Phase.PRECOPY)
@@ -356,7 +356,7 @@ class DiscardsAfterPackage(Fault):
     class destination(Destination):
         """Its listen thread discards."""
 
-        @action(thread="listen thread")
+        @action(Destination.listen)
         def discards_late(self) -> None:
             """discards pages, from the listen thread"""
             require(self._listening())
@@ -593,7 +593,7 @@ class TornPlacement(Fault):
             self.waiting.remove(message.pages)
             self.device_waiting -= message.pages
 
-        @action(thread="listen thread")
+        @action(Destination.listen)
         def fills_page(self) -> None:
             """fills the page that it has mapped"""
             require(not self.assembling.empty)

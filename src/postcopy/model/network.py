@@ -6,7 +6,7 @@ some newest messages of each direction, possibly none and possibly all; what cam
 
 from enum import Enum, auto
 
-from postcopy.language import Flag, Machine, Network, action, require
+from postcopy.language import Flag, Machine, Network, Thread, action, require
 
 
 class Command(Enum):
@@ -39,11 +39,13 @@ class Reply(Enum):
 class Wire(Machine):
     """The network, which may fail at any moment (R15)."""
 
+    network = Thread("network")
+
     failed = Flag("the network lost the connection")
     stream = Network("stream")
     return_path = Network("return_path")
 
-    @action(thread="network", rule="R15", environment=True)
+    @action(network, rule="R15", environment=True)
     def loses_the_connection(self) -> None:
         """loses the connection, in both directions at once"""
         require(not self.stream.broken)
@@ -51,14 +53,14 @@ class Wire(Machine):
         self.stream.close()
         self.return_path.close()
 
-    @action(thread="network", rule="R15", environment=True)
+    @action(network, rule="R15", environment=True)
     def loses_newest_on_stream(self) -> None:
         """loses the newest message still on its way to the destination"""
         require(self.failed)
         require(not self.stream.empty)
         self.stream.drop_newest()
 
-    @action(thread="network", rule="R15", environment=True)
+    @action(network, rule="R15", environment=True)
     def loses_newest_on_return_path(self) -> None:
         """loses the newest message still on its way to the source"""
         require(self.failed)

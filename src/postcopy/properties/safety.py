@@ -271,7 +271,7 @@ def one_reader(step: Step) -> bool:
     """The main thread's loops all end with RUN and the stream is the listen thread's: two threads that read one stream
     tear its messages apart."""
     from_stream = any(e.channel == "stream" and not e.sent for e in step.events)
-    if not from_stream or step.action.info.thread == STREAM_READER:
+    if not from_stream or step.action.thread == STREAM_READER:
         return True
     return bool(step.before.destination.state < State.RUNNING)
 

@@ -1,11 +1,12 @@
 """What a fair run is, what a broken promise is, and whether a given run is the one and has the other. This is the
 definition that the checker of liveness is held against, on concrete states.
 
-A *unit* is what is treated fairly: a thread (all its steps but those of the environment), and each action that is
-marked as fair by itself. A unit can move where one of its steps is possible that changes something; what only an
-observer remembers does not count, so that history never makes a run fair or unfair. A run that goes on for ever is
-(weakly) fair when every unit that can move at all times from some point on takes such a step again and again.
-Idling for ever is a run too: it is fair where no unit can move.
+A *unit* is what is treated fairly: a thread (all its steps but those of the environment, whatever their parameters),
+and each action that is marked as fair by itself. A thread that is declared as one for each vCPU is a unit for each. A
+unit can move where one of its steps is possible that changes something; what only an observer remembers does not
+count, so that history never makes a run fair or unfair. A run that goes on for ever is (weakly) fair when every unit
+that can move at all times from some point on takes such a step again and again. Idling for ever is a run too: it is
+fair where no unit can move.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
+from postcopy.language.actions import ActionInstance
 from postcopy.language.concrete import ConcreteInterpretation, successors
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property
@@ -61,11 +63,15 @@ class Duty:
 def units(instance: Instance) -> tuple[Unit, ...]:
     """The units of a protocol: its threads in the order of the text, then the actions that are fair by themselves."""
     threads: dict[tuple[str, str], list[str]] = {}
+    fair: dict[tuple[str, str, str], list[ActionInstance]] = {}
     for action in instance.actions:
         if not action.info.environment:
             threads.setdefault((action.machine, action.thread), []).append(action.name)
+        if action.info.fair:
+            fair.setdefault((action.machine, action.thread, action.method), []).append(action)
     found = [Unit(thread, "", frozenset(names)) for (_, thread), names in threads.items()]
-    found += [Unit(a.thread, a.doc, frozenset((a.name,))) for a in instance.actions if a.info.fair]
+    for (_, thread, _), actions in fair.items():
+        found.append(Unit(thread, actions[0].words, frozenset(action.name for action in actions)))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ none. That two of several connections reorder two copies of one page is not mode
 
 from enum import Enum, auto
 
-from postcopy.language import Channel, Flag, Network, Page, Receives, Sends, View, action, require, sometimes
+from postcopy.language import Channel, Flag, Network, Page, Receives, Sends, Thread, View, action, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main
 from postcopy.model.network import Command, Wire
@@ -32,10 +32,12 @@ def waits_for_sync(state: View) -> bool:
 class MultifdSource(Source):
     """Sends precopy pages on the other connection."""
 
+    multifd_thread = Thread("multifd thread")
+
     flushed = Flag("the other connection has been flushed since the CPUs stopped")
     multi = Sends("multi")
 
-    @action(thread="multifd thread", rule="R2 R10", qemu="multifd_send_thread")
+    @action(multifd_thread, rule="R2 R10", qemu="multifd_send_thread")
     def sends_precopy_page(self, page: Page) -> None:
         """sends a dirty page in precopy, on the other connection"""
         require(self.phase == Phase.PRECOPY or self.phase == Phase.FINISHING)
@@ -46,7 +48,7 @@ class MultifdSource(Source):
         self._remember_sent(page)
         self.multi.send(Command.PAGE, page, stale=self.guest.stale_at_source)
 
-    @action(thread="migration thread", rule="R3", qemu="multifd_send_sync_main")
+    @action(Source.migration, rule="R3", qemu="multifd_send_sync_main")
     def flushes(self) -> None:
         """flushes the other connection, because the CPUs have stopped and no page of precopy will follow"""
         require(self.phase == Phase.SWITCHING or (self.phase == Phase.FINISHING and self.dirty.empty))
@@ -78,17 +80,19 @@ class MultifdSource(Source):
 class MultifdDestination(Destination):
     """Has a thread that writes precopy pages."""
 
+    multifd_thread = Thread("multifd thread")
+
     multi = Receives("multi")
     loads_precopy_page = None
 
-    @action(thread="multifd thread", rule="R2", qemu="multifd_recv_thread")
+    @action(multifd_thread, rule="R2", qemu="multifd_recv_thread")
     def writes_precopy_page(self) -> None:
         """writes a page of precopy into memory"""
         message = self.multi.receive(Command.PAGE)
         self.present |= message.pages
         self.guest.loaded(message.pages, message.marked["stale"])
 
-    @action(thread="main thread", rule="R3", qemu="multifd_recv_sync_main")
+    @action(Destination.main_thread, rule="R3", qemu="multifd_recv_sync_main")
     def waits_for_other_connection(self) -> None:
         """waits until the other connection has come to its SYNC"""
         require(self.main == Main.STREAM)
@@ -110,7 +114,7 @@ class MultifdWire(Wire):
         super().loses_the_connection()
         self.multi.close()
 
-    @action(thread="network", rule="R15", environment=True)
+    @action(Wire.network, rule="R15", environment=True)
     def loses_newest_on_multi(self) -> None:
         """loses the newest message still on its way on the other connection"""
         require(self.failed)
@@ -167,7 +171,7 @@ class MultifdSkipsZeroPages(MultifdBeforeTheSwitch):
     class destination(MultifdDestination):
         """Spares itself the writing."""
 
-        @action(thread="multifd thread", rule="R2", qemu="multifd_recv_zero_page_process")
+        @action(MultifdDestination.multifd_thread, rule="R2", qemu="multifd_recv_zero_page_process")
         def skips_zero_page(self) -> None:
             """receives a page of zeros, and does not write it"""
             message = self.multi.receive(Command.PAGE)

@@ -18,6 +18,7 @@ from postcopy.language import (
     Receives,
     Sends,
     Step,
+    Thread,
     View,
     action,
     every_step,
@@ -74,7 +75,7 @@ class PreemptSource(Source):
         super().receives_pong()
         self.answered = True
 
-    @action(thread="return-path thread", qemu="postcopy_preempt_establish_channel")
+    @action(Source.return_path_thread, qemu="postcopy_preempt_establish_channel")
     def opens_fast_channel(self) -> None:
         """opens the preempt channel, after the main one (A25)"""
         require(self.phase == Phase.PRECOPY)
@@ -90,7 +91,7 @@ class PreemptSource(Source):
         require(self.fast_open)
         super().stops_cpus_to_switch()
 
-    @action(thread="return-path thread", rule="R13 R17", qemu="ram_save_host_page_urgent")
+    @action(Source.return_path_thread, rule="R13 R17", qemu="ram_save_host_page_urgent")
     def serves_request(self, page: Page) -> None:
         """serves a requested page on the preempt channel, or drops the request where the page has been sent"""
         require(self.phase == Phase.POSTCOPY)
@@ -126,11 +127,13 @@ class PreemptSource(Source):
 class PreemptDestination(Destination):
     """Has one more thread, which receives urgent pages."""
 
+    preempt_thread = Thread("preempt thread")
+
     fast_ready = Flag("the preempt channel has been accepted")
     assembling_urgent = Bitmap("target pages received on the preempt channel of a host page that is not whole yet")
     fast = Receives("fast")
 
-    @action(thread="main thread", qemu="migration_ioc_process_incoming")
+    @action(Destination.main_thread, qemu="migration_ioc_process_incoming")
     def accepts_fast_channel(self) -> None:
         """accepts the preempt channel"""
         require(self.main == Main.STREAM)
@@ -142,7 +145,7 @@ class PreemptDestination(Destination):
         require(self.fast_ready)
         super().reads_package()
 
-    @action(thread="preempt thread", rule="R21 R22", qemu="postcopy_preempt_thread")
+    @action(preempt_thread, rule="R21 R22", qemu="postcopy_preempt_thread")
     def places_urgent_page(self) -> None:
         """receives an urgent page, places it when it is whole, and wakes who waits for it"""
         require(self._listening())
@@ -179,7 +182,7 @@ class PreemptWire(Wire):
         super().loses_the_connection()
         self.fast.close()
 
-    @action(thread="network", rule="R15", environment=True)
+    @action(Wire.network, rule="R15", environment=True)
     def loses_newest_on_fast(self) -> None:
         """loses the newest message still on its way on the preempt channel"""
         require(self.failed)

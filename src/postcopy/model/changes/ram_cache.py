@@ -19,6 +19,7 @@ from postcopy.language import (
     PageSet,
     Receives,
     Sends,
+    Thread,
     View,
     action,
     always,
@@ -67,10 +68,12 @@ def asked_too_late(state: View) -> bool:
 class BulkSource(Source):
     """Has one more thread, which sends what nobody asks for."""
 
+    bulk_thread = Thread("bulk thread")
+
     bulk_ended = Flag("the end of the second connection has been sent")
     bulk = Sends("bulk")
 
-    @action(thread="bulk thread", rule="R17 R18")
+    @action(bulk_thread, rule="R17 R18")
     def sends_background_page(self, page: Page) -> None:
         """sends a page that is still dirty on the second connection"""
         require(self.phase == Phase.POSTCOPY)
@@ -81,7 +84,7 @@ class BulkSource(Source):
         self.dirty -= whole
         self.bulk.send(Command.PAGE, whole, stale=self.guest.stale_at_source)
 
-    @action(thread="bulk thread", rule="R18 R24")
+    @action(bulk_thread, rule="R18 R24")
     def ends_bulk(self) -> None:
         """ends the second connection: nothing is dirty"""
         require(self.phase == Phase.POSTCOPY or self.phase == Phase.ENDING)
@@ -109,11 +112,13 @@ class BulkSource(Source):
 class CachingDestination(Destination):
     """Has one more thread, which fills the cache."""
 
+    cache_thread = Thread("cache thread")
+
     cache = Bitmap("pages in the RAM cache")
     bulk_over = Flag("the second connection has come to its end")
     bulk = Receives("bulk")
 
-    @action(thread="cache thread", rule="R18")
+    @action(cache_thread, rule="R18")
     def receives_bulk_page(self) -> None:
         """receives a page on the second connection; places it if somebody waits for it, and else keeps it"""
         require(self._listening())
@@ -124,14 +129,14 @@ class CachingDestination(Destination):
         else:
             self.cache |= message.pages
 
-    @action(thread="cache thread", rule="R18 R24")
+    @action(cache_thread, rule="R18 R24")
     def reads_bulk_end(self) -> None:
         """reads the end of the second connection"""
         require(self._listening())
         self.bulk.receive(Bulk.END)
         self.bulk_over = True
 
-    @action(thread="cache thread", rule="R18")
+    @action(cache_thread, rule="R18")
     def flushes_page(self, page: Page) -> None:
         """places a page from the cache, when nothing more will come"""
         require(self._listening())
@@ -180,7 +185,7 @@ class BulkWire(Wire):
         super().loses_the_connection()
         self.bulk.close()
 
-    @action(thread="network", rule="R15", environment=True)
+    @action(Wire.network, rule="R15", environment=True)
     def loses_newest_on_bulk(self) -> None:
         """loses the newest message still on its way on the second connection"""
         require(self.failed)

@@ -109,7 +109,7 @@ class SwitchAfterPong(Change):
 
         loaded = Flag("the destination has loaded the devices")
 
-        @action(thread="return-path thread", qemu="source_return_path_thread")
+        @action(Source.return_path_thread, qemu="source_return_path_thread")
         def receives_loaded(self) -> None:
             """receives the PONG of the package: the devices are loaded"""
             require(self.phase < Phase.COMPLETED)
@@ -132,7 +132,7 @@ class SwitchAfterPong(Change):
 
         answered = Flag("the PING of the package has been answered")
 
-        @action(thread="main thread", qemu="migrate_send_rp_pong")
+        @action(Destination.main_thread, qemu="migrate_send_rp_pong")
         def answers_ping_of_package(self) -> None:
             """answers the PING of the package, if it still can"""
             require(self.main == Main.RUN)
@@ -163,14 +163,14 @@ class SwitchAfterAcknowledgement(Change):
         ready = Flag("the destination has said that it is ready to run")
         committed = Flag("RUN has been sent")
 
-        @action(thread="return-path thread")
+        @action(Source.return_path_thread)
         def receives_run_ack(self) -> None:
             """receives the destination's word that it is ready to run"""
             require(self.phase < Phase.COMPLETED)
             self.return_path.receive(SwitchReply.RUN_ACK)
             self.ready = True
 
-        @action(thread="migration thread", rule="R7")
+        @action(Source.migration, rule="R7")
         def sends_run(self) -> None:
             """gives the guest away and sends RUN"""
             require(self.phase == Phase.POSTCOPY)
@@ -196,7 +196,7 @@ class SwitchAfterAcknowledgement(Change):
 
         ready = Flag("the source has been told that the CPUs may start")
 
-        @action(thread="main thread")
+        @action(Destination.main_thread)
         def sends_run_ack(self) -> None:
             """tells the source that it is ready to run"""
             require(self.main == Main.RUN)
@@ -205,7 +205,7 @@ class SwitchAfterAcknowledgement(Change):
             self.return_path.send(SwitchReply.RUN_ACK)
             self.ready = True
 
-        @action(thread="listen thread", rule="R7 R8 R9 R20")
+        @action(Destination.listen, rule="R7 R8 R9 R20")
         def handles_run(self) -> None:
             """receives RUN and starts the CPUs"""
             require(self.ready)
@@ -272,7 +272,7 @@ class LockingDestination(Destination):
         super().loads_precopy_end()
         self._lock()
 
-    @action(thread="main thread", qemu="bdrv_activate_all")
+    @action(Destination.main_thread, qemu="bdrv_activate_all")
     def cannot_lock(self) -> None:
         """cannot lock the disk, and gives up"""
         require(self.main == Main.RUN)

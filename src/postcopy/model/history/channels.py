@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from postcopy.language import Channel, Flag, Machine, Page, PageSet, Receives, Sends, action, require
+from postcopy.language import Channel, Flag, Machine, Page, PageSet, Receives, Sends, Thread, action, require
 from postcopy.model.changes.preempt import Preempt, PreemptDestination, PreemptSource
 from postcopy.model.changes.switch import LockingSource, SwitchAfterPong, SwitchAtPackageLocked
 from postcopy.model.destination import Destination
@@ -85,7 +85,7 @@ class UnlocksTooLate(SwitchAtPackageLocked):
             """sends LISTEN, the device state and RUN in one package"""
             Source.sends_package(self)
 
-        @action(thread="migration thread", qemu="bdrv_inactivate_all")
+        @action(LockingSource.migration, qemu="bdrv_inactivate_all")
         def unlocks(self) -> None:
             """gives up the lock on the disk"""
             require(self.phase >= Phase.POSTCOPY)
@@ -110,6 +110,8 @@ class Order(Enum):
 class ManagedSource(Source):
     """Tells of its states, and starts its CPUs when it is told to."""
 
+    main_thread = Thread("main thread of the source")
+
     events = Sends("events")
     orders = Receives("orders")
 
@@ -123,7 +125,7 @@ class ManagedSource(Source):
         super().sends_package()
         self._tell(Event.POSTCOPY_ACTIVE)
 
-    @action(thread="main thread of the source", qemu="qmp_cont")
+    @action(main_thread, qemu="qmp_cont")
     def obeys(self) -> None:
         """starts the CPUs, as it is told to"""
         self.orders.receive(Order.CONT)
@@ -142,24 +144,26 @@ class ManagedSource(Source):
 class Manager(Machine):
     """The management layer at the source: resumes a guest that was stopped, if the migration fails before postcopy."""
 
+    management = Thread("management")
+
     stopped = Flag("the guest has been stopped, as far as the management layer knows")
     postcopy = Flag("the migration is in postcopy, as far as the management layer knows")
     events = Receives("events")
     orders = Sends("orders")
 
-    @action(thread="management")
+    @action(management)
     def hears_stop(self) -> None:
         """hears that the CPUs have stopped"""
         self.events.receive(Event.STOP)
         self.stopped = True
 
-    @action(thread="management")
+    @action(management)
     def hears_postcopy(self) -> None:
         """hears that the migration is in postcopy"""
         self.events.receive(Event.POSTCOPY_ACTIVE)
         self.postcopy = True
 
-    @action(thread="management")
+    @action(management)
     def hears_failed(self) -> None:
         """hears that the migration has failed, and lets the guest go on unless it was in postcopy"""
         require(self.orders.room())
@@ -196,10 +200,12 @@ class ShutdownAfterError(Postcopy):
     class destination(Destination):
         """Can be told to shut its end of the stream."""
 
+        destination_operator = Thread("destination operator")
+
         error = Flag("the destination's end of the stream has its error noted")
         shut = Flag("the destination's end of the stream has been shut down")
 
-        @action(thread="destination operator", qemu="qemu_file_set_error", environment=True)
+        @action(destination_operator, qemu="qemu_file_set_error", environment=True)
         def notes_error(self) -> None:
             """notes an error of the stream"""
             require(self._listening())
@@ -207,7 +213,7 @@ class ShutdownAfterError(Postcopy):
             self._may_note()
             self.error = True
 
-        @action(thread="destination operator", qemu="qemu_file_shutdown", environment=True)
+        @action(destination_operator, qemu="qemu_file_shutdown", environment=True)
         def shuts_down(self) -> None:
             """shuts the stream down"""
             require(self._listening())
@@ -217,7 +223,7 @@ class ShutdownAfterError(Postcopy):
             self.shut = True
             self.stream.close()
 
-        @action(thread="listen thread", qemu="ram_load_postcopy")
+        @action(Destination.listen, qemu="ram_load_postcopy")
         def reads_zeros(self, page: Page) -> None:
             """reads nothing from a stream that was shut down, sees no error, and places the zeros in its buffer"""
             require(self._listening())

@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from postcopy.language import NONE, Bitmap, Cpu, Flag, Page, PageSet, action, require
+from postcopy.language import NONE, Bitmap, Cpu, Flag, Page, PageSet, Thread, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
@@ -29,7 +29,9 @@ class HugePagesFillIn(Postcopy):
     class destination(Destination):
         """Has not forbidden it."""
 
-        @action(thread="kernel", qemu="khugepaged", environment=True)
+        kernel = Thread("kernel")
+
+        @action(kernel, qemu="khugepaged", environment=True)
         def kernel_fills_in(self, page: Page) -> None:
             """makes a huge page, and fills what is missing with zeros"""
             require(self._listening())
@@ -71,14 +73,14 @@ class DeltasInPrecopy(Postcopy):
     class destination(Destination):
         """Applies deltas to what it has."""
 
-        @action(thread="main thread", qemu="load_xbzrle")
+        @action(Destination.main_thread, qemu="load_xbzrle")
         def applies_delta(self) -> None:
             """applies a delta to its copy of a page"""
             require(self.main == Main.STREAM)
             message = self.stream.receive(Encoded.DELTA)
             self.guest.loaded(message.pages, message.marked["stale"])
 
-        @action(thread="listen thread", qemu="load_xbzrle")
+        @action(Destination.listen, qemu="load_xbzrle")
         def applies_delta_to_nothing(self) -> None:
             """applies a delta to an empty page, because the copy that it belongs to was discarded"""
             require(self._listening())
@@ -106,7 +108,7 @@ class GrowsAndDiscards(Postcopy):
 
         grown = Flag("the memory has grown")
 
-        @action(thread="main thread", qemu="ram_mig_ram_block_resized", environment=True)
+        @action(Destination.main_thread, qemu="ram_mig_ram_block_resized", environment=True)
         def memory_grows(self, page: Page) -> None:
             """learns that its memory is longer by a page, which is there, with zeros in it"""
             require(self.main == Main.STREAM)
