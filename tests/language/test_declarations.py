@@ -17,18 +17,20 @@ from postcopy.language import (
     Choice,
     Count,
     Flag,
+    Machine,
     Monitor,
     Page,
     Protocol,
     Sends,
     Step,
+    Thread,
     View,
     action,
     always,
 )
 from postcopy.language.instance import Instance
 from postcopy.language.source_locations import of_class
-from tests.language.tiny import Base, Innocent, Letter, Phase, Right, here, protocol_of
+from tests.language.tiny import Base, Innocent, Letter, Memory, Phase, Right, here, protocol_of
 
 # -- declarations ------------------------------------------------------------------------------------------
 
@@ -172,6 +174,49 @@ class CarriesNumber(Innocent):
     wire = Channel(3)  # type: ignore[arg-type]  # here
 
 
+@declared(
+    "Innocent has no machine lefts; did you mean left? A new machine cannot be derived from Base, the class of left"
+)
+class NearlyReplaces(Innocent):
+    class lefts(Base):  # noqa: N801  # here
+        """A typing error."""
+
+
+@declared(
+    "Innocent has no machine Right; did you mean right? A new machine cannot be derived from Right, the class of right"
+)
+class ReplacesInCapitals(Innocent):
+    class Right(Right):  # here
+        """The class has the name of the class."""
+
+
+@declared(
+    "Innocent has no machine clone; did you mean right? A new machine cannot be derived from Right, the class of right"
+)
+class Clones(Innocent):
+    clone = type("Clone", (type("Change", (Right,), {}),), {})  # here
+
+
+@declared(
+    "Innocent has no ghost memories; did you mean memory? "
+    "A new ghost cannot be derived from Memory, the class of memory"
+)
+class NearlyReplacesGhost(Innocent):
+    class memories(Memory):  # noqa: N801  # here
+        """A typing error."""
+
+
+class NearlyReplacesInBase(NearlyReplaces):
+    """The error is where the class is, however the protocol was extended since."""
+
+
+declared(
+    "Innocent has no machine lefts; did you mean left? A new machine cannot be derived from Base, the class of left",
+    at=NearlyReplaces,
+    inside="NearlyReplaces",
+)(NearlyReplacesInBase)
+
+
 @pytest.mark.parametrize(("what", "at", "inside", "message"), DECLARATIONS)
 def test_a_wrong_declaration_is_refused_with_its_line(what: Any, at: Any, inside: str, message: str) -> None:
     protocol = what if issubclass(what, Protocol) else protocol_of(what)
@@ -185,6 +230,27 @@ def test_a_part_can_be_removed_or_replaced_by_another_of_its_kind() -> None:
         left = None  # type: ignore[assignment]
 
     assert list(Instance(Smaller, 1, 1).machines) == ["right"]
+
+
+def test_a_change_can_have_new_machines_and_give_a_machine_another_name() -> None:
+    class Clock(Machine):
+        clock = Thread("clock")
+
+        @action(clock)
+        def ticks(self) -> None:
+            """ticks"""
+
+    class Timed(Innocent):
+        timer = Clock
+
+    class Renamed(Innocent):
+        right = None  # type: ignore[assignment]
+
+        class other(Right):  # noqa: N801
+            """The same machine under another name."""
+
+    assert list(Instance(Timed, 1, 1).machines) == ["left", "right", "timer"]
+    assert list(Instance(Renamed, 1, 1).machines) == ["left", "other"]
 
 
 def test_two_monitors_of_one_name_are_refused() -> None:

@@ -21,7 +21,7 @@ from postcopy.language.python_values import components, is_constant, plain_funct
 from postcopy.language.source_locations import of_class, place
 from postcopy.language.threads import Thread, thread_of
 from postcopy.language.view import View
-from postcopy.suggestions import did_you_mean
+from postcopy.suggestions import closest, did_you_mean
 
 _RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not n.startswith("__")) | {
     "name",
@@ -50,6 +50,7 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
     if type(protocol.cpus) is not int or protocol.cpus < 1:
         raise SpecError(f"{title}.cpus is {protocol.cpus!r}: at least 1 is needed", of_class(protocol, "cpus"))
     _check_names(protocol)
+    _check_replacements(protocol)
     taken: dict[str, object] = {**machines, **ghosts, **channels}
     for monitor in monitors:
         if taken.setdefault(monitor.__name__, monitor) is not monitor:
@@ -78,6 +79,29 @@ def _check_names(protocol: type[Protocol]) -> None:
                 raise SpecError(
                     f"{kind} cannot be called {name}: the name is taken by the language", of_class(base, name)
                 )
+
+
+def _check_replacements(protocol: type[Protocol]) -> None:
+    """Refuse a machine (or ghost) of a change that is derived from one of the base's but does not have its name.
+
+    It would act beside the one that it was meant to replace, and the ghosts would take both for the same machine.
+    """
+    for change in protocol.__mro__:
+        bases = [base for base in change.__bases__ if issubclass(base, Protocol)]
+        if not bases or not issubclass(change, Protocol):
+            continue
+        for kind, what in ((Machine, "machine"), (Ghost, "ghost")):
+            inherited = {name: part for base in bases for name, part in base.parts(kind).items()}
+            parts = change.parts(kind)
+            for name in parts.keys() & vars(change).keys() - inherited.keys():
+                doubled = [n for n, part in inherited.items() if n in parts and issubclass(parts[name], part)]
+                if doubled:
+                    other = closest(name, doubled) or doubled[0]
+                    raise SpecError(
+                        f"{bases[0].__name__} has no {what} {name}; did you mean {other}? "
+                        f"A new {what} cannot be derived from {inherited[other].__name__}, the class of {other}",
+                        of_class(change, name),
+                    )
 
 
 def _kind(value: object) -> str | None:
