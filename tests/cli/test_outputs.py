@@ -13,7 +13,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.simulation.simulate import Simulation
 from postcopy.report import gallery
-from postcopy.report.formats import FORMATS
+from postcopy.report.charts.formats import FORMATS
 from tests.cli.conftest import Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from postcopy.errors import UsageError
-from postcopy.report.files import WRITTEN, FileFormat
-from postcopy.report.formats import FORMATS, format_of
-from postcopy.report.story.file_format import StoryFormat
+from postcopy.report.charts.formats import FORMATS, format_of
+from postcopy.report.files.file_format import WRITTEN, FileFormat
+from postcopy.report.story.story_format import StoryFormat
 
 COMMENTED = FileFormat((".txt",), "a text", comment=f"# {WRITTEN}")
 MARKED = FileFormat((".json",), "an object", begins="{")

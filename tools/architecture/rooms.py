@@ -38,12 +38,15 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "catalogue": ("model/history",),
     # uses of all of these
     "conformance": ("catalogue", "prover", "export", "engine"),
-    "report/story": ("catalogue", "prover", "export"),
+    "report/files": ("errors",),
+    "report/story": ("catalogue", "prover", "export", "report/files"),
     "report/charts": ("report/story",),
     "report/results": ("report/story",),
-    "report/pages": ("report/charts", "report/results"),
+    "report/records": ("report/results",),
+    "report/terminal": ("report/records",),
+    "report/pages": ("report/charts", "report/records"),
     "report/state_graph": ("report/pages",),
-    "report": ("report/state_graph",),
+    "report": ("report/state_graph", "report/terminal"),
     "cli": ("report", "conformance"),
     "__main__": ("cli",),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import typer
@@ -156,6 +157,8 @@ def _validated(asked: CheckOptions) -> Options:
     for contradicts, why in CONTRADICTIONS:
         if contradicts(asked):
             raise UsageError(why)
+    if asked.cluster and find_spec("ray") is None:
+        raise UsageError("--cluster needs Ray: pip install 'postcopy-mc[cluster]'")
     if asked.kept:
         from postcopy.explorer.search.checkpoint import make_room, read
 

@@ -12,7 +12,7 @@ import typer
 from postcopy.cli.options import Force, Question
 from postcopy.cli.parameters import choice, takes
 from postcopy.export.files import check_name, files
-from postcopy.report.files import WRITTEN, FileFormat
+from postcopy.report.files.file_format import WRITTEN, FileFormat
 
 
 class Form(StrEnum):

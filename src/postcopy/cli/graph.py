@@ -21,7 +21,7 @@ from postcopy.report.state_graph.files import FORMATS, build, format_of, write
 
 ENDINGS = ", ".join(form.ending for form in FORMATS)
 ABSTRACTION = ("source.phase", "destination.state")
-"""The variables by which states are told apart where none is chosen."""
+"""The variables that distinguish the states where none is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class GraphOptions(Question):
     by: Annotated[
         list[str] | None,
         typer.Option(
-            "--by", metavar="NAME", help="a variable, machine or glob to tell states apart by; may be repeated"
+            "--by", metavar="NAME", help="a variable, machine or glob that distinguishes states; may be repeated"
         ),
     ] = None
     all_states: Annotated[bool, typer.Option("--all-states", help="every state, no quotient")] = False

@@ -66,7 +66,7 @@ def lazy_group(entries: tuple[Entry, ...]) -> type[TyperGroup]:
     return LazyGroup
 
 
-def load(entry: Entry) -> Any:
+def load(entry: Entry) -> TyperCommand | TyperGroup:
     """A command, from its module."""
     module = import_module(f"postcopy.cli.{entry.name}")
     app: typer.Typer | None = getattr(module, "app", None)
@@ -74,5 +74,6 @@ def load(entry: Entry) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode="rich")
         app.command(entry.name, cls=Command, help=entry.help)(module.command)
     command = get_command(app)
+    assert isinstance(command, TyperCommand | TyperGroup)
     command.name, command.help = entry.name, entry.help
     return command

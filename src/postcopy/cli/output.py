@@ -13,8 +13,8 @@ import typer
 from postcopy.cli.options import SHOW, Selection
 from postcopy.errors import UsageError
 from postcopy.language.trace import Trace
-from postcopy.report.formats import ENDINGS, format_of
-from postcopy.report.story.file_format import Kept
+from postcopy.report.charts.formats import ENDINGS, format_of
+from postcopy.report.story.story_format import Kept
 
 KeepTrace = Annotated[
     Path | None,
@@ -38,7 +38,7 @@ def refuse_trace(path: Path | None, *, force: bool) -> None:
     """Refuse a file for the counterexample before anything is searched.
 
     Raises:
-        UsageError: see `postcopy.report.files.FileFormat.refuse`.
+        UsageError: see `postcopy.report.files.file_format.FileFormat.refuse`.
     """
     if path is not None:
         format_of(path, "--trace").refuse(path, option="--trace", force=force)

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import partial, wraps
 from inspect import Parameter, Signature
-from typing import Any, TypeVar, get_type_hints
+from typing import TypeVar, get_type_hints
 
 import typer
 
@@ -52,7 +52,7 @@ def takes(record: type[R]) -> Callable[[Callable[[R], int]], Command]:
     return decorate
 
 
-def choice(kind: type[StrEnum], noun: str, *names: str, help: str, **others: Any) -> Any:
+def choice(kind: type[StrEnum], noun: str, *names: str, help: str, rich_help_panel: str | None = None) -> object:
     """An option that takes one of the values of an enumeration: listed in `--help`, completed by the shell, and a
     suggestion where it is none of them.
 
@@ -61,7 +61,7 @@ def choice(kind: type[StrEnum], noun: str, *names: str, help: str, **others: Any
         noun: what its members are, for the message.
         names: of the option; none for an argument.
         help: what it is for.
-        others: as `typer.Option` and `typer.Argument` have them.
+        rich_help_panel: the group of options in which it is shown.
     """
     make = typer.Option if names else typer.Argument
     return make(
@@ -71,7 +71,7 @@ def choice(kind: type[StrEnum], noun: str, *names: str, help: str, **others: Any
         parser=partial(_member, kind, noun),
         autocompletion=completes(lambda: [str(member) for member in kind]),
         help=f"{help}: {', '.join(kind)}",
-        **others,
+        rich_help_panel=rich_help_panel,
     )
 
 

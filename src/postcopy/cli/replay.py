@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from postcopy.cli.exits import Exit
 from postcopy.cli.options import AsJson
 from postcopy.cli.output import print_json
 from postcopy.cli.stored import OwnProtocol, StoredRun, read_run
 from postcopy.conformance.replay import Refusal, replay
 from postcopy.model.postcopy import Postcopy
-from postcopy.report.records.replay import replay_record
+
+
+class ReplayRecord(msgspec.Struct, frozen=True):
+    """The result of `postcopy replay`.
+
+    Attributes:
+        number: the step at which the engine refuses, from 1; one more than there are steps where it does not.
+        action: that step.
+        how: how it refuses; empty where it does not.
+        rule: the rule that the run's protocol lacks, and the engine has.
+        could: what the engine could do instead.
+        refused: the engine refused.
+        steps: how many steps the run has.
+    """
+
+    number: int
+    action: str
+    how: str
+    rule: str
+    could: tuple[str, ...]
+    refused: bool
+    steps: int
+
+
+def replay_record(found: Refusal, steps: int) -> ReplayRecord:
+    """The result as a record.
+
+    Args:
+        found: where the engine did not go along.
+        steps: how many steps the run has.
+    """
+    return ReplayRecord(
+        number=found.number,
+        action=found.action,
+        how=found.how,
+        rule=found.rule,
+        could=found.could,
+        refused=found.refused,
+        steps=steps,
+    )
 
 
 def command(file: StoredRun, target: OwnProtocol = None, as_json: AsJson = False) -> int:

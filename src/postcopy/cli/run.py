@@ -32,7 +32,7 @@ from postcopy.engine.run import Check, Network, run_destination, run_here, run_s
 from postcopy.engine.source import Phase
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
 from postcopy.errors import UsageError
-from postcopy.report.files import WRITTEN, FileFormat
+from postcopy.report.files.file_format import WRITTEN, FileFormat
 
 KEPT_PAGES = 1 << 12
 """Up to so many pages the log is kept for the verdict on it, unless it is asked for anyway."""

@@ -1,1 +1,1 @@
-"""Runs of the model for people and tools: told in words, then laid out as text, Markdown, chart or ITF."""
+"""Runs, results and graphs of the model, for people and for other programs."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from postcopy.report.charts.mermaid import mermaid
-from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.tell import FOREVER, OBSERVER, Story, StoryStep, tell
 
 

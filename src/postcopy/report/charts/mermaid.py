@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import textwrap
 
-from postcopy.report.files import WRITTEN
-from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.files.file_format import WRITTEN
+from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.tell import Story, StoryStep, tell
 
 WIDTH = 34
@@ -52,15 +52,15 @@ def _lanes(story: Story) -> dict[str, str]:
 
 
 def _step(step: StoryStep, names: dict[str, str]) -> list[str]:
-    """A note, or an arrow for each message: the first of them tells the step."""
-    own, told = names[step.thread], f"{step.number}. {step.what}"
+    """A note, or an arrow for each message: the first of them has the step's words."""
+    own, words = names[step.thread], f"{step.number}. {step.what}"
     arrows = [(f"{names[message.channel]}-){own}", message) for message in step.received]
     arrows += [(f"{own}-){names[message.channel]}", message) for message in step.sent]
     if not arrows:
-        return [f"Note over {own}: {_wrapped(told)}"]
+        return [f"Note over {own}: {_wrapped(words)}"]
     labels = [" ".join([message.label, *message.marks]) for _, message in arrows]
     return [
-        f"{arrow}: {escape(label)}" + (f"<br/>{_wrapped(told)}" if i == 0 else "")
+        f"{arrow}: {escape(label)}" + (f"<br/>{_wrapped(words)}" if i == 0 else "")
         for i, ((arrow, _), label) in enumerate(zip(arrows, labels, strict=True))
     ]
 

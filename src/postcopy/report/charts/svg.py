@@ -12,8 +12,8 @@ from itertools import groupby
 from xml.sax.saxutils import escape
 
 from postcopy.report.charts import drawing as draw
-from postcopy.report.files import WRITTEN
-from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.files.file_format import WRITTEN
+from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.tell import FOREVER, Flight, Story, StoryStep, tell
 from postcopy.report.story.words import Message
 

@@ -15,7 +15,7 @@ import msgspec
 from postcopy.explorer.explore import Verdict
 from postcopy.language.actions import ActionInstance
 from postcopy.language.properties import Property
-from postcopy.report.files import WRITTEN, FileFormat
+from postcopy.report.files.file_format import WRITTEN, FileFormat
 from postcopy.report.pages import template as pages
 from postcopy.report.pages.story import environment, run_of
 from postcopy.report.records.check import CheckRecord

@@ -1,4 +1,4 @@
-"""A run that somebody makes by hand, one step at a time: the pages and files of `postcopy explore`.
+"""A run that a user makes by hand, one step at a time: the pages and files of `postcopy explore`.
 
 The address of a page is the run: in which initial state it starts, and which actions were taken. So going back is the
 browser's going back, an address can be kept, and nothing is remembered between two requests. How pages get to a
@@ -19,10 +19,10 @@ from postcopy.language.concrete import Transition, is_deadlock, may_rest, succes
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.language.trace import Label, Trace, follow
-from postcopy.report.formats import FORMATS
+from postcopy.report.charts.formats import FORMATS
 from postcopy.report.pages import template as pages
 from postcopy.report.pages.story import environment, run_of
-from postcopy.report.story.file_format import Kept
+from postcopy.report.story.story_format import Kept
 from postcopy.report.story.words import plain, value_words, variable_words
 
 MOST = 200

@@ -39,7 +39,7 @@ def run_of(trace: Trace) -> Run:
 
 
 def _apart(group: Group, name: str) -> bool:
-    """Whether a lane's name leaves its host to be said."""
+    """Whether the host has to be written beside a lane's name."""
     return bool(group.host) and group.host not in name.split()
 
 

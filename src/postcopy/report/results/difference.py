@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
@@ -81,7 +81,7 @@ def compare(
         change: the other.
         verdicts: the size at which properties are asked.
         behaviours: the size at which behaviours are compared; few pages, because page symmetry cannot be used.
-        look: is told of progress.
+        look: is called with the progress.
 
     Raises:
         SpecError: one of them cheats or errs.
@@ -148,7 +148,7 @@ def _fields(protocol: type[Protocol]) -> Iterator[str]:
 
 
 def _seen(instance: Instance, kinds: frozenset[str], before: State, step: Transition) -> Observation:
-    """What is seen of a step: messages that both protocols know, placements, and who runs."""
+    """The observation of a step: messages that both protocols know, placements, and at which host the guest runs."""
     seen = [
         f"sends {event.what.name}" + _of(event.pages)
         for event in step.events
@@ -164,5 +164,6 @@ def _seen(instance: Instance, kinds: frozenset[str], before: State, step: Transi
     return tuple(seen)
 
 
-def _of(pages: Any) -> str:
-    return f" {page_words(pages.bits)}" if pages.bits else ""
+def _of(pages: object) -> str:
+    bits: int = getattr(pages, "bits", 0)
+    return f" {page_words(bits)}" if bits else ""

@@ -1,6 +1,6 @@
 """How a graph of states is drawn: the text for Graphviz. What nodes and edges are stands in `quotient`.
 
-Boxes are phases of the source, colours are machines, dashes are what nobody can rely on, red is the
+Boxes are phases of the source, colours are machines, dashes are steps that need not happen, red is the
 counterexample; every colour is joined by a word, a shape or a width. Where many nodes lead to the same change
 of value ("from wherever it is, the source may die"), a letter in each of these nodes and one line at the head
 stand for all the edges.
@@ -21,7 +21,7 @@ from postcopy.report.state_graph.quotient import PHASE, Graph
 from postcopy.report.story.words import plain
 
 COMMON = 4
-"""So many former values make one change of value common: it is told by a letter."""
+"""So many former values make one change of value common: it is shown as a letter."""
 
 _INK, _SOFT, _BAD = "#1f2933", "#5c6874", "#b3001b"
 _BOX, _BOX_EDGE, _BAD_FILL, _DEAD_FILL, _MIXED = "#f3f5f8", "#d3dae2", "#fde3e4", "#fff3c4", "#4a5560"
@@ -36,7 +36,7 @@ _ROWS = 8
 
 @dataclass(frozen=True)
 class Common:
-    """A change of value that is told by a letter in the nodes that it starts from.
+    """A change of value that is shown as a letter in the nodes where it starts.
 
     Attributes:
         letter: a, b, c, …
@@ -57,7 +57,7 @@ def to_dot(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> st
     Args:
         graph: what to draw.
         loops: draw steps that stay in their node.
-        every_edge: draw edges that otherwise are told by a letter in their nodes.
+        every_edge: draw edges that otherwise are shown as a letter in their nodes.
     """
     return _Drawing(graph, loops, every_edge).text()
 
@@ -65,7 +65,7 @@ def to_dot(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> st
 def common_changes(graph: Graph) -> dict[tuple[int, int], Common]:
     """The edges of common changes of value: those that start from at least `COMMON` different values in all.
 
-    Only where states were told apart by chosen variables, and never a step of the counterexample.
+    Only where chosen variables distinguish the states, and never a step of the counterexample.
     """
     if graph.by is None:
         return {}
@@ -80,13 +80,13 @@ def common_changes(graph: Graph) -> dict[tuple[int, int], Common]:
     letters = iter(ascii_lowercase)
     for change, edges in groups.items():
         former = {tuple(nodes[source]["values"][name] for name, _ in change) for source, _ in edges}
-        told = [edge for edge in edges if not graph.networkx.edges[*edge, 0]["path"]]
-        letter = next(letters, None) if len(former) >= COMMON and told else None
+        plain_edges = [edge for edge in edges if not graph.networkx.edges[*edge, 0]["path"]]
+        letter = next(letters, None) if len(former) >= COMMON and plain_edges else None
         if letter is not None:
-            actions = {a for edge in told for a in graph.networkx.edges[*edge, 0]["actions"]}
+            actions = {a for edge in plain_edges for a in graph.networkx.edges[*edge, 0]["actions"]}
             inorder = tuple(a.name for a in graph.instance.actions if a.name in actions)
-            common = Common(letter, change, inorder, frozenset(source for source, _ in told))
-            found |= dict.fromkeys(told, common)
+            common = Common(letter, change, inorder, frozenset(source for source, _ in plain_edges))
+            found |= dict.fromkeys(plain_edges, common)
     return found
 
 
@@ -102,7 +102,7 @@ class _Drawing:
         names = list(values[0])
         self.boxes = PHASE in names and len(names) > 1
         shown = [name for name in names if not (self.boxes and name == PHASE)]
-        self.told = [name for name in shown if len({v[name] for v in values}) > 1] or shown
+        self.differing = [name for name in shown if len({v[name] for v in values}) > 1] or shown
         self.drawn = [
             (source, target, edge)
             for source, target, edge in graph.networkx.edges(data=True)
@@ -176,21 +176,21 @@ class _Drawing:
 
     def _values(self, values: dict[str, str]) -> list[str]:
         """The values: one in bold; several with their names; of very many those unlike the first node's."""
-        told = self.told
-        if len(told) > _ROWS:
+        differing = self.differing
+        if len(differing) > _ROWS:
             first = self.nodes[0]["values"]
-            told = [name for name in told if values[name] != first[name]] or told[:1]
-        if len(told) == 1 and len(self.told) == 1:
-            return [f"<B>{_html(values[told[0]])}</B>"]
-        names = {name: _font(_html(self._short(name)), 9, _SOFT) for name in told[:_ROWS]}
+            differing = [name for name in differing if values[name] != first[name]] or differing[:1]
+        if len(differing) == 1 and len(self.differing) == 1:
+            return [f"<B>{_html(values[differing[0]])}</B>"]
+        names = {name: _font(_html(self._short(name)), 9, _SOFT) for name in differing[:_ROWS]}
         lines = [f"{short} <B>{_html(values[name])}</B>" for name, short in names.items()]
-        if len(told) > _ROWS:
-            lines.append(_font(f"and {len(told) - _ROWS} more", 9, _SOFT))
+        if len(differing) > _ROWS:
+            lines.append(_font(f"and {len(differing) - _ROWS} more", 9, _SOFT))
         return lines or [_font("all", 9, _SOFT)]
 
     def _short(self, name: str) -> str:
         last = name.split(".", 1)[-1]
-        same = [other for other in self.told if other.split(".", 1)[-1] == last]
+        same = [other for other in self.differing if other.split(".", 1)[-1] == last]
         return plain(last if len(same) == 1 else name)
 
     def _staying(self, number: int) -> list[str]:
@@ -249,7 +249,7 @@ class _Drawing:
             where = f"boxes are {PHASE}, " if self.boxes else ""
             names = ", ".join(name for name in graph.by if not (self.boxes and name == PHASE))
             rows.append(_font(_html(f"{where}nodes are {names}"), 11, _SOFT))
-        if len(self.told) > _ROWS:
+        if len(self.differing) > _ROWS:
             rows.append(_font("Of so many variables nodes name those that differ from the first node.", 11, _SOFT))
         if trace is not None:
             ended = "The search ended at the violation: what lies beyond was not looked at."

@@ -10,7 +10,7 @@ from pathlib import Path
 import networkx as nx
 
 from postcopy.errors import UsageError
-from postcopy.report.files import WRITTEN, FileFormat
+from postcopy.report.files.file_format import WRITTEN, FileFormat
 from postcopy.report.state_graph.dot import to_dot
 from postcopy.report.state_graph.layout import draw
 from postcopy.report.state_graph.page import page
@@ -43,7 +43,7 @@ def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = F
         graph: what to write.
         path: where to.
         loops: draw steps that stay in their node (HTML and GraphML have them anyway).
-        every_edge: draw edges that otherwise are told by a letter in their nodes (HTML and GraphML have them anyway).
+        every_edge: draw edges that otherwise are shown as a letter in their nodes (HTML and GraphML have them anyway).
         command: the command line that does all this again, for a page.
 
     Raises:

@@ -1,6 +1,6 @@
 """Where the parts of a graph of states are on a page: places only, from Graphviz; y grows downwards, in pixels.
 
-A graph with few edges is laid out whole, with every edge. With more, ranks become so wide that nobody sees anything:
+A graph with few edges is laid out whole, with every edge. With more, ranks become too wide to read:
 then only the boxes are laid out, with arrows between them, and in each the nodes stand row by row, nearest first.
 """
 
@@ -162,11 +162,13 @@ def _node(dot: graphviz.Digraph, number: int, width: float, height: float) -> No
     dot.node(str(number), width=f"{width / 72:.3f}", height=f"{height / 72:.3f}")
 
 
-def _graphviz(dot: graphviz.Digraph, nodes: int) -> Any:
-    return json.loads(draw(str(dot.source), nodes, "json0", "-y"))
+def _graphviz(dot: graphviz.Digraph, nodes: int) -> dict[str, Any]:
+    """The drawing as Graphviz's JSON."""
+    found: dict[str, Any] = json.loads(draw(str(dot.source), nodes, "json0", "-y"))
+    return found
 
 
-def _places(drawn: Any, sizes: Sequence[tuple[float, float]]) -> dict[int, Place]:
+def _places(drawn: dict[str, Any], sizes: Sequence[tuple[float, float]]) -> dict[int, Place]:
     found = {}
     for each in drawn["objects"]:
         if "pos" in each:
@@ -182,7 +184,7 @@ def _corners(text: str) -> Place:
     return Place((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
 
 
-def _paths(drawn: Any) -> list[tuple[str, str, str]]:
+def _paths(drawn: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The ways of edges: source, target, and an SVG path that ends at the arrow's tip."""
     names = [each["name"] for each in drawn["objects"]]
     found = []

@@ -1,7 +1,7 @@
 """A graph of states as one HTML page: a map to pan, zoom and search, and in words what was chosen on it.
 
-On the map a node tells little, and an edge nothing (a thousand nodes have five thousand edges): all that they stand for
-is told beside it, for the node that is chosen. `layout` places the parts, this file says what they are, and
+On the map a node shows little, and an edge nothing (a thousand nodes have five thousand edges): the panel beside it
+has the whole of the node that is chosen. `layout` places the parts, this file has their contents, and
 `assets/graph.html` draws them.
 """
 
@@ -114,19 +114,19 @@ def parent(graph: Graph, number: int) -> int | None:
 
 
 def _label(graph: Graph, number: int) -> list[tuple[str, str]]:
-    """What a node tells on the map: its values where there are few, else those that its `parent` has otherwise."""
+    """The lines of a node on the map: its values where there are few, else those that differ from its `parent`'s."""
     values = graph.networkx.nodes[number]["values"]
-    told = [name for name in values if len(values) == 1 or name != PHASE]
-    if len(told) > 3:
+    shown = [name for name in values if len(values) == 1 or name != PHASE]
+    if len(shown) > 3:
         before = parent(graph, number)
         if before is None:
             return [("", "start")]
-        told = [name for name in values if values[name] != graph.networkx.nodes[before]["values"][name]]
-    lines = [("" if len(told) == 1 else _short(name), values[name]) for name in told[:_LINES]]
-    if len(values) > 3 and len(told) == 1:
-        lines = [(_short(told[0]), values[told[0]])]
+        shown = [name for name in values if values[name] != graph.networkx.nodes[before]["values"][name]]
+    lines = [("" if len(shown) == 1 else _short(name), values[name]) for name in shown[:_LINES]]
+    if len(values) > 3 and len(shown) == 1:
+        lines = [(_short(shown[0]), values[shown[0]])]
     lines = [(name, value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…") for name, value in lines]
-    return lines + ([(f"and {len(told) - _LINES} more", "")] if told[_LINES:] else [])
+    return lines + ([(f"and {len(shown) - _LINES} more", "")] if shown[_LINES:] else [])
 
 
 def _short(name: str) -> str:
@@ -156,7 +156,7 @@ def _straight(layout: Layout, edge: Edge) -> str:
 
 
 def data(graph: Graph) -> dict[str, Any]:
-    """What the page's script tells from: names and values in words, steps as numbers.
+    """The data of the page's script: names and values in words, steps as numbers.
 
     ``nodes`` have their values in the order of ``variables``; ``edges`` are ``[from, to, actions, count, path]`` with
     actions by their place in ``actions`` and the path as ``[step, action]``.

@@ -47,7 +47,7 @@ class Graph:
         distance    steps of a shortest way to it
         initial     whether a run can start in it
         deadlock    how many of its states are deadlocks
-        final       whether nothing leads away from it for good, and it may be left at that
+        final       whether a run may end in it: no thread has to take another step
         violating   names of the properties that a state in it, or a step into it, violates
         path        at which steps the counterexample is in it (0: at its start)
         open        whether steps of its states lead to states that the search did not come to
@@ -56,14 +56,14 @@ class Graph:
 
         actions     their names, in the order of the protocol
         threads     whose steps they are
-        free        whether nobody can rely on any of them being taken (guest, operator, network)
+        free        whether none of them has to happen (steps of the guest, the operator or the network)
         count       how many steps between states it stands for
         path        the steps of the counterexample that take it: (number, name of the action)
 
     Attributes:
         networkx: the graph itself, at most one edge from one node to another.
         instance: the protocol at its size.
-        variables: what nodes are told apart by.
+        variables: those that distinguish the nodes.
         by: the variables as they were asked for, or None when every state is a node.
         states: how many states the nodes stand for.
         symmetry: whether a state stands for all that are equal up to a renaming of pages.
@@ -95,7 +95,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
 
     Args:
         exploration: what was searched.
-        by: variables by which states are told apart: names such as ``source.phase``, names of machines, of
+        by: variables that distinguish the states: names such as ``source.phase``, names of machines, of
             channels or of variables of every vCPU for all of theirs, or globs such as ``destination.*``. With
             symmetry, classes that are equal up to a renaming of pages are one. None: every state is a node.
 
@@ -198,7 +198,7 @@ class _Classes:
 
 
 def _columns(instance: Instance, variables: Sequence[Variable]) -> list[tuple[str, Callable[[State], str]]]:
-    """What is said of a node: each variable by name, and a channel with all its variables as one list."""
+    """The values of a node: each variable by name, and a channel with all its variables as one list."""
     columns: dict[str, Callable[[State], str]] = {}
     whole: dict[Variable, str] = {}
     for name, channel in instance.channels.items():

@@ -1,1 +1,1 @@
-"""A run told in words, and the texts and files that hold it."""
+"""A run in words, and the texts and files that hold it."""

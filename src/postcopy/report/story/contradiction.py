@@ -119,7 +119,7 @@ def _offence(trace: Trace, prop: Property, verdict: Verdict) -> str:
 
 
 def _never(trace: Trace, prop: Property) -> str:
-    """What is promised and never happens, and why nobody can be told to go on."""
+    """The promise that is never kept, and why no thread is neglected."""
     assert trace.loop is not None
     promise = broken(trace, prop)[0]
     whose = "".join(f" for {name} {n}" for name, n in (("page", promise.page), ("vCPU", promise.cpu)) if n is not None)
@@ -157,7 +157,7 @@ def _listed(words: list[str]) -> str:
 
 
 def _blocked(trace: Trace) -> str:
-    """Who waits for what in the last state, what nobody reads, and who could still move but need not."""
+    """For the last state: what each thread waits for, messages that no thread reads, and steps that need not happen."""
     instance, state = trace.instance, trace.states[-1]
     sentences = ["No thread can move." if not trace.steps else f"After step {len(trace.steps)} no thread can move."]
     for variable in instance.variables:

@@ -1,6 +1,6 @@
 """Runs as files in the Informal Trace Format of Apalache: JSON that viewers of TLA+ and Quint traces open.
 
-A file holds every state in full, but reading trusts none: the steps are taken again, and each state has to be
+A file holds every state in full, but none is trusted: the steps are taken again, and each state has to be
 what they give. So a damaged file, or one of another model, is found out; and what was read is a real run.
 """
 
@@ -21,7 +21,7 @@ from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace, follow, rebase
 from postcopy.report.story.contradiction import judge, violated_property
-from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.words import members
 
 ITF = "ITF"
@@ -267,16 +267,16 @@ def _compare(number: int, given: dict[str, Any], wanted: dict[str, Any]) -> None
             raise TraceError(f"step {number}: the model has no variable {_quoted(name)}: regenerate it")
 
 
-def _same(given: Any, wanted: Any) -> bool:
+def _same(given: object, wanted: object) -> bool:
     """Whether a value of a file is the wanted one: sets in any order, and no number for a truth value."""
     if type(given) is not type(wanted):
         return False
-    if isinstance(wanted, dict):
+    if isinstance(wanted, dict) and isinstance(given, dict):
         if list(wanted) == ["#set"] == list(given) and isinstance(given["#set"], list):
             pages = given["#set"]
             return all(type(page) is int for page in pages) and sorted(pages) == wanted["#set"]
         return given.keys() == wanted.keys() and all(_same(given[key], wanted[key]) for key in wanted)
-    if isinstance(wanted, list):
+    if isinstance(wanted, list) and isinstance(given, list):
         return len(given) == len(wanted) and all(map(_same, given, wanted))
     return bool(given == wanted)
 

@@ -1,6 +1,6 @@
-"""A run told in the document's words, whatever the format: the formats beside this file only lay it out.
+"""A run in the document's words, for all formats: the formats only lay it out.
 
-Each step tells who did what, which messages went where, and nothing but what changed.
+Each step has the thread and its action, the messages sent and received, and the variables that changed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Change:
         title: what it is in the document's words.
         old: its value before, in words.
         new: its value after, in words.
-        ghost: no thread knows it; it is there for the properties.
+        ghost: history that is kept for the properties and that no thread can read.
         bits: for a set of pages what it was and is, one bit a page.
         messages: for a channel what is on it afterwards, oldest first.
     """
@@ -73,7 +73,7 @@ class StoryStep:
         what: what it does, with the page that it does it to.
         rule: rules of the document, e.g. ``R10 R13``; may be empty.
         qemu: the function of QEMU, where known.
-        environment: a step of the guest, the operator or the network, on which nobody can rely.
+        environment: a step of the guest, the operator or the network, which need not happen.
         sent: messages that it put on channels.
         received: messages that it took from channels.
         changes: what is different afterwards.
@@ -91,7 +91,7 @@ class StoryStep:
 
     @property
     def sentence(self) -> str:
-        """Who does what."""
+        """The thread and its action."""
         return f"{self.thread}: {self.what}"
 
 
@@ -199,7 +199,7 @@ FOREVER = "from here on for ever"
 
 
 def tell(trace: Trace) -> Story:
-    """Tell a run in words."""
+    """A run in words."""
     instance, states = trace.instance, trace.states
     contradiction = explain(trace)
     flights = _flights(trace)

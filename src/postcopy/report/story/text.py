@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from postcopy.report.story.file_format import Kept, StoryFormat
+from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.tell import FOREVER, OBSERVER, Story, StoryStep, tell
 
 GHOST = "(observer)"

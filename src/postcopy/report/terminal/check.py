@@ -74,7 +74,8 @@ def _print_finding(verdict: Verdict, words: str, console: Console) -> None:
 def _counted(verdict: Verdict) -> Text:
     """How many properties have which answer, in a line."""
     counts = Counter(answer(verdict, prop) for prop in verdict.instance.properties)
-    words = [f"{counts[said]} {said}" for said in SIGNS if counts[said]]
+    order = sorted(counts, key=lambda said: (said != "violated", list(SIGNS).index(said)))
+    words = [f"{counts[said]} {said}" for said in order]
     return Text(f"{len(verdict.instance.properties)} properties: {', '.join(words)} (--verbose lists them)")
 
 

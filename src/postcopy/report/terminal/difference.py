@@ -41,7 +41,10 @@ def print_difference(found: Difference, console: Console) -> None:
     console.print()
     console.print(Text(f"Behaviours ({pages}; {found.states[0]:,} and {found.states[1]:,} states)", style="bold"))
     console.print(
-        Text("  seen are the messages that both know, placements, and who runs; compared by trace inclusion", "dim")
+        Text(
+            "  observed: messages that both know, placements, and at which host the guest runs; by trace inclusion",
+            "dim",
+        )
     )
     _print_inclusion(found.gained, change, base, console)
     _print_inclusion(found.lost, base, change, console)

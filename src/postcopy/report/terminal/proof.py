@@ -43,7 +43,7 @@ def in_columns(width: int, action: str, conjunct: str, status: Text, seconds: fl
 
 
 def print_proof(result: Result, name: str, console: Console) -> None:
-    """What can be said, in a few lines; with the run or the obstacles that say why not."""
+    """The result in a few lines, with the run that refutes it or the counterexamples to induction."""
     if result.refutation is not None and result.refutation.counterexample is not None:
         print_story(tell(result.refutation.counterexample), console)
         console.print()

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
+from postcopy.cli.replay import ReplayRecord
+from postcopy.cli.schema_names import Schema
 from postcopy.conformance.logs import Explanation
 from postcopy.conformance.refinement import Refinement
 from postcopy.engine.report import Summary
 from postcopy.report.records.check import CheckRecord
 from postcopy.report.records.difference import DifferenceRecord
 from postcopy.report.records.listings import ActionRow, BugRow, ChangeRow, FaultRow, PropertyRow, RuleRow
-from postcopy.report.records.names import Schema
 from postcopy.report.records.proof import LemmasRecord, ProofRecord
-from postcopy.report.records.replay import ReplayRecord
 from postcopy.report.records.simulation import SimulationRecord
 from postcopy.report.records.story import TraceRecord
 

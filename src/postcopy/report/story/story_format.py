@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from postcopy.language.trace import Trace
-from postcopy.report.files import FileFormat
+from postcopy.report.files.file_format import FileFormat
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """Files that are written for a user: looked at before any work is done, replaced whole or not at all, and never in the
-place of a file that somebody else has written.
+place of a file that no command of this package has written.
 
 Each format has a mark, with which all its files begin or end, so that a file that is there is known to be an earlier
 result. A format with comments ends with `WRITTEN` in one; a format without begins as no other file does.

@@ -7,7 +7,7 @@ from pathlib import Path
 from postcopy.errors import UsageError
 from postcopy.report.charts import markdown, mermaid, svg
 from postcopy.report.story import itf, text
-from postcopy.report.story.file_format import StoryFormat
+from postcopy.report.story.story_format import StoryFormat
 
 FORMATS: tuple[StoryFormat, ...] = (itf.FORMAT, markdown.FORMAT, mermaid.FORMAT, svg.FORMAT, text.FORMAT)
 """The one for programs first."""
