@@ -72,7 +72,7 @@ def test_properties_of_a_file_are_asked_listed_and_known_by_name(run: Run, mine:
 def test_a_counterexample_to_a_property_of_a_file_is_stored_and_shown_again(run: Run, mine: Path) -> None:
     stored = mine.with_name("run.itf.json")
     run("check", str(mine), "--property", "never-sleeps", "--in-flight", "1", "--trace", str(stored))
-    assert "The source never sleeps" in run("trace", str(stored)).out
+    assert "The source never sleeps" in run("trace", str(stored), str(mine)).out
 
 
 @pytest.mark.parametrize(

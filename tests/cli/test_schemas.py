@@ -12,7 +12,6 @@ import pytest
 from postcopy.cli.schema_names import Schema
 from postcopy.cli.schemas import RECORDS, schema_text
 from tests.cli.conftest import Run, refused
-from tests.tiers import slow_but
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "docs" / "schemas"
@@ -69,7 +68,8 @@ def test_the_published_schema_is_up_to_date(run: Run, name: Schema) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(text))
 
 
-@pytest.mark.parametrize("case", slow_but(OUTPUTS, "violated", "walks", "faults", "actions", "trace"))
+@pytest.mark.slow_but("violated", "walks", "faults", "actions", "trace")
+@pytest.mark.parametrize("case", OUTPUTS)
 def test_what_is_printed_is_what_the_schema_says(run: Run, case: str) -> None:
     name, command = OUTPUTS[case]
     printed = json.loads(run(*command, "--json").out)

@@ -13,10 +13,8 @@ from rich.text import Text
 from postcopy.report.records.listings import Listing
 from postcopy.report.terminal.proof import in_columns
 from tests.cli.conftest import Run
-from tests.tiers import slow_but
 
 WIDTHS = (60, 80)
-SLOW = slow_but(WIDTHS, 60)
 COLUMNS = {
     Listing.FAULTS: ("name", "breaks"),
     Listing.CHANGES: ("name", "verdict"),
@@ -49,7 +47,8 @@ def _words(value: str | list[str]) -> list[str]:
     return [word for text in ([value] if isinstance(value, str) else value) for word in text.split()]
 
 
-@pytest.mark.parametrize("width", SLOW)
+@pytest.mark.slow_but("60")
+@pytest.mark.parametrize("width", WIDTHS)
 def test_every_rule_and_word_of_a_check_stays_whole(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     small = ("check", "--pages", "1", "--in-flight", "1", "--no-liveness")

@@ -51,6 +51,8 @@ def print_check(
         _print_properties(verdict, console)
     else:
         console.print(_counted(verdict))
+    for prop, reason in not_asked(verdict).items():
+        console.print(Text(f"not asked: {prop}: {reason}", style="dim"))
     _print_numbers(verdict, console)
     for warning in warnings(verdict):
         console.print(Text(f"! {warning}", style="yellow"))
@@ -86,8 +88,6 @@ def _print_properties(verdict: Verdict, console: Console) -> None:
             console.print(Text(title, style="bold"))
             console.print(_table(verdict, chosen))
             console.print()
-    for prop, reason in not_asked(verdict).items():
-        console.print(Text(f"not asked: {prop}: {reason}", style="dim"))
 
 
 def _table(verdict: Verdict, properties: list[Property]) -> Table:
