@@ -1,0 +1,111 @@
+"""Options as records: sizes, choices, contradictions, and the order of arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, cast
+
+import pytest
+import typer
+
+from postcopy.cli.check import CONTRADICTIONS, CheckOptions
+from postcopy.cli.main import COMMANDS
+from postcopy.cli.options import SearchEngine
+from postcopy.cli.parameters import choice, takes
+from postcopy.cli.sizes import size_of
+from postcopy.errors import UsageError
+from tests.cli.conftest import Run, refused
+
+CLI = Path(__file__).parents[2] / "src" / "postcopy" / "cli"
+PLAIN = CheckOptions(context=cast(typer.Context, None))
+CONTRADICTING = (
+    replace(PLAIN, count=0),
+    replace(PLAIN, count=2, all_properties=True),
+    replace(PLAIN, checkpoint=Path("a"), resume=Path("b")),
+    replace(PLAIN, resume=Path("a"), engine=SearchEngine.INTERPRETED),
+    replace(PLAIN, disk=Path(), workers=2),
+    replace(PLAIN, cluster=2, workers=2),
+    replace(PLAIN, cluster=2, engine=SearchEngine.INTERPRETED),
+    replace(PLAIN, disk=Path("no", "such", "directory")),
+    replace(PLAIN, workers=2, engine=SearchEngine.INTERPRETED),
+)
+"""For each contradiction in the table an example that it catches first."""
+
+
+@pytest.mark.parametrize("number", range(len(CONTRADICTIONS)))
+def test_each_contradiction_catches_what_no_earlier_one_does(number: int) -> None:
+    caught = [why for contradicts, why in CONTRADICTIONS if contradicts(CONTRADICTING[number])]
+    assert caught[:1] == [CONTRADICTIONS[number][1]]
+
+
+def test_options_that_are_left_alone_contradict_nothing() -> None:
+    assert len(CONTRADICTING) == len(CONTRADICTIONS)
+    assert not any(contradicts(PLAIN) for contradicts, _ in CONTRADICTIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1M", 1 << 20), ("4g", 4 << 30), ("16T", 16 << 40), ("2MiB", 2 << 20), ("1048576", 1 << 20)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert size_of(text, "--max-memory", "1M", "16T") == size
+
+
+@pytest.mark.parametrize("text", ["", "M", "1X", "1.5G", "-1M", "1K", "17T", "9" * 30, "१M"])
+def test_what_is_no_size_or_out_of_range(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--max-memory .*: a size from 1M to 16T"):
+        size_of(text, "--max-memory", "1M", "16T")
+
+
+def test_a_size_may_have_to_be_a_multiple() -> None:
+    assert size_of("64K", "--size", "64K", "64G", 4096) == 65536
+    with pytest.raises(UsageError, match="a multiple of 4096 bytes"):
+        size_of("65537", "--size", "64K", "64G", 4096)
+
+
+class Colour(StrEnum):
+    """A choice."""
+
+    RED = "red"
+    GREEN = "green"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """Options that another record inherits."""
+
+    target: Annotated[str | None, typer.Argument()] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painting(Base):
+    """A record with a required argument behind an optional one."""
+
+    colour: Annotated[Colour, choice(Colour, "colour", help="the colour")]
+    seen: Annotated[list[str] | None, typer.Option("--seen")] = None
+
+
+def test_required_arguments_come_first_and_a_choice_is_a_member() -> None:
+    taken = []
+
+    @takes(Painting)
+    def paint(asked: Painting) -> int:
+        """Paint."""
+        taken.append(asked)
+        return 3
+
+    app = typer.Typer(add_completion=False)
+    app.command()(paint)
+    assert app(["green", "wall", "--seen", "a", "--seen", "b"], standalone_mode=False) == 3
+    assert taken == [Painting(colour=Colour.GREEN, target="wall", seen=["a", "b"])]
+    with pytest.raises(UsageError, match="there is no colour gren; did you mean green"):
+        app(["gren"], standalone_mode=False)
+
+
+def test_every_command_has_a_module_and_a_help_of_its_own(run: Run) -> None:
+    assert all((CLI / f"{entry.name}.py").exists() for entry in COMMANDS)
+    for entry in COMMANDS:
+        said = " ".join(run(entry.name, "--help").out.split())
+        assert entry.help.split(",")[0].split(":")[0] in said
+    assert "No such command 'chekc'. Did you mean 'check'?" in refused(run, "chekc")
