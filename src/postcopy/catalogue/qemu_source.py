@@ -1,0 +1,198 @@
+"""Where the functions that actions cite stand in the source of QEMU and Linux.
+
+An action's ``qemu=`` names the function that it stands for. This table says in which file that function is, at which
+line, and in which version this was looked up. A function that this version no longer has is listed with the last
+release that has it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from postcopy.errors import UsageError
+
+VERSION = "v11.1.0-rc2"
+"""The tag of QEMU in which the lines below were looked up, unless an entry says otherwise."""
+
+_QEMU = "https://gitlab.com/qemu-project/qemu/-/blob/{version}/{file}#L{line}"
+_LINUX = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/{file}?h={version}"
+_CITATION = re.compile(r"(?:(?P<file>[\w./-]+\.[ch]):)?(?P<function>\w+)(?: \(\w+\))?")
+"""``function``, ``file.c:function``, and either with a remark such as ``(resume)`` behind it."""
+
+
+class Function(NamedTuple):
+    """A function in the source of QEMU or Linux.
+
+    Attributes:
+        name: the function.
+        file: its file, relative to the root of the source.
+        line: the line of its definition; 0 where only the file was looked up.
+        version: the tag that has it there.
+        project: ``QEMU`` or ``Linux``.
+    """
+
+    name: str
+    file: str
+    line: int
+    version: str = VERSION
+    project: str = "QEMU"
+
+    @property
+    def cited(self) -> str:
+        """How ``qemu=`` names it: ``migration/ram.c:get_queued_page``."""
+        return f"{self.file}:{self.name}"
+
+    @property
+    def url(self) -> str:
+        """A link to the definition, at the tag."""
+        return (_QEMU if self.project == "QEMU" else _LINUX).format(**self._asdict())
+
+
+_LINES: dict[str, dict[str, int]] = {
+    "block.c": {
+        "bdrv_activate_all": 6932,
+        "bdrv_inactivate_all": 7064,
+    },
+    "hw/virtio/virtio-balloon.c": {
+        "virtio_balloon_handle_output": 402,
+    },
+    "migration/migration.c": {
+        "migrate_handle_rp_resume_ack": 2279,
+        "migrate_send_rp_pong": 932,
+        "migrate_send_rp_recv_bitmap": 941,
+        "migrate_send_rp_shut": 919,
+        "migration_completion": 2910,
+        "migration_detect_error": 3149,
+        "migration_iteration_run": 3367,
+        "migration_rate_limit": 3588,
+        "postcopy_pause": 3065,
+        "postcopy_start": 2570,
+        "process_incoming_migration_bh": 679,
+        "process_incoming_migration_co": 734,
+        "qmp_migrate": 2098,
+        "qmp_migrate_cancel": 2158,
+        "qmp_migrate_recover": 1867,
+        "qmp_migrate_start_postcopy": 1287,
+        "source_return_path_thread": 2338,
+    },
+    "migration/multifd-zero-page.c": {
+        "multifd_recv_zero_page_process": 84,
+    },
+    "migration/multifd.c": {
+        "multifd_recv_sync_main": 1174,
+        "multifd_recv_thread": 1280,
+        "multifd_send_sync_main": 611,
+        "multifd_send_thread": 659,
+    },
+    "migration/postcopy-ram.c": {
+        "postcopy_place_page": 1648,
+        "postcopy_preempt_establish_channel": 1989,
+        "postcopy_preempt_thread": 2034,
+        "postcopy_ram_fault_thread": 1273,
+        "postcopy_ram_supported_by_host": 563,
+    },
+    "migration/qemu-file.c": {
+        "qemu_file_set_error": 225,
+        "qemu_file_shutdown": 71,
+    },
+    "migration/ram.c": {
+        "find_dirty_block": 1364,
+        "get_queued_page": 1843,
+        "load_xbzrle": 3480,
+        "migration_bitmap_sync": 1134,
+        "qemu_guest_free_page_hint": 2951,
+        "ram_dirty_bitmap_reload": 4553,
+        "ram_find_and_save_block": 2315,
+        "ram_load_postcopy": 3809,
+        "ram_load_precopy": 4305,
+        "ram_mig_ram_block_resized": 4708,
+        "ram_postcopy_send_discard_bitmap": 2683,
+        "ram_save_host_page": 2216,
+        "ram_save_host_page_urgent": 2151,
+        "ram_save_iterate": 3255,
+        "ram_save_queue_pages": 1933,
+        "ramblock_recv_bitmap_set_range": 281,
+    },
+    "migration/savevm.c": {
+        "loadvm_handle_cmd_packaged": 2384,
+        "loadvm_postcopy_handle_advise": 2003,
+        "loadvm_postcopy_handle_listen": 2175,
+        "loadvm_postcopy_handle_resume": 2315,
+        "loadvm_postcopy_handle_run": 2246,
+        "loadvm_postcopy_ram_handle_discard": 2095,
+        "loadvm_process_command": 2541,
+        "qemu_loadvm_section_start_full": 2675,
+        "qemu_loadvm_state_main": 3007,
+        "qemu_savevm_send_open_return_path": 1148,
+        "qemu_savevm_send_packaged": 1163,
+        "qemu_savevm_send_ping": 1139,
+        "qemu_savevm_send_postcopy_advise": 1190,
+        "qemu_savevm_send_postcopy_resume": 1265,
+        "qemu_savevm_send_recv_bitmap": 1271,
+        "qemu_savevm_state_complete_postcopy": 1598,
+        "qemu_savevm_state_complete_precopy": 1772,
+    },
+    "monitor/qmp-cmds.c": {
+        "qmp_cont": 66,
+    },
+}
+"""The functions of `VERSION`: file, function, line."""
+
+_OLDER = (
+    Function("migration_incoming_process", "migration/migration.c", 948, "v10.2.0"),
+    Function("migration_ioc_process_incoming", "migration/migration.c", 1012, "v10.2.0"),
+    Function("postcopy_ram_listen_thread", "migration/savevm.c", 2079, "v10.1.0"),
+)
+"""Functions that were renamed or split since. They are now `migration_start_incoming` in migration/migration.c,
+`migration_channel_process_incoming` in migration/channel.c and `postcopy_listen_thread` in migration/postcopy-ram.c."""
+
+_KERNEL = (
+    Function("handle_userfault", "fs/userfaultfd.c", 0, "v6.12", "Linux"),
+    Function("khugepaged", "mm/khugepaged.c", 0, "v6.12", "Linux"),
+)
+
+FUNCTIONS: dict[str, Function] = {
+    function.name: function
+    for function in (
+        *(Function(name, file, line) for file, lines in _LINES.items() for name, line in lines.items()),
+        *_OLDER,
+        *_KERNEL,
+    )
+}
+"""By the name of the function."""
+
+
+def function(citation: str) -> Function:
+    """The function that an action's ``qemu=`` names.
+
+    Args:
+        citation: a function's name, with or without its file in front: ``migration/ram.c:get_queued_page``. A remark
+            in parentheses may follow, as in ``qmp_migrate (resume)``.
+
+    Raises:
+        UsageError: the table has no such function, or has it in another file.
+    """
+    found = _CITATION.fullmatch(citation)
+    if found is None:
+        raise UsageError(f"{citation!r} names no function: write file.c:function")
+    name, file = found["function"], found["file"]
+    if name not in FUNCTIONS:
+        raise UsageError(f"{name} is not in the table of catalogue/qemu_source.py: add its file and line there")
+    if file is not None and file != FUNCTIONS[name].file:
+        raise UsageError(f"{name} is in {FUNCTIONS[name].file}, not in {file}")
+    return FUNCTIONS[name]
+
+
+def link(citation: str) -> str:
+    """A Markdown link to the function that an action's ``qemu=`` names; nothing where it names none.
+
+    Raises:
+        UsageError: as `function`.
+    """
+    if not citation:
+        return ""
+    found = function(citation)
+    version = "" if found.version == VERSION else f" ({found.project} {found.version})"
+    remark = citation.partition(" ")[2] if found.project == "QEMU" else ""
+    return f"[`{found.cited}`]({found.url})" + (f" {remark}" if remark else "") + version

@@ -1,0 +1,68 @@
+"""Actions cite functions that the table of QEMU's source has, and the table gives links that lead to them."""
+
+import re
+
+import pytest
+
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.history import PROTOCOLS
+from postcopy.catalogue.qemu_source import FUNCTIONS, VERSION, Function, function, link
+from postcopy.errors import UsageError
+from postcopy.language.instance import Instance
+from postcopy.model.faults import FAULTS
+from postcopy.model.postcopy import Postcopy
+
+EVERY = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS}
+
+
+def cited() -> set[str]:
+    """What the actions of all protocols cite."""
+    return {
+        a.info.qemu
+        for protocol in EVERY.values()
+        for a in Instance(protocol, protocol.group, 1, (), protocol.group).actions
+    } - {""}
+
+
+def test_every_function_that_an_action_cites_is_in_the_table() -> None:
+    assert {function(citation).name for citation in cited()} <= set(FUNCTIONS)
+
+
+def test_every_function_of_the_table_is_cited() -> None:
+    assert set(FUNCTIONS) == {function(citation).name for citation in cited()}
+
+
+@pytest.mark.parametrize("entry", FUNCTIONS.values(), ids=list(FUNCTIONS))
+def test_a_function_is_found_by_what_qemu_may_say(entry: Function) -> None:
+    for citation in (entry.name, entry.cited, f"{entry.cited} (resume)"):
+        assert function(citation) is entry
+    assert entry.file in entry.url
+    assert entry.version in entry.url
+    assert bool(entry.line) == (entry.project == "QEMU")
+
+
+@pytest.mark.parametrize(
+    ("citation", "said"),
+    [
+        (
+            "ram_save_hostpage",
+            "ram_save_hostpage is not in the table of catalogue/qemu_source.py: add its file and line there",
+        ),
+        (
+            "migration/savevm.c:ram_save_host_page",
+            "ram_save_host_page is in migration/ram.c, not in migration/savevm.c",
+        ),
+        ("ram save", "'ram save' names no function: write file.c:function"),
+    ],
+)
+def test_a_citation_that_leads_nowhere_is_refused(citation: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"^{re.escape(said)}$"):
+        function(citation)
+
+
+def test_a_link_names_the_version_where_it_is_an_older_one() -> None:
+    assert link("get_queued_page").endswith(f"/-/blob/{VERSION}/migration/ram.c#L1843)")
+    assert link("postcopy_ram_listen_thread").endswith("/v10.1.0/migration/savevm.c#L2079) (QEMU v10.1.0)")
+    assert link("handle_userfault (kernel)").endswith("/fs/userfaultfd.c?h=v6.12) (Linux v6.12)")
+    assert link("qmp_migrate (resume)").endswith("#L2098) (resume)")
+    assert link("") == ""
