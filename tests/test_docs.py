@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from documentation import tables
+from postcopy.catalogue.bugs.known import KnownBug
+from postcopy.catalogue.bugs.listing import BUGS, CODE, models
+from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.cli.main import main
@@ -20,6 +23,7 @@ from postcopy.properties.beyond import refusal_costs_no_guest
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
+HEADS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 TUTORIAL = ROOT / "docs/tutorial.md"
 """Has files of its own, and a test of its own."""
 COMMAND = re.compile(r'^(postcopy .*?)\s+# (holds|violated|"states": \d+)$', re.MULTILINE)
@@ -83,10 +87,34 @@ def test_only_rules_that_exist_are_cited() -> None:
     assert all(rule.number == number for number, rule in RULES.items())
 
 
-def test_every_bug_that_a_fault_names_is_told_in_the_rules() -> None:
-    told = set(re.findall(r"^\| ([AB]\d\d) \|", (ROOT / "docs/rules.md").read_text(), re.MULTILINE))
-    named = {bug for fault in FAULTS.values() for bug in re.findall(r"\b[AB]\d\d\b", fault.__doc__ or "")}
-    assert named == told
+SOURCES = [*(ROOT / "src/postcopy").rglob("*.py"), *(ROOT / "counterexamples").glob("*.md"), *DOCS, ROOT / "README.md"]
+
+
+def test_every_code_of_a_bug_is_on_its_page() -> None:
+    used = {code for file in SOURCES for code in CODE.findall(file.read_text(encoding="utf-8"))}
+    page = (ROOT / "docs/bugs.md").read_text(encoding="utf-8")
+    assert used <= set(re.findall(r"^### (\w+)$", page, re.MULTILINE))
+
+
+@pytest.mark.parametrize("bug", BUGS.values(), ids=list(BUGS))
+def test_a_known_bug_is_modelled_or_says_why_not(bug: KnownBug) -> None:
+    assert bool(models(bug.code)) != bool(bug.absent)
+    assert bug.fixes or bug.report or bug.code.startswith("D")
+    assert set(re.findall(r"\bR\d+\b", bug.about)) <= set(RULES)
+
+
+def test_a_bug_that_is_found_again_has_the_commits_that_its_page_lists() -> None:
+    for found in HISTORY.values():
+        listed = [fix.commit for fix in BUGS[found.entry].fixes]
+        assert found.commit in listed or found.commit.removeprefix("PR ") in BUGS[found.entry].report
+
+
+@pytest.mark.parametrize("page", [p for p in DOCS if p.name != "bugs.md" and p.parent.name == "docs"], ids=names)
+def test_a_code_of_a_bug_is_a_link_to_its_page(page: Path) -> None:
+    """Where it is no part of a program or of what one prints."""
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    linked = re.sub(r"\[\w+\]\(bugs\.md#\w+\)", "", text)
+    assert not CODE.findall(linked)
 
 
 def test_the_change_of_the_language_page_mends_what_it_says(change: Path) -> None:
@@ -122,16 +150,20 @@ def test_a_command_answers_what_stands_beside_it(
     assert answer in (ENDS[done.value.code], *re.findall(r'"states": \d+', capsys.readouterr().out))
 
 
-@pytest.mark.parametrize("page", DOCS, ids=names)
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitLab and GitHub make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*DOCS, *(ROOT / n for n in HEADS)], ids=names)
 def test_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        assert "://" in target or (page.parent / target).exists(), target
-    headings = {
-        re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    }
-    for anchor in re.findall(r"\]\(#([^)]*)\)", text):
-        assert anchor in headings, anchor
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
+        if "://" not in target:
+            other = page.parent / target if target else page
+            assert other.exists(), target
+            assert not anchor or anchor in anchors(other), f"{target}#{anchor}"
 
 
 @pytest.mark.parametrize("page", DOCS, ids=names)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from documentation.tables_of_changes import table
+from documentation.markdown import table
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.language.actions import ActionInstance
 from postcopy.language.instance import Instance

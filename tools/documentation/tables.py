@@ -18,8 +18,10 @@ from pathlib import Path
 from rich.console import Console
 
 from architecture.diagram import table_of_rooms
-from documentation import tables_of_changes
-from documentation.tables_of_changes import table
+from documentation import tables_of_bugs, tables_of_changes
+from documentation.markdown import table
+from documentation.tables_of_bugs import linked
+from postcopy.catalogue import qemu_source
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, Verdict, explore
@@ -94,7 +96,7 @@ def _rule(rule: Rule) -> Iterator[str]:
             yield f"- {word} by {_names(p.name for p in found)}."
     for name, fault in faults(rule.number).items():
         host = f" It shows with host pages of {fault.group} target pages." if fault.group > 1 else ""
-        yield f"- Taken away by `{name}`: {escape(_docstring(fault))} Breaks {_names(fault.breaks)}.{host}"
+        yield f"- Taken away by `{name}`: {linked(escape(_docstring(fault)))} Breaks {_names(fault.breaks)}.{host}"
     if rule.beside:
         yield f"- Beside the model: {escape(rule.beside)}"
 
@@ -112,7 +114,7 @@ def threads() -> str:
             f"`{action_name(action)}`",
             escape(action.doc),
             action.info.rule,
-            f"`{action.info.qemu}`" if action.info.qemu else "",
+            qemu_source.link(action.info.qemu),
         ]
         for action in actions()
     ]
@@ -225,6 +227,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "messages": messages,
     "refusal": refusal,
     "refusal-sizes": refusal_sizes,
+    "bugs-at-a-glance": tables_of_bugs.bugs_at_a_glance,
+    "bugs": tables_of_bugs.bugs,
     "changes": tables_of_changes.changes,
     "history": tables_of_changes.history,
     "hypotheses": tables_of_changes.hypotheses,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from documentation.markdown import table
+from documentation.tables_of_bugs import linked, to
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.language.protocol import Protocol
@@ -16,7 +17,7 @@ from postcopy.report.charts.markdown import escape
 from postcopy.report.gallery import stored_states, stored_steps
 from postcopy.report.records.listings import words
 
-STORED = Path(__file__).parents[3] / "counterexamples"
+STORED = Path(__file__).parents[2] / "counterexamples"
 
 
 def changes() -> str:
@@ -26,7 +27,7 @@ def changes() -> str:
         verdict = "holds"
         if change.breaks:
             verdict = f"[breaks](../counterexamples/{name}.md) " + ", ".join(f"`{broken}`" for broken in change.breaks)
-        rows.append([f"`{name}`", escape(words(change)), verdict, escape(change.origin)])
+        rows.append([f"`{name}`", escape(words(change)), verdict, linked(escape(change.origin))])
     return table(["change", "what it is", "verdict", "from"], rows)
 
 
@@ -36,8 +37,8 @@ def history() -> str:
     for name, bug in HISTORY.items():
         rows.append(
             [
-                bug.entry,
-                escape(words(bug.faulty)),
+                to(bug.entry),
+                linked(escape(words(bug.faulty))),
                 f"{bug.system} {bug.commit}",
                 str(bug.year),
                 f"`{bug.breaks}`",
@@ -56,7 +57,13 @@ def hypotheses() -> str:
     return table(
         ["number", "suspected", "asked of", "property", "the model says"],
         [
-            [h.number, escape(h.question), called(h.protocol), f"`{h.asked}`", "it can" if h.reached else "it cannot"]
+            [
+                to(h.number),
+                escape(h.question),
+                called(h.protocol),
+                f"`{h.asked}`",
+                "it can" if h.reached else "it cannot",
+            ]
             for h in HYPOTHESES
         ],
     )
@@ -69,9 +76,3 @@ def called(protocol: type[Protocol]) -> str:
     name = name_of(protocol)
     option = "--change" if name in CHANGES else "--fault" if name in FAULTS else "--bug"
     return f"`{option} {name}`"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table. Cells are Markdown already."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
