@@ -22,7 +22,7 @@ from pathlib import Path
 
 from postcopy.export.printer import Guard, MaskPrinter, changes, guard_of, paths, under, without
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program, read
 from postcopy.language.properties import NO_DEADLOCK, Kind
@@ -76,23 +76,23 @@ class Printer(MaskPrinter):
         place = self.places[v]
         return f"(w[{place.word}] >> {place.shift} & {place.mask})"
 
-    def comparison(self, e: Expr, of: Variable | None) -> str:
+    def comparison(self, e: ex.Equal | ex.Less) -> str:
         """A variable and a constant are compared in place."""
-        return self._in_place(e, "==") or super().comparison(e, of)
+        return self._in_place(e, "==") or super().comparison(e)
 
-    def negated(self, e: Expr) -> str:
+    def negated(self, e: TruthExpr) -> str:
         """Likewise."""
         return self._in_place(e, "!=") or super().negated(e)
 
-    def _in_place(self, e: Expr, sign: str) -> str | None:
-        if e.op != "equal" or e.operands[0].op != "variable":
+    def _in_place(self, e: TruthExpr, sign: str) -> str | None:
+        if not isinstance(e, ex.Equal) or not isinstance(e.left, ex.NumberVariable):
             return None
-        place, stored = self.places[ex.variable_of(e.operands[0])], ex.constant(e.operands[1])
+        place, stored = self.places[e.left.variable], ex.constant(e.right)
         if stored is None:
             return None
         return f"((w[{place.word}] & {place.mask << place.shift:#x}) {sign} {stored << place.shift:#x})"
 
-    def updated(self, updates: dict[Variable, Expr]) -> str:
+    def updated(self, updates: dict[Variable, Value]) -> str:
         """The words after a step."""
         changed = [0] * self.words
         pieces: list[list[str]] = [[] for _ in changed]
@@ -100,7 +100,7 @@ class Printer(MaskPrinter):
         for v, e in updates.items():
             place = self.places[v]
             changed[place.word] |= place.mask << place.shift
-            stored = {"none": 0, "all": self.everything}.get(e.op, ex.constant(e))
+            stored = 0 if e is ex.EMPTY_SET else self.everything if e is ex.FULL_SET else ex.constant(e)
             if stored is None:
                 pieces[place.word].append(f" | (uint64_t){self.assigned(v, e)} << {place.shift}")
             else:
@@ -128,9 +128,9 @@ def successors(program: Program) -> Iterator[str]:
     yield from ("};", "", "static inline int wrong(const uint64_t *w) {")
     for index, prop, holds in program.predicates:
         if prop.of_states and holds is not ex.TRUE:
-            yield f"    if ({printer.text(ex.negation(holds))}) return {index + 1};"
+            yield f"    if ({printer.truth(ex.negation(holds))}) return {index + 1};"
     yield from ("    return 0;", "}", "", "static inline int rests(const uint64_t *w) {")
-    yield from (f"    return {printer.text(program.resting)};", "}", "")
+    yield from (f"    return {printer.truth(program.resting)};", "}", "")
     yield "static inline __attribute__((always_inline)) void expand(const uint64_t *w) {"
     for action, tree in program.actions:
         for taken, end in paths(without(tree, program.constants)):
@@ -138,7 +138,7 @@ def successors(program: Program) -> Iterator[str]:
             progress = int(not action.info.environment)
             outside = [(c, wanted) for c, wanted in taken if not ex.mentions_page(c)]
             inside = [(c, wanted) for c, wanted in taken if ex.mentions_page(c)]
-            yield f"    if ({printer.text(guard_of(outside))}) {{  /* {action.name} */"
+            yield f"    if ({printer.truth(guard_of(outside))}) {{  /* {action.name} */"
             for page in range(instance.pages) if action.takes_page else [0]:
                 printer.page = str(1 << page)
                 yield from (f"        {line}" for line in _step(printer, taken, inside, leaf, progress))
@@ -149,13 +149,13 @@ def successors(program: Program) -> Iterator[str]:
 def _step(
     printer: Printer, taken: Sequence[Guard], inside: Sequence[Guard], leaf: Leaf, progress: int
 ) -> Iterator[str]:
-    yield f"if ({printer.text(guard_of(inside))}) {{"
+    yield f"if ({printer.truth(guard_of(inside))}) {{"
     for index, violated in leaf.violated:
         if violated is not ex.FALSE:
-            yield f"    if ({printer.text(violated)}) violation({index + 1});"
+            yield f"    if ({printer.truth(violated)}) violation({index + 1});"
     for holds, _, _ in leaf.checks:
         if holds is not ex.TRUE:
-            yield f"    if ({printer.text(ex.negation(holds))}) violation(-1);"
+            yield f"    if ({printer.truth(ex.negation(holds))}) violation(-1);"
     if leaf.updates:
         what = "MOVE" if changes(taken, leaf) is ex.TRUE else "STEP"
         yield f"    {what}({progress}, {printer.updated(leaf.updates)});"

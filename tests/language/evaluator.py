@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import cast
+from functools import reduce
+from typing import assert_never
 
-from postcopy.language.expressions import Expr, Variable
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import Expr
 from postcopy.language.instance import Instance, State
 from postcopy.language.symbolic import Branch, Tree
 
@@ -34,45 +36,51 @@ class Outcome:
 def evaluate(e: Expr, state: State, page: int | None, instance: Instance) -> int:
     """The value of an expression in a state (bools are ints)."""
     universe = (1 << instance.pages) - 1
-    inner = [evaluate(operand, state, page, instance) for operand in e.operands]
-    match e.op:
-        case "true" | "false":
-            return e.op == "true"
-        case "none" | "all":
-            return universe if e.op == "all" else 0
-        case "page":
+
+    def of(operand: Expr) -> int:
+        return evaluate(operand, state, page, instance)
+
+    match e:
+        case ex.TruthConstant(value) | ex.Number(value):
+            return value
+        case ex.NoPages():
+            return 0
+        case ex.AllPages():
+            return universe
+        case ex.ActionPage():
             assert page is not None
             return 1 << page
-        case "number":
-            return cast(int, e.args[0])
-        case "variable":
-            return state[instance.index[cast(Variable, e.args[0])]]
-        case "not":
-            return not inner[0]
-        case "and" | "or":
-            return all(inner) if e.op == "and" else any(inner)
-        case "equal":
-            return inner[0] == inner[1]
-        case "less":
-            return inner[0] < inner[1]
-        case "plus":
-            return inner[0] + inner[1]
-        case "if":
-            return inner[1] if inner[0] else inner[2]
-        case "complement":
-            return universe & ~inner[0]
-        case "intersection" | "union":
-            result = universe if e.op == "intersection" else 0
-            for bits in inner:
-                result = result & bits if e.op == "intersection" else result | bits
-            return result
-        case "host":
+        case ex.NumberVariable(variable) | ex.PagesVariable(variable):
+            return state[instance.index[variable]]
+        case ex.Not(operand):
+            return not of(operand)
+        case ex.And(operands):
+            return all(map(of, operands))
+        case ex.Or(operands):
+            return any(map(of, operands))
+        case ex.Equal(left, right):
+            return of(left) == of(right)
+        case ex.Less(left, right):
+            return of(left) < of(right)
+        case ex.Plus(left, right):
+            return of(left) + of(right)
+        case ex.NumberIf(condition, yes, no) | ex.PagesIf(condition, yes, no):
+            return of(yes) if of(condition) else of(no)
+        case ex.Complement(operand):
+            return universe & ~of(operand)
+        case ex.Intersection(sets):
+            return reduce(lambda bits, more: bits & of(more), sets, universe)
+        case ex.Union(sets):
+            return reduce(lambda bits, more: bits | of(more), sets, 0)
+        case ex.HostPages(operand):
             host = (1 << instance.group) - 1
             hosts = [host << start for start in range(0, instance.pages, instance.group)]
-            return sum(bits for bits in hosts if bits & inner[0])
-        case "empty":
-            return inner[0] == 0
-    raise AssertionError(f"no meaning for {e.op}")
+            touched = of(operand)
+            return sum(bits for bits in hosts if bits & touched)
+        case ex.IsEmpty(pages):
+            return of(pages) == 0
+        case _:
+            assert_never(e)
 
 
 def apply(tree: Tree, instance: Instance, state: State, page: int | None) -> Outcome | None:

@@ -16,16 +16,16 @@ import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.concrete import Transition, answer_in, holds, successors
-from postcopy.language.expressions import Expr, Sort, Variable
-from postcopy.language.expressions import variable as of
+from postcopy.language.expressions import NumberVariable, PagesVariable, Sort, TruthExpr, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import of_each_page
 from postcopy.language.symbolic import read_action, read_predicate
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
+from postcopy.prover.channel_expressions import MessagesVariable
 from postcopy.prover.clauses import paths_of
-from postcopy.prover.formulas import Meaning, Queue, Sign, Symbols
+from postcopy.prover.formulas import Meaning, Polarity, Queue, Symbols
 from postcopy.prover.unbounded import UnboundedInterpretation, messages_of
 from tests.prover.walks import walk
 
@@ -33,7 +33,11 @@ PROPERTIES = [p for p in SAFETY if p.of_states or p.of_steps]
 CLAIMS = [*INVARIANT, *(p for p in SAFETY if p.of_states)]
 
 
-class Told:
+def _asserted(formula: Any, polarity: Polarity) -> Any:
+    return formula if polarity is Polarity.POSITIVE else z3.Not(formula)
+
+
+class FiniteState:
     """A finite state in the words of the unbounded interpretation."""
 
     def __init__(self, instance: Instance) -> None:
@@ -59,11 +63,11 @@ class Told:
             if v in slots:
                 continue
             if v.sort is Sort.NUMBER:
-                facts.append(meaning.number(of(v)) == value[v])
+                facts.append(meaning.number(NumberVariable(v)) == value[v])
             else:
                 facts += [self._iff(meaning, v, page, value[v] >> i & 1) for i, page in enumerate(self.pages)]
         for channel in self.instance.channels.values():
-            queue = meaning.queue(of(messages_of(channel)))
+            queue = meaning.queue(MessagesVariable(messages_of(channel)))
             full = [slot for slot in channel.slots if value[slot.kind]]
             facts += [queue.tail - queue.head == len(full), self.symbols.channels[messages_of(channel)].capacity == 2]
             for n, slot in enumerate(full):
@@ -71,16 +75,23 @@ class Told:
         return facts
 
     def _iff(self, meaning: Meaning, v: Variable, page: Any, member: int) -> Any:
-        return meaning.member(of(v), page) if member else z3.Not(meaning.member(of(v), page, Sign.DENIED))
+        polarity = Polarity.POSITIVE if member else Polarity.NEGATIVE
+        return _asserted(meaning.member(PagesVariable(v), page, polarity), polarity)
 
     def _message(self, queue: Queue, at: Any, value: dict[Variable, int], slot: Any) -> list[Any]:
         facts = [queue.kind(at) == value[slot.kind]]
         for i, page in enumerate(self.pages):
             told = value[slot.pages] >> i & 1
-            facts.append(queue.concerns(at, page, Sign.TOLD) if told else z3.Not(queue.concerns(at, page, Sign.DENIED)))
+            facts.append(
+                queue.concerns(at, page, Polarity.POSITIVE)
+                if told
+                else z3.Not(queue.concerns(at, page, Polarity.NEGATIVE))
+            )
         for name, mark in slot.marks.items():
             told = value[mark]
-            facts.append(queue.marked(name, at, Sign.TOLD) if told else z3.Not(queue.marked(name, at, Sign.DENIED)))
+            facts.append(
+                queue.marked(name, at, Polarity.POSITIVE) if told else z3.Not(queue.marked(name, at, Polarity.NEGATIVE))
+            )
         return facts
 
     def possible(self, before: State, step: Transition, after: State) -> bool:
@@ -101,7 +112,7 @@ class Told:
                 return True
         return False
 
-    def may_be(self, state: State, claim: Expr, each_page: bool, holds: bool) -> bool:
+    def may_be(self, state: State, claim: TruthExpr, each_page: bool, holds: bool) -> bool:
         """Whether z3 finds nothing against a claim that holds (or does not) in a state."""
         solver = z3.Solver()
         solver.set("timeout", 10_000)
@@ -140,7 +151,7 @@ def mixed(instance: Instance, states: list[State], choose: random.Random) -> Sta
 @pytest.mark.parametrize("group", [1, 2])
 def test_z3_finds_a_claim_true_where_the_concrete_reading_does(group: int) -> None:
     instance = Instance(Postcopy, 2, 2, PROPERTIES, group)
-    told, choose = Told(instance), random.Random(group)
+    told, choose = FiniteState(instance), random.Random(group)
     states = list(dict.fromkeys(walk(instance, runs=40, steps=60, seed=group)))
     claims = [(p, read_predicate(instance, p.holds, UnboundedInterpretation)) for p in CLAIMS]
     seen = set()
@@ -159,7 +170,7 @@ def test_z3_finds_a_claim_true_where_the_concrete_reading_does(group: int) -> No
 @pytest.mark.parametrize("group", [1, 2])
 def test_z3_takes_the_steps_that_the_concrete_reading_takes_and_no_others(group: int) -> None:
     instance = Instance(Postcopy, 2, 2, PROPERTIES, group)
-    told, choose = Told(instance), random.Random(group)
+    told, choose = FiniteState(instance), random.Random(group)
     states = list(dict.fromkeys(walk(instance, runs=12, steps=50, seed=group)))
     seen = set()
     for state in choose.sample(states, 70):

@@ -19,6 +19,7 @@ from postcopy.errors import UsageError
 from postcopy.language.instance import Instance
 from postcopy.properties.bitmaps import LEMMAS
 from postcopy.properties.invariant import INVARIANT
+from postcopy.properties.ranking import RANKING
 from postcopy.properties.safety import SAFETY
 from postcopy.prover import lemmas, session
 from postcopy.report.records.proof import lemmas_record, proof_record
@@ -92,7 +93,7 @@ def command(asked: ProveOptions) -> int:
     with progress() as show:
         if asked.pages is None:
             shown = (lambda _: None) if asked.as_json else (lambda o: print_obligation(o, console))
-            result = session.every_size(protocol, properties, INVARIANT, asked.seed, shown, show)
+            result = session.every_size(protocol, properties, INVARIANT, RANKING, asked.seed, shown, show)
         else:
             group = protocol.group if asked.host_page is None else asked.host_page
             in_flight = 2 if asked.in_flight is None else asked.in_flight

@@ -8,10 +8,11 @@ numbered in the order of discovery, breadth first, from 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from postcopy.errors import UsageError
-from postcopy.export.printer import MaskPrinter, Names, guard_of, paths, under, without
+from postcopy.export.printer import MaskPrinter, Names, Signs, guard_of, paths, under, without
 from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import Variable
 from postcopy.language.program import Program
@@ -22,10 +23,10 @@ MAX_STATES = 100_000
 _Successors = Callable[..., list[tuple[int, tuple[int, ...]]]]
 
 
-class _Printer(MaskPrinter):
+class _PythonPrinter(MaskPrinter):
     """Python over one name for each variable."""
 
-    signs: ClassVar[dict[str, str]] = MaskPrinter.signs | {"and": " and ", "or": " or "}
+    signs: ClassVar[Signs] = replace(MaskPrinter.signs, conjunction=" and ", disjunction=" or ")
     no: ClassVar[str] = "not "
 
     def __init__(self, program: Program) -> None:
@@ -73,7 +74,7 @@ def _chosen(program: Program, state: tuple[int, ...], initial: list[tuple[int, .
 
 def _successors(program: Program) -> tuple[list[str], _Successors]:
     """Labels, and a function from a state's values to its steps: the number of a label and the values after it."""
-    printer, names = _Printer(program), Names()
+    printer, names = _PythonPrinter(program), Names()
     methods = dict.fromkeys((action.machine, action.method) for action, _ in program.actions)
     called = {method: names.give("_".join(method)) for method in methods}
     labels: list[str] = []
@@ -84,7 +85,7 @@ def _successors(program: Program) -> tuple[list[str], _Successors]:
             for taken, end in paths(without(tree, program.constants)):
                 updates = under(taken, end).updates
                 after = (printer.assigned(v, updates[v]) if v in updates else name for v, name in printer.names.items())
-                lines.append(f"    if {printer.text(guard_of(taken))}:")
+                lines.append(f"    if {printer.truth(guard_of(taken))}:")
                 lines.append(f"        found.append(({len(labels)}, ({''.join(f'{text}, ' for text in after)})))")
             labels.append(_label(called[action.machine, action.method], action, page))
     functions: dict[str, _Successors] = {}

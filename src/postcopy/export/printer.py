@@ -1,22 +1,23 @@
 """What the exports share: expressions as text, names that other languages accept, and paths through an action's tree.
 
-Nothing here knows a language; each is a subclass of `Printer` beside what else it needs.
+Nothing here knows a language: each language has a subclass of `Printer` in its own file.
 """
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import Expr, NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.program import fold
 from postcopy.language.symbolic import Branch, Leaf, Tree
 
-Guard = tuple[Expr, bool]
+Guard = tuple[TruthExpr, bool]
 """A condition and the answer that a path takes."""
 
 TRUTHS = (False, True)
@@ -41,7 +42,7 @@ def without(tree: Tree, constants: Collection[Variable]) -> Tree:
     return replace(tree, updates={v: e for v, e in tree.updates.items() if v not in constants})
 
 
-def guard_of(taken: Iterable[Guard]) -> Expr:
+def guard_of(taken: Iterable[Guard]) -> TruthExpr:
     """The decisions of a path as one condition."""
     return ex.conjunction(*(condition if wanted else ex.negation(condition) for condition, wanted in taken))
 
@@ -49,11 +50,11 @@ def guard_of(taken: Iterable[Guard]) -> Expr:
 def under(taken: Sequence[Guard], leaf: Leaf) -> Leaf:
     """The end of a path with all folded away that the decisions on it answer."""
     domains = possible(taken)
-    values = {v: ex.number(min(domain)) for v, domain in domains.items() if len(domain) == 1}
+    values: dict[Variable, Value] = {v: ex.number(min(domain)) for v, domain in domains.items() if len(domain) == 1}
     known: dict[Expr, Expr] = {}
     for v, domain in domains.items():
         for stored in set(range(v.size)) - domain:
-            known[ex.equal(ex.variable(v), ex.number(stored))] = ex.FALSE
+            known[ex.equal(ex.NumberVariable(v), ex.number(stored))] = ex.FALSE
     for condition, wanted in taken:
         known[condition], known[ex.negation(condition)] = ex.truth(wanted), ex.truth(not wanted)
     updates = {v: fold(e, values, known) for v, e in leaf.updates.items()}
@@ -65,19 +66,21 @@ def under(taken: Sequence[Guard], leaf: Leaf) -> Leaf:
     )
 
 
-def changes(taken: Sequence[Guard], leaf: Leaf) -> Expr:
+def changes(taken: Sequence[Guard], leaf: Leaf) -> TruthExpr:
     """Whether the step at the end of a path changes anything; plainly true where the decisions already say so."""
     domains = possible(taken)
     differences = []
     for v, e in leaf.updates.items():
-        stored, before = ex.constant(e), ex.variable(v)
-        if stored is not None and stored not in domains.get(v, {stored}):
-            return ex.TRUE
         if v.sort is Sort.NUMBER:
-            differences.append(ex.negation(ex.equal(before, e)))
+            number = ex.as_number(e)
+            stored = ex.constant(number)
+            if stored is not None and stored not in domains.get(v, {stored}):
+                return ex.TRUE
+            differences.append(ex.negation(ex.equal(ex.NumberVariable(v), number)))
         else:
-            differences.append(ex.negation(ex.is_empty(ex.intersection(before, ex.set_complement(e)))))
-            differences.append(ex.negation(ex.is_empty(ex.intersection(e, ex.set_complement(before)))))
+            before, after = ex.PagesVariable(v), ex.as_pages(e)
+            differences.append(ex.negation(ex.is_empty(ex.intersection(before, ex.set_complement(after)))))
+            differences.append(ex.negation(ex.is_empty(ex.intersection(after, ex.set_complement(before)))))
     return ex.disjunction(*differences)
 
 
@@ -87,25 +90,28 @@ def possible(taken: Iterable[Guard]) -> dict[Variable, set[int]]:
     pending = list(taken)
     while pending:
         condition, wanted = pending.pop()
-        if condition.op == "not":
-            pending.append((condition.operands[0], not wanted))
-        elif condition.op == ("and" if wanted else "or"):
-            pending += [(part, wanted) for part in condition.operands]
-        elif condition.op in ("equal", "less"):
-            left, right = condition.operands
-            subject, other = (left, right) if left.op == "variable" else (right, left)
-            stored = ex.constant(other)
-            if subject.op != "variable" or stored is None:
-                continue
-            v = ex.variable_of(subject)
-            values = domains.get(v, set(range(v.size)))
-            if condition.op == "equal":
-                domains[v] = {x for x in values if (x == stored) is wanted}
-            elif subject is left:
-                domains[v] = {x for x in values if (x < stored) is wanted}
-            else:
-                domains[v] = {x for x in values if (stored < x) is wanted}
+        match condition:
+            case ex.Not(operand):
+                pending.append((operand, not wanted))
+            case ex.And(operands):
+                pending += [(part, True) for part in operands] if wanted else []
+            case ex.Or(operands):
+                pending += [] if wanted else [(part, False) for part in operands]
+            case ex.Equal(ex.NumberVariable(v), ex.Number(stored)):
+                domains[v] = {x for x in _values(v, domains) if (x == stored) is wanted}
+            case ex.Less(ex.NumberVariable(v), ex.Number(stored)):
+                domains[v] = {x for x in _values(v, domains) if (x < stored) is wanted}
+            case ex.Less(ex.Number(stored), ex.NumberVariable(v)):
+                domains[v] = {x for x in _values(v, domains) if (stored < x) is wanted}
+            case ex.Equal() | ex.Less() | ex.IsEmpty() | ex.TruthConstant():
+                pass
+            case _:
+                assert_never(condition)
     return domains
+
+
+def _values(v: Variable, domains: dict[Variable, set[int]]) -> set[int]:
+    return domains.get(v, set(range(v.size)))
 
 
 class Names:
@@ -150,87 +156,129 @@ def enumerations(variables: Iterable[Variable], names: Names) -> dict[tuple[obje
     return found
 
 
-class Printer:
+@dataclass(frozen=True)
+class Signs:
+    """What a language writes between the operands of each operator that has several."""
+
+    conjunction: str
+    disjunction: str
+    equal: str
+    less: str
+    plus: str
+    intersection: str
+    union: str
+
+
+Constant = ex.TruthConstant | ex.NoPages | ex.AllPages | ex.ActionPage
+
+
+class Printer(ABC):
     """Expressions as text. A language is a subclass that says how it writes things.
 
     Attributes:
         signs: what stands between the operands of an operator that takes several.
     """
 
-    signs: ClassVar[dict[str, str]]
+    signs: ClassVar[Signs]
 
-    def text(self, e: Expr) -> str:
-        """A truth value or a set of pages. (A number wants to know what it is a number of: `value`.)"""
-        if e.op in ("equal", "less"):
-            return self.comparison(e, kind_of(*e.operands))
-        if e.op in self.signs:
-            return "(" + self.signs[e.op].join(self.text(part) for part in e.operands) + ")"
-        if e.op == "not":
-            return self.negated(e.operands[0])
-        if e.op == "if":
-            condition, yes, no = e.operands
-            return self.choice(self.text(condition), self.text(yes), self.text(no))
-        if e.op == "empty":
-            return self.empty(e.operands[0])
-        if e.op == "complement":
-            return self.complement(self.text(e.operands[0]))
-        if e.op == "host":
-            return self.host(self.text(e.operands[0]))
-        if e.op == "variable":
-            return self.variable(ex.variable_of(e))
-        return self.constant(e)
+    def truth(self, e: TruthExpr) -> str:
+        """A truth value."""
+        match e:
+            case ex.TruthConstant():
+                return self.constant(e)
+            case ex.Not(operand):
+                return self.negated(operand)
+            case ex.And(operands):
+                return joined(self.signs.conjunction, map(self.truth, operands))
+            case ex.Or(operands):
+                return joined(self.signs.disjunction, map(self.truth, operands))
+            case ex.Equal() | ex.Less():
+                return self.comparison(e)
+            case ex.IsEmpty(pages):
+                return self.empty(pages)
+            case _:
+                assert_never(e)
 
-    def value(self, e: Expr, of: Variable | None) -> str:
+    def page_set(self, e: PagesExpr) -> str:
+        """A set of pages."""
+        match e:
+            case ex.NoPages() | ex.AllPages() | ex.ActionPage():
+                return self.constant(e)
+            case ex.PagesVariable(variable):
+                return self.variable(variable)
+            case ex.Complement(operand):
+                return self.complement(self.page_set(operand))
+            case ex.Intersection(operands):
+                return joined(self.signs.intersection, map(self.page_set, operands))
+            case ex.Union(operands):
+                return joined(self.signs.union, map(self.page_set, operands))
+            case ex.HostPages(operand):
+                return self.host(self.page_set(operand))
+            case ex.PagesIf(condition, yes, no):
+                return self.choice(self.truth(condition), self.page_set(yes), self.page_set(no))
+            case _:
+                assert_never(e)
+
+    def value(self, e: NumberExpr, of: Variable | None) -> str:
         """A number, as a value of the given variable where it is one."""
-        stored = ex.constant(e)
-        if stored is not None:
-            return self.number(stored, of)
-        if e.op == "if":
-            condition, yes, no = e.operands
-            return self.choice(self.text(condition), self.value(yes, of), self.value(no, of))
-        if e.op == "plus":
-            return "(" + self.signs["plus"].join(self.value(part, None) for part in e.operands) + ")"
-        return self.variable(ex.variable_of(e))
+        match e:
+            case ex.Number(stored):
+                return self.number(stored, of)
+            case ex.NumberVariable(variable):
+                return self.variable(variable)
+            case ex.Plus(left, right):
+                return joined(self.signs.plus, (self.value(part, None) for part in (left, right)))
+            case ex.NumberIf(condition, yes, no):
+                return self.choice(self.truth(condition), self.value(yes, of), self.value(no, of))
+            case _:
+                assert_never(e)
 
-    def assigned(self, v: Variable, e: Expr) -> str:
+    def assigned(self, v: Variable, e: Value) -> str:
         """What a variable is given."""
-        return self.value(e, v) if v.sort is Sort.NUMBER else self.text(e)
+        return self.value(ex.as_number(e), v) if v.sort is Sort.NUMBER else self.page_set(ex.as_pages(e))
 
-    def comparison(self, e: Expr, of: Variable | None) -> str:
-        """`equal` or `less` of two numbers."""
-        return "(" + self.signs[e.op].join(self.value(part, of) for part in e.operands) + ")"
+    def comparison(self, e: ex.Equal | ex.Less) -> str:
+        """Two numbers are compared."""
+        sign = self.signs.equal if isinstance(e, ex.Equal) else self.signs.less
+        of = kind_of(e.left, e.right)
+        return joined(sign, (self.value(part, of) for part in (e.left, e.right)))
 
-    def negated(self, e: Expr) -> str:
+    @abstractmethod
+    def negated(self, e: TruthExpr) -> str:
         """Not e."""
-        raise NotImplementedError
 
+    @abstractmethod
     def choice(self, condition: str, yes: str, no: str) -> str:
         """One of two."""
-        raise NotImplementedError
 
-    def empty(self, e: Expr) -> str:
+    @abstractmethod
+    def empty(self, e: PagesExpr) -> str:
         """No page is in the set."""
-        raise NotImplementedError
 
+    @abstractmethod
     def complement(self, text: str) -> str:
         """The pages not in the set."""
-        raise NotImplementedError
 
+    @abstractmethod
     def host(self, text: str) -> str:
         """All target pages of the host pages that the set touches."""
-        raise NotImplementedError
 
+    @abstractmethod
     def variable(self, v: Variable) -> str:
         """The variable's value before the step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def number(self, stored: int, of: Variable | None) -> str:
         """A stored number, by its name where it is a value of an enumeration."""
-        raise NotImplementedError
 
-    def constant(self, e: Expr) -> str:
-        """One of the constants `true`, `false`, `none`, `all`, or the action's `page`."""
-        raise NotImplementedError
+    @abstractmethod
+    def constant(self, e: Constant) -> str:
+        """True or false, no page, all pages, or the set of just the action's page."""
+
+
+def joined(sign: str, texts: Iterable[str]) -> str:
+    """The texts with a sign between them, in parentheses."""
+    return "(" + sign.join(texts) + ")"
 
 
 class MaskPrinter(Printer):
@@ -243,34 +291,40 @@ class MaskPrinter(Printer):
 
     no: ClassVar[str] = "!"
 
-    signs: ClassVar[dict[str, str]] = {
-        "and": " && ",
-        "or": " || ",
-        "equal": " == ",
-        "less": " < ",
-        "plus": " + ",
-        "intersection": " & ",
-        "union": " | ",
-    }
+    signs: ClassVar[Signs] = Signs(
+        conjunction=" && ",
+        disjunction=" || ",
+        equal=" == ",
+        less=" < ",
+        plus=" + ",
+        intersection=" & ",
+        union=" | ",
+    )
 
     def __init__(self, pages: int, group: int, page: str = "page") -> None:
         self.pages, self.group, self.page = pages, group, page
         self.everything = (1 << pages) - 1
 
-    def negated(self, e: Expr) -> str:
+    def negated(self, e: TruthExpr) -> str:
         """Not e; a comparison is turned round."""
-        if e.op == "equal":
-            of = kind_of(*e.operands)
-            return "(" + " != ".join(self.value(part, of) for part in e.operands) + ")"
-        return f"({self.text(e.operands[0])} != 0)" if e.op == "empty" else f"{self.no}{self.text(e)}"
+        match e:
+            case ex.Equal(left, right):
+                of = kind_of(left, right)
+                return joined(" != ", (self.value(part, of) for part in (left, right)))
+            case ex.IsEmpty(pages):
+                return f"({self.page_set(pages)} != 0)"
+            case ex.TruthConstant() | ex.Not() | ex.And() | ex.Or() | ex.Less():
+                return f"{self.no}{self.truth(e)}"
+            case _:
+                assert_never(e)
 
     def choice(self, condition: str, yes: str, no: str) -> str:
         """C's conditional expression."""
         return f"({condition} ? {yes} : {no})"
 
-    def empty(self, e: Expr) -> str:
+    def empty(self, e: PagesExpr) -> str:
         """No bit is set."""
-        return f"({self.text(e)} == 0)"
+        return f"({self.page_set(e)} == 0)"
 
     def complement(self, text: str) -> str:
         """The other bits."""
@@ -286,20 +340,35 @@ class MaskPrinter(Printer):
         """The number itself."""
         return str(stored)
 
-    def constant(self, e: Expr) -> str:
-        """All bits, no bit, or the page's."""
-        return {"true": "1", "false": "0", "none": "0", "all": str(self.everything), "page": self.page}[e.op]
+    def constant(self, e: Constant) -> str:
+        """1 or 0, no bit, all bits, or the page's."""
+        match e:
+            case ex.TruthConstant(value):
+                return "1" if value else "0"
+            case ex.NoPages():
+                return "0"
+            case ex.AllPages():
+                return str(self.everything)
+            case ex.ActionPage():
+                return self.page
+            case _:
+                assert_never(e)
 
 
-def kind_of(*numbers: Expr) -> Variable | None:
+def kind_of(*numbers: NumberExpr) -> Variable | None:
     """A variable whose values these numbers are, or None where they are plain numbers (sums, for one)."""
     for e in numbers:
-        if e.op == "variable":
-            return ex.variable_of(e)
-        if e.op == "if":
-            found = kind_of(*e.operands[1:])
-            if found is not None:
-                return found
+        match e:
+            case ex.NumberVariable(variable):
+                return variable
+            case ex.NumberIf(_, yes, no):
+                found = kind_of(yes, no)
+                if found is not None:
+                    return found
+            case ex.Number() | ex.Plus():
+                pass
+            case _:
+                assert_never(e)
     return None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from postcopy.export.printer import MaskPrinter, Names, changes, enumerations, guard_of, paths, said_of, under, without
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import Sort, TruthExpr, Value, Variable
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
 from postcopy.language.symbolic import Leaf
@@ -27,7 +27,7 @@ OUT_OF_RANGE = "a_number_leaves_its_range"
 """What is asserted never to happen where the model checks a number's range."""
 
 
-class _Printer(MaskPrinter):
+class _PromelaPrinter(MaskPrinter):
     """Expressions over named variables; while a step assigns, the old values of some have names of their own."""
 
     def __init__(self, program: Program) -> None:
@@ -69,7 +69,7 @@ def promela(program: Program, name: str) -> str:
 class _Model:
     def __init__(self, program: Program, name: str) -> None:
         self.program, self.name, self.instance = program, name, program.instance
-        self.printer = _Printer(program)
+        self.printer = _PromelaPrinter(program)
         self.deadlock = next((i for i, p in enumerate(self.instance.properties) if p.kind is Kind.NO_DEADLOCK), None)
         self.asserted: set[str] = set()
         self.kept: set[Variable] = set()
@@ -79,7 +79,7 @@ class _Model:
     def lines(self) -> Iterator[str]:
         for index, prop, holds in self.program.predicates:
             if prop.of_states and holds is not ex.TRUE:
-                wrong = self.printer.text(ex.negation(holds))
+                wrong = self.printer.truth(ex.negation(holds))
                 self.others += [f"    :: d_step {{ {wrong} -> {self._assert(self.printer.properties[index])} }}"]
         for action, tree in self.program.actions:
             for page in range(self.instance.pages) if action.takes_page else [None]:
@@ -101,7 +101,7 @@ class _Model:
         yield from self._init()
 
     def _process(self, deadlock: int) -> Iterator[str]:
-        rests, wrong = self.printer.text(self.program.resting), self._assert(self.printer.properties[deadlock])
+        rests, wrong = self.printer.truth(self.program.resting), self._assert(self.printer.properties[deadlock])
         yield from ("proctype protocol() {", "end:", "    do", *self.protocol, "    /* stuck */")
         yield from (f"    :: atomic {{ else -> if :: {rests} :: else -> {wrong} fi }}", "    od", "}", "")
 
@@ -139,11 +139,11 @@ class _Model:
         self.asserted.add(name)
         return f"assert({name})"
 
-    def _step(self, label: str, guard: Expr, leaf: Leaf) -> list[str]:
+    def _step(self, label: str, guard: TruthExpr, leaf: Leaf) -> list[str]:
         if guard is ex.FALSE:
             return []
-        text = self.printer.text
-        lines = [f"    :: d_step {{ {text(guard)} ->  /* {label} */"]
+        truth = self.printer.truth
+        lines = [f"    :: d_step {{ {truth(guard)} ->  /* {label} */"]
         for index, violated in leaf.violated:
             if violated is not ex.FALSE:
                 lines.append(self._unless(violated, self.printer.properties[index]))
@@ -155,10 +155,10 @@ class _Model:
             lines.append("        skip;")
         return [*lines, "    }"]
 
-    def _unless(self, wrong: Expr, name: str) -> str:
-        return f"        if :: {self.printer.text(wrong)} -> {self._assert(name)} :: else fi;"
+    def _unless(self, wrong: TruthExpr, name: str) -> str:
+        return f"        if :: {self.printer.truth(wrong)} -> {self._assert(name)} :: else fi;"
 
-    def _assignments(self, updates: dict[Variable, Expr]) -> Iterator[str]:
+    def _assignments(self, updates: dict[Variable, Value]) -> Iterator[str]:
         """One after the other, each before what it reads is overwritten; where that cannot be, a value is kept."""
         left = dict(updates)
         self.printer.saved = set()
@@ -173,7 +173,7 @@ class _Model:
             yield f"{self.printer.names[free]} = {self.printer.assigned(free, left.pop(free))}"
         self.printer.saved = set()
 
-    def _read(self, v: Variable, left: dict[Variable, Expr]) -> list[Variable]:
+    def _read(self, v: Variable, left: dict[Variable, Value]) -> list[Variable]:
         """The other variables that are still to be assigned something that depends on v."""
         if v in self.printer.saved:
             return []

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from postcopy.errors import UsageError
-from postcopy.export.printer import TRUTHS, Guard, Names, Printer, kind_of, paths, said_of, under, without
+from postcopy.export.printer import (
+    TRUTHS,
+    Constant,
+    Guard,
+    Names,
+    Printer,
+    Signs,
+    joined,
+    kind_of,
+    paths,
+    said_of,
+    under,
+    without,
+)
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
 from postcopy.language.symbolic import Leaf, Tree
@@ -29,51 +42,50 @@ WIDTH = 110
 """Conditions longer than this are set as a list."""
 
 
-class _Printer(Printer):
-    signs: ClassVar[dict[str, str]] = {
-        "and": " /\\ ",
-        "or": " \\/ ",
-        "equal": " = ",
-        "less": " < ",
-        "plus": " + ",
-        "intersection": " \\cap ",
-        "union": " \\cup ",
-    }
+class _TlaPrinter(Printer):
+    signs: ClassVar[Signs] = Signs(
+        conjunction=" /\\ ",
+        disjunction=" \\/ ",
+        equal=" = ",
+        less=" < ",
+        plus=" + ",
+        intersection=" \\cap ",
+        union=" \\cup ",
+    )
 
     def __init__(self, program: Program) -> None:
         self.give = Names(RESERVED.split()).give
         self.names = {v: self.give(v.name) for v in program.variables}
         self.ranked: dict[str, tuple[object, ...]] = {}
 
-    def text(self, e: Expr) -> str:
-        if e.op == "intersection" and 0 < sum(part.op == "complement" for part in e.operands) < len(e.operands):
-            there = ex.intersection(*(part for part in e.operands if part.op != "complement"))
-            gone = ex.union(*(part.operands[0] for part in e.operands if part.op == "complement"))
-            return f"({self.text(there)} \\ {self.text(gone)})"
-        return super().text(e)
+    def page_set(self, e: PagesExpr) -> str:
+        if isinstance(e, ex.Intersection):
+            there, gone = _difference(e)
+            if there and gone:
+                return f"({self.page_set(ex.intersection(*there))} \\ {self.page_set(ex.union(*gone))})"
+        return super().page_set(e)
 
-    def comparison(self, e: Expr, of: Variable | None) -> str:
-        left, right = e.operands
-        if e.op == "equal":
+    def comparison(self, e: ex.Equal | ex.Less) -> str:
+        left, right = e.left, e.right
+        of = kind_of(left, right)
+        if isinstance(e, ex.Equal):
+            if not _is_flag(of, left, right):
+                return super().comparison(e)
             for one, other in ((left, right), (right, left)):
-                if _is_truth(of, left, right) and ex.constant(other) is not None:
-                    text = self.truth(one)
-                    return text if ex.constant(other) == 1 else f"~{text}"
-            if _is_truth(of, left, right):
-                return f"({self.truth(left)} <=> {self.truth(right)})"
-            return super().comparison(e, of)
+                if isinstance(other, ex.Number):
+                    return self.flag(one) if other.value == 1 else f"~{self.flag(one)}"
+            return f"({self.flag(left)} <=> {self.flag(right)})"
         if of is None or not of.values:
-            return super().comparison(e, of)
+            return super().comparison(e)
         among = self._among(e, of)
         if among is not None:
             return among
         self.ranked[of.kind] = of.values
-        return "(" + " < ".join(f"Rank_{of.kind}[{self.value(part, of)}]" for part in e.operands) + ")"
+        return joined(" < ", (f"Rank_{of.kind}[{self.value(part, of)}]" for part in (left, right)))
 
-    def _among(self, e: Expr, of: Variable, wanted: bool = True) -> str | None:
+    def _among(self, e: ex.Less, of: Variable, wanted: bool = True) -> str | None:
         """A member of an enumeration is (not) less or more than a given one: those that it can be, or cannot."""
-        left, right = e.operands
-        for one, other, below in ((left, right, True), (right, left, False)):
+        for one, other, below in ((e.left, e.right, True), (e.right, e.left, False)):
             stored = ex.constant(other)
             if stored is None:
                 continue
@@ -85,57 +97,69 @@ class _Printer(Printer):
             return f"({self.value(one, of)}{text})"
         return None
 
-    def truth(self, e: Expr) -> str:
-        """A number that is a truth value, as BOOLEAN."""
-        if e.op == "if":
-            condition, yes, no = e.operands
-            answers = ex.constant(yes), ex.constant(no)
-            if answers in ((1, 0), (0, 1)):
-                return self.text(condition) if answers == (1, 0) else self.negated(condition)
-            if answers[0] == 1:
-                return f"({self.text(condition)} \\/ {self.truth(no)})"
-            return f"(IF {self.text(condition)} THEN {self.truth(yes)} ELSE {self.truth(no)})"
-        stored = ex.constant(e)
-        return self.variable(ex.variable_of(e)) if stored is None else "TRUE" if stored else "FALSE"
+    def flag(self, e: NumberExpr) -> str:
+        """A number that stands for a truth value, as BOOLEAN."""
+        match e:
+            case ex.Number(stored):
+                return "TRUE" if stored else "FALSE"
+            case ex.NumberVariable(variable):
+                return self.variable(variable)
+            case ex.NumberIf(condition, ex.Number(1), ex.Number(0)):
+                return self.truth(condition)
+            case ex.NumberIf(condition, ex.Number(0), ex.Number(1)):
+                return self.negated(condition)
+            case ex.NumberIf(condition, ex.Number(1), no):
+                return f"({self.truth(condition)} \\/ {self.flag(no)})"
+            case ex.NumberIf(condition, yes, no):
+                return f"(IF {self.truth(condition)} THEN {self.flag(yes)} ELSE {self.flag(no)})"
+            case ex.Plus():
+                raise TypeError(f"{e} is a sum, and no truth value")
+            case _:
+                assert_never(e)
 
-    def assigned(self, v: Variable, e: Expr) -> str:
-        return self.truth(e) if v.values == TRUTHS else super().assigned(v, e)
+    def assigned(self, v: Variable, e: Value) -> str:
+        return self.flag(ex.as_number(e)) if v.values == TRUTHS else super().assigned(v, e)
 
-    def negated(self, e: Expr) -> str:
-        if e.op == "empty":
-            meet = self._meets_page(e)
-            return f"(page \\in {meet})" if meet else f"({self.text(e.operands[0])} # {{}})"
-        if e.op == "equal" and not _is_truth(kind_of(*e.operands), *e.operands):
-            of = kind_of(*e.operands)
-            return "(" + " # ".join(self.value(part, of) for part in e.operands) + ")"
-        if e.op == "less":
-            of = kind_of(*e.operands)
-            among = self._among(e, of, wanted=False) if of is not None and of.values else None
-            return among or f"~{self.text(e)}"
-        text = self.text(e)
-        return text[1:] if text.startswith("~") and e.op == "equal" else f"~{text}"
+    def negated(self, e: TruthExpr) -> str:
+        match e:
+            case ex.IsEmpty(pages):
+                meet = self._meets_page(pages)
+                return f"(page \\in {meet})" if meet else f"({self.page_set(pages)} # {{}})"
+            case ex.Equal(left, right):
+                of = kind_of(left, right)
+                if not _is_flag(of, left, right):
+                    return joined(" # ", (self.value(part, of) for part in (left, right)))
+                text = self.truth(e)
+                return text[1:] if text.startswith("~") else f"~{text}"
+            case ex.Less(left, right):
+                of = kind_of(left, right)
+                among = self._among(e, of, wanted=False) if of is not None and of.values else None
+                return among or f"~{self.truth(e)}"
+            case ex.TruthConstant() | ex.Not() | ex.And() | ex.Or():
+                return f"~{self.truth(e)}"
+            case _:
+                assert_never(e)
 
     def choice(self, condition: str, yes: str, no: str) -> str:
         return f"(IF {condition} THEN {yes} ELSE {no})"
 
-    def empty(self, e: Expr) -> str:
-        meet = self._meets_page(ex.is_empty(e))
+    def empty(self, e: PagesExpr) -> str:
+        meet = self._meets_page(e)
         if meet:
             return f"(page \\notin {meet})"
-        if e.op == "intersection":
-            gone = [part.operands[0] for part in e.operands if part.op == "complement"]
-            there = [part for part in e.operands if part.op != "complement"]
-            if gone and there:
-                return f"({self.text(ex.intersection(*there))} \\subseteq {self.text(ex.union(*gone))})"
-        if e.op == "complement":
-            return f"({self.text(e.operands[0])} = Pages)"
-        return f"({self.text(e)} = {{}})"
+        if isinstance(e, ex.Intersection):
+            there, gone = _difference(e)
+            if there and gone:
+                return f"({self.page_set(ex.intersection(*there))} \\subseteq {self.page_set(ex.union(*gone))})"
+        if isinstance(e, ex.Complement):
+            return f"({self.page_set(e.operand)} = Pages)"
+        return f"({self.page_set(e)} = {{}})"
 
-    def _meets_page(self, e: Expr) -> str | None:
-        """Where the question is whether the page is in a set: that set."""
-        if e.op != "empty" or e.operands[0].op != "intersection" or ex.PAGE not in e.operands[0].operands:
+    def _meets_page(self, e: PagesExpr) -> str | None:
+        """For the set of what the action's page and other sets have in common: these other sets in common."""
+        if not isinstance(e, ex.Intersection) or ex.PAGE not in e.operands:
             return None
-        return self.text(ex.intersection(*(part for part in e.operands[0].operands if part != ex.PAGE)))
+        return self.page_set(ex.intersection(*(part for part in e.operands if part != ex.PAGE)))
 
     def complement(self, text: str) -> str:
         return f"(Pages \\ {text})"
@@ -152,19 +176,36 @@ class _Printer(Printer):
         value = of.values[stored]
         return "Nothing" if value is None else f'"{value.name if isinstance(value, Enum) else value}"'
 
-    def constant(self, e: Expr) -> str:
-        return {"true": "TRUE", "false": "FALSE", "none": "{}", "all": "Pages", "page": "{page}"}[e.op]
+    def constant(self, e: Constant) -> str:
+        match e:
+            case ex.TruthConstant(value):
+                return "TRUE" if value else "FALSE"
+            case ex.NoPages():
+                return "{}"
+            case ex.AllPages():
+                return "Pages"
+            case ex.ActionPage():
+                return "{page}"
+            case _:
+                assert_never(e)
 
-    def listed(self, e: Expr, indent: int) -> list[str]:
+    def listed(self, e: TruthExpr, indent: int) -> list[str]:
         """A condition, as a list of its parts where it is long."""
-        text = _bare(self.text(e))
-        if e.op not in ("and", "or") or len(text) + indent <= WIDTH:
+        text = _bare(self.truth(e))
+        if not isinstance(e, ex.And | ex.Or) or len(text) + indent <= WIDTH:
             return [" " * indent + text]
+        sign = self.signs.conjunction if isinstance(e, ex.And) else self.signs.disjunction
         lines = []
         for part in e.operands:
             first, *rest = self.listed(part, indent + 3)
-            lines += [f"{' ' * indent}{self.signs[e.op].strip()} {first.lstrip()}", *rest]
+            lines += [f"{' ' * indent}{sign.strip()} {first.lstrip()}", *rest]
         return lines
+
+
+def _difference(e: ex.Intersection) -> tuple[list[PagesExpr], list[PagesExpr]]:
+    """The sets of an intersection, and the sets whose complements are in it."""
+    there: list[PagesExpr] = [part for part in e.operands if not isinstance(part, ex.Complement)]
+    return there, [part.operand for part in e.operands if isinstance(part, ex.Complement)]
 
 
 def _bare(text: str) -> str:
@@ -179,11 +220,11 @@ def _bare(text: str) -> str:
     return text[1:-1]
 
 
-def _is_truth(of: Variable | None, *numbers: Expr) -> bool:
+def _is_flag(of: Variable | None, *numbers: NumberExpr) -> bool:
     """Whether the numbers stand for truth values."""
     if of is not None:
         return of.values == TRUTHS
-    return all(e.op == "if" or ex.constant(e) is not None for e in numbers)
+    return all(isinstance(e, ex.NumberIf | ex.Number) for e in numbers)
 
 
 def tla(program: Program, name: str, module: str) -> str:
@@ -205,7 +246,7 @@ def tla(program: Program, name: str, module: str) -> str:
 class _Module:
     def __init__(self, program: Program, name: str, module: str) -> None:
         self.program, self.name, self.module, self.instance = program, name, module, program.instance
-        self.printer = _Printer(program)
+        self.printer = _TlaPrinter(program)
         self.actions = {a: self.printer.give(a.name) for a, tree in program.actions if tree is not None}
         self.properties = [self.printer.give(p.name) for p in self.instance.properties]
         self.deadlock = any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties)
@@ -308,15 +349,15 @@ class _Module:
                     yield f"    {'   ' if number else chr(92) + '/ '}/\\ {line}"
 
     def _conjuncts(self, taken: tuple[Guard, ...], leaf: Leaf) -> Iterator[str]:
-        text = self.printer.text
+        truth = self.printer.truth
         for condition, wanted in taken:
-            yield _bare(text(condition if wanted else ex.negation(condition)))
+            yield _bare(truth(condition if wanted else ex.negation(condition)))
         for index, violated in leaf.violated:
             if violated is not ex.FALSE:
-                yield f'Assert({_bare(text(ex.negation(violated)))}, "{self.instance.properties[index].name}")'
+                yield f'Assert({_bare(truth(ex.negation(violated)))}, "{self.instance.properties[index].name}")'
         for holds, message, _ in leaf.checks:
             if holds is not ex.TRUE:
-                yield f'Assert({_bare(text(holds))}, "{message}")'
+                yield f'Assert({_bare(truth(holds))}, "{message}")'
         for v, e in leaf.updates.items():
             given = self.printer.assigned(v, e)
             yield f"{self.printer.names[v]}' = {given if v.values == TRUTHS else _bare(given)}"

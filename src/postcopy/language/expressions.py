@@ -1,15 +1,24 @@
-"""One immutable expression tree for everything an action computes; several back ends read it.
+"""Expressions: immutable trees for all that an action computes, read by every back end.
 
-Three sorts: truth values, small numbers (enumerations are numbers), sets of pages. The constructors below
-fold constants and nothing cleverer, so that what is generated stays recognisably what was written.
-The explorer's code generator and (for proofs) a solver read the same trees.
+Three sorts: truth values, small numbers (the members of enumerations are numbers), sets of pages. Each operator is a
+class with named, typed operands. `TruthExpr`, `NumberExpr` and `PagesExpr` are closed unions of these classes, `Expr`
+is any of them. Code that takes an expression apart matches on its class and ends with `assert_never`: then mypy lists
+every place that a new operator needs. Code that does the same for all operators uses `operands` and `rebuilt`.
+
+Expressions are built with the constructors at the end of this file. They fold constants and nothing cleverer, so that
+generated text stays recognisably what was written.
 """
+
+# ruff: noqa: D102  (what a method does is said once, where it is abstract)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from typing import ClassVar, Protocol, Self, TypeVar, assert_never, cast, overload
 
 
 class Sort(Enum):
@@ -73,22 +82,45 @@ def index_of(values: tuple[object, ...], value: object) -> int:
     raise ValueError(value)
 
 
-class Expr:
-    """A node: an operator, its operands, its sort. Immutable; equal when structurally equal.
+class Node:
+    """What all operators share: equality by structure, a hash computed once, and whether history is below.
+
+    An operator is a frozen dataclass below this one. It names its operands, and has
+
+    - `operands`: those of them that are expressions, in order;
+    - `rebuilt`: the expression built again, and folded, with each operand changed by a function.
 
     Attributes:
-        op: operator name.
-        args: operands (expressions, variables or constants).
         sort: what it denotes.
         ghost: whether any variable below is a ghost.
     """
 
-    __slots__ = ("_hash", "args", "ghost", "op", "sort")
+    __slots__ = ("_contents", "_hash", "ghost")
+    sort: ClassVar[Sort]
+    __match_args__: tuple[str, ...] = ()
+    _contents: tuple[object, ...]
+    _hash: int
+    ghost: bool
 
-    def __init__(self, op: str, args: tuple[object, ...], sort: Sort) -> None:
-        self.op, self.args, self.sort = op, args, sort
-        self._hash = hash((op, args))
-        self.ghost: bool = any(a.ghost for a in args if isinstance(a, Expr | Variable))
+    @property
+    @abstractmethod
+    def operands(self) -> tuple[Node, ...]:
+        """The operands that are expressions, in order."""
+
+    def __post_init__(self) -> None:
+        operands = self.operands
+        ghost = False
+        for operand in operands:
+            if operand.ghost:
+                ghost = True
+        self._seal((type(self), operands), ghost)
+
+    def _seal(self, contents: tuple[object, ...], ghost: bool) -> None:
+        """Set what is computed once; a frozen dataclass has no other way to do so."""
+        put = object.__setattr__
+        put(self, "_contents", contents)
+        put(self, "_hash", hash(contents))
+        put(self, "ghost", ghost)
 
     def __hash__(self) -> int:
         return self._hash
@@ -96,27 +128,354 @@ class Expr:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Expr) and self._hash == other._hash and self.op == other.op and self.args == other.args
+        return isinstance(other, Node) and self._hash == other._hash and self._contents == other._contents
 
     def __repr__(self) -> str:
-        return show(self)
+        return show(cast(Expr, self))
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        return _CONSTANTS.get(self.op) or (Expr, (self.op, self.args, self.sort))
-
-    @property
-    def operands(self) -> tuple[Expr, ...]:
-        """The operands that are expressions."""
-        return tuple(a for a in self.args if isinstance(a, Expr))
+        return type(self), tuple(getattr(self, name) for name in self.__match_args__)
 
     def variables(self) -> frozenset[Variable]:
         """All variables below."""
-        return frozenset(a for node in walk(self) for a in node.args if isinstance(a, Variable))
+        return frozenset(n.variable for n in nodes(self) if isinstance(n, VariableNode))
 
 
-def walk(root: Expr) -> Iterator[Expr]:
-    """Every node below and including the root, each once."""
-    seen: set[Expr] = set()
+class Leaf(Node):
+    """A node without operands."""
+
+    __slots__ = ()
+
+    @property
+    def operands(self) -> tuple[()]:
+        return ()
+
+    def rebuilt(self, change: Rewrite) -> Self:  # noqa: ARG002
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class VariableNode(Leaf):
+    """The value of a variable before the step."""
+
+    variable: Variable
+
+    def __post_init__(self) -> None:
+        self._seal((type(self), self.variable), self.variable.ghost)
+
+
+class TruthNode(Node):
+    """A truth value."""
+
+    __slots__ = ()
+    sort = Sort.TRUTH
+
+
+class Atom(TruthNode):
+    """A truth value that is no operator of the language: an interpretation may bring its own, and read them itself.
+
+    Only the prover's unbounded interpretation does so. The language decides on atoms, and looks no further into them.
+    """
+
+    __slots__ = ()
+
+
+class NumberNode(Node):
+    """A number, as it is stored."""
+
+    __slots__ = ()
+    sort = Sort.NUMBER
+
+
+class PagesNode(Node):
+    """A set of pages."""
+
+    __slots__ = ()
+    sort = Sort.PAGES
+
+
+# -- truth values ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TruthConstant(TruthNode, Leaf):
+    """True or false. There is one object for each, `TRUE` and `FALSE`, so that they can be compared by identity."""
+
+    value: bool
+
+    def __post_init__(self) -> None:
+        self._seal((TruthConstant, self.value), ghost=False)
+
+    def __reduce__(self) -> str:
+        return "TRUE" if self.value else "FALSE"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Not(TruthNode):
+    """The operand does not hold."""
+
+    operand: TruthExpr
+
+    @property
+    def operands(self) -> tuple[TruthExpr]:
+        return (self.operand,)
+
+    def rebuilt(self, change: Rewrite) -> TruthExpr:
+        return negation(change(self.operand))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class And(TruthNode):
+    """All of the operands hold."""
+
+    parts: tuple[TruthExpr, ...]
+
+    @property
+    def operands(self) -> tuple[TruthExpr, ...]:
+        return self.parts
+
+    def rebuilt(self, change: Rewrite) -> TruthExpr:
+        return conjunction(*map(change, self.parts))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Or(TruthNode):
+    """Any of the operands holds."""
+
+    parts: tuple[TruthExpr, ...]
+
+    @property
+    def operands(self) -> tuple[TruthExpr, ...]:
+        return self.parts
+
+    def rebuilt(self, change: Rewrite) -> TruthExpr:
+        return disjunction(*map(change, self.parts))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Equal(TruthNode):
+    """Two numbers are equal. Where one of them is constant, it is the one on the right."""
+
+    left: NumberExpr
+    right: NumberExpr
+
+    @property
+    def operands(self) -> tuple[NumberExpr, NumberExpr]:
+        return self.left, self.right
+
+    def rebuilt(self, change: Rewrite) -> TruthExpr:
+        return equal(change(self.left), change(self.right))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Less(TruthNode):
+    """One number is less than another."""
+
+    left: NumberExpr
+    right: NumberExpr
+
+    @property
+    def operands(self) -> tuple[NumberExpr, NumberExpr]:
+        return self.left, self.right
+
+    def rebuilt(self, change: Rewrite) -> TruthExpr:
+        return less(change(self.left), change(self.right))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IsEmpty(TruthNode):
+    """No page is in the set."""
+
+    pages: PagesExpr
+
+    @property
+    def operands(self) -> tuple[PagesExpr]:
+        return (self.pages,)
+
+    def rebuilt(self, change: Rewrite) -> TruthExpr:
+        return is_empty(change(self.pages))
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Number(NumberNode, Leaf):
+    """A constant, as it is stored."""
+
+    value: int
+
+    def __post_init__(self) -> None:
+        self._seal((Number, self.value), ghost=False)
+
+
+class NumberVariable(NumberNode, VariableNode):
+    """The value of a variable that is a number, before the step."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Plus(NumberNode):
+    """The sum of two numbers; that it leaves a variable's range is found when it happens."""
+
+    left: NumberExpr
+    right: NumberExpr
+
+    @property
+    def operands(self) -> tuple[NumberExpr, NumberExpr]:
+        return self.left, self.right
+
+    def rebuilt(self, change: Rewrite) -> NumberExpr:
+        return plus(change(self.left), change(self.right))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NumberIf(NumberNode):
+    """One of two numbers."""
+
+    condition: TruthExpr
+    yes: NumberExpr
+    no: NumberExpr
+
+    @property
+    def operands(self) -> tuple[TruthExpr, NumberExpr, NumberExpr]:
+        return self.condition, self.yes, self.no
+
+    def rebuilt(self, change: Rewrite) -> NumberExpr:
+        return choose(change(self.condition), change(self.yes), change(self.no))
+
+
+# -- sets of pages -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NoPages(PagesNode, Leaf):
+    """The empty set: one object, `EMPTY_SET`."""
+
+    def __reduce__(self) -> str:
+        return "EMPTY_SET"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AllPages(PagesNode, Leaf):
+    """The set of all pages: one object, `FULL_SET`."""
+
+    def __reduce__(self) -> str:
+        return "FULL_SET"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ActionPage(PagesNode, Leaf):
+    """The set of just the page that is an action's (or a property's) parameter: one object, `PAGE`."""
+
+    def __reduce__(self) -> str:
+        return "PAGE"
+
+
+class PagesVariable(PagesNode, VariableNode):
+    """The value of a variable that is a set of pages, before the step."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Complement(PagesNode):
+    """The pages not in the set."""
+
+    operand: PagesExpr
+
+    @property
+    def operands(self) -> tuple[PagesExpr]:
+        return (self.operand,)
+
+    def rebuilt(self, change: Rewrite) -> PagesExpr:
+        return set_complement(change(self.operand))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Intersection(PagesNode):
+    """The pages in all of the sets."""
+
+    parts: tuple[PagesExpr, ...]
+
+    @property
+    def operands(self) -> tuple[PagesExpr, ...]:
+        return self.parts
+
+    def rebuilt(self, change: Rewrite) -> PagesExpr:
+        return intersection(*map(change, self.parts))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Union(PagesNode):
+    """The pages in any of the sets."""
+
+    parts: tuple[PagesExpr, ...]
+
+    @property
+    def operands(self) -> tuple[PagesExpr, ...]:
+        return self.parts
+
+    def rebuilt(self, change: Rewrite) -> PagesExpr:
+        return union(*map(change, self.parts))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HostPages(PagesNode):
+    """All target pages of the host pages that the set touches."""
+
+    operand: PagesExpr
+
+    @property
+    def operands(self) -> tuple[PagesExpr]:
+        return (self.operand,)
+
+    def rebuilt(self, change: Rewrite) -> PagesExpr:
+        return host_pages(change(self.operand))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PagesIf(PagesNode):
+    """One of two sets."""
+
+    condition: TruthExpr
+    yes: PagesExpr
+    no: PagesExpr
+
+    @property
+    def operands(self) -> tuple[TruthExpr, PagesExpr, PagesExpr]:
+        return self.condition, self.yes, self.no
+
+    def rebuilt(self, change: Rewrite) -> PagesExpr:
+        return choose(change(self.condition), change(self.yes), change(self.no))
+
+
+TruthExpr = TruthConstant | Not | And | Or | Equal | Less | IsEmpty
+NumberExpr = Number | NumberVariable | Plus | NumberIf
+PagesExpr = NoPages | AllPages | ActionPage | PagesVariable | Complement | Intersection | Union | HostPages | PagesIf
+Value = NumberExpr | PagesExpr
+"""What a variable can be given."""
+
+Expr = TruthExpr | NumberExpr | PagesExpr
+
+AnySort = TypeVar("AnySort", TruthExpr, NumberExpr, PagesExpr, Value)
+_Set = TypeVar("_Set", TruthExpr, PagesExpr)
+
+
+class Rewrite(Protocol):
+    """A function from expressions to expressions of the same sort."""
+
+    def __call__(self, e: AnySort, /) -> AnySort:
+        """The expression to put in the place of e."""
+
+
+# -- all operators alike -----------------------------------------------------------------------------------------------
+
+
+def nodes(root: Node) -> Iterator[Node]:
+    """Every node below and including the root, each once, of whatever union it is."""
+    seen: set[Node] = set()
     stack = [root]
     while stack:
         node = stack.pop()
@@ -126,201 +485,275 @@ def walk(root: Expr) -> Iterator[Expr]:
             stack.extend(node.operands)
 
 
-def mentions_page(root: Expr) -> bool:
+def walk(root: Expr) -> Iterator[Expr]:
+    """Every node below and including the root, each once."""
+    return cast(Iterator[Expr], nodes(root))
+
+
+def mentions_page(root: Node) -> bool:
     """Whether the expression depends on the action's page parameter."""
-    return any(node.op == "page" for node in walk(root))
+    return any(node is PAGE for node in nodes(root))
 
 
-TRUE = Expr("true", (), Sort.TRUTH)
-FALSE = Expr("false", (), Sort.TRUTH)
-EMPTY_SET = Expr("none", (), Sort.PAGES)
-FULL_SET = Expr("all", (), Sort.PAGES)
-PAGE = Expr("page", (), Sort.PAGES)
+class Substitution:
+    """Replaces variables by values, and folds what that makes constant.
 
-_CONSTANTS = {"true": "TRUE", "false": "FALSE", "none": "EMPTY_SET", "all": "FULL_SET", "page": "PAGE"}
-"""These are compared by identity, so copies and pickles have to give the very same objects."""
+    Args:
+        values: what to put in the place of variables.
+        known: what to put in the place of expressions; grows by all that is worked out.
+    """
+
+    def __init__(self, values: Mapping[Variable, Value], known: dict[Expr, Expr]) -> None:
+        self._values, self._known = values, known
+
+    def __call__(self, e: AnySort, /) -> AnySort:
+        """The expression with all replaced."""
+        result = self._known.get(e)
+        if result is None:
+            if isinstance(e, NumberVariable | PagesVariable):
+                result = self._values.get(e.variable, e)
+            else:
+                result = e.rebuilt(self)
+            self._known[e] = result
+        return cast(AnySort, result)
 
 
-def truth(value: bool) -> Expr:
+TRUE: TruthExpr = TruthConstant(True)
+FALSE: TruthExpr = TruthConstant(False)
+EMPTY_SET: PagesExpr = NoPages()
+FULL_SET: PagesExpr = AllPages()
+PAGE: PagesExpr = ActionPage()
+
+
+# -- constructors ------------------------------------------------------------------------------------------------------
+
+
+def truth(value: bool) -> TruthExpr:
     """The constant."""
     return TRUE if value else FALSE
 
 
-def negation(a: Expr) -> Expr:
+def negation(a: TruthExpr) -> TruthExpr:
     """Not a."""
     if a is TRUE or a is FALSE:
         return truth(a is FALSE)
-    return a.operands[0] if a.op == "not" else Expr("not", (a,), Sort.TRUTH)
+    return a.operand if isinstance(a, Not) else Not(a)
 
 
-def conjunction(*parts: Expr) -> Expr:
+def conjunction(*parts: TruthExpr) -> TruthExpr:
     """All of the parts."""
-    return _lattice("and", parts, neutral=TRUE, absorbing=FALSE)
+    leaves = [leaf for part in parts for leaf in (part.parts if isinstance(part, And) else (part,))]
+    together = _together(leaves, negation, neutral=TRUE, absorbing=FALSE)
+    return together[0] if len(together) == 1 else And(together)
 
 
-def disjunction(*parts: Expr) -> Expr:
+def disjunction(*parts: TruthExpr) -> TruthExpr:
     """Any of the parts."""
-    return _lattice("or", parts, neutral=FALSE, absorbing=TRUE)
+    leaves = [leaf for part in parts for leaf in (part.parts if isinstance(part, Or) else (part,))]
+    together = _together(leaves, negation, neutral=FALSE, absorbing=TRUE)
+    return together[0] if len(together) == 1 else Or(together)
 
 
-def _lattice(op: str, parts: tuple[Expr, ...], neutral: Expr, absorbing: Expr) -> Expr:
-    flat: dict[Expr, None] = {}
-    complement = set_complement if neutral.sort is Sort.PAGES else negation
+def _together(
+    parts: Iterable[_Set], complement: Callable[[_Set], _Set], neutral: _Set, absorbing: _Set
+) -> tuple[_Set, ...]:
+    """The parts of a lattice's operator, each once; or the one thing that they come to."""
+    distinct: dict[_Set, None] = {}
     for part in parts:
-        for leaf in part.operands if part.op == op else (part,):
-            if leaf == absorbing or complement(leaf) in flat:
-                return absorbing
-            if leaf != neutral:
-                flat[leaf] = None
-    if not flat:
-        return neutral
-    return next(iter(flat)) if len(flat) == 1 else Expr(op, tuple(flat), neutral.sort)
+        if part is absorbing or (distinct and complement(part) in distinct):
+            return (absorbing,)
+        if part is not neutral:
+            distinct[part] = None
+    return tuple(distinct) or (neutral,)
 
 
-def number(value: int) -> Expr:
+@lru_cache(maxsize=1024)
+def number(value: int) -> NumberExpr:
     """The (stored) number."""
-    return Expr("number", (value,), Sort.NUMBER)
+    return Number(int(value))
 
 
-def variable(v: Variable) -> Expr:
+def variable(v: Variable) -> Value:
     """The variable's value before the step."""
-    return Expr("variable", (v,), v.sort)
-
-
-def variable_of(e: Expr) -> Variable:
-    """The variable of a `variable` node."""
-    first = e.args[0]
-    assert isinstance(first, Variable)
-    return first
+    return NumberVariable(v) if v.sort is Sort.NUMBER else PagesVariable(v)
 
 
 def constant(e: Expr) -> int | None:
     """The value of a constant number, else None."""
-    return e.args[0] if e.op == "number" and isinstance(e.args[0], int) else None
+    return e.value if isinstance(e, Number) else None
 
 
-def number_of(condition: Expr) -> Expr:
+def as_number(e: Expr) -> NumberExpr:
+    """The expression, which is a number.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if isinstance(e, NumberNode):
+        return e
+    raise TypeError(f"{e} is no number")
+
+
+def as_pages(e: Expr) -> PagesExpr:
+    """The expression, which is a set of pages.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if isinstance(e, PagesNode):
+        return e
+    raise TypeError(f"{e} is no set of pages")
+
+
+def number_of(condition: TruthExpr) -> NumberExpr:
     """1 where the condition holds, else 0."""
     return choose(condition, number(1), number(0))
 
 
-def equal(a: Expr, b: Expr) -> Expr:
+def equal(a: NumberExpr, b: NumberExpr) -> TruthExpr:
     """Two numbers are equal."""
     if a == b:
         return TRUE
-    x, y = constant(a), constant(b)
-    if x is not None and y is not None:
-        return truth(x == y)
-    if x is not None:
+    if isinstance(a, Number):
+        if isinstance(b, Number):
+            return truth(a.value == b.value)
         a, b = b, a
-    if a.op == "if" and constant(b) is not None:
-        condition, yes, no = a.operands
-        if constant(yes) is not None and constant(no) is not None:
-            return choose(condition, equal(yes, b), equal(no, b))
-    return Expr("equal", (a, b), Sort.TRUTH)
+    if isinstance(a, NumberIf) and isinstance(b, Number) and isinstance(a.yes, Number) and isinstance(a.no, Number):
+        return choose(a.condition, equal(a.yes, b), equal(a.no, b))
+    return Equal(a, b)
 
 
-def less(a: Expr, b: Expr) -> Expr:
+def less(a: NumberExpr, b: NumberExpr) -> TruthExpr:
     """One number is less than the other."""
     if a == b:
         return FALSE
-    x, y = constant(a), constant(b)
-    return truth(x < y) if x is not None and y is not None else Expr("less", (a, b), Sort.TRUTH)
+    return truth(a.value < b.value) if isinstance(a, Number) and isinstance(b, Number) else Less(a, b)
 
 
-def plus(a: Expr, b: Expr) -> Expr:
+def plus(a: NumberExpr, b: NumberExpr) -> NumberExpr:
     """The sum; leaving a field's range is found when it happens."""
-    x, y = constant(a), constant(b)
-    return number(x + y) if x is not None and y is not None else Expr("plus", (a, b), Sort.NUMBER)
+    return number(a.value + b.value) if isinstance(a, Number) and isinstance(b, Number) else Plus(a, b)
 
 
-def choose(condition: Expr, yes: Expr, no: Expr) -> Expr:
+@overload
+def choose(condition: TruthExpr, yes: TruthExpr, no: TruthExpr) -> TruthExpr: ...
+@overload
+def choose(condition: TruthExpr, yes: NumberExpr, no: NumberExpr) -> NumberExpr: ...
+@overload
+def choose(condition: TruthExpr, yes: PagesExpr, no: PagesExpr) -> PagesExpr: ...
+
+
+def choose(condition: TruthExpr, yes: Expr, no: Expr) -> Expr:
     """One of two values of the same sort."""
     if condition is TRUE or yes == no:
         return yes
     if condition is FALSE:
         return no
-    if condition.op == "not":
-        return choose(condition.operands[0], no, yes)
-    if yes.sort is Sort.TRUTH:
+    if isinstance(condition, Not):
+        condition, yes, no = condition.operand, no, yes
+    if isinstance(yes, NumberNode) and isinstance(no, NumberNode):
+        return NumberIf(condition, yes, no)
+    if isinstance(yes, PagesNode) and isinstance(no, PagesNode):
+        return PagesIf(condition, yes, no)
+    if isinstance(yes, TruthNode) and isinstance(no, TruthNode):
         return disjunction(conjunction(condition, yes), conjunction(negation(condition), no))
-    return Expr("if", (condition, yes, no), yes.sort)
+    raise TypeError(f"{yes} and {no} are of different sorts")
 
 
-def set_complement(a: Expr) -> Expr:
+def set_complement(a: PagesExpr) -> PagesExpr:
     """The pages not in the set."""
     if a is EMPTY_SET or a is FULL_SET:
         return FULL_SET if a is EMPTY_SET else EMPTY_SET
-    if a.op == "union":
-        return intersection(*(set_complement(part) for part in a.operands))
-    return a.operands[0] if a.op == "complement" else Expr("complement", (a,), Sort.PAGES)
+    if isinstance(a, Union):
+        return intersection(*map(set_complement, a.parts))
+    return a.operand if isinstance(a, Complement) else Complement(a)
 
 
-def intersection(*parts: Expr) -> Expr:
+def intersection(*parts: PagesExpr) -> PagesExpr:
     """The pages in all of the sets."""
-    return _lattice("intersection", parts, neutral=FULL_SET, absorbing=EMPTY_SET)
+    leaves = [leaf for part in parts for leaf in (part.parts if isinstance(part, Intersection) else (part,))]
+    together = _together(leaves, set_complement, neutral=FULL_SET, absorbing=EMPTY_SET)
+    return together[0] if len(together) == 1 else Intersection(together)
 
 
-def union(*parts: Expr) -> Expr:
+def union(*parts: PagesExpr) -> PagesExpr:
     """The pages in any of the sets."""
-    return _lattice("union", parts, neutral=EMPTY_SET, absorbing=FULL_SET)
+    leaves = [leaf for part in parts for leaf in (part.parts if isinstance(part, Union) else (part,))]
+    together = _together(leaves, set_complement, neutral=EMPTY_SET, absorbing=FULL_SET)
+    return together[0] if len(together) == 1 else Union(together)
 
 
-def host_pages(a: Expr) -> Expr:
+def host_pages(a: PagesExpr) -> PagesExpr:
     """All target pages of the host pages that the set touches."""
-    return a if a is EMPTY_SET or a is FULL_SET or a.op == "host" else Expr("host", (a,), Sort.PAGES)
+    return a if isinstance(a, NoPages | AllPages | HostPages) else HostPages(a)
 
 
-def is_empty(a: Expr) -> Expr:
+def is_empty(a: PagesExpr) -> TruthExpr:
     """No page is in the set."""
     if a is EMPTY_SET:
         return TRUE
     if a is FULL_SET or a is PAGE:
         return FALSE
-    if a.op == "host":
-        return is_empty(a.operands[0])
-    if a.op == "union":
-        return conjunction(*(is_empty(part) for part in a.operands))
-    return Expr("empty", (a,), Sort.TRUTH)
+    if isinstance(a, HostPages):
+        return is_empty(a.operand)
+    if isinstance(a, Union):
+        return conjunction(*map(is_empty, a.parts))
+    return IsEmpty(a)
 
 
-_SIGNS = {
-    "and": " and ",
-    "or": " or ",
-    "intersection": " & ",
-    "union": " | ",
-    "equal": " == ",
-    "less": " < ",
-    "plus": " + ",
-}
-
-
-def _in_words(beside: Expr, e: Expr) -> str | None:
-    """A constant as a value of the variable that it is compared with."""
-    stored = constant(e)
-    v = beside.args[0] if beside.op == "variable" else None
-    if stored is None or not isinstance(v, Variable) or not 0 <= stored < v.size:
-        return None
-    value = v.decode(stored)
-    return value.name if isinstance(value, Enum) else str(value)
+# -- in words ----------------------------------------------------------------------------------------------------------
 
 
 def show(e: Expr) -> str:
     """The expression as a person would write it."""
-    inner = [show(a) if isinstance(a, Expr) else a for a in e.args]
-    if e.op in _SIGNS:
-        if e.op in ("equal", "less"):
-            a, b = e.operands
-            inner = [_in_words(b, a) or inner[0], _in_words(a, b) or inner[1]]
-        return "(" + _SIGNS[e.op].join(str(i) for i in inner) + ")"
-    if e.op == "variable" and isinstance(e.args[0], Variable):
-        return e.args[0].name
-    if e.op == "number":
-        return str(e.args[0])
-    if e.op in ("not", "complement"):
-        return f"{'not ' if e.op == 'not' else '~'}{inner[0]}"
-    if e.op == "if":
-        return f"({inner[1]} if {inner[0]} else {inner[2]})"
-    if e.op in ("empty", "host"):
-        return f"{inner[0]}.{'empty' if e.op == 'empty' else 'host_pages'}"
-    return e.op
+    match e:
+        case TruthConstant(value):
+            return "true" if value else "false"
+        case Not(operand):
+            return f"not {operand}"
+        case And(parts):
+            return _joined(" and ", parts)
+        case Or(parts):
+            return _joined(" or ", parts)
+        case Equal(left, right):
+            return f"({_beside(right, left)} == {_beside(left, right)})"
+        case Less(left, right):
+            return f"({_beside(right, left)} < {_beside(left, right)})"
+        case IsEmpty(pages):
+            return f"{pages}.empty"
+        case Number(stored):
+            return str(stored)
+        case NumberVariable(v) | PagesVariable(v):
+            return v.name
+        case Plus(left, right):
+            return f"({left} + {right})"
+        case NumberIf(condition, yes, no) | PagesIf(condition, yes, no):
+            return f"({yes} if {condition} else {no})"
+        case NoPages():
+            return "none"
+        case AllPages():
+            return "all"
+        case ActionPage():
+            return "page"
+        case Complement(operand):
+            return f"~{operand}"
+        case Intersection(parts):
+            return _joined(" & ", parts)
+        case Union(parts):
+            return _joined(" | ", parts)
+        case HostPages(operand):
+            return f"{operand}.host_pages"
+        case _:
+            assert_never(e)
+
+
+def _joined(sign: str, parts: Iterable[Expr]) -> str:
+    return "(" + sign.join(map(str, parts)) + ")"
+
+
+def _beside(other: NumberExpr, e: NumberExpr) -> str:
+    """A number, as a value of the variable that it is compared with."""
+    if not isinstance(e, Number) or not isinstance(other, NumberVariable) or not 0 <= e.value < other.variable.size:
+        return str(e)
+    value = other.variable.decode(e.value)
+    return value.name if isinstance(value, Enum) else str(value)

@@ -6,32 +6,17 @@ nothing is. With one target page a host page, all that assembles host pages disa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import AnySort, Expr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.symbolic import Branch, Leaf, Tree, read_action, read_predicate, read_resting
 
-_REBUILD: dict[str, Callable[..., Expr]] = {
-    "not": ex.negation,
-    "and": ex.conjunction,
-    "or": ex.disjunction,
-    "equal": ex.equal,
-    "less": ex.less,
-    "plus": ex.plus,
-    "if": ex.choose,
-    "complement": ex.set_complement,
-    "intersection": ex.intersection,
-    "union": ex.union,
-    "host": ex.host_pages,
-    "empty": ex.is_empty,
-}
-
-Values = dict[Variable, Expr]
+Values = dict[Variable, Value]
 
 
 @dataclass(frozen=True)
@@ -51,8 +36,8 @@ class Program:
     constants: Values
     variables: tuple[Variable, ...]
     actions: tuple[tuple[ActionInstance, Tree], ...]
-    predicates: tuple[tuple[int, Property, Expr], ...]
-    resting: Expr
+    predicates: tuple[tuple[int, Property, TruthExpr], ...]
+    resting: TruthExpr
 
 
 def read(instance: Instance) -> Program:
@@ -102,18 +87,9 @@ def _changed(tree: Tree, constants: Values) -> set[Variable]:
     return {v for v, e in tree.updates.items() if v in constants and e != constants[v]}
 
 
-def fold(e: Expr, values: Values, memo: dict[Expr, Expr] | None = None) -> Expr:
+def fold(e: AnySort, values: Mapping[Variable, Value], memo: dict[Expr, Expr] | None = None) -> AnySort:
     """The expression with variables replaced by values and constants folded."""
-    memo = {} if memo is None else memo
-    if e in memo:
-        return memo[e]
-    result = e
-    if e.op == "variable":
-        result = values.get(ex.variable_of(e), e)
-    elif e.op in _REBUILD:
-        result = _REBUILD[e.op](*(fold(a, values, memo) for a in e.operands))
-    memo[e] = result
-    return result
+    return ex.Substitution(values, {} if memo is None else memo)(e)
 
 
 def fold_tree(tree: Tree, values: Values, memo: dict[Expr, Expr] | None = None) -> Tree:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from itertools import combinations
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, assert_never, cast
 
 from postcopy.errors import SpecError
 from postcopy.language import expressions as ex
@@ -22,7 +22,7 @@ from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import check_action, check_callable, check_ghost
 from postcopy.language.body_errors import Disabled, RunEnded, locating_errors
 from postcopy.language.channels import ChannelVariables, Slot
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.limits import bounded
@@ -45,7 +45,7 @@ class Happening:
     """An event of a path: what, which pages, and for a message its channel and direction."""
 
     what: Enum
-    pages: Expr
+    pages: PagesExpr
     channel: str
     sent: bool
 
@@ -61,39 +61,42 @@ class Leaf:
         checks: (condition, message, place): where a condition fails, the specification is wrong.
     """
 
-    updates: dict[Variable, Expr]
+    updates: dict[Variable, Value]
     events: tuple[Happening, ...]
-    violated: tuple[tuple[int, Expr], ...]
-    checks: tuple[tuple[Expr, str, str], ...]
+    violated: tuple[tuple[int, TruthExpr], ...]
+    checks: tuple[tuple[TruthExpr, str, str], ...]
 
 
 @dataclass(frozen=True)
 class Branch:
     """A decision on the state before the step (or, in monitors, on what the step has computed)."""
 
-    condition: Expr
+    condition: TruthExpr
     yes: Tree
     no: Tree
 
 
 Tree = Branch | Leaf | None
 
+Condition = TruthExpr | ex.Atom
+"""What a run decides on."""
+
 
 class _DecisionNeeded(RunEnded):
-    def __init__(self, condition: Expr) -> None:
+    def __init__(self, condition: TruthExpr) -> None:
         self.condition = condition
 
 
 class _Path:
     """The decisions of one run: those given, and what follows from them."""
 
-    def __init__(self, given: tuple[tuple[Expr, bool], ...]) -> None:
+    def __init__(self, given: tuple[tuple[TruthExpr, bool], ...]) -> None:
         self.given = given
         self.used = 0
-        self.known: dict[Expr, bool] = {}
-        self.domains: dict[Expr, frozenset[int]] = {}
+        self.known: dict[Condition, bool] = {}
+        self.domains: dict[Variable, frozenset[int]] = {}
 
-    def decide(self, condition: Expr) -> bool:
+    def decide(self, condition: TruthExpr) -> bool:
         """The answer on this path; a decision that is still open ends the run with `_DecisionNeeded`."""
         answer = self.implied(condition)
         if answer is not None:
@@ -107,74 +110,87 @@ class _Path:
         self._learn(condition, answer)
         return answer
 
-    def implied(self, condition: Expr) -> bool | None:
+    def implied(self, condition: Condition) -> bool | None:
         """What the decisions so far say of a condition, if anything."""
-        if condition in (ex.TRUE, ex.FALSE):
-            return condition == ex.TRUE
-        if condition in self.known:
-            return self.known[condition]
-        if condition.op == "not":
-            inner = self.implied(condition.operands[0])
-            return None if inner is None else not inner
-        if condition.op in ("and", "or"):
-            parts = [self.implied(part) for part in condition.operands]
-            absorbing = condition.op == "or"
-            if absorbing in parts:
-                return absorbing
-            return not absorbing if all(part is (not absorbing) for part in parts) else None
-        if condition.op == "equal":
-            return self._equality(condition)
-        return None
+        known = self.known.get(condition)
+        if known is not None:
+            return known
+        match condition:
+            case ex.Equal(left, right):
+                return self._equality(left, right)
+            case ex.Not(operand):
+                inner = self.implied(operand)
+                return None if inner is None else not inner
+            case ex.And(parts):
+                return self._several(parts, absorbing=False)
+            case ex.Or(parts):
+                return self._several(parts, absorbing=True)
+            case ex.TruthConstant(value):
+                return value
+            case ex.Less() | ex.IsEmpty() | ex.Atom():
+                return None
+            case _:
+                assert_never(condition)
 
-    def _equality(self, condition: Expr) -> bool | None:
-        subject, value = condition.operands
-        wanted = ex.constant(value)
-        domain = self._domain(subject)
-        if wanted is None or domain is None:
+    def _several(self, parts: tuple[TruthExpr, ...], absorbing: bool) -> bool | None:
+        answers = [self.implied(part) for part in parts]
+        if absorbing in answers:
+            return absorbing
+        return None if None in answers else not absorbing
+
+    def _equality(self, subject: NumberExpr, value: NumberExpr) -> bool | None:
+        if not isinstance(subject, ex.NumberVariable) or not isinstance(value, ex.Number):
             return None
-        if wanted not in domain:
+        domain = self._domain(subject.variable)
+        if value.value not in domain:
             return False
         return True if len(domain) == 1 else None
 
-    def _domain(self, subject: Expr) -> frozenset[int] | None:
-        if subject.op != "variable":
-            return None
-        return self.domains.get(subject) or frozenset(range(cast(Variable, subject.args[0]).size))
+    def _domain(self, variable: Variable) -> frozenset[int]:
+        return self.domains.get(variable) or frozenset(range(variable.size))
 
-    def _learn(self, condition: Expr, answer: bool) -> None:
+    def _learn(self, condition: Condition, answer: bool) -> None:
         self.known[condition] = answer
-        if condition.op == "not":
-            self._learn(condition.operands[0], not answer)
-        elif condition.op == ("and" if answer else "or"):
-            for part in condition.operands:
-                self._learn(part, answer)
-        elif condition.op == "equal":
-            subject, value = condition.operands
-            wanted, domain = ex.constant(value), self._domain(subject)
-            if wanted is not None and domain is not None:
-                self.domains[subject] = frozenset({wanted}) if answer else domain - {wanted}
+        match condition:
+            case ex.Not(operand):
+                self._learn(operand, not answer)
+            case ex.And(parts):
+                for part in parts if answer else ():
+                    self._learn(part, answer)
+            case ex.Or(parts):
+                for part in () if answer else parts:
+                    self._learn(part, answer)
+            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
+                self.domains[variable] = frozenset({value}) if answer else self._domain(variable) - {value}
+            case ex.Equal() | ex.Less() | ex.IsEmpty() | ex.TruthConstant() | ex.Atom():
+                pass
+            case _:
+                assert_never(condition)
 
 
 class _RunsDiffer(RunEnded):
     """A repeated run asked another question: the body depends on something that is not part of the state."""
 
 
-class Symbol:
+_Of = TypeVar("_Of", bound=ex.Expr)
+
+
+class Symbol(Generic[_Of]):
     """A value of the symbolic interpretation: an expression and the run that it belongs to."""
 
     __slots__ = ("expr", "run")
 
-    def __init__(self, run: SymbolicInterpretation, expr: Expr) -> None:
+    def __init__(self, run: SymbolicInterpretation, expr: _Of) -> None:
         self.run, self.expr = run, expr
 
     def __hash__(self) -> int:
         raise UnsupportedOperation("a value of the state cannot be looked up in a Python set or dictionary: compare it")
 
     def __repr__(self) -> str:
-        return ex.show(self.expr)
+        return repr(self.expr)
 
 
-class SymbolicTruth(Symbol, Truth):
+class SymbolicTruth(Symbol[TruthExpr], Truth):
     """A truth value; asking Python for it is a decision."""
 
     __slots__ = ()
@@ -199,12 +215,12 @@ class SymbolicTruth(Symbol, Truth):
     __hash__ = Symbol.__hash__
 
 
-class SymbolicNumber(Symbol):
+class SymbolicNumber(Symbol[NumberExpr]):
     """A number or a member of an enumeration."""
 
     __slots__ = ("low", "values")
 
-    def __init__(self, run: SymbolicInterpretation, expr: Expr, values: tuple[object, ...], low: int) -> None:
+    def __init__(self, run: SymbolicInterpretation, expr: NumberExpr, values: tuple[object, ...], low: int) -> None:
         super().__init__(run, expr)
         self.values, self.low = values, low
 
@@ -213,7 +229,7 @@ class SymbolicNumber(Symbol):
         """The type of its values: an enumeration, or int."""
         return type(self.values[-1]) if self.values else int
 
-    def _other(self, other: object) -> Expr:
+    def _other(self, other: object) -> NumberExpr:
         if isinstance(other, SymbolicNumber):
             if other.kind is not self.kind:
                 raise SpecError(f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where())
@@ -225,7 +241,7 @@ class SymbolicNumber(Symbol):
         except ValueError:
             raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
 
-    def _ordered(self, other: object) -> Expr:
+    def _ordered(self, other: object) -> NumberExpr:
         if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):
             raise SpecError(
                 f"the members of {self.kind.__name__} have no order: make it an IntEnum with ascending values",
@@ -274,18 +290,18 @@ def _name(kind: type) -> str:
     return "number" if kind is int else kind.__name__
 
 
-class SymbolicPages(Symbol, Page):
+class SymbolicPages(Symbol[PagesExpr], Page):
     """A set of pages."""
 
     __slots__ = ()
 
-    def _of(self, other: object) -> Expr:
+    def _of(self, other: object) -> PagesExpr:
         return self.run.set_of(other)
 
-    def _new(self, expr: Expr) -> SymbolicPages:
+    def _new(self, expr: PagesExpr) -> SymbolicPages:
         return SymbolicPages(self.run, expr)
 
-    def _truth(self, expr: Expr) -> bool:
+    def _truth(self, expr: TruthExpr) -> bool:
         return cast(bool, SymbolicTruth(self.run, expr))
 
     def __and__(self, other: PageSet | Whole) -> SymbolicPages:
@@ -335,31 +351,37 @@ class SymbolicInterpretation(Interpretation):
 
     instance: Instance
 
-    def __init__(self, instance: Instance, path: _Path, updates: dict[Variable, Expr] | None = None) -> None:
+    def __init__(self, instance: Instance, path: _Path, updates: dict[Variable, Value] | None = None) -> None:
         super().__init__(instance)
         self.path = path
-        self.updates: dict[Variable, Expr] = {} if updates is None else updates
-        self.checks: list[tuple[Expr, str, str]] = []
+        self.updates: dict[Variable, Value] = {} if updates is None else updates
+        self.checks: list[tuple[TruthExpr, str, str]] = []
         self.sent: dict[str, int] = {}
-        self.kinds: dict[str, list[Expr]] = {}
+        self.kinds: dict[str, list[NumberExpr]] = {}
 
-    def decide(self, condition: Expr) -> bool:
+    def decide(self, condition: TruthExpr) -> bool:
         """The truth of a condition on this path. Machines may not ask about ghosts."""
         if condition.ghost and self.readable is not None and condition not in (ex.TRUE, ex.FALSE):
             raise SpecError(
-                f"a guard reads history ({ex.show(condition)}): ghosts are for properties, no step may depend on one",
+                f"a guard reads history ({condition!r}): ghosts are for properties, no step may depend on one",
                 self.where(),
             )
         return self.path.decide(condition)
 
-    def value(self, variable: Variable) -> Expr:
-        """The variable's value at this point of the run."""
-        return self.updates.get(variable) or ex.variable(variable)
+    def number_in(self, variable: Variable) -> NumberExpr:
+        """The value, at this point of the run, of a variable that is a number."""
+        value = self.updates.get(variable)
+        return ex.NumberVariable(variable) if value is None else ex.as_number(value)
+
+    def pages_in(self, variable: Variable) -> PagesExpr:
+        """The value, at this point of the run, of a variable that is a set of pages."""
+        value = self.updates.get(variable)
+        return ex.PagesVariable(variable) if value is None else ex.as_pages(value)
 
     def load(self, variable: Variable) -> object:
-        expr = self.value(variable)
         if variable.sort is Sort.PAGES:
-            return SymbolicPages(self, expr)
+            return SymbolicPages(self, self.pages_in(variable))
+        expr = self.number_in(variable)
         if variable.values == (False, True):
             return SymbolicTruth(self, ex.equal(expr, ex.number(1)))
         return SymbolicNumber(self, expr, variable.values, variable.low)
@@ -367,10 +389,10 @@ class SymbolicInterpretation(Interpretation):
     def store(self, variable: Variable, value: object) -> None:
         self._assign(variable, self._encode(variable, value))
 
-    def _assign(self, variable: Variable, expr: Expr) -> None:
+    def _assign(self, variable: Variable, expr: Value) -> None:
         if expr.ghost and not variable.ghost:
             raise SpecError(
-                f"{variable.name} is given a value that depends on history ({ex.show(expr)}): ghosts are for "
+                f"{variable.name} is given a value that depends on history ({expr!r}): ghosts are for "
                 "properties, no step may depend on one",
                 self.where(),
             )
@@ -379,7 +401,7 @@ class SymbolicInterpretation(Interpretation):
         else:
             self.updates[variable] = expr
 
-    def _encode(self, variable: Variable, value: object) -> Expr:
+    def _encode(self, variable: Variable, value: object) -> Value:
         if variable.sort is Sort.PAGES:
             return self.set_of(value)
         if variable.values == (False, True):
@@ -400,7 +422,7 @@ class SymbolicInterpretation(Interpretation):
         self._check_range(variable, expr)
         return expr
 
-    def _check_range(self, variable: Variable, expr: Expr) -> None:
+    def _check_range(self, variable: Variable, expr: NumberExpr) -> None:
         if variable.values:
             return
         stored = ex.constant(expr)
@@ -412,7 +434,7 @@ class SymbolicInterpretation(Interpretation):
             inside = ex.conjunction(below, ex.negation(ex.less(expr, ex.number(0))))
             self.checks.append((inside, message, self.where()))
 
-    def truth_of(self, value: object) -> Expr:
+    def truth_of(self, value: object) -> TruthExpr:
         """A truth value as an expression."""
         if isinstance(value, SymbolicTruth):
             return value.expr
@@ -420,7 +442,7 @@ class SymbolicInterpretation(Interpretation):
             return ex.truth(value)
         raise SpecError(f"a truth value is needed here, not {value!r}", self.where())
 
-    def set_of(self, value: object) -> Expr:
+    def set_of(self, value: object) -> PagesExpr:
         """A set of pages as an expression."""
         if isinstance(value, SymbolicPages):
             return value.expr
@@ -434,17 +456,17 @@ class SymbolicInterpretation(Interpretation):
     def room(self, channel: ChannelVariables, messages: int) -> bool:
         return cast(bool, SymbolicTruth(self, self._free(channel, messages + self.sent.get(channel.name, 0))))
 
-    def _free(self, channel: ChannelVariables, messages: int) -> Expr:
+    def _free(self, channel: ChannelVariables, messages: int) -> TruthExpr:
         """Room for that many messages, before what has been sent since messages last left the channel."""
         if messages > len(channel.slots):
             return ex.FALSE
         kinds = self.kinds.get(channel.name)
-        return ex.equal(kinds[-messages] if kinds else ex.variable(channel.slots[-messages].kind), ex.number(0))
+        return ex.equal(kinds[-messages] if kinds else ex.NumberVariable(channel.slots[-messages].kind), ex.number(0))
 
     def _disturbed(self, channel: ChannelVariables) -> None:
         """Messages went: from here on room is counted anew."""
         self.sent.pop(channel.name, None)
-        self.kinds[channel.name] = [self.value(slot.kind) for slot in channel.slots]
+        self.kinds[channel.name] = [self.number_in(slot.kind) for slot in channel.slots]
 
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         sent = self.sent[channel.name] = self.sent.get(channel.name, 0) + 1
@@ -454,48 +476,48 @@ class SymbolicInterpretation(Interpretation):
                 f"{channel.name} may be full here: require {room} before sending {kind.name}",
                 self.where(),
             )
-        before = [self.value(slot.kind) for slot in channel.slots]
+        before = [self.number_in(slot.kind) for slot in channel.slots]
         for i, slot in enumerate(channel.slots):
             free = ex.equal(before[i], ex.number(0))
             here = ex.conjunction(free, ex.negation(ex.equal(before[i - 1], ex.number(0)))) if i else free
             if self.path.implied(here) is False:
                 continue
             self._assign(slot.kind, ex.choose(here, ex.number(channel.code(kind)), before[i]))
-            self._assign(slot.pages, ex.choose(here, self.set_of(pages), self.value(slot.pages)))
+            self._assign(slot.pages, ex.choose(here, self.set_of(pages), self.pages_in(slot.pages)))
             for name, mark in slot.marks.items():
                 shared = ex.intersection(self.set_of(marks.get(name, NONE)), self.set_of(pages))
                 value = ex.number_of(ex.negation(ex.is_empty(shared)))
-                self._assign(mark, ex.choose(here, value, self.value(mark)))
+                self._assign(mark, ex.choose(here, value, self.number_in(mark)))
 
     def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
         code = 0 if kind is None else channel.code(kind)
-        return cast(bool, SymbolicTruth(self, ex.equal(self.value(channel.slots[0].kind), ex.number(code))))
+        return cast(bool, SymbolicTruth(self, ex.equal(self.number_in(channel.slots[0].kind), ex.number(code))))
 
     def pop(self, channel: ChannelVariables) -> Message:
         first = channel.slots[0]
-        pages = self.value(first.pages)
+        pages = self.pages_in(first.pages)
         marked = {
-            name: SymbolicPages(self, ex.choose(ex.equal(self.value(m), ex.number(1)), pages, ex.EMPTY_SET))
+            name: SymbolicPages(self, ex.choose(ex.equal(self.number_in(m), ex.number(1)), pages, ex.EMPTY_SET))
             for name, m in first.marks.items()
         }
         message = Message(SymbolicPages(self, pages), Marks(marked))
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
-            self._assign(here.kind, self.value(following.kind))
-            self._assign(here.pages, self.value(following.pages))
+            self._assign(here.kind, self.number_in(following.kind))
+            self._assign(here.pages, self.pages_in(following.pages))
             for name, mark in here.marks.items():
-                self._assign(mark, self.value(following.marks[name]))
+                self._assign(mark, self.number_in(following.marks[name]))
         self._clear(channel.slots[-1], ex.TRUE)
         self._disturbed(channel)
         return message
 
-    def _clear(self, slot: Slot, condition: Expr) -> None:
-        self._assign(slot.kind, ex.choose(condition, ex.number(0), self.value(slot.kind)))
-        self._assign(slot.pages, ex.choose(condition, ex.EMPTY_SET, self.value(slot.pages)))
+    def _clear(self, slot: Slot, condition: TruthExpr) -> None:
+        self._assign(slot.kind, ex.choose(condition, ex.number(0), self.number_in(slot.kind)))
+        self._assign(slot.pages, ex.choose(condition, ex.EMPTY_SET, self.pages_in(slot.pages)))
         for mark in slot.marks.values():
-            self._assign(mark, ex.choose(condition, ex.number(0), self.value(mark)))
+            self._assign(mark, ex.choose(condition, ex.number(0), self.number_in(mark)))
 
     def drop_newest(self, channel: ChannelVariables) -> None:
-        occupied = [ex.negation(ex.equal(self.value(slot.kind), ex.number(0))) for slot in channel.slots]
+        occupied = [ex.negation(ex.equal(self.number_in(slot.kind), ex.number(0))) for slot in channel.slots]
         for i, slot in enumerate(channel.slots):
             followed = occupied[i + 1] if i + 1 < len(occupied) else ex.FALSE
             self._clear(slot, ex.conjunction(occupied[i], ex.negation(followed)))
@@ -511,25 +533,25 @@ class SymbolicInterpretation(Interpretation):
         for slots in combinations(channel.slots, len(patterns)):
             matches, common = [], [ex.FULL_SET]
             for slot, pattern in zip(slots, patterns, strict=True):
-                matches.append(ex.equal(self.value(slot.kind), ex.number(channel.code(pattern.kind))))
-                matches += [ex.equal(self.value(slot.marks[m]), ex.number(int(want))) for m, want in pattern.marks]
-                common += [self.value(slot.pages)] if pattern.about else []
+                matches.append(ex.equal(self.number_in(slot.kind), ex.number(channel.code(pattern.kind))))
+                matches += [ex.equal(self.number_in(slot.marks[m]), ex.number(int(want))) for m, want in pattern.marks]
+                common += [self.pages_in(slot.pages)] if pattern.about else []
             parts.append(ex.choose(ex.conjunction(*matches), ex.intersection(*common), ex.EMPTY_SET))
         return SymbolicPages(self, ex.union(*parts))
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         codes = [channel.code(kind) for kind in channel.kinds if kind in channel.marked]
         for slot in channel.slots:
-            concerns = ex.negation(ex.is_empty(ex.intersection(self.value(slot.pages), self.set_of(pages))))
-            marked = ex.disjunction(*(ex.equal(self.value(slot.kind), ex.number(code)) for code in codes))
+            concerns = ex.negation(ex.is_empty(ex.intersection(self.pages_in(slot.pages), self.set_of(pages))))
+            marked = ex.disjunction(*(ex.equal(self.number_in(slot.kind), ex.number(code)) for code in codes))
             variable = slot.marks[mark]
-            self._assign(variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.value(variable)))
+            self._assign(variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.number_in(variable)))
 
 
 def _explore(
     run: Callable[[_Path], Leaf],
     where: str,
-    given: tuple[tuple[Expr, bool], ...] = (),
+    given: tuple[tuple[TruthExpr, bool], ...] = (),
     runs: list[int] | None = None,
 ) -> Tree:
     """Repeat a run for every answer to every decision."""
@@ -622,15 +644,15 @@ def _finish(interpretation: SymbolicInterpretation, action: ActionInstance) -> L
 def _predicate(
     instance: Instance,
     holds: Callable[..., object],
-    updates: dict[Variable, Expr],
+    updates: dict[Variable, Value],
     make: type[SymbolicInterpretation] = SymbolicInterpretation,
     events: list[Event] | None = None,
     action: ActionInstance | None = None,
-) -> Expr:
+) -> TruthExpr:
     """A property's function as one expression over the state before the step."""
     where = place(holds.__code__, holds.__code__.co_firstlineno)
 
-    def ask(given: tuple[tuple[Expr, bool], ...]) -> Expr:
+    def ask(given: tuple[tuple[TruthExpr, bool], ...]) -> TruthExpr:
         path = _Path(given)
         after = make(instance, path, dict(updates))
         subject: object = View(after)
@@ -662,11 +684,11 @@ def _predicate(
 
 def read_predicate(
     instance: Instance, holds: Callable[..., object], make: type[SymbolicInterpretation] = SymbolicInterpretation
-) -> Expr:
+) -> TruthExpr:
     """A property of states as one expression."""
     return _predicate(instance, holds, {}, make)
 
 
-def read_resting(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> Expr:
+def read_resting(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> TruthExpr:
     """`Protocol.may_rest` as one expression."""
     return _predicate(instance, instance.protocol.may_rest, {}, make)

@@ -1,47 +1,14 @@
 """Why a migration ends, once the guest has been handed over: what every step from then on uses up.
 
-The components are compared in their order, as words in a dictionary: a step comes closer to the end if the first
-component in which it differs gets smaller. Each component can get smaller only finitely often in a row, since there
-are finitely many pages, so only finitely many steps change anything. `postcopy prove` proves that each step that
-changes more than history comes closer; with the absence of deadlock, the end follows (docs/proof.md).
+`postcopy prove` proves that each step that changes more than history comes closer to the end; with the absence of
+deadlock, the end follows (docs/proof.md).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
-
 from postcopy.language import View
-
-
-class Measure(Enum):
-    """In which way a component gets smaller."""
-
-    ADVANCES = auto()
-    """A number that grows, up to its last value."""
-    RETREATS = auto()
-    """A number that gets less, or a flag that is taken down."""
-    SHRINKS = auto()
-    """A set that loses pages and gets none."""
-    FILLS = auto()
-    """A set that gets pages and loses none."""
-    DRAINS = auto()
-    """A channel that has fewer messages."""
-
-
-@dataclass(frozen=True)
-class Component:
-    """One component.
-
-    Attributes:
-        name: the variable or the channel.
-        measure: in which way it gets smaller.
-        because: what uses it up.
-    """
-
-    name: str
-    measure: Measure
-    because: str
+from postcopy.language.ranking import Component, Measure, Ranking
+from postcopy.properties.safety import Handover
 
 
 def from_here_on(state: View) -> bool:
@@ -50,7 +17,7 @@ def from_here_on(state: View) -> bool:
     return done
 
 
-RANKING = (
+_COMPONENTS = (
     Component("source.phase", Measure.ADVANCES, "the source goes through its phases once"),
     Component("destination.state", Measure.ADVANCES, "and so does the destination (R9)"),
     Component("destination.main", Measure.ADVANCES, "the main thread goes through the package once"),
@@ -65,4 +32,6 @@ RANKING = (
     Component("return_path", Measure.DRAINS, "what was answered or asked for is read"),
     Component("source.requests", Measure.SHRINKS, "and a request is served, or dropped"),
 )
-"""The components, the first that counts most first."""
+
+RANKING = Ranking(from_here_on, Handover, _COMPONENTS)
+"""Why the document's protocol ends, and each change of it that is proved to end."""

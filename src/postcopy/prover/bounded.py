@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, cast
+from functools import cached_property, reduce
+from operator import and_, or_
+from typing import Any, assert_never
 
 import z3
 
 from postcopy.bitmaps import Bitmaps
+from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, of_each_page
 from postcopy.language.symbolic import Leaf, read_action, read_predicate
@@ -36,7 +38,7 @@ class Path:
     """
 
     action: ActionInstance
-    guard: tuple[Expr, ...]
+    guard: tuple[TruthExpr, ...]
     leaf: Leaf
 
 
@@ -46,7 +48,7 @@ class Bounded:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.bits = Bitmaps(instance.pages, instance.group)
-        self._read: dict[Property, Expr] = {}
+        self._read: dict[Property, TruthExpr] = {}
 
     @cached_property
     def paths(self) -> list[Path]:
@@ -96,9 +98,9 @@ class Bounded:
 
     def after(self, path: Path, state: Values, page: Formula) -> tuple[Formula, Values]:
         """When a path can be taken, and the values after it."""
-        interpretation = _Interpretation(self, state, page)
-        guard = z3.And(*(interpretation.truth(part) for part in path.guard))
-        new = {v: interpretation.value(e, self._width(v)) for v, e in path.leaf.updates.items()}
+        formulas = _BitVectors(self, state, page)
+        guard = z3.And(*(formulas.truth(part) for part in path.guard))
+        new = {v: formulas.value(v, e) for v, e in path.leaf.updates.items()}
         return guard, {**state, **new}
 
     def step(self, path: Path, state: Values, page: Formula, then: Values) -> Formula:
@@ -106,9 +108,9 @@ class Bounded:
         guard, after = self.after(path, state, page)
         return z3.And(guard, *(then[v] == after[v] for v in then))
 
-    def truth(self, e: Expr, state: Values, page: Formula) -> Formula:
+    def truth(self, e: TruthExpr, state: Values, page: Formula) -> Formula:
         """A truth value in a state."""
-        return _Interpretation(self, state, page).truth(e)
+        return _BitVectors(self, state, page).truth(e)
 
     def claims(self, prop: Property, state: Values) -> Formula:
         """A property of states holds."""
@@ -117,77 +119,109 @@ class Bounded:
         expr = self._read[prop]
         pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
         asked = pages if of_each_page(prop.holds) else pages[:1]
-        return z3.And(*(_Interpretation(self, state, page).truth(expr) for page in asked))
+        return z3.And(*(_BitVectors(self, state, page).truth(expr) for page in asked))
 
     def violates(self, prop: Property, path: Path, state: Values, page: Formula) -> Formula:
         """Taking the path violates a property of steps."""
         index = self.instance.properties.index(prop)
-        interpretation = _Interpretation(self, state, page)
-        return z3.Or(*(interpretation.truth(wrong) for i, wrong in path.leaf.violated if i == index))
+        formulas = _BitVectors(self, state, page)
+        return z3.Or(*(formulas.truth(wrong) for i, wrong in path.leaf.violated if i == index))
 
     def decode(self, model: Any, state: Values) -> State:
         """The state that a model of z3 speaks of."""
         return tuple(model.eval(state[v], model_completion=True).as_long() for v in self.instance.variables)
 
 
-class _Interpretation:
-    """Expressions in one state, with one page for the parameter."""
+class _BitVectors:
+    """Expressions in one state as formulas, with one page for the parameter. Each is made once."""
 
     def __init__(self, bounded: Bounded, state: Values, page: Formula) -> None:
         self.bounded, self.state, self.page = bounded, state, page
-        self._done: dict[tuple[Expr, int], Formula] = {}
+        self._truths: dict[TruthExpr, Formula] = {}
+        self._numbers: dict[tuple[NumberExpr, int], Formula] = {}
+        self._sets: dict[PagesExpr, Formula] = {}
 
-    def truth(self, e: Expr) -> Formula:
-        return self.value(e, 1)
+    def value(self, v: Variable, e: Value) -> Formula:
+        """What a variable is given, in as many bits as it has."""
+        if v.sort is Sort.PAGES:
+            return self.pages(ex.as_pages(e))
+        return self.number(ex.as_number(e), width_of(ex.NumberVariable(v)))
 
-    def value(self, e: Expr, width: int) -> Formula:
-        """The value; numbers are bit-vectors of the given width."""
-        key = (e, width if e.sort is Sort.NUMBER else 0)
-        if key not in self._done:
-            self._done[key] = self._value(e, width)
-        return self._done[key]
+    def truth(self, e: TruthExpr) -> Formula:
+        """A truth value."""
+        if e not in self._truths:
+            self._truths[e] = self._truth(e)
+        return self._truths[e]
 
-    def _value(self, e: Expr, width: int) -> Formula:  # one case for each operator
-        pages = self.bounded.instance.pages
-        match e.op:
-            case "true" | "false":
-                return z3.BoolVal(e.op == "true")
-            case "not":
-                return z3.Not(self.truth(e.operands[0]))
-            case "and":
-                return z3.And(*(self.truth(part) for part in e.operands))
-            case "or":
-                return z3.Or(*(self.truth(part) for part in e.operands))
-            case "equal" | "less":
-                widest = max(width_of(part) for part in e.operands)
-                a, b = (self.value(part, widest) for part in e.operands)
-                return a == b if e.op == "equal" else a < b
-            case "empty":
-                return self.value(e.operands[0], pages) == 0
-            case "number":
-                return z3.BitVecVal(cast(int, e.args[0]), width)
-            case "variable":
-                value = self.state[cast(Variable, e.args[0])]
-                return fitted(value, width) if e.sort is Sort.NUMBER else value
-            case "plus":
-                return self.value(e.operands[0], width) + self.value(e.operands[1], width)
-            case "if":
-                condition, yes, no = e.operands
-                return z3.If(self.truth(condition), self.value(yes, width), self.value(no, width))
-            case "none" | "all":
-                return z3.BitVecVal(self.bounded.bits.all if e.op == "all" else 0, pages)
-            case "page":
+    def number(self, e: NumberExpr, width: int) -> Formula:
+        """A number, in so many bits."""
+        if (e, width) not in self._numbers:
+            self._numbers[e, width] = self._number(e, width)
+        return self._numbers[e, width]
+
+    def pages(self, e: PagesExpr) -> Formula:
+        """A set of pages, a bit for each page."""
+        if e not in self._sets:
+            self._sets[e] = self._pages(e)
+        return self._sets[e]
+
+    def _truth(self, e: TruthExpr) -> Formula:
+        match e:
+            case ex.TruthConstant(value):
+                return z3.BoolVal(value)
+            case ex.Not(operand):
+                return z3.Not(self.truth(operand))
+            case ex.And(parts):
+                return z3.And(*map(self.truth, parts))
+            case ex.Or(parts):
+                return z3.Or(*map(self.truth, parts))
+            case ex.Equal(left, right):
+                width = max(width_of(left), width_of(right))
+                return self.number(left, width) == self.number(right, width)
+            case ex.Less(left, right):
+                width = max(width_of(left), width_of(right))
+                return self.number(left, width) < self.number(right, width)
+            case ex.IsEmpty(pages):
+                return self.pages(pages) == 0
+            case _:
+                assert_never(e)
+
+    def _number(self, e: NumberExpr, width: int) -> Formula:
+        match e:
+            case ex.Number(value):
+                return z3.BitVecVal(value, width)
+            case ex.NumberVariable(variable):
+                return fitted(self.state[variable], width)
+            case ex.Plus(left, right):
+                return self.number(left, width) + self.number(right, width)
+            case ex.NumberIf(condition, yes, no):
+                return z3.If(self.truth(condition), self.number(yes, width), self.number(no, width))
+            case _:
+                assert_never(e)
+
+    def _pages(self, e: PagesExpr) -> Formula:
+        bits = self.bounded.bits
+        match e:
+            case ex.NoPages():
+                return z3.BitVecVal(0, bits.pages)
+            case ex.AllPages():
+                return z3.BitVecVal(bits.all, bits.pages)
+            case ex.ActionPage():
                 return self.page
-            case "complement":
-                return ~self.value(e.operands[0], pages)
-            case "host":
-                return self.bounded.bits.host_pages(self.value(e.operands[0], pages))
-            case "intersection" | "union":
-                first, *rest = (self.value(part, pages) for part in e.operands)
-                for other in rest:
-                    first = first & other if e.op == "intersection" else first | other
-                return first
-        raise AssertionError(f"no meaning for {e.op}")
+            case ex.PagesVariable(variable):
+                return self.state[variable]
+            case ex.Complement(operand):
+                return ~self.pages(operand)
+            case ex.Intersection(parts):
+                return reduce(and_, map(self.pages, parts))
+            case ex.Union(parts):
+                return reduce(or_, map(self.pages, parts))
+            case ex.HostPages(operand):
+                return bits.host_pages(self.pages(operand))
+            case ex.PagesIf(condition, yes, no):
+                return z3.If(self.truth(condition), self.pages(yes), self.pages(no))
+            case _:
+                assert_never(e)
 
 
 def fitted(number: Formula, width: int) -> Formula:
@@ -202,10 +236,16 @@ def fitted(number: Formula, width: int) -> Formula:
     )
 
 
-def width_of(e: Expr) -> int:
+def width_of(e: NumberExpr) -> int:
     """Bits that hold every value of a number, with a bit for the sign."""
-    if e.op == "number":
-        return cast(int, e.args[0]).bit_length() + 2
-    if e.op == "variable":
-        return (2 * cast(Variable, e.args[0]).size).bit_length()
-    return max((width_of(part) for part in e.operands if part.sort is Sort.NUMBER), default=1) + (e.op == "plus")
+    match e:
+        case ex.Number(value):
+            return value.bit_length() + 2
+        case ex.NumberVariable(variable):
+            return (2 * variable.size).bit_length()
+        case ex.Plus(left, right):
+            return max(width_of(left), width_of(right)) + 1
+        case ex.NumberIf(_, yes, no):
+            return max(width_of(yes), width_of(no))
+        case _:
+            assert_never(e)

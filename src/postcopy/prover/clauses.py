@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr
+from postcopy.language.expressions import TruthExpr
 from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.prover.channel_expressions import Carries, HasRoom, HeadIs, HeadMarked, Truth, as_truth
 
 
-def parts_of(e: Expr) -> list[Expr]:
+def parts_of(e: Truth) -> list[TruthExpr]:
     """Truth values that hold together where the given one holds: a conjunction taken apart as far as it goes."""
-    if e.op == "and":
-        return [part for operand in e.operands for part in parts_of(operand)]
-    if e.op == "or":
-        return _parts_of_alternatives(e)
-    return [] if e is ex.TRUE else [e]
+    match e:
+        case ex.And(parts):
+            return [piece for part in parts for piece in parts_of(part)]
+        case ex.Or(alternatives):
+            return _parts_of_alternatives(e, alternatives)
+        case ex.TruthConstant(value):
+            return [] if value else [e]
+        case ex.Not() | ex.Equal() | ex.Less() | ex.IsEmpty():
+            return [e]
+        case HeadIs() | HeadMarked() | Carries() | HasRoom():
+            return [as_truth(e)]
+        case _:
+            assert_never(e)
 
 
-def _parts_of_alternatives(e: Expr) -> list[Expr]:
+def _parts_of_alternatives(e: TruthExpr, alternatives: tuple[TruthExpr, ...]) -> list[TruthExpr]:
     """ "If c then x else y", which is how decisions are written, is both "not c or x" and "c or y"."""
-    alternatives = e.operands
-    conditions = {part: other for other in alternatives for part in (other.operands if other.op == "and" else (other,))}
+    conditions = {part: other for other in alternatives for part in _conjuncts(other)}
     for condition, yes in conditions.items():
         no = conditions.get(ex.negation(condition))
         if no is not None and len(alternatives) == 2 and no is not yes:
@@ -37,13 +46,15 @@ def _parts_of_alternatives(e: Expr) -> list[Expr]:
     return [e]
 
 
-def _less(conjunction: Expr, condition: Expr) -> Expr:
-    return ex.conjunction(
-        *(p for p in (conjunction.operands if conjunction.op == "and" else (conjunction,)) if p != condition)
-    )
+def _conjuncts(e: TruthExpr) -> tuple[TruthExpr, ...]:
+    return e.parts if isinstance(e, ex.And) else (e,)
 
 
-def paths_of(tree: Tree, guard: tuple[Expr, ...] = ()) -> Iterator[tuple[tuple[Expr, ...], Leaf]]:
+def _less(conjunction: TruthExpr, condition: TruthExpr) -> TruthExpr:
+    return ex.conjunction(*(part for part in _conjuncts(conjunction) if part != condition))
+
+
+def paths_of(tree: Tree, guard: tuple[TruthExpr, ...] = ()) -> Iterator[tuple[tuple[TruthExpr, ...], Leaf]]:
     """Every way through an action: what it needs, and what it does."""
     if isinstance(tree, Branch):
         yield from paths_of(tree.yes, (*guard, tree.condition))

@@ -5,46 +5,67 @@ have any size. A set of pages is a predicate on pages. What is on a channel is a
 kind, a set of pages and marks at each; a position is never used for two messages on their way at once, and older
 messages have smaller ones.
 
-"There is a page (or a message) with ..." occurs in two ways. Where z3 is told that there is one, it gets a name of its
-own, a Skolem term. Where it is told that there is none, that is a quantifier, and z3 instantiates it with the terms
-that are *named*: each page and position that matters is registered with a predicate that means nothing and is there
-to be matched (`Names`). An instance left out can only make a proof fail, never succeed.
+"There is a page (or a message) with ..." occurs in two polarities. Asserted positively, the page gets a name of its
+own, a Skolem term. Asserted negatively, it is a quantifier, and z3 instantiates it with the terms that are *named*:
+each page and position that matters is registered with a predicate that means nothing and is there to be matched. An
+instance left out can only make a proof fail, never succeed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.channels import ChannelVariables
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import NumberExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
 from postcopy.language.messages import Pattern
 from postcopy.language.symbolic import Leaf
+from postcopy.prover.channel_expressions import (
+    Carries,
+    HasRoom,
+    HeadIs,
+    HeadMarked,
+    HeadPages,
+    InOrder,
+    Lost,
+    Marked,
+    Messages,
+    MessagesVariable,
+    Operator,
+    Pages,
+    Received,
+    Sent,
+    Shortened,
+    Truth,
+    messages_after,
+    variable_below,
+    walk,
+)
 from postcopy.prover.unbounded import messages_of
 
 Bool = Any
 Term = Any
 
 
-class Sign(Enum):
-    """How an expression occurs in what z3 is told."""
+class Polarity(Enum):
+    """Whether a formula is asserted to z3 as it is, or under a negation."""
 
-    TOLD = 1
-    """It is claimed."""
-    DENIED = -1
-    """Its negation is claimed."""
-    EITHER = 0
+    POSITIVE = 1
+    """What is asserted says that it holds."""
+    NEGATIVE = -1
+    """What is asserted says that it does not hold."""
+    BOTH = 0
 
-    def __neg__(self) -> Sign:
-        return Sign(-self.value)
+    def __neg__(self) -> Polarity:
+        return Polarity(-self.value)
 
 
 @dataclass(frozen=True)
@@ -118,22 +139,20 @@ class Symbols:
         named = list(self.anything(contents.channel, z3.IntVal(0), [code]))
         return Case([(contents.kind_at(0), z3.IntVal(code))], [contents.tail > 0, *named])
 
-    def touched(self, guard: Iterable[Expr], leaf: Leaf) -> Iterator[Bool]:
+    def touched(self, guard: Iterable[TruthExpr], leaf: Leaf) -> Iterator[Bool]:
         """Matches quantifiers: the positions on channels that a path of an action looks at or changes."""
-        known = {e: cast(int, e.args[1]) for e in guard if e.op == "head_is" and e.args[1]}
-        for e in {n for root in (*guard, *leaf.updates.values()) for n in ex.walk(root)}:
-            if e.op not in ("head_is", "shortened", "sent"):
-                continue
-            base = e.operands[0]
-            while base.op != "variable":
-                base = base.operands[0]
-            contents = self.channels[cast(Variable, base.args[0])]
-            if e in known:
-                yield from self.anything(contents.channel, z3.IntVal(0), [known[e]])
-            elif e.op == "shortened":
+        guard = tuple(guard)
+        required: set[Operator] = set(guard)
+        for e in dict.fromkeys(node for root in (*guard, *leaf.updates.values()) for node in walk(root)):
+            if isinstance(e, HeadIs) and e.code and e in required:
+                contents = self.channels[variable_below(e.messages)]
+                yield from self.anything(contents.channel, z3.IntVal(0), [e.code])
+            elif isinstance(e, Shortened):
+                contents = self.channels[variable_below(e.messages)]
                 yield from self.anything(contents.channel, contents.tail - 1)
-            elif e.op == "sent":
-                yield from self.anything(contents.channel, contents.tail, [cast(int, e.args[1])])
+            elif isinstance(e, Sent):
+                contents = self.channels[variable_below(e.messages)]
+                yield from self.anything(contents.channel, contents.tail, [e.code])
 
     def well_formed(self) -> Iterator[Bool]:
         """What holds of any state by the kind of its variables: numbers are in range, a marked message has one page."""
@@ -179,8 +198,8 @@ class Queue:
     head: Term
     tail: Term
     kind: Callable[[Term], Term]
-    concerns: Callable[[Term, Term, Sign], Bool]
-    marked: Callable[[str, Term, Sign], Bool]
+    concerns: Callable[[Term, Term, Polarity], Bool]
+    marked: Callable[[str, Term, Polarity], Bool]
 
     def holds(self, at: Term) -> Bool:
         """Whether there is a message at the position."""
@@ -195,7 +214,7 @@ class Meaning:
         param: the page that an expression may speak of.
         updates: of the step, where the state after it is meant.
         prefix: of the names that it gives.
-        definitions: what has to be told to z3 beside the formulas: what stands for what, and what is named.
+        definitions: what has to be asserted beside the formulas: what stands for what, and what is named.
     """
 
     def __init__(
@@ -203,7 +222,7 @@ class Meaning:
         symbols: Symbols,
         prefix: str,
         param: Term,
-        updates: dict[Variable, Expr] | None = None,
+        updates: dict[Variable, Value] | None = None,
         step: Term | None = None,
         wide: bool = False,
     ) -> None:
@@ -215,7 +234,7 @@ class Meaning:
         self._bound: list[Term] = self.before._bound if updates is not None else []
         self._names: dict[object, Any] = {}
         self._registered: set[object] = set()
-        self._queues: dict[Expr, Queue] = {}
+        self._queues: dict[Messages, Queue] = {}
 
     def for_every_page(self, claim: Callable[[], Bool]) -> Bool:
         """What a claim about the parameter says of every page."""
@@ -237,12 +256,12 @@ class Meaning:
         return z3.ForAll(variables, inner, patterns=[_pattern(*match)])
 
     def _witness(
-        self, key: tuple[str | int, Expr], sort: Any, of: list[Term], register: Callable[..., Bool]
+        self, key: tuple[str | int, Operator], sort: Any, of: list[Term], register: Callable[..., Bool]
     ) -> tuple[Term, list[Bool]]:
         """The Skolem term for what is said to exist of some terms: equal for equal keys and terms.
 
         Returns:
-            The term, and what registers it as named, to be told along with what is said of it.
+            The term, and what registers it as named, to be asserted along with what is said of it.
         """
         varies = ex.mentions_page(key[1]) and any(self.param is v for v in self._bound)
         terms = [*of, *([self.param] if varies and not any(self.param.eq(t) for t in of) else [])]
@@ -271,140 +290,145 @@ class Meaning:
             fact = z3.ForAll(variables, fact, patterns=[_pattern(*match)])
         self.definitions.append(fact)
 
-    def _exists(self, told: Callable[[], Bool], denied: Callable[[], Bool], sign: Sign) -> Bool:
-        """There is something: told of a witness, denied of all that has a name."""
-        if sign is not Sign.EITHER:
-            return told() if sign is Sign.TOLD else denied()
+    def _exists(self, positive: Callable[[], Bool], negative: Callable[[], Bool], polarity: Polarity) -> Bool:
+        """There is something: asserted positively, of a witness; negatively, of all that has a name."""
+        if polarity is not Polarity.BOTH:
+            return positive() if polarity is Polarity.POSITIVE else negative()
         sorts = [v.sort() for v in self._bound]
         it = z3.FreshFunction(*sorts, z3.BoolSort())(*self._bound) if sorts else z3.FreshBool("exists")
-        both = z3.And(z3.Implies(it, told()), z3.Implies(denied(), it))
+        both = z3.And(z3.Implies(it, positive()), z3.Implies(negative(), it))
         self.definitions.append(z3.ForAll(list(self._bound), both, patterns=[it]) if sorts else both)
         return it
 
     # -- truth values --------------------------------------------------------------------------------------------
 
-    def truth(self, e: Expr, sign: Sign = Sign.TOLD) -> Bool:
+    def truth(self, e: Truth, polarity: Polarity = Polarity.POSITIVE) -> Bool:
         """A truth value."""
-        match e.op:
-            case "true" | "false":
-                return z3.BoolVal(e.op == "true")
-            case "not":
-                return z3.Not(self.truth(e.operands[0], -sign))
-            case "and":
-                return z3.And(*(self.truth(part, sign) for part in e.operands))
-            case "or":
-                return z3.Or(*(self.truth(part, sign) for part in e.operands))
-            case "equal":
-                return self.number(e.operands[0]) == self.number(e.operands[1])
-            case "less":
-                return self.number(e.operands[0]) < self.number(e.operands[1])
-            case "empty":
-                return self._empty(e.operands[0], sign)
-            case "head_is":
-                queue, code = self.queue(e.operands[0]), e.args[1]
+        match e:
+            case ex.TruthConstant(value):
+                return z3.BoolVal(value)
+            case ex.Not(operand):
+                return z3.Not(self.truth(operand, -polarity))
+            case ex.And(parts):
+                return z3.And(*(self.truth(part, polarity) for part in parts))
+            case ex.Or(parts):
+                return z3.Or(*(self.truth(part, polarity) for part in parts))
+            case ex.Equal(left, right):
+                return self.number(left) == self.number(right)
+            case ex.Less(left, right):
+                return self.number(left) < self.number(right)
+            case ex.IsEmpty(pages):
+                return self._empty(pages, polarity)
+            case HeadIs(messages, code):
+                queue = self.queue(messages)
                 if code == 0:
                     return queue.head >= queue.tail
                 return z3.And(queue.head < queue.tail, queue.kind(queue.head) == code)
-            case "head_marked":
-                queue = self.queue(e.operands[0])
-                return queue.marked(cast(str, e.args[1]), queue.head, sign)
-            case "carries":
-                return self._in_order(e, None, sign)
-            case "room":
-                queue = self.queue(e.operands[0])
+            case HeadMarked(messages, mark):
+                queue = self.queue(messages)
+                return queue.marked(mark, queue.head, polarity)
+            case Carries(messages, pattern):
+                return self._in_order(e, self.queue(messages), (pattern,), None, polarity)
+            case HasRoom(messages, more):
+                queue = self.queue(messages)
                 capacity = self.symbols.channels[messages_of(queue.channel)].capacity
-                return queue.tail - queue.head + e.args[1] <= capacity
-        raise AssertionError(f"no meaning for {e.op}")
+                return queue.tail - queue.head + more <= capacity
+            case _:
+                assert_never(e)
 
-    def _empty(self, of: Expr, sign: Sign) -> Bool:
-        if of.op == "in_order" and not any(cast(Pattern, p).about for p in of.args[1:]):
-            return z3.Not(self._in_order(of, None, -sign))  # such a set has all pages or none
-        if of.op == "intersection" and ex.PAGE in of.operands:
-            return z3.Not(self.member(of, self.param, -sign))
-        return z3.Not(self._some_page(("member", of), [], lambda a, s: self.member(of, a, s), -sign))
+    def _empty(self, of: Pages, polarity: Polarity) -> Bool:
+        if isinstance(of, InOrder) and not any(pattern.about for pattern in of.patterns):  # all pages, or none
+            return z3.Not(self._in_order(of, self.queue(of.messages), of.patterns, None, -polarity))
+        if isinstance(of, ex.Intersection) and ex.PAGE in of.parts:
+            return z3.Not(self.member(of, self.param, -polarity))
+        return z3.Not(self._some_page(("member", of), [], lambda a, s: self.member(of, a, s), -polarity))
 
-    def _some_page(self, key: tuple[str, Expr], of: list[Term], body: Callable[[Term, Sign], Bool], sign: Sign) -> Bool:
+    def _some_page(
+        self, key: tuple[str, Operator], of: list[Term], body: Callable[[Term, Polarity], Bool], polarity: Polarity
+    ) -> Bool:
         symbols = self.symbols
 
-        def told() -> Bool:
+        def positive() -> Bool:
             page, named = self._witness(key, symbols.page, of, lambda page, *_: symbols.named(page))
-            return z3.And(*named, body(page, Sign.TOLD))
+            return z3.And(*named, body(page, Polarity.POSITIVE))
 
-        def denied() -> Bool:
+        def negative() -> Bool:
             a = self._variable(symbols.page)
-            return z3.Not(self._for_all([a], lambda: z3.Not(body(a, Sign.DENIED)), symbols.named(a)))
+            return z3.Not(self._for_all([a], lambda: z3.Not(body(a, Polarity.NEGATIVE)), symbols.named(a)))
 
-        return self._exists(told, denied, sign)
+        return self._exists(positive, negative, polarity)
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
-    def number(self, e: Expr) -> Term:
+    def number(self, e: NumberExpr) -> Term:
         """A number as stored."""
-        match e.op:
-            case "number":
-                return z3.IntVal(cast(int, e.args[0]))
-            case "variable":
-                variable = cast(Variable, e.args[0])
+        match e:
+            case ex.Number(value):
+                return z3.IntVal(value)
+            case ex.NumberVariable(variable):
                 if variable in self.updates:
-                    return self.before.number(self.updates[variable])
+                    return self.before.number(ex.as_number(self.updates[variable]))
                 return self.symbols.numbers[variable]
-            case "plus":
-                return self.number(e.operands[0]) + self.number(e.operands[1])
-            case "if":
-                condition, yes, no = e.operands
-                return z3.If(self.truth(condition, Sign.EITHER), self.number(yes), self.number(no))
-        raise AssertionError(f"no meaning for {e.op}")
+            case ex.Plus(left, right):
+                return self.number(left) + self.number(right)
+            case ex.NumberIf(condition, yes, no):
+                return z3.If(self.truth(condition, Polarity.BOTH), self.number(yes), self.number(no))
+            case _:
+                assert_never(e)
 
     # -- sets of pages -------------------------------------------------------------------------------------------
 
-    def member(self, e: Expr, a: Term, sign: Sign = Sign.TOLD) -> Bool:
+    def member(self, e: Pages, a: Term, polarity: Polarity = Polarity.POSITIVE) -> Bool:
         """Whether a page is in a set."""
-        match e.op:
-            case "none" | "all":
-                return z3.BoolVal(e.op == "all")
-            case "page":
+        match e:
+            case ex.NoPages():
+                return z3.BoolVal(False)
+            case ex.AllPages():
+                return z3.BoolVal(True)
+            case ex.ActionPage():
                 return a == self.param
-            case "variable":
-                variable = cast(Variable, e.args[0])
+            case ex.PagesVariable(variable):
                 if variable in self.updates:
-                    return self.before.member(self.updates[variable], a, sign)
+                    return self.before.member(ex.as_pages(self.updates[variable]), a, polarity)
                 return self.symbols.sets[variable](a)
-            case "complement":
-                return z3.Not(self.member(e.operands[0], a, -sign))
-            case "intersection":
-                return z3.And(*(self.member(part, a, sign) for part in e.operands))
-            case "union":
-                return z3.Or(*(self.member(part, a, sign) for part in e.operands))
-            case "if":
-                condition, yes, no = e.operands
-                chosen = z3.And(self.truth(condition, sign), self.member(yes, a, sign))
-                return z3.Or(chosen, z3.And(z3.Not(self.truth(condition, -sign)), self.member(no, a, sign)))
-            case "host":
-                return self._host(e.operands[0], a, sign)
-            case "head_pages":
-                queue = self.queue(e.operands[0])
-                return queue.concerns(queue.head, a, sign)
-            case "in_order":
-                return self._in_order(e, a, sign)
-        raise AssertionError(f"no meaning for {e.op}")
+            case ex.Complement(operand):
+                return z3.Not(self.member(operand, a, -polarity))
+            case ex.Intersection(parts):
+                return z3.And(*(self.member(part, a, polarity) for part in parts))
+            case ex.Union(parts):
+                return z3.Or(*(self.member(part, a, polarity) for part in parts))
+            case ex.PagesIf(condition, yes, no):
+                chosen = z3.And(self.truth(condition, polarity), self.member(yes, a, polarity))
+                return z3.Or(chosen, z3.And(z3.Not(self.truth(condition, -polarity)), self.member(no, a, polarity)))
+            case ex.HostPages(operand):
+                return self._host(operand, a, polarity)
+            case HeadPages(messages):
+                queue = self.queue(messages)
+                return queue.concerns(queue.head, a, polarity)
+            case InOrder(messages, patterns):
+                return self._in_order(e, self.queue(messages), patterns, a, polarity)
+            case _:
+                assert_never(e)
 
-    def _host(self, of: Expr, a: Term, sign: Sign) -> Bool:
+    def _host(self, of: Pages, a: Term, polarity: Polarity) -> Bool:
         host = self.symbols.host
         if of is ex.PAGE:
             return host(a) == host(self.param)
 
-        def body(b: Term, s: Sign) -> Bool:
+        def body(b: Term, s: Polarity) -> Bool:
             return z3.And(host(a) == host(b), self.member(of, b, s))
 
-        return self._some_page(("host", of), [a], body, sign)
+        return self._some_page(("host", of), [a], body, polarity)
 
-    def _in_order(self, e: Expr, a: Term | None, sign: Sign) -> Bool:
-        queue, patterns = self.queue(e.operands[0]), cast(tuple[Pattern, ...], e.args[1:])
+    def _in_order(
+        self, e: Carries | InOrder, queue: Queue, patterns: tuple[Pattern, ...], a: Term | None, polarity: Polarity
+    ) -> Bool:
+        """There are messages of these patterns, one behind the other (that concern the page)."""
         channel, integer = queue.channel, z3.IntSort()
         wanted = [(channel.code(p.kind), p.about) for p in patterns]
         of = [cast(Term, a)] if any(p.about for p in patterns) else []
 
-        def body(at: Sequence[Term], s: Sign) -> Bool:
+        def body(at: Sequence[Term], s: Polarity) -> Bool:
             parts = [queue.head <= at[0], at[-1] < queue.tail, *(i < j for i, j in pairwise(at))]
             for pattern, i in zip(patterns, at, strict=True):
                 parts.append(queue.kind(i) == channel.code(pattern.kind))
@@ -416,98 +440,89 @@ class Meaning:
         def there(code: int, about: bool, i: Term, *pages: Term) -> Bool:
             return self.symbols.there(channel, code, i, pages[0] if about else None)
 
-        def told() -> Bool:
+        def positive() -> Bool:
             found = [self._witness((n, e), integer, of, partial(there, *wanted[n])) for n in range(len(wanted))]
-            return z3.And(*(fact for _, named in found for fact in named), body([at for at, _ in found], Sign.TOLD))
+            return z3.And(
+                *(fact for _, named in found for fact in named), body([at for at, _ in found], Polarity.POSITIVE)
+            )
 
-        def denied() -> Bool:
+        def negative() -> Bool:
             at = [self._variable(integer) for _ in wanted]
             match = [there(*which, i, *of) for which, i in zip(wanted, at, strict=True)]
-            return z3.Not(self._for_all(at, lambda: z3.Not(body(at, Sign.DENIED)), *match))
+            return z3.Not(self._for_all(at, lambda: z3.Not(body(at, Polarity.NEGATIVE)), *match))
 
-        return self._exists(told, denied, sign)
+        return self._exists(positive, negative, polarity)
 
     # -- channels ------------------------------------------------------------------------------------------------
 
-    def queue(self, e: Expr) -> Queue:
+    def queue(self, e: Messages) -> Queue:
         """What is on a channel."""
         if e not in self._queues:
             self._queues[e] = self._queue(e)
         return self._queues[e]
 
-    def _queue(self, e: Expr) -> Queue:
-        if e.op == "variable":
-            variable = cast(Variable, e.args[0])
-            if variable in self.updates:
-                return self.before.queue(self.updates[variable])
-            its = self.symbols.channels[variable]
-            return Queue(
-                its.channel,
-                z3.IntVal(0),
-                its.tail,
-                its.kind_at,
-                lambda i, a, _: its.pages_at(i, a),
-                lambda mark, i, _: its.marks_at[mark](i),
-            )
-        old = self.queue(e.operands[0])
-        channel, head, tail, kind, concerns, marked = (
-            old.channel,
-            old.head,
-            old.tail,
-            old.kind,
-            old.concerns,
-            old.marked,
-        )
-        match e.op:
-            case "received":
-                return Queue(channel, head + 1, tail, kind, concerns, marked)
-            case "shortened":
-                return Queue(channel, head, z3.If(head < tail, tail - 1, tail), kind, concerns, marked)
-            case "lost":
-                return Queue(channel, tail, tail, kind, concerns, marked)
-            case "sent":
-                return self._sent(old, e)
-            case "marked":
-                return self._marked(old, e)
-        raise AssertionError(f"no meaning for {e.op}")
+    def _queue(self, e: Messages) -> Queue:
+        match e:
+            case MessagesVariable(variable):
+                if variable in self.updates:
+                    return self.before.queue(messages_after(self.updates, variable))
+                its = self.symbols.channels[variable]
+                return Queue(
+                    its.channel,
+                    z3.IntVal(0),
+                    its.tail,
+                    its.kind_at,
+                    lambda i, a, _: its.pages_at(i, a),
+                    lambda mark, i, _: its.marks_at[mark](i),
+                )
+            case Received(messages):
+                old = self.queue(messages)
+                return replace(old, head=old.head + 1)
+            case Shortened(messages):
+                old = self.queue(messages)
+                return replace(old, tail=z3.If(old.head < old.tail, old.tail - 1, old.tail))
+            case Lost(messages):
+                old = self.queue(messages)
+                return replace(old, head=old.tail)
+            case Sent():
+                return self._sent(self.queue(e.messages), e)
+            case Marked():
+                return self._marked(self.queue(e.messages), e)
+            case _:
+                assert_never(e)
 
-    def _sent(self, old: Queue, e: Expr) -> Queue:
-        code, pages, marks = (
-            e.args[1],
-            e.operands[1],
-            dict(zip(old.channel.slots[0].marks, e.operands[2:], strict=True)),
-        )
+    def _sent(self, old: Queue, e: Sent) -> Queue:
+        marks = dict(zip(old.channel.slots[0].marks, e.marks, strict=True))
         new = old.tail
         return Queue(
             old.channel,
             old.head,
             new + 1,
-            lambda i: z3.If(i == new, cast(int, code), old.kind(i)),
-            lambda i, a, s: _either(i == new, self.member(pages, a, s), old.concerns(i, a, s)),
+            lambda i: z3.If(i == new, e.code, old.kind(i)),
+            lambda i, a, s: _either(i == new, self.member(e.pages, a, s), old.concerns(i, a, s)),
             lambda mark, i, s: _either(i == new, self.truth(marks[mark], s), old.marked(mark, i, s)),
         )
 
-    def _marked(self, old: Queue, e: Expr) -> Queue:
-        name, pages = cast(str, e.args[1]), e.operands[1]
+    def _marked(self, old: Queue, e: Marked) -> Queue:
         codes = [old.channel.code(kind) for kind in old.channel.kinds if kind in old.channel.marked]
 
-        def marked(mark: str, i: Term, s: Sign) -> Bool:
+        def marked(mark: str, i: Term, s: Polarity) -> Bool:
             before = old.marked(mark, i, s)
-            if mark != name:
+            if mark != e.mark:
                 return before
             right = z3.Or(*(old.kind(i) == code for code in codes))
             return z3.Or(before, z3.And(right, concerned(i, s)))
 
-        def concerned(i: Term, s: Sign) -> Bool:
-            if pages is ex.PAGE:
+        def concerned(i: Term, s: Polarity) -> Bool:
+            if e.pages is ex.PAGE:
                 return old.concerns(i, self.param, s)
 
-            def body(a: Term, t: Sign) -> Bool:
-                return z3.And(self.member(pages, a, t), old.concerns(i, a, t))
+            def body(a: Term, t: Polarity) -> Bool:
+                return z3.And(self.member(e.pages, a, t), old.concerns(i, a, t))
 
             return self._some_page(("marked", e), [i], body, s)
 
-        return Queue(old.channel, old.head, old.tail, old.kind, old.concerns, marked)
+        return replace(old, marked=marked)
 
 
 def _occurs(variable: Term, term: Term) -> bool:

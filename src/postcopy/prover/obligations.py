@@ -17,13 +17,13 @@ import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import PagesExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property, of_each_page
 from postcopy.language.protocol import Protocol
+from postcopy.language.ranking import Ranking
 from postcopy.language.symbolic import Leaf, read_action, read_predicate
-from postcopy.properties.ranking import RANKING, from_here_on
-from postcopy.properties.safety import Handover
+from postcopy.prover.channel_expressions import Sent, walk
 from postcopy.prover.clauses import parts_of, paths_of
 from postcopy.prover.formulas import Meaning, Symbols
 from postcopy.prover.progress import no_deadlock
@@ -104,6 +104,7 @@ def prove(
     protocol: type[Protocol],
     properties: Sequence[Property],
     invariant: Sequence[Property],
+    ranking: Ranking | None = None,
     seed: int = 0,
     report: Callable[[Obligation], None] = lambda _: None,
     only: Callable[[str, str], bool] = lambda _conjunct, _action: True,
@@ -114,15 +115,16 @@ def prove(
         protocol: the class.
         properties: of states and of steps; others are left out.
         invariant: more conjuncts.
+        ranking: why the protocol comes to an end; without it, nothing is said of that.
         seed: of z3's random choices.
-        report: told of each obligation when it is done.
+        report: called with each obligation when it is done.
         only: which obligations (by conjunct and action) to look at; the rest counts for nothing.
 
     Raises:
         SpecError: the protocol cheats or errs.
     """
     start = time.perf_counter()
-    prover = Prover(protocol, properties, invariant, seed)
+    prover = Prover(protocol, properties, invariant, ranking, seed)
     done = []
     for obligation in prover.obligations(only):
         done.append(obligation)
@@ -133,7 +135,7 @@ def prove(
 @dataclass(frozen=True)
 class _Conjunct:
     name: str
-    parts: tuple[tuple[Expr, frozenset[Variable]], ...]
+    parts: tuple[tuple[TruthExpr, frozenset[Variable]], ...]
     variables: frozenset[Variable]
     each_page: bool
 
@@ -142,8 +144,8 @@ class _Conjunct:
 class _Question:
     """That an expression (about the state after `updates`, or before the step) is false here."""
 
-    wrong: Expr
-    updates: dict[Variable, Expr] | None
+    wrong: TruthExpr
+    updates: dict[Variable, Value] | None
     each_page: bool = False
 
 
@@ -156,7 +158,7 @@ class Prover:
         framed: so far, pairs of a conjunct and an action that changes nothing that the conjunct speaks of.
 
     Args:
-        protocol, properties, invariant, seed: see `prove`.
+        protocol, properties, invariant, ranking, seed: see `prove`.
         patient: whether to ask a second time, with more instances and more work, where the first answer is no proof.
     """
 
@@ -165,6 +167,7 @@ class Prover:
         protocol: type[Protocol],
         properties: Sequence[Property],
         invariant: Sequence[Property],
+        ranking: Ranking | None = None,
         seed: int = 0,
         patient: bool = True,
     ) -> None:
@@ -176,8 +179,7 @@ class Prover:
         self._step, self._page = z3.Const("step's page", self._symbols.page), z3.Const("page", self._symbols.page)
         self._read = [_read(self.instance, p) for p in self.conjuncts]
         self._assumed = {c.name: z3.Bool(_ASSUMED + c.name) for c in self._read}
-        watched = Handover.__name__ in self.instance.monitors
-        self._ending = read_predicate(self.instance, from_here_on, UnboundedInterpretation) if watched else ex.FALSE
+        self._ranking = ranking if ranking is not None and _is_watched(self.instance, ranking) else None
         self._without: str | None = None
         self._patient = patient
 
@@ -257,7 +259,7 @@ class Prover:
             elif only(name, action.name):
                 self.framed += 1
 
-    def _on_path(self, guard: tuple[Expr, ...], leaf: Leaf, takes_page: bool) -> list[Any]:
+    def _on_path(self, guard: tuple[TruthExpr, ...], leaf: Leaf, takes_page: bool) -> list[Any]:
         """What z3 is told of a path of an action."""
         meaning = Meaning(self._symbols, "guard", self._step, wide=True)
         told = [meaning.truth(part) for part in guard]
@@ -276,10 +278,22 @@ class Prover:
             of_two = [ex.intersection(_SENT, ex.PAGE), ex.intersection(_SENT, ex.set_complement(ex.PAGE))]
             wrong = ex.conjunction(*(ex.negation(ex.is_empty(pages)) for pages in of_two))
             yield ONE_PAGE, [_Question(wrong, {_SENT_PAGES: sent}, each_page=True)]
-        no_closer = ex.conjunction(self._ending, comes_no_closer(self.instance, RANKING, leaf))
+        no_closer = self._comes_no_closer(leaf)
         yield CLOSER, [_Question(no_closer, None)] if no_closer is not ex.FALSE else []
         if leaf.checks:
             yield RANGES, [_Question(ex.negation(inside), None) for inside, _, _ in leaf.checks]
+
+    @cached_property
+    def _ending(self) -> TruthExpr:
+        """Where every step has to come closer to the end."""
+        if self._ranking is None:
+            return ex.FALSE
+        return read_predicate(self.instance, self._ranking.applies, UnboundedInterpretation)
+
+    def _comes_no_closer(self, leaf: Leaf) -> TruthExpr:
+        if self._ranking is None:
+            return ex.FALSE
+        return ex.conjunction(self._ending, comes_no_closer(self.instance, self._ranking.components, leaf))
 
     def _assumptions(self) -> list[Any]:
         return [literal for name, literal in self._assumed.items() if name != self._without]
@@ -334,17 +348,21 @@ class _Tally:
 
 
 _SENT_PAGES = Variable("pages of the message sent", "", Sort.PAGES)
-_SENT = ex.variable(_SENT_PAGES)
+_SENT = ex.PagesVariable(_SENT_PAGES)
 
 
-def _marked_messages(instance: Instance, leaf: Leaf) -> Iterator[Expr]:
+def _marked_messages(instance: Instance, leaf: Leaf) -> Iterator[PagesExpr]:
     """The pages of each message that a step sends and that carries marks, unless it is plainly one page."""
     for channel in instance.channels.values():
         marked = {channel.code(kind) for kind in channel.marked}
         after = leaf.updates.get(messages_of(channel))
-        for node in ex.walk(after) if after is not None else ():
-            if node.op == "sent" and node.args[1] in marked and node.operands[1] not in (ex.PAGE, ex.EMPTY_SET):
-                yield node.operands[1]
+        for node in walk(after) if after is not None else ():
+            if isinstance(node, Sent) and node.code in marked and node.pages not in (ex.PAGE, ex.EMPTY_SET):
+                yield node.pages
+
+
+def _is_watched(instance: Instance, ranking: Ranking) -> bool:
+    return ranking.monitor is None or ranking.monitor.__name__ in instance.monitors
 
 
 def _read(instance: Instance, conjunct: Property) -> _Conjunct:
@@ -353,11 +371,11 @@ def _read(instance: Instance, conjunct: Property) -> _Conjunct:
     return _Conjunct(conjunct.name, parts, expr.variables(), of_each_page(conjunct.holds))
 
 
-def _after(conjunct: _Conjunct, updates: dict[Variable, Expr]) -> list[_Question]:
+def _after(conjunct: _Conjunct, updates: dict[Variable, Value]) -> list[_Question]:
     """What would violate a conjunct after a step."""
     changed = updates.keys()
     return [_Question(ex.negation(p), updates, conjunct.each_page) for p, its in conjunct.parts if its & changed]
 
 
-def _alternatives(wrong: Expr) -> list[Expr]:
+def _alternatives(wrong: TruthExpr) -> list[TruthExpr]:
     return [ex.negation(part) for part in parts_of(ex.negation(wrong))]

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 import z3
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Sort
+from postcopy.language.expressions import PagesExpr, Sort, TruthExpr, Variable
 from postcopy.language.symbolic import Leaf, read_action, read_resting
+from postcopy.prover.channel_expressions import (
+    Lost,
+    Marked,
+    Messages,
+    MessagesVariable,
+    Received,
+    Sent,
+    Shortened,
+    messages_after,
+)
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.formulas import Case, Meaning, Symbols
 from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, worse, z3_solver
@@ -84,27 +94,43 @@ def _ask(formulas: list[Any], seed: int, work: int) -> Status:
     return status_of(solver)
 
 
-def _changes(leaf: Leaf) -> Expr:
+def _changes(leaf: Leaf) -> TruthExpr:
     """When a path certainly changes more than history (it may do so otherwise, too)."""
     changed = []
     for variable, new in leaf.updates.items():
         if variable.ghost:
             continue
-        old = ex.variable(variable)
         if variable.sort is Sort.NUMBER:
-            changed.append(ex.negation(ex.equal(old, new)))
+            changed.append(ex.negation(ex.equal(ex.NumberVariable(variable), ex.as_number(new))))
         elif variable.sort is Sort.PAGES:
-            gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
-            changed.append(ex.negation(ex.is_empty(ex.union(gone, added))))
-        elif _one_way(new):
+            changed.append(differs(variable, ex.as_pages(new)))
+        elif _one_way(messages_after(leaf.updates, variable)):
             changed.append(ex.TRUE)
     return ex.disjunction(*changed)
 
 
-def _one_way(messages: Expr) -> bool:
+def differs(variable: Variable, new: PagesExpr) -> TruthExpr:
+    """Whether a set of pages becomes another one."""
+    old = ex.PagesVariable(variable)
+    gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
+    return ex.negation(ex.is_empty(ex.union(gone, added)))
+
+
+def _one_way(messages: Messages) -> bool:
     """Whether messages are only sent, or only received: then what is on the channel is certainly not what it was."""
-    operators = set()
-    while messages.op != "variable":
-        operators.add(messages.op)
-        messages = messages.operands[0]
-    return operators - {"marked"} in ({"sent"}, {"received"})
+    sent, received = False, False
+    while True:
+        match messages:
+            case MessagesVariable():
+                return sent is not received
+            case Sent():
+                sent = True
+            case Received():
+                received = True
+            case Shortened() | Lost():
+                return False
+            case Marked():
+                pass
+            case _:
+                assert_never(messages)
+        messages = messages.messages

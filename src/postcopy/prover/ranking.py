@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
+from postcopy.language.ranking import Component, Measure
 from postcopy.language.symbolic import Leaf
-from postcopy.properties.ranking import Component, Measure
+from postcopy.prover.channel_expressions import (
+    HeadIs,
+    Lost,
+    Marked,
+    Messages,
+    MessagesVariable,
+    Received,
+    Sent,
+    Shortened,
+    as_truth,
+    messages_after,
+    walk,
+)
+from postcopy.prover.progress import differs
 from postcopy.prover.unbounded import messages_of
 
+Comparison = tuple[TruthExpr, TruthExpr]
+"""When a component gets smaller, and when it does not grow."""
 
-def comes_no_closer(instance: Instance, components: Sequence[Component], leaf: Leaf) -> Expr:
+
+def comes_no_closer(instance: Instance, components: Sequence[Component], leaf: Leaf) -> TruthExpr:
     """The step changes something beside history, and no component gets smaller before another one grows."""
     closer, so_far = ex.FALSE, ex.TRUE
     for component in components:
         variable = _variable(instance, component)
         if variable is None or variable not in leaf.updates:
             continue
-        smaller, no_larger = _compare(component.measure, variable, leaf.updates[variable])
+        smaller, no_larger = _compare(component.measure, variable, leaf)
         closer = ex.disjunction(closer, ex.conjunction(so_far, smaller))
         so_far = ex.conjunction(so_far, no_larger)
     return ex.conjunction(_changes(leaf), ex.negation(closer))
@@ -31,44 +49,67 @@ def _variable(instance: Instance, component: Component) -> Variable | None:
     return instance.variable.get(component.name)
 
 
-def _compare(measure: Measure, variable: Variable, new: Expr) -> tuple[Expr, Expr]:
-    """When the component gets smaller, and when it does not grow."""
-    if measure is Measure.DRAINS:
-        return _drains(new)
-    old = ex.variable(variable)
-    if measure in (Measure.SHRINKS, Measure.FILLS):
-        more, less = (old, new) if measure is Measure.SHRINKS else (new, old)
-        inside = ex.is_empty(ex.intersection(less, ex.set_complement(more)))
-        return ex.conjunction(inside, ex.negation(ex.is_empty(ex.intersection(more, ex.set_complement(less))))), inside
-    low, high = (old, new) if measure is Measure.ADVANCES else (new, old)
-    return ex.less(low, high), ex.negation(ex.less(high, low))
+def _compare(measure: Measure, variable: Variable, leaf: Leaf) -> Comparison:
+    new: Value = leaf.updates[variable]
+    match measure:
+        case Measure.DRAINS:
+            return _drains(messages_after(leaf.updates, variable))
+        case Measure.SHRINKS:
+            return _loses_pages(ex.PagesVariable(variable), ex.as_pages(new))
+        case Measure.FILLS:
+            return _loses_pages(ex.as_pages(new), ex.PagesVariable(variable))
+        case Measure.ADVANCES:
+            return _grows(ex.NumberVariable(variable), ex.as_number(new))
+        case Measure.RETREATS:
+            return _grows(ex.as_number(new), ex.NumberVariable(variable))
+        case _:
+            assert_never(measure)
 
 
-def _drains(messages: Expr) -> tuple[Expr, Expr]:
+def _loses_pages(before: PagesExpr, after: PagesExpr) -> Comparison:
+    inside = ex.is_empty(ex.intersection(after, ex.set_complement(before)))
+    fewer = ex.negation(ex.is_empty(ex.intersection(before, ex.set_complement(after))))
+    return ex.conjunction(inside, fewer), inside
+
+
+def _grows(before: NumberExpr, after: NumberExpr) -> Comparison:
+    return ex.less(before, after), ex.negation(ex.less(after, before))
+
+
+def _drains(messages: Messages) -> Comparison:
     """When a channel certainly has fewer messages after a step, and when it certainly has no more."""
     grown, shortened = 0, False
-    while messages.op not in ("variable", "lost"):
-        grown += {"sent": 1, "received": -1}.get(messages.op, 0)
-        shortened = shortened or messages.op == "shortened"
-        messages = messages.operands[0]
-    if messages.op == "lost":
-        return ex.FALSE, ex.TRUE if grown <= 0 else ex.FALSE
-    fewer = ex.negation(Expr("head_is", (messages, 0), Sort.TRUTH)) if shortened and grown == 0 else ex.FALSE
-    return ex.TRUE if grown < 0 else fewer, ex.TRUE if grown <= 0 else ex.FALSE
+    while True:
+        match messages:
+            case Lost():
+                return ex.FALSE, ex.truth(grown <= 0)
+            case MessagesVariable():
+                any_before = ex.negation(as_truth(HeadIs(messages, 0)))
+                fewer = any_before if shortened and grown == 0 else ex.truth(grown < 0)
+                return fewer, ex.truth(grown <= 0)
+            case Sent():
+                grown += 1
+            case Received():
+                grown -= 1
+            case Shortened():
+                shortened = True
+            case Marked():
+                pass
+            case _:
+                assert_never(messages)
+        messages = messages.messages
 
 
-def _changes(leaf: Leaf) -> Expr:
+def _changes(leaf: Leaf) -> TruthExpr:
     """When a step may change something beside history."""
     changes = []
     for variable, new in leaf.updates.items():
-        old = ex.variable(variable)
         if variable.ghost:
             continue
         if variable.sort is Sort.NUMBER:
-            changes.append(ex.negation(ex.equal(old, new)))
+            changes.append(ex.negation(ex.equal(ex.NumberVariable(variable), ex.as_number(new))))
         elif variable.sort is Sort.PAGES:
-            gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
-            changes.append(ex.negation(ex.is_empty(ex.union(gone, added))))
-        elif any(node.op in ("sent", "received", "shortened", "lost") for node in ex.walk(new)):
+            changes.append(differs(variable, ex.as_pages(new)))
+        elif any(isinstance(node, Sent | Received | Shortened | Lost) for node in walk(new)):
             changes.append(ex.TRUE)
     return ex.disjunction(*changes)

@@ -9,6 +9,7 @@ from postcopy.explorer.explore import Verdict
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
+from postcopy.language.ranking import Ranking
 from postcopy.language.trace import Trace
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import Answer, k_induction, spacer
@@ -61,12 +62,13 @@ def every_size(
     protocol: type[Protocol],
     properties: Sequence[Property],
     invariant: Sequence[Property],
+    ranking: Ranking | None,
     seed: int,
     done: Callable[[Obligation], None],
     phase: Callable[[str], None],
 ) -> Result:
     """Prove the properties for every size; if that fails, look for a run that shows why, and else for obstacles."""
-    proof = prove(protocol, properties, invariant, seed, done)
+    proof = prove(protocol, properties, invariant, ranking, seed, done)
     if proof.status is Status.PROVED:
         return Result(Status.PROVED, proof)
     phase("looking for a run that violates a property")

@@ -32,14 +32,14 @@ from postcopy.explorer.kernel.expression_code import (
 )
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr
+from postcopy.language.expressions import PagesExpr, TruthExpr
 from postcopy.language.program import Program
 from postcopy.language.symbolic import Branch, Leaf, Tree
 
 _UNROLLED_PAGES = 8
 """Up to here pages are tried one by one instead of by their bits: no jump that depends on the state."""
 
-Condition = tuple[Expr, bool]
+Condition = tuple[TruthExpr, bool]
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class _Printer:
         body.write(f"m{number} += {test}")
         return made
 
-    def _split(self, over: _List, condition: Expr) -> tuple[_List, _List]:
+    def _split(self, over: _List, condition: TruthExpr) -> tuple[_List, _List]:
         yes, no = (_List(k, f"m{k}", over.pairs) for k in (self._take(), self._take()))
         self.scope.write(f"{yes.length} = 0")
         self.scope.write(f"{no.length} = 0")
@@ -197,7 +197,7 @@ class _Printer:
         body.write(f"{no.length} += 1 - test")
         return yes, no
 
-    def _pairs(self, over: _List, pages: Expr) -> _List:
+    def _pairs(self, over: _List, pages: PagesExpr) -> _List:
         """The pairs of a state and a page worth trying, by state and then by page."""
         self.scope.write("q = 0")
         body, _ = self._loop(over)

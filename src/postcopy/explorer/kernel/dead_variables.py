@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, product
+from typing import assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import NumberExpr, Sort, TruthExpr, Value, Variable
 from postcopy.language.program import Program, fold, fold_tree
 from postcopy.language.symbolic import Branch, Leaf, Tree
 
@@ -27,7 +28,7 @@ MOST_VALUES = 16
 """A number with more values does not tell where a thread stands."""
 
 Values = tuple[int, ...]
-Facts = frozenset[tuple[Expr, bool]]
+Facts = frozenset[tuple[TruthExpr, bool]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class _Effects:
     """
 
     def __init__(self, program: Program) -> None:
-        self._sources: list[tuple[set[Variable], Callable[[dict[Variable, Expr]], list[_Effect]]]] = []
+        self._sources: list[tuple[set[Variable], Callable[[dict[Variable, Value]], list[_Effect]]]] = []
         for action, tree in program.actions:
             self._sources.append((_mentioned(tree), partial(_of_action, tree, action.info.environment)))
         for holds in (*(holds for _, _, holds in program.predicates), program.resting):
@@ -117,11 +118,11 @@ class _Effects:
             yield from self._found[key]
 
 
-def _of_action(tree: Tree, environment: bool, known: dict[Variable, Expr]) -> list[_Effect]:
+def _of_action(tree: Tree, environment: bool, known: dict[Variable, Value]) -> list[_Effect]:
     return list(_effects(fold_tree(tree, known), known, frozenset(), environment))
 
 
-def _of_property(holds: Expr, known: dict[Variable, Expr]) -> list[_Effect]:
+def _of_property(holds: TruthExpr, known: dict[Variable, Value]) -> list[_Effect]:
     """It is read, and all stays as it is."""
     return [_Effect(fold(holds, known).variables(), {}, {})]
 
@@ -131,7 +132,11 @@ def _mentioned(tree: Tree) -> set[Variable]:
         return set()
     if isinstance(tree, Branch):
         return {*tree.condition.variables(), *_mentioned(tree.yes), *_mentioned(tree.no)}
-    expressions = [*tree.updates.values(), *(e for _, e in tree.violated), *(e for e, _, _ in tree.checks)]
+    expressions: list[ex.Expr] = [
+        *tree.updates.values(),
+        *(e for _, e in tree.violated),
+        *(e for e, _, _ in tree.checks),
+    ]
     return {*tree.updates, *(v for e in expressions for v in e.variables())}
 
 
@@ -157,48 +162,51 @@ def _live(effects: _Effects, controls: tuple[Variable, ...]) -> dict[Variable, s
     return live
 
 
-def _effects(tree: Tree, known: dict[Variable, Expr], facts: Facts, environment: bool) -> Iterator[_Effect]:
+def _effects(tree: Tree, known: dict[Variable, Value], facts: Facts, environment: bool) -> Iterator[_Effect]:
     if isinstance(tree, Branch):
         yield from _effects(tree.yes, known, facts | {(tree.condition, True)}, environment)
         yield from _effects(tree.no, known, facts | {(tree.condition, False)}, environment)
     elif isinstance(tree, Leaf):
-        read = [condition for condition, _ in facts]
+        read: list[ex.Expr] = [condition for condition, _ in facts]
         read += [condition for _, condition in tree.violated] + [condition for condition, _, _ in tree.checks]
         if not environment and not any(_changes(v, e, known, facts) for v, e in tree.updates.items()):
             read += [part for v, e in tree.updates.items() for part in (ex.variable(v), e)]
         yield _Effect(
             frozenset(v for e in read for v in e.variables()),
             {v: e.variables() for v, e in tree.updates.items()},
-            {c: _values(tree.updates[c], c) for c in known if c in tree.updates},
+            {c: _values(ex.as_number(tree.updates[c]), c) for c in known if c in tree.updates},
         )
 
 
-def _values(e: Expr, control: Variable) -> list[int]:
-    constant = ex.constant(e)
-    if constant is not None:
-        return [constant]
-    if e.op == "if":
-        return sorted({*_values(e.operands[1], control), *_values(e.operands[2], control)})
-    return list(range(control.size))
+def _values(e: NumberExpr, control: Variable) -> list[int]:
+    match e:
+        case ex.Number(value):
+            return [value]
+        case ex.NumberIf(_, yes, no):
+            return sorted({*_values(yes, control), *_values(no, control)})
+        case ex.NumberVariable() | ex.Plus():
+            return list(range(control.size))
+        case _:
+            assert_never(e)
 
 
-def _changes(v: Variable, e: Expr, known: dict[Variable, Expr], facts: Facts) -> bool:
+def _changes(v: Variable, e: Value, known: dict[Variable, Value], facts: Facts) -> bool:
     """Whether an update is sure to give the variable another value."""
-    old = ex.variable(v)
     if v.sort is Sort.NUMBER:
-        new = ex.constant(e)
+        old, new = ex.NumberVariable(v), ex.constant(e)
         if new is None:
             return False
         was = ex.constant(known.get(v, old))
         return (was is not None and was != new) or any(
-            (ex.constant(fact.operands[1]) == new) is not truth
+            (fact.right.value == new) is not truth
             for fact, truth in facts
-            if fact.op == "equal" and fact.operands[0] == old and ex.constant(fact.operands[1]) is not None
+            if isinstance(fact, ex.Equal) and fact.left == old and isinstance(fact.right, ex.Number)
         )
-    if e == ex.EMPTY_SET:
-        return (ex.is_empty(old), False) in facts
-    if e == ex.union(old, ex.PAGE):
-        return (ex.is_empty(ex.intersection(old, ex.PAGE)), True) in facts
-    if e == ex.intersection(old, ex.set_complement(ex.PAGE)):
-        return (ex.is_empty(ex.intersection(old, ex.PAGE)), False) in facts
+    before, after = ex.PagesVariable(v), ex.as_pages(e)
+    if after is ex.EMPTY_SET:
+        return (ex.is_empty(before), False) in facts
+    if after == ex.union(before, ex.PAGE):
+        return (ex.is_empty(ex.intersection(before, ex.PAGE)), True) in facts
+    if after == ex.intersection(before, ex.set_complement(ex.PAGE)):
+        return (ex.is_empty(ex.intersection(before, ex.PAGE)), False) in facts
     return False

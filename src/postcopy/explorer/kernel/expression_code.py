@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value, Variable
 from postcopy.language.program import Program
 from postcopy.language.symbolic import Branch, Leaf, Tree
 
@@ -79,7 +80,7 @@ def _leaves(tree: Tree) -> Iterator[Leaf]:
         yield tree
 
 
-def guards(tree: Tree) -> tuple[list[tuple[Expr, bool]], Tree]:
+def guards(tree: Tree) -> tuple[list[tuple[TruthExpr, bool]], Tree]:
     """The conditions without which no leaf can be reached, and the tree below them."""
     found = []
     while isinstance(tree, Branch) and (tree.yes is None or tree.no is None):
@@ -89,15 +90,13 @@ def guards(tree: Tree) -> tuple[list[tuple[Expr, bool]], Tree]:
     return found, tree
 
 
-def domain(conditions: Sequence[tuple[Expr, bool]]) -> tuple[Expr, list[tuple[Expr, bool]]]:
+def domain(conditions: Sequence[tuple[TruthExpr, bool]]) -> tuple[PagesExpr, list[tuple[TruthExpr, bool]]]:
     """The set of pages worth trying, from guards of the form "the page is (not) in this set"; and the other guards."""
     pages, others = ex.FULL_SET, []
     for condition, want in conditions:
-        shared, wanted = condition, want
-        if shared.op == "not":
-            shared, wanted = shared.operands[0], not want
-        meet = shared.operands[0] if shared.op == "empty" else None
-        if meet is not None and meet.op == "intersection" and ex.PAGE in meet.operands:
+        shared, wanted = (condition.operand, not want) if isinstance(condition, ex.Not) else (condition, want)
+        meet = shared.pages if isinstance(shared, ex.IsEmpty) else None
+        if isinstance(meet, ex.Intersection) and ex.PAGE in meet.operands:
             rest = ex.intersection(*(part for part in meet.operands if part != ex.PAGE))
             if not ex.mentions_page(rest):
                 pages = ex.intersection(pages, ex.set_complement(rest) if wanted else rest)
@@ -112,7 +111,7 @@ class Scope:
 
     lines: list[str]
     indent: int
-    named: dict[Expr, list[str]] = field(default_factory=dict)
+    named: dict[PagesExpr, list[str]] = field(default_factory=dict)
 
     def inner(self) -> Scope:
         """A block inside this one, which knows its names."""
@@ -138,76 +137,93 @@ class Writer:
         self.offset = {v: i for i, v in enumerate(layout.sets)}
         self.names = 0
 
-    def number(self, e: Expr, scope: Scope) -> str:
+    def number(self, e: NumberExpr, scope: Scope) -> str:
         """A number."""
-        constant = ex.constant(e)
-        if constant is not None:
-            return str(constant)
-        if e.op == "variable":
-            place = self.layout.numbers[ex.variable_of(e)]
-            return f"(w{place.word} >> {place.shift} & {place.mask})"
-        if e.op == "plus":
-            return f"({self.number(e.operands[0], scope)} + {self.number(e.operands[1], scope)})"
-        condition, yes, no = e.operands
-        return f"({self.number(yes, scope)} if {self.truth(condition, scope)} else {self.number(no, scope)})"
+        match e:
+            case ex.Number(value):
+                return str(value)
+            case ex.NumberVariable(variable):
+                place = self.layout.numbers[variable]
+                return f"(w{place.word} >> {place.shift} & {place.mask})"
+            case ex.Plus(left, right):
+                return f"({self.number(left, scope)} + {self.number(right, scope)})"
+            case ex.NumberIf(condition, yes, no):
+                return f"({self.number(yes, scope)} if {self.truth(condition, scope)} else {self.number(no, scope)})"
+            case _:
+                assert_never(e)
 
-    def truth(self, e: Expr, scope: Scope, want: bool = True) -> str:
+    def truth(self, e: TruthExpr, scope: Scope, want: bool = True) -> str:
         """A truth value; with `want` False its negation, pushed inwards."""
-        if e.op in ("true", "false"):
-            return str((e.op == "true") == want)
-        if e.op == "not":
-            return self.truth(e.operands[0], scope, not want)
-        if e.op in ("and", "or"):
-            sign = self.signs[(e.op == "and") == want]
-            return "(" + sign.join(self._part(part, scope, want) for part in e.operands) + ")"
-        if e.op == "empty":
-            return "(" + " | ".join(self.pages(e.operands[0], scope)) + f") {'==' if want else '!='} 0"
-        left, right = e.operands
-        if e.op == "less":
-            return f"{self.number(left, scope)} {'<' if want else '>='} {self.number(right, scope)}"
-        sign = "==" if want else "!="
-        constant = ex.constant(right)
-        if left.op == "variable" and constant is not None:
-            place = self.layout.numbers[ex.variable_of(left)]
-            return f"(w{place.word} & {place.mask << place.shift}) {sign} {constant << place.shift}"
-        return f"{self.number(left, scope)} {sign} {self.number(right, scope)}"
+        match e:
+            case ex.TruthConstant(value):
+                return str(value == want)
+            case ex.Not(operand):
+                return self.truth(operand, scope, not want)
+            case ex.And(operands):
+                return self._joined(self.signs[want], operands, scope, want)
+            case ex.Or(operands):
+                return self._joined(self.signs[not want], operands, scope, want)
+            case ex.IsEmpty(pages):
+                return "(" + " | ".join(self.pages(pages, scope)) + f") {'==' if want else '!='} 0"
+            case ex.Less(left, right):
+                return f"{self.number(left, scope)} {'<' if want else '>='} {self.number(right, scope)}"
+            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
+                place = self.layout.numbers[variable]
+                bits, wanted = place.mask << place.shift, value << place.shift
+                return f"(w{place.word} & {bits}) {'==' if want else '!='} {wanted}"
+            case ex.Equal(left, right):
+                return f"{self.number(left, scope)} {'==' if want else '!='} {self.number(right, scope)}"
+            case _:
+                assert_never(e)
 
-    def _part(self, e: Expr, scope: Scope, want: bool) -> str:
-        text = self.truth(e, scope, want)
-        return f"({text})" if self.flat else text
+    def _joined(self, sign: str, parts: tuple[TruthExpr, ...], scope: Scope, want: bool) -> str:
+        texts = (self.truth(part, scope, want) for part in parts)
+        return "(" + sign.join(f"({text})" if self.flat else text for text in texts) + ")"
 
-    def pages(self, e: Expr, scope: Scope) -> list[str]:
+    def pages(self, e: PagesExpr, scope: Scope) -> list[str]:
         """A set of pages: for each page word, the strided bits."""
-        if e.op == "none":
-            return ["0" for _ in self.parts]
-        if e.op == "all":
-            return [str(stride) for stride in self.stride]
-        if e.op == "page":
-            return [f"p{k}" for k in self.parts]
-        if e not in scope.named:
-            texts = self._pages(e, scope)
-            self.names += 1
-            scope.named[e] = [f"s{self.names}_{k}" for k in self.parts]
-            for name, text in zip(scope.named[e], texts, strict=True):
-                scope.write(f"{name} = {text}")
-        return scope.named[e]
+        known = scope.named.get(e)
+        if known is not None:
+            return known
+        match e:
+            case ex.NoPages():
+                return ["0" for _ in self.parts]
+            case ex.AllPages():
+                return [str(stride) for stride in self.stride]
+            case ex.ActionPage():
+                return [f"p{k}" for k in self.parts]
+            case ex.PagesVariable(variable):
+                offset = self.offset[variable]
+                texts = [f"w{k} >> {offset} & {self.stride[k]}" for k in self.parts]
+            case ex.PagesIf(condition, yes, no):
+                test = self.truth(condition, scope)
+                pairs = zip(self.pages(yes, scope), self.pages(no, scope), strict=True)
+                texts = [a if a == b else f"{a} if {test} else {b}" for a, b in pairs]
+            case ex.Complement(operand):
+                inner = self.pages(operand, scope)
+                texts = [f"{self.stride[k]} & ~{inner[k]}" for k in self.parts]
+            case ex.HostPages(operand):
+                inner = self.pages(operand, scope)
+                texts = [self._host(k, inner[k]) for k in self.parts]
+            case ex.Intersection(operands):
+                texts = self._word_by_word(" & ", operands, scope)
+            case ex.Union(operands):
+                texts = self._word_by_word(" | ", operands, scope)
+            case _:
+                assert_never(e)
+        return self._named(e, texts, scope)
 
-    def _pages(self, e: Expr, scope: Scope) -> list[str]:
-        if e.op == "variable":
-            offset = self.offset[ex.variable_of(e)]
-            return [f"w{k} >> {offset} & {self.stride[k]}" for k in self.parts]
-        if e.op == "if":
-            condition, yes, no = e.operands
-            test = self.truth(condition, scope)
-            pairs = zip(self.pages(yes, scope), self.pages(no, scope), strict=True)
-            return [a if a == b else f"{a} if {test} else {b}" for a, b in pairs]
-        operands = [self.pages(a, scope) for a in e.operands]
-        if e.op == "complement":
-            return [f"{self.stride[k]} & ~{operands[0][k]}" for k in self.parts]
-        if e.op == "host":
-            return [self._host(k, operands[0][k]) for k in self.parts]
-        sign = " & " if e.op == "intersection" else " | "
-        return [sign.join(parts[k] for parts in operands) for k in self.parts]
+    def _word_by_word(self, sign: str, parts: tuple[PagesExpr, ...], scope: Scope) -> list[str]:
+        sets = [self.pages(part, scope) for part in parts]
+        return [sign.join(words[k] for words in sets) for k in self.parts]
+
+    def _named(self, e: PagesExpr, texts: list[str], scope: Scope) -> list[str]:
+        """Write what is computed to variables, which stand for it in the rest of the block."""
+        self.names += 1
+        scope.named[e] = [f"s{self.names}_{k}" for k in self.parts]
+        for name, text in zip(scope.named[e], texts, strict=True):
+            scope.write(f"{name} = {text}")
+        return scope.named[e]
 
     def _host(self, word: int, text: str) -> str:
         """All target pages of the host pages touched: gather into the first of each, then spread."""
@@ -229,14 +245,14 @@ class Writer:
             body.write(f"d{k} ^= p{k}")
         return body
 
-    def updated(self, updates: dict[Variable, Expr], scope: Scope) -> list[str]:
+    def updated(self, updates: dict[Variable, Value], scope: Scope) -> list[str]:
         """The words after a step."""
         keep: dict[int, int] = {}
         pieces: dict[int, list[str]] = {}
         constants: Counter[int] = Counter()
         for v, e in updates.items():
             if v in self.offset:
-                for k, text in enumerate(self.pages(e, scope)):
+                for k, text in enumerate(self.pages(ex.as_pages(e), scope)):
                     keep[k] = keep.get(k, 0) | self.stride[k] << self.offset[v]
                     if text != "0":
                         pieces.setdefault(k, []).append(f"{text} << {self.offset[v]}")
@@ -245,7 +261,7 @@ class Writer:
                 keep[place.word] = keep.get(place.word, 0) | place.mask << place.shift
                 constant = ex.constant(e)
                 if constant is None:
-                    pieces.setdefault(place.word, []).append(f"{self.number(e, scope)} << {place.shift}")
+                    pieces.setdefault(place.word, []).append(f"{self.number(ex.as_number(e), scope)} << {place.shift}")
                 else:
                     constants[place.word] += constant << place.shift
         words = []

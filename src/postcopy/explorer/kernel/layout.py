@@ -93,7 +93,7 @@ class Layout:
         return tuple(state)
 
 
-def lay_out(instance: Instance, variables: Sequence[Variable], constants: dict[Variable, ex.Expr]) -> Layout:
+def lay_out(instance: Instance, variables: Sequence[Variable], constants: dict[Variable, ex.Value]) -> Layout:
     """Pack the variables.
 
     Raises:

@@ -38,7 +38,7 @@ from postcopy.explorer.kernel.expression_code import (
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.explorer.kernel.vcpu_symmetry import families
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr
+from postcopy.language.expressions import TruthExpr
 from postcopy.language.program import Program
 from postcopy.language.symbolic import Leaf, Tree
 
@@ -132,7 +132,7 @@ def _write_action(program: Program, layout: Layout, numbering: Numbering, index:
     _write_tree(writer, numbering, rest, body)
 
 
-def _write_if(writer: Writer, condition: Expr, want: bool, scope: Scope) -> Scope:
+def _write_if(writer: Writer, condition: TruthExpr, want: bool, scope: Scope) -> Scope:
     scope.write(f"if {writer.truth(condition, scope, want)}:")
     return scope.inner()
 

@@ -8,15 +8,14 @@ may rest, and the initial states. A protocol for which this cannot be shown so i
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Variable
+from postcopy.language.expressions import Expr, PagesVariable, Variable
 from postcopy.language.fields import CpuBitmap
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program, fold
 from postcopy.language.symbolic import Branch, Tree
-
-_COMMUTE = {"and", "or", "intersection", "union"}
 
 
 def families(instance: Instance) -> list[list[Variable]]:
@@ -35,7 +34,7 @@ def told_apart(program: Program) -> str:
     instance = program.instance
     for first in range(instance.cpus - 1):
         names = {first: first + 1, first + 1: first}
-        renamed = {family[a]: ex.variable(family[b]) for family in families(instance) for a, b in names.items()}
+        renamed = {family[a]: PagesVariable(family[b]) for family in families(instance) for a, b in names.items()}
         trees = {(action.machine, action.method, action.cpu): tree for action, tree in program.actions}
         for action, tree in program.actions:
             other = names.get(action.cpu, action.cpu) if action.cpu is not None else None
@@ -47,19 +46,19 @@ def told_apart(program: Program) -> str:
         if _form(fold(program.resting, renamed)) != _form(program.resting):
             return "where the protocol may rest"
         states = instance.initial_states()
-        index = {v: instance.index[ex.variable_of(e)] for v, e in renamed.items()}
+        index = {v: instance.index[e.variable] for v, e in renamed.items()}
         exchanged = {tuple(state[index.get(v, i)] for i, v in enumerate(instance.variables)) for state in states}
         if exchanged != set(states):
             return "the initial states"
     return ""
 
 
-def _tree(tree: Tree, renamed: dict[Variable, Expr]) -> Hashable:
+def _tree(tree: Tree, renamed: dict[Variable, PagesVariable]) -> Hashable:
     if tree is None:
         return None
     if isinstance(tree, Branch):
         return _form(fold(tree.condition, renamed)), _tree(tree.yes, renamed), _tree(tree.no, renamed)
-    targets = ((ex.variable_of(renamed[v]) if v in renamed else v, e) for v, e in tree.updates.items())
+    targets = ((renamed[v].variable if v in renamed else v, e) for v, e in tree.updates.items())
     return (
         frozenset((v, _form(fold(e, renamed))) for v, e in targets),
         frozenset((i, _form(fold(e, renamed))) for i, e in tree.violated),
@@ -69,5 +68,24 @@ def _tree(tree: Tree, renamed: dict[Variable, Expr]) -> Hashable:
 
 def _form(e: Expr) -> Hashable:
     """The expression without the order of operands that does not matter."""
-    operands = [_form(part) if isinstance(part, Expr) else part for part in e.args]
-    return e.op, frozenset(operands) if e.op in _COMMUTE else tuple(operands)
+    match e:
+        case ex.And(operands) | ex.Or(operands) | ex.Intersection(operands) | ex.Union(operands):
+            return type(e), frozenset(map(_form, operands))
+        case ex.TruthConstant() | ex.Number() | ex.NumberVariable():
+            return e
+        case ex.NoPages() | ex.AllPages() | ex.ActionPage() | ex.PagesVariable():
+            return e
+        case (
+            ex.Not()
+            | ex.Equal()
+            | ex.Less()
+            | ex.IsEmpty()
+            | ex.Plus()
+            | ex.NumberIf()
+            | ex.Complement()
+            | ex.HostPages()
+            | ex.PagesIf()
+        ):
+            return type(e), tuple(map(_form, e.operands))
+        case _:
+            assert_never(e)
