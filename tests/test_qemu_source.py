@@ -8,11 +8,12 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
 from postcopy.catalogue.qemu_source import FUNCTIONS, VERSION, Function, function, link
 from postcopy.errors import UsageError
+from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 
-EVERY = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS}
+EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS}
 
 
 def cited() -> set[str]:
