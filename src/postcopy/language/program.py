@@ -6,15 +6,21 @@ nothing is. With one target page a host page, all that assembles host pages disa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import AnySort, Expr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
+from postcopy.language.protocol import Protocol
 from postcopy.language.properties import Property
-from postcopy.language.symbolic import Branch, Leaf, Tree, read_action, read_predicate, read_resting
+from postcopy.language.symbolic import Branch, Leaf, Tree, observe, read_body, read_predicate, read_resting
+
+PROTOCOLS_KEPT = 8
+"""The bodies of so many protocols, each at a size, are remembered: a comparison needs two at two sizes."""
 
 Values = dict[Variable, Value]
 
@@ -40,13 +46,49 @@ class Program:
     resting: TruthExpr
 
 
+class Bodies:
+    """The bodies of a protocol's actions at a size as trees. Each is read once, when it is first asked for.
+
+    Args:
+        instance: the protocol at that size. Its properties do not matter.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._trees: dict[str, Tree] = {}
+
+    def tree(self, action: ActionInstance) -> Tree:
+        """The tree of one action's body, without what monitors and properties make of it.
+
+        Raises:
+            SpecError: the action cheats or errs.
+        """
+        if action.name not in self._trees:
+            self._trees[action.name] = read_body(self._instance, action)
+        return self._trees[action.name]
+
+
+def bodies_of(instance: Instance) -> Bodies:
+    """The bodies of an instance's protocol at its size: the same object for all instances that differ in properties."""
+    return _bodies(cast(Hashable, instance.protocol), instance.pages, instance.in_flight, instance.group)
+
+
+@lru_cache(maxsize=PROTOCOLS_KEPT)
+def _bodies(protocol: type[Protocol], pages: int, in_flight: int, group: int) -> Bodies:
+    return Bodies(Instance(protocol, pages, in_flight, (), group))
+
+
 def read(instance: Instance) -> Program:
     """Read all actions and properties symbolically and fold what never changes.
+
+    Bodies of actions do not depend on properties, so searches for different properties share them
+    (docs/decisions/0029-one-reading.md).
 
     Raises:
         SpecError: an action or a property cheats or errs.
     """
-    trees = [(action, read_action(instance, action)) for action in instance.actions]
+    bodies = bodies_of(instance)
+    trees = [(action, observe(instance, action, bodies.tree(action))) for action in instance.actions]
     predicates = [
         (index, prop, read_predicate(instance, prop.holds))
         for index, prop in enumerate(instance.properties)

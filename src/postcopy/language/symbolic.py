@@ -88,13 +88,20 @@ class _DecisionNeeded(RunEnded):
 
 
 class _Path:
-    """The decisions of one run: those given, and what follows from them."""
+    """The decisions of one run: those given, and what follows from them.
 
-    def __init__(self, given: tuple[tuple[TruthExpr, bool], ...]) -> None:
+    Args:
+        given: conditions with their answers, in the order in which the run asks for them.
+        behind: how many of them, the first ones, were asked before this run begins.
+    """
+
+    def __init__(self, given: tuple[tuple[TruthExpr, bool], ...], behind: int = 0) -> None:
         self.given = given
-        self.used = 0
+        self.used = behind
         self.known: dict[Condition, bool] = {}
         self.domains: dict[Variable, frozenset[int]] = {}
+        for condition, answer in given[:behind]:
+            self._learn(condition, answer)
 
     def decide(self, condition: TruthExpr) -> bool:
         """The answer on this path; a decision that is still open ends the run with `_DecisionNeeded`."""
@@ -553,14 +560,15 @@ def _explore(
     where: str,
     given: tuple[tuple[TruthExpr, bool], ...] = (),
     runs: list[int] | None = None,
+    behind: int = 0,
 ) -> Tree:
-    """Repeat a run for every answer to every decision."""
+    """Repeat a run for every answer to every decision; the first `behind` of those given were asked before it."""
     runs = [0] if runs is None else runs
     runs[0] += 1
     if runs[0] > MAX_PATHS:
         raise SpecError(f"more than {MAX_PATHS} ways through it: split it into several actions", where)
     try:
-        return run(_Path(given))
+        return run(_Path(given, behind))
     except Disabled:
         return None
     except _RunsDiffer as differ:
@@ -575,15 +583,15 @@ def _explore(
                 f"more than {MAX_DECISIONS} decisions on one path: the action never ends",
                 location(None, where, needed.__traceback__),
             ) from None
-    yes = _explore(run, where, (*given, (condition, True)), runs)
-    no = _explore(run, where, (*given, (condition, False)), runs)
+    yes = _explore(run, where, (*given, (condition, True)), runs, behind)
+    no = _explore(run, where, (*given, (condition, False)), runs, behind)
     return None if yes is None and no is None else Branch(condition, yes, no)
 
 
 def read_action(
     instance: Instance, action: ActionInstance, make: type[SymbolicInterpretation] = SymbolicInterpretation
 ) -> Tree:
-    """The action as a tree of guarded updates.
+    """The action as a tree of guarded updates, with what the instance's monitors and properties make of each step.
 
     Args:
         instance: the protocol at its size.
@@ -593,9 +601,20 @@ def read_action(
     Raises:
         SpecError: the body cheats or errs; the message names the action and the line.
     """
+    return observe(instance, action, read_body(instance, action, make), make)
+
+
+def read_body(
+    instance: Instance, action: ActionInstance, make: type[SymbolicInterpretation] = SymbolicInterpretation
+) -> Tree:
+    """The action's own body as a tree of guarded updates: it is the same whatever properties are asked.
+
+    Raises:
+        SpecError: the body cheats or errs; the message names the action and the line.
+    """
     machine = instance.machines[action.machine]
     body = getattr(machine, action.method)
-    where = place(body.__code__, body.__code__.co_firstlineno)
+    where = _where(instance, action)
 
     def run(path: _Path) -> Leaf:
         interpretation = make(instance, path)
@@ -609,23 +628,76 @@ def read_action(
             answer = bounded(lambda: body(machine(action.machine, interpretation), **arguments))
         if answer is not None:
             raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
-        return _finish(interpretation, action)
+        return _leaf(interpretation, ())
 
     with locating_errors(action.name, action.method):
         check_action(machine, action.method)
-        for ghost in instance.ghosts.values():
-            check_ghost(ghost)
-        first, second = _explore(run, where), _explore(run, where)
-        if first != second:
-            raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
+        for name, ghost in instance.ghosts.items():
+            if name not in instance.monitors:
+                check_ghost(ghost)
+        return _twice(lambda: _explore(run, where), where)
+
+
+def observe(
+    instance: Instance, action: ActionInstance, body: Tree, make: type[SymbolicInterpretation] = SymbolicInterpretation
+) -> Tree:
+    """A body's tree with what the instance's monitors remember of each step and which properties of steps it violates.
+
+    Args:
+        instance: the protocol at its size, with its properties.
+        action: which of its actions.
+        body: what `read_body` says of it.
+        make: the symbolic interpretation that the body was read with.
+
+    Raises:
+        SpecError: a monitor or a property cheats or errs.
+    """
+    if not instance.monitors and not any(prop.of_steps for prop in instance.properties):
+        return body
+    where = _where(instance, action)
+
+    def extend(tree: Tree, given: tuple[tuple[TruthExpr, bool], ...], runs: list[int]) -> Tree:
+        if tree is None:
+            return None
+        if isinstance(tree, Branch):
+            yes = extend(tree.yes, (*given, (tree.condition, True)), runs)
+            return Branch(tree.condition, yes, extend(tree.no, (*given, (tree.condition, False)), runs))
+        return _explore(lambda path: _observed(instance, action, tree, make, path), where, given, runs, len(given))
+
+    with locating_errors(action.name, action.method):
+        for monitor in instance.monitors.values():
+            check_ghost(monitor)
+        return _twice(lambda: extend(body, (), [0]), where)
+
+
+def _where(instance: Instance, action: ActionInstance) -> str:
+    code = getattr(instance.machines[action.machine], action.method).__code__
+    return place(code, code.co_firstlineno)
+
+
+def _twice(run: Callable[[], Tree], where: str) -> Tree:
+    """What is read, once more to see that it is the same: what depends on more than the state often is not."""
+    first, second = run(), run()
+    if first != second:
+        raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
     return first
 
 
-def _finish(interpretation: SymbolicInterpretation, action: ActionInstance) -> Leaf:
+def _leaf(interpretation: SymbolicInterpretation, violated: tuple[tuple[int, TruthExpr], ...]) -> Leaf:
+    events = tuple(Happening(e.what, interpretation.set_of(e.pages), e.channel, e.sent) for e in interpretation.events)
+    return Leaf(dict(interpretation.updates), events, violated, tuple(interpretation.checks))
+
+
+def _observed(
+    instance: Instance, action: ActionInstance, leaf: Leaf, make: type[SymbolicInterpretation], path: _Path
+) -> Leaf:
     """Let the monitors watch the step, and ask the properties that speak of steps."""
-    instance = interpretation.instance
-    make = type(interpretation)
-    before = make(instance, interpretation.path)
+    interpretation = make(instance, path, dict(leaf.updates))
+    interpretation.checks += leaf.checks
+    interpretation.events += (
+        Event(e.what, SymbolicPages(interpretation, e.pages), e.channel, e.sent) for e in leaf.events
+    )
+    before = make(instance, path)
     step = Step(action, View(before), View(interpretation), list(interpretation.events), interpretation.pages(NONE))
     for name, monitor in instance.monitors.items():
         watching = cast(Monitor, monitor(name, interpretation))
@@ -637,8 +709,7 @@ def _finish(interpretation: SymbolicInterpretation, action: ActionInstance) -> L
             condition = _predicate(instance, prop.holds, updates, make, interpretation.events, action)
             if condition is not ex.TRUE:
                 violated.append((index, ex.negation(condition)))
-    events = tuple(Happening(e.what, interpretation.set_of(e.pages), e.channel, e.sent) for e in interpretation.events)
-    return Leaf(updates, events, tuple(violated), tuple(interpretation.checks))
+    return _leaf(interpretation, tuple(violated))
 
 
 def _predicate(

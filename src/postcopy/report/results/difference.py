@@ -16,8 +16,8 @@ from postcopy.language.channels import Channel
 from postcopy.language.concrete import ConcreteInterpretation, Transition
 from postcopy.language.instance import Instance, State
 from postcopy.language.machines import Ghost, Machine
+from postcopy.language.program import bodies_of
 from postcopy.language.protocol import Protocol
-from postcopy.language.symbolic import read_action
 from postcopy.language.view import View
 from postcopy.model.guest import Memory
 from postcopy.report.results.check import Answer, answer
@@ -117,7 +117,7 @@ def compare(
 
 def _differ(old: Instance, action: ActionInstance, new: Instance, other: ActionInstance) -> bool:
     """Whether an action does something else; that it is written elsewhere does not count."""
-    return action.info != other.info or read_action(old, action) != read_action(new, other)
+    return action.info != other.info or bodies_of(old).tree(action) != bodies_of(new).tree(other)
 
 
 def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, Answer]:
