@@ -24,6 +24,7 @@ from rich.table import Table
 
 import c_search
 from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.results import Engine
 from postcopy.export import spin
 from postcopy.export.promela import promela
 from postcopy.language.instance import Instance
@@ -49,7 +50,7 @@ class Row:
 
 def ours(instance: Instance) -> Row:
     """The explorer, compiled."""
-    verdict = explore(instance, Options(symmetry=False, engine="compiled", max_memory=_memory()))
+    verdict = explore(instance, Options(symmetry=False, engine=Engine.COMPILED, max_memory=_memory()))
     return Row(verdict.states, verdict.transitions, verdict.seconds, verdict.bytes)
 
 

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from postcopy.explorer.explore import Exploration, Options, Outcome
+from postcopy.explorer.kernel.orbits import orbit
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
@@ -55,7 +57,7 @@ def main() -> None:
                 status.update(f"{pages} pages, reductions: {name}")
                 instance = Instance(Postcopy, pages, options.in_flight, (NO_DEADLOCK,))
                 memory = options.most * BYTES_PER_STATE
-                how = replace(reductions, max_memory=memory, engine="compiled", workers=options.workers)
+                how = replace(reductions, max_memory=memory, engine=Engine.COMPILED, workers=options.workers)
                 made = Exploration(instance, how)
                 made.run()
                 if made.verdict().outcome is Outcome.HOLDS and made.findings.states <= options.most:
@@ -69,7 +71,8 @@ def main() -> None:
             counts = {name: f"{made.findings.states:,}" for name, made in found.items()}
             full = found["none"].findings.states if "none" in found else 0
             if not full and "both" in found and found["both"].findings.states <= ORBITS_OF:
-                full = sum(map(found["both"].orbit, found["both"].stored()))
+                both = found["both"]
+                full = sum(orbit(both.kernel, words) for words in both.stored())
                 counts["none"] = f"({full:,})"
             growth = f"{stored / before:.2f}" if before else ""
             table.add_row(

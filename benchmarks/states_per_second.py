@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.kernel.compiled import compile_kernel
+from postcopy.explorer.results import Engine
 from postcopy.explorer.search.compiled import Compiled
+from postcopy.explorer.search.loops import machine_of
 from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
@@ -39,19 +40,20 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     instance = Instance(Postcopy, options.pages, options.in_flight, (NO_DEADLOCK,))
-    exploration = Exploration(instance, Options(symmetry=False, engine="compiled", max_memory=16 << 30))
-    functions = compile_kernel(exploration.kernel)
+    exploration = Exploration(instance, Options(symmetry=False, engine=Engine.COMPILED, max_memory=16 << 30))
+    machine = machine_of(exploration.kernel.plan)
     search = exploration.search
     assert isinstance(search, Compiled)
     found = search.run(1 << 60)
 
     def whole() -> None:
-        Compiled(functions, exploration.question).run(1 << 60)
+        Compiled(machine, exploration.question).run(1 << 60)
 
     alone = median(search.expand_all, options.repeat)
     seconds = median(whole, options.repeat)
     print(
-        f"{instance.size}, {exploration.layout.bits} bits: {found.states:,} states, {found.transitions:,} transitions"
+        f"{instance.size}, {exploration.kernel.layout.bits} bits: "
+        f"{found.states:,} states, {found.transitions:,} transitions"
     )
     for what, time_taken in (("kernel alone", alone), ("whole search", seconds)):
         states, transitions = (n / time_taken / 1e6 for n in (found.states, found.transitions))

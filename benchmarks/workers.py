@@ -15,9 +15,10 @@ import time
 from dataclasses import dataclass
 
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.kernel.compiled import Machine, compile_kernel
+from postcopy.explorer.results import Engine
 from postcopy.explorer.search.compiled import Compiled
-from postcopy.explorer.search.interpreted import Question
+from postcopy.explorer.search.findings import Question
+from postcopy.explorer.search.loops import Machine, machine_of
 from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
@@ -50,8 +51,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     instance = Instance(Postcopy, options.pages, options.in_flight, (NO_DEADLOCK,))
-    exploration = Exploration(instance, Options(symmetry=False, engine="compiled", max_memory=16 << 30))
-    machine, ratios = compile_kernel(exploration.kernel), []
+    exploration = Exploration(instance, Options(symmetry=False, engine=Engine.COMPILED, max_memory=16 << 30))
+    machine, ratios = machine_of(exploration.kernel.plan), []
     for _ in range(options.repeat):
         turn = [run(machine, exploration.question, workers) for workers in (1, options.workers)]
         for workers, each in zip((1, options.workers), turn, strict=True):

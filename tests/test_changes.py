@@ -8,6 +8,7 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.properties import asked_of, choose, reasons
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.model.changes.change import Change
 from postcopy.model.changes.preempt import requested_pages_do_not_queue
@@ -47,7 +48,7 @@ NEVER = {
 def check(protocol: type[Postcopy], names: list[str] | None = None, in_flight: int = 2, group: int = 0) -> Verdict:
     asked = choose(names or [], protocol)
     instance = Instance(protocol, 2, in_flight, asked, group or protocol.group)
-    return explore(instance, Options(engine="interpreted"))
+    return explore(instance, Options(engine=Engine.INTERPRETED))
 
 
 @pytest.mark.slow_but("whole-bitmap-discard", "preempt")
@@ -96,7 +97,7 @@ def test_what_a_second_connection_gains() -> None:
     """In the document's protocol a requested page queues behind the rest; with a second connection it does not, cache
     or none."""
     instance = Instance(Postcopy, 2, 2, [requested_pages_do_not_queue])
-    alone = explore(instance, Options(engine="interpreted"))
+    alone = explore(instance, Options(engine=Engine.INTERPRETED))
     assert alone.outcome is Outcome.VIOLATED
     assert {"ram-cache", "second-connection", "preempt"} <= set(HOLDS)
     assert all(

@@ -15,6 +15,7 @@ from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.cli.main import main
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, Outcome, explore
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
@@ -120,7 +121,7 @@ def test_a_code_of_a_bug_is_a_link_to_its_page(page: Path) -> None:
 def test_the_change_of_the_language_page_mends_what_it_says(change: Path) -> None:
     _, mended = load(str(change))
     sizes = {"pages": 1, "in_flight": 3, "properties": [refusal_costs_no_guest]}
-    options = Options(engine="interpreted")
+    options = Options(engine=Engine.INTERPRETED)
     assert explore(Instance(Postcopy, **sizes), options).outcome is Outcome.VIOLATED  # type: ignore[arg-type]
     verdict = explore(Instance(mended, **sizes), options)  # type: ignore[arg-type]
     assert verdict.outcome is Outcome.HOLDS

@@ -11,6 +11,7 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
 from postcopy.catalogue.properties import asked_of, choose
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.explorer.results import Engine
 from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.fault import name_of
@@ -34,7 +35,7 @@ WHOLE = [Postcopy, *OF_THEIR_OWN, *(change for change in CHANGES.values() if not
 @cache
 def _check(name: str, names: tuple[str, ...], group: int) -> Verdict:
     asked = choose(list(names), PROTOCOLS[name])
-    return explore(Instance(PROTOCOLS[name], 2, 2, asked, group), Options(engine="interpreted"))
+    return explore(Instance(PROTOCOLS[name], 2, 2, asked, group), Options(engine=Engine.INTERPRETED))
 
 
 def check(protocol: type[Protocol], names: tuple[str, ...], group: int) -> Verdict:
@@ -69,7 +70,7 @@ def test_the_mended_protocol_keeps_it(name: str) -> None:
 @pytest.mark.slow_but("DeltasInPrecopy")
 @pytest.mark.parametrize("protocol", OF_THEIR_OWN, ids=[p.__name__ for p in OF_THEIR_OWN])
 def test_what_is_mended_keeps_everything_else_too(protocol: type[Protocol]) -> None:
-    verdict = explore(Instance(protocol, 2, 2, asked_of(protocol)), Options(engine="interpreted"))
+    verdict = explore(Instance(protocol, 2, 2, asked_of(protocol)), Options(engine=Engine.INTERPRETED))
     assert verdict.outcome is Outcome.HOLDS
     assert all(verdict.witnesses.values())
 

@@ -6,6 +6,7 @@ import pytest
 
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.explorer.results import Engine
 from postcopy.language import Thread, action
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind
@@ -24,7 +25,7 @@ STORED = Path(__file__).parents[1] / "counterexamples"
 
 @pytest.fixture(scope="module")
 def sound() -> Verdict:
-    return explore(Instance(Postcopy, 2, 2, DEFAULT), Options(engine="interpreted"))
+    return explore(Instance(Postcopy, 2, 2, DEFAULT), Options(engine=Engine.INTERPRETED))
 
 
 @pytest.mark.parametrize("name", [p.name for p in MUST])
@@ -49,7 +50,7 @@ def test_some_fault_breaks_the_property(name: str) -> None:
 )
 def test_a_fault_breaks_each_property_that_it_names(name: str, broken: str) -> None:
     fault = FAULTS[name]
-    verdict = explore(Instance(fault, 2, 2, [BY_NAME[broken]], fault.group), Options(engine="interpreted"))
+    verdict = explore(Instance(fault, 2, 2, [BY_NAME[broken]], fault.group), Options(engine=Engine.INTERPRETED))
     assert verdict.violated is BY_NAME[broken]
 
 
@@ -77,7 +78,7 @@ def test_what_has_to_happen_in_the_end_is_promised_somewhere(sound: Verdict, nam
 
 
 def test_precopy_alone_promises_no_end() -> None:
-    verdict = explore(Instance(Postcopy, 1, 1, [BY_NAME["ends-without-postcopy"]]), Options(engine="interpreted"))
+    verdict = explore(Instance(Postcopy, 1, 1, [BY_NAME["ends-without-postcopy"]]), Options(engine=Engine.INTERPRETED))
     assert verdict.outcome is Outcome.LIVENESS
     assert verdict.counterexample is not None
     again = verdict.counterexample.steps[verdict.counterexample.loop :]
@@ -102,7 +103,7 @@ def test_a_witness_that_a_vacuous_protocol_does_not_reach_is_reported() -> None:
 
             stops_cpus_to_switch = None  # type: ignore[assignment]
 
-    verdict = explore(Instance(NeverSwitches, 2, 1, DEFAULT), Options(engine="interpreted"))
+    verdict = explore(Instance(NeverSwitches, 2, 1, DEFAULT), Options(engine=Engine.INTERPRETED))
     assert verdict.outcome is Outcome.LIVENESS  # no property of states or steps notices it
     assert verdict.violated is BY_NAME["the-switch-happens"]
     assert not verdict.witnesses["runs-with-missing-pages"]
@@ -137,5 +138,5 @@ def test_a_thread_that_spins_in_place_does_not_hide_a_deadlock() -> None:
 
         source = Spinning
 
-    verdict = explore(Instance(Busy, 1, 1, [BY_NAME["no-deadlock"]]), Options(engine="interpreted"))
+    verdict = explore(Instance(Busy, 1, 1, [BY_NAME["no-deadlock"]]), Options(engine=Engine.INTERPRETED))
     assert verdict.outcome is Outcome.DEADLOCK

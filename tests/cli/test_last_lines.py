@@ -11,6 +11,7 @@ from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Options, Verdict, explore
+from postcopy.explorer.results import Engine
 from postcopy.explorer.simulation.simulate import Plan, Simulation
 from postcopy.language.instance import Instance
 from postcopy.report.story.tell import tell
@@ -24,7 +25,7 @@ FAULTS = ("no-discards", "request-served-again", "listen-waits-for-main", "keep-
 
 def verdict_of(fault: str) -> Verdict:
     protocol = load(fault=fault)[1]
-    return explore(Instance(protocol, 1, 1, asked_of(protocol)), Options(engine="interpreted"))
+    return explore(Instance(protocol, 1, 1, asked_of(protocol)), Options(engine=Engine.INTERPRETED))
 
 
 def shown(verdict: Verdict, *more: Verdict, every_property: bool = False) -> list[str]:
@@ -68,7 +69,7 @@ def test_properties_are_counted_beside_a_violation_and_listed_on_request(run: Ru
 
 def test_of_several_counterexamples_each_is_followed_by_its_sentence() -> None:
     first = verdict_of("no-discards")
-    more = further(first, Options(engine="interpreted"), 2)
+    more = further(first, Options(engine=Engine.INTERPRETED), 2)
     screen = " ".join(" ".join(shown(first, *more)).split())
     assert more[0].violated is not None
     assert f"without the properties violated before: violated: {more[0].violated.sentence}" in screen

@@ -59,21 +59,18 @@ def brute_force(instance: Instance, limit: int = 10**9) -> Graph:
 def kernel_edges(instance: Instance, exploration: object) -> Iterator[Edge]:
     """Every labelled edge as the generated kernel sees it, from every state that was stored (no symmetry)."""
     from postcopy.explorer.explore import Exploration
-    from postcopy.explorer.kernel.compiled import interpret
-    from postcopy.explorer.kernel.expression_code import STAYS
 
     assert isinstance(exploration, Exploration)
-    expand = interpret(exploration.kernel).expand
-    action_of = exploration.kernel.numbering.action_of
+    kernel = exploration.kernel
     for packed in exploration.stored():
-        state = exploration.layout.unpack(packed)
-        for label, *words in expand(*packed):
-            yield state, instance.actions[action_of[label & STAYS - 1]].name, exploration.layout.unpack(words)
+        state = kernel.layout.unpack(packed)
+        for label, *words in kernel.functions.expand(*packed):
+            yield state, instance.actions[kernel.labels[label].action].name, kernel.layout.unpack(words)
 
 
 def orphans(exploration: Exploration, found: Compiled) -> list[tuple[int, ...]]:
     """The states that are not among the successors of what is noted as their parent, nor initial ones without one."""
-    functions, states = exploration.functions, found.stored()
+    functions, states = exploration.kernel.functions, found.stored()
     initial = {functions.canonical(*words) for words in exploration.question.initial}
 
     def has(at: int) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from postcopy.explorer.behaviour import Behaviour, Observation, behaviour, included
 from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.results import Engine
 from postcopy.language.concrete import Transition
 from postcopy.language.instance import Instance, State
 from postcopy.model.postcopy import Postcopy
@@ -105,7 +106,7 @@ def test_all_states_and_steps_of_the_protocol_are_there() -> None:
 
     instance = Instance(Postcopy, 1, 1)
     whole = behaviour(instance, which, 5_000)
-    searched = explore(instance, Options(engine="interpreted"))
+    searched = explore(instance, Options(engine=Engine.INTERPRETED))
     assert whole.complete
     assert whole.states == searched.states == 2_304
     assert sum(len(steps) for steps in whole.steps) == searched.transitions

@@ -19,6 +19,7 @@ import pytest
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
 from postcopy.explorer.explore import Exploration, Options, Outcome
+from postcopy.explorer.results import Engine
 from postcopy.explorer.search.checkpoint import NAME, Checkpoint
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.language.instance import Instance
@@ -32,7 +33,7 @@ SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "witnes
 
 
 def exploration(workers: int = 1, **changes: Any) -> Exploration:
-    made = Exploration(changes.pop("instance", INSTANCE), Options(engine="compiled", workers=workers, **changes))
+    made = Exploration(changes.pop("instance", INSTANCE), Options(engine=Engine.COMPILED, workers=workers, **changes))
     search = made.search
     assert isinstance(search, Compiled)
     search.shard.alone_until = 500

@@ -15,6 +15,7 @@ import pytest
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
 from postcopy.explorer.explore import Exploration, Options
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
@@ -40,7 +41,7 @@ def small_slices() -> Iterator[None]:
 
 
 def exploration(instance: Instance = INSTANCE, **options: Any) -> Exploration:
-    return Exploration(instance, Options(engine="compiled", **{"cluster": 2, "symmetry": False} | options))
+    return Exploration(instance, Options(engine=Engine.COMPILED, **{"cluster": 2, "symmetry": False} | options))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import pytest
 
 from postcopy.catalogue.properties import DEFAULT
 from postcopy.explorer.explore import Options, Outcome, explore
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 
@@ -27,6 +28,8 @@ COUNTS = {
 def test_states_transitions_and_depth(size: tuple[int, int, int, bool]) -> None:
     pages, in_flight, group, symmetry = size
     properties = [p for p in DEFAULT if not p.of_runs]  # their graph is another, and larger
-    verdict = explore(Instance(Postcopy, pages, in_flight, properties, group), Options(symmetry, engine="interpreted"))
+    verdict = explore(
+        Instance(Postcopy, pages, in_flight, properties, group), Options(symmetry, engine=Engine.INTERPRETED)
+    )
     assert verdict.outcome is Outcome.HOLDS
     assert (verdict.states, verdict.transitions, verdict.depth) == COUNTS[size]

@@ -12,8 +12,9 @@ from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.explore import Exploration, Options, explore
 from postcopy.explorer.kernel import dead_variables as dead
 from postcopy.explorer.kernel.dead_variables import Reset
-from postcopy.explorer.kernel.expression_code import LABEL_BITS, STAYS
-from postcopy.explorer.search.interpreted import DONE, Interpreted
+from postcopy.explorer.results import Engine
+from postcopy.explorer.search.interpreted import Interpreted
+from postcopy.explorer.search.status import Status
 from postcopy.language import expressions as ex
 from postcopy.language import program as constants
 from postcopy.language.expressions import Sort, Variable
@@ -28,16 +29,16 @@ SOME_CHANGES = ["preempt", "recovery"]
 
 
 def exploration(instance: Instance, **options: Any) -> Exploration:
-    made = Exploration(instance, replace(Options(engine="interpreted", dead=True), **options))
+    made = Exploration(instance, replace(Options(engine=Engine.INTERPRETED, dead=True), **options))
     made.run()
     return made
 
 
 def every_state(instance: Instance) -> Exploration:
     """All states that can be reached, whatever is violated on the way."""
-    made = Exploration(instance, Options(symmetry=False, engine="interpreted"))
+    made = Exploration(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
     careless = replace(made.question, state_bits=0, step_bits=0, deadlock=False)
-    made.search = Interpreted(made.functions, careless)
+    made.search = Interpreted(made.kernel, careless)
     made.findings = made.search.run(0)
     made.run()
     return made
@@ -48,17 +49,17 @@ def misjudged(instance: Instance) -> list[tuple[int, ...]]:
     by what may happen next, what that violates and what is stored for the state that it leads to."""
     whole, reduced = (
         every_state(instance),
-        Exploration(instance, Options(symmetry=False, dead=True, engine="interpreted")),
+        Exploration(instance, Options(symmetry=False, dead=True, engine=Engine.INTERPRETED)),
     )
-    assert whole.findings.status == DONE
-    functions, numbering = reduced.functions, reduced.kernel.numbering
+    assert whole.findings.status == Status.DONE
+    functions, labels = reduced.kernel.functions, reduced.kernel.labels
 
     def seen(words: tuple[int, ...]) -> object:
         steps, stuck = set(), True
         for label, *after in functions.expand(*words):
-            action = numbering.action_of[numbering.leaf_of(label)]
-            steps.add((action, label if label < 0 else label >> LABEL_BITS, functions.canonical(*after)))
-            if not label & STAYS and tuple(after) != words and not instance.actions[action].info.environment:
+            step = labels[label]
+            steps.add((step.action, label if step.failed else step.violated, functions.canonical(*after)))
+            if not step.stays and tuple(after) != words and not instance.actions[step.action].info.environment:
                 stuck = False
         return steps, stuck, functions.examine(*words)
 
@@ -127,7 +128,7 @@ def test_changes_have_the_same_verdict(change: str) -> None:
 
 def same(instance: Instance) -> None:
     """The verdict is the same, the counterexample as long, and a run of the protocol itself."""
-    whole, reduced = (explore(instance, Options(engine="interpreted", dead=reset)) for reset in (False, True))
+    whole, reduced = (explore(instance, Options(engine=Engine.INTERPRETED, dead=reset)) for reset in (False, True))
     assert (reduced.outcome, reduced.states <= whole.states) == (whole.outcome, True)
     if whole.counterexample is not None:
         assert reduced.counterexample is not None

@@ -12,6 +12,7 @@ import pytest
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
 from postcopy.explorer.explore import Exploration, Options, Outcome
+from postcopy.explorer.results import Engine
 from postcopy.explorer.search.disk import OnDisk, RowFile
 from postcopy.explorer.search.shard import Shard
 from postcopy.language.instance import Instance
@@ -33,7 +34,7 @@ def small_slices() -> Iterator[None]:
 
 
 def explored(instance: Instance, **options: Any) -> Exploration:
-    made = Exploration(instance, Options(engine="compiled", symmetry=False, **options))
+    made = Exploration(instance, Options(engine=Engine.COMPILED, symmetry=False, **options))
     made.run()
     return made
 

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.errors import SpecError
 from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
-from postcopy.explorer.kernel.compiled import compile_kernel, interpret
 from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.fairness import broken, duties, is_fair, moves, units
 from postcopy.explorer.liveness.promises import Liveness
-from postcopy.explorer.liveness.state_graph import expand_interpreted, history_masks
+from postcopy.explorer.liveness.state_graph import history_masks, recorded
+from postcopy.explorer.results import Engine
+from postcopy.explorer.search.findings import Space
+from postcopy.explorer.search.interpreted import Interpreted
+from postcopy.explorer.search.loops import machine_of
 from postcopy.language import (
     ALL,
     Bitmap,
@@ -44,7 +47,7 @@ from tests.strategies import random_protocols
 
 
 def asked(protocol: type[Protocol], prop: Property, pages: int = 2, symmetry: bool = True, group: int = 1) -> Verdict:
-    return explore(Instance(protocol, pages, 1, [prop], group), Options(symmetry, engine="interpreted"))
+    return explore(Instance(protocol, pages, 1, [prop], group), Options(symmetry, engine=Engine.INTERPRETED))
 
 
 def lasso(verdict: Verdict) -> Trace:
@@ -282,13 +285,19 @@ def test_random_small_protocols_get_the_verdict_of_a_plain_search(
                 lasso(verdict)
 
 
+def searched(instance: Instance, options: Options) -> Space:
+    exploration = Exploration(instance, options, keep_edges=True)
+    exploration.run()
+    return Space(exploration.kernel, exploration.search, exploration.findings)
+
+
 @pytest.mark.parametrize("fault", [SwitchWaitsForCleanBitmap, EndlessScan], ids=lambda fault: str(fault.__name__))
 def test_a_fault_breaks_the_same_property_with_and_without_symmetry(fault: type[Fault]) -> None:
     instance = Instance(fault, 2, 1, [p for p in LIVENESS if p.each != ("page",)])
 
     def checked(symmetry: bool) -> Liveness:
-        options = Options(symmetry, engine="interpreted")
-        return check_liveness(instance, lambda other: Exploration(other, options), options.max_memory)
+        options = Options(symmetry, engine=Engine.INTERPRETED)
+        return check_liveness(instance, lambda other: searched(other, options), options.max_memory)
 
     reduced, full = checked(True), checked(False)
     assert reduced.states < full.states
@@ -298,24 +307,24 @@ def test_a_fault_breaks_the_same_property_with_and_without_symmetry(fault: type[
 
 @pytest.mark.parametrize("symmetry", [True, False])
 def test_the_compiled_graph_is_the_interpreted_one(symmetry: bool) -> None:
-    exploration = Exploration(Instance(tiny.Unfair, 3, 1), Options(symmetry, engine="interpreted"))
-    exploration.run()
     from postcopy.explorer.liveness.compiled_state_graph import expand_all
 
-    states, history = exploration.stored(), history_masks(exploration.layout)
-    kernel = exploration.kernel
-    functions, machine, action_of = interpret(kernel), compile_kernel(kernel), kernel.numbering.action_of
-    packed = np.array(states, dtype=np.int64)
-    slow, seen = expand_interpreted(states, history, functions, action_of, 10**6)
-    fast, found = expand_all(packed, history, machine, exploration.question, 10**6)
+    space = searched(Instance(tiny.Unfair, 3, 1), Options(symmetry, engine=Engine.INTERPRETED))
+    kernel, states = space.kernel, space.search.array()
+    assert isinstance(space.search, Interpreted)
+    edges, history = space.search.edges, history_masks(kernel.layout)
+    assert edges is not None
+    machine, actions, packed = machine_of(kernel.plan), kernel.labels.action_of, states.view(np.int64)
+    slow, seen = recorded(edges, states, history, 10**6)
+    fast, found = expand_all(packed, history, machine, actions, 10**6)
     for name in ("first", "target", "action", "moves"):
         assert np.array_equal(getattr(slow, name), getattr(fast, name))
     assert np.array_equal(seen, found)
     assert len(slow.target) > len(states)
     with pytest.raises(MemoryError):
-        expand_interpreted(states, history, functions, action_of, 10)
+        recorded(edges, states, history, 10)
     with pytest.raises(MemoryError):
-        expand_all(packed, history, machine, exploration.question, 10)
+        expand_all(packed, history, machine, actions, 10)
 
 
 # -- runs that go on for ever ---------------------------------------------------------------------------------------

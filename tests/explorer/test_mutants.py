@@ -15,20 +15,21 @@ import numpy as np
 import pytest
 
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.kernel import compiled
-from postcopy.explorer.kernel import machine_code as native
-from postcopy.explorer.kernel import state_code as codegen
-from postcopy.explorer.kernel.compiled import compile_kernel, interpret
+from postcopy.explorer.kernel import compiler, machine_code, state_code
+from postcopy.explorer.kernel.orbits import orbit
 from postcopy.explorer.liveness.compiled_state_graph import expand_all
-from postcopy.explorer.liveness.state_graph import expand_interpreted
-from postcopy.explorer.search import shard
+from postcopy.explorer.liveness.state_graph import recorded
+from postcopy.explorer.results import Engine
+from postcopy.explorer.search import loops, shard
 from postcopy.explorer.search.compiled import Compiled
+from postcopy.explorer.search.interpreted import Interpreted
+from postcopy.explorer.search.loops import machine_of
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from tests.explorer.brute import orphans
 from tests.export.tiny import PROPERTIES, Tiny
 
-FULL = Options(symmetry=False, engine="interpreted")
+FULL = Options(symmetry=False, engine=Engine.INTERPRETED)
 FOUND = ("status", "states", "transitions", "depth", "fired", "witnesses")
 
 
@@ -36,8 +37,8 @@ FOUND = ("status", "states", "transitions", "depth", "fired", "witnesses")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     directory = tmp_path_factory.mktemp("mutants")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "cache_directory", lambda: directory)
-        patch.setattr(native, "OPTIMIZE", 0)  # there are many, and each runs once
+        patch.setattr(machine_code, "cache_directory", lambda: directory)
+        patch.setattr(compiler, "OPTIMIZE", 0)  # there are many, and each runs once
         yield
 
 
@@ -46,15 +47,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def graph(search: Exploration, text: str | None) -> tuple[Any, ...]:
     """What the comparisons look at; of the interpreted search, or of machine code made of this text."""
-    states, nothing = search.stored(), [0] * search.layout.words
-    packed, kernel = np.array(states, dtype=np.int64), search.kernel
+    kernel, states = search.kernel, search.search.array()
+    nothing = [0] * kernel.layout.words
     if text is None:
-        functions, action_of = interpret(kernel), kernel.numbering.action_of
-        edges, seen = expand_interpreted(states, nothing, functions, action_of, 10**6)
+        assert isinstance(search.search, Interpreted)
+        assert search.search.edges is not None
+        edges, seen = recorded(search.search.edges, states, nothing, 10**6)
         found: Any = search.findings
     else:
-        machine = compile_kernel(replace(kernel, columns=text))
-        edges, seen = expand_all(packed, nothing, machine, search.question, 10**6)
+        machine = machine_of(replace(kernel.plan, text=text))
+        edges, seen = expand_all(states.view(np.int64), nothing, machine, kernel.labels.action_of, 10**6)
         found = Compiled(machine, search.question).run(1 << 40)
     listed = [getattr(found, name) for name in FOUND]
     return *listed, edges.first.tolist(), edges.target.tolist(), edges.action.tolist(), seen.tolist()
@@ -84,11 +86,11 @@ def without_one(text: str, pattern: str) -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("what", DROPPED)
 def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:
-    search = Exploration(Instance(Tiny, 2, 2, PROPERTIES), FULL)
+    search = Exploration(Instance(Tiny, 2, 2, PROPERTIES), FULL, keep_edges=True)
     search.run()
     expected = graph(search, None)
-    assert graph(search, search.kernel.columns) == expected, "as it stands, it is right"
-    mutants = list(without_one(search.kernel.columns, DROPPED[what]))
+    assert graph(search, search.kernel.plan.text) == expected, "as it stands, it is right"
+    mutants = list(without_one(search.kernel.plan.text, DROPPED[what]))
     assert mutants
     unnoticed = sum(graph(search, mutant) == expected for mutant in mutants)
     assert unnoticed == WITHOUT_EFFECT.get(what, 0)
@@ -99,13 +101,13 @@ def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:
 
 def orbits_add_up(instance: Instance) -> bool:
     full = Exploration(instance, FULL)
-    reduced = Exploration(instance, Options(symmetry=True, engine="interpreted"))
+    reduced = Exploration(instance, Options(symmetry=True, engine=Engine.INTERPRETED))
     full.run()
     reduced.run()
-    stored, every = reduced.stored(), [full.layout.unpack(words) for words in full.stored()]
+    stored, every = reduced.stored(), [full.kernel.layout.unpack(words) for words in full.stored()]
     return (
-        sum(map(reduced.orbit, stored)) == full.findings.states
-        and {reduced.representative(state) for state in every} == set(stored)
+        sum(orbit(reduced.kernel, words) for words in stored) == full.findings.states
+        and {reduced.kernel.representative(state) for state in every} == set(stored)
         and reduced.findings.depth == full.findings.depth
     )
 
@@ -128,9 +130,9 @@ def page_copied(lines: list[str]) -> list[str]:
 def test_a_wrong_canonical_form_is_noticed(
     mutate: Callable[[list[str]], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instance, right = Instance(Tiny, 3, 2), codegen.canonical_text
+    instance, right = Instance(Tiny, 3, 2), state_code.canonical_text
     assert orbits_add_up(instance)
-    monkeypatch.setattr(codegen, "canonical_text", lambda layout: mutate(right(layout)))
+    monkeypatch.setattr(state_code, "canonical_text", lambda layout, name: mutate(right(layout, name)))
     assert not orbits_add_up(instance)
 
 
@@ -153,7 +155,7 @@ LOOP = {
         "            alike &= alike - ONE",
         "            alike = ZERO",
     ),
-    "notes another state as the parent": ("origin[came[i]]", "origin[i]"),
+    "notes another state as the parent": ("origin[scratch.new_of[i]]", "origin[i]"),
     "does not look into the next bucket": (
         "        bucket = next_bucket(bucket, bits)\n\n\n@njit\ndef entry_of",
         "        return True, bucket\n\n\n@njit\ndef entry_of",
@@ -168,11 +170,11 @@ def test_a_table_that_loses_states_is_noticed(what: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(shard, "_FIRST_BITS", 10)
     search = Exploration(Instance(Postcopy, 2, 2), FULL)
     search.run()
-    right, (old, new) = compiled._loop_text(search.layout.words), LOOP[what]
+    right, (old, new) = loops._text(), LOOP[what]
     short = right.replace(TAG, ONE_BIT)  # so that tags are alike as often as in a table of 2^31 entries
     assert right.count(old) == right.count(TAG) == 1
     for text, is_right in ((short, True), (short.replace(old, new), False)):
-        monkeypatch.setattr(compiled, "_loop_text", lambda *_, text=text: text)
-        made = Compiled(compile_kernel(search.kernel), search.question)
+        monkeypatch.setattr(loops, "_text", lambda text=text: text)
+        made = Compiled(machine_of(search.kernel.plan), search.question)
         states = made.run(1 << 40).states
         assert (states == search.findings.states and not orphans(search, made)) is is_right

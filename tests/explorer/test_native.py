@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from postcopy.explorer.kernel import machine_code as native
+from postcopy.explorer.kernel import compiler as native
 
 TEXT = """
 def sorted_pair(a, b):

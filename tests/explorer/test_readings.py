@@ -10,6 +10,7 @@ import pytest
 
 from postcopy.cli.main import main
 from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.results import Engine
 from postcopy.language import body_checks, program, symbolic
 from postcopy.language.instance import Instance
 from postcopy.model.changes.preempt import Preempt
@@ -47,7 +48,7 @@ def run(*arguments: str | Path) -> None:
 
 def test_safety_and_liveness_share_one_reading(readings: Readings) -> None:
     instance = Instance(Postcopy, 1, 1, (*SAFETY, *LIVENESS))
-    explore(instance, Options(engine="interpreted"))
+    explore(instance, Options(engine=Engine.INTERPRETED))
     assert readings == expected(instance)
 
 

@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postcopy.explorer.explore import Exploration, Options, explore
-from postcopy.explorer.kernel.compiled import compile_kernel
+from postcopy.explorer.kernel.kernel import Kernel, Reductions
+from postcopy.explorer.results import Engine
 from postcopy.explorer.search.compiled import Compiled
-from postcopy.explorer.search.interpreted import DONE, FULL
+from postcopy.explorer.search.loops import machine_of
+from postcopy.explorer.search.status import Status
 from postcopy.language import NO_DEADLOCK, Protocol
 from postcopy.language.concrete import successors, violated_by
 from postcopy.language.instance import Instance
@@ -20,7 +22,7 @@ from postcopy.properties.witnesses import WITNESSES
 from tests.explorer.brute import brute_force, kernel_edges, orphans
 from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
 
-PLAIN = Options(symmetry=False, engine="interpreted")
+PLAIN = Options(symmetry=False, engine=Engine.INTERPRETED)
 
 
 def assert_same_graph(instance: Instance) -> None:
@@ -28,7 +30,7 @@ def assert_same_graph(instance: Instance) -> None:
     exploration = Exploration(instance, PLAIN)
     exploration.run()
     found = exploration.findings
-    assert {exploration.layout.unpack(words) for words in exploration.stored()} == set(graph.depth)
+    assert {exploration.kernel.layout.unpack(words) for words in exploration.stored()} == set(graph.depth)
     assert Counter(kernel_edges(instance, exploration)) == graph.edges
     assert (found.states, found.transitions) == (len(graph.depth), sum(graph.edges.values()))
     assert found.depth == max(graph.depth.values())
@@ -68,7 +70,7 @@ def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
         if len(graph.depth) > 1500:
             return
         for symmetry in (False, True):
-            verdict = explore(instance, Options(symmetry=symmetry, engine="interpreted"))
+            verdict = explore(instance, Options(symmetry=symmetry, engine=Engine.INTERPRETED))
             steps = len(verdict.counterexample.steps) if verdict.counterexample else None
             assert steps == graph.bad.get(prop.name)
 
@@ -79,18 +81,10 @@ def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
 def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
     data: st.DataObject, size: tuple[int, int, int]
 ) -> None:
-    from postcopy.explorer.kernel.compiled import interpret
-    from postcopy.explorer.kernel.expression_code import LABEL_BITS, STAYS
-    from postcopy.explorer.kernel.layout import lay_out
-    from postcopy.explorer.kernel.state_code import generate
-    from postcopy.language.program import read
-
     pages, in_flight, group = size
     instance = Instance(Postcopy, pages, in_flight, SAFETY, group)
-    program = read(instance)
-    layout = lay_out(instance, program.variables, program.constants)
-    kernel = generate(program, layout, symmetry=False)
-    functions, action_of = interpret(kernel), kernel.numbering.action_of
+    kernel = Kernel(instance, Reductions(pages=False))
+    functions, layout = kernel.functions, kernel.layout
     state = data.draw(st.sampled_from(instance.initial_states()))
     for _ in range(25):
         packed = layout.pack(state)
@@ -98,8 +92,9 @@ def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
         seen: Counter[object] = Counter()
         for label, *words in functions.expand(*packed):
             after = layout.unpack(words)
-            broken = frozenset(p.name for n, p in enumerate(SAFETY) if label >> LABEL_BITS + n & 1)
-            seen[instance.actions[action_of[label & STAYS - 1]].name, after, broken] += 1
+            step = kernel.labels[label]
+            broken = frozenset(p.name for n, p in enumerate(SAFETY) if step.violated >> n & 1)
+            seen[instance.actions[step.action].name, after, broken] += 1
         steps = list(successors(instance, state))
         assert seen == Counter((s.action.name, s.state, frozenset(s.violated)) for s in steps)
         bits = functions.examine(*packed)
@@ -112,11 +107,11 @@ def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
 @pytest.mark.parametrize("symmetry", [True, False], ids=["symmetry", "none"])
 def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool) -> None:
     instance = Instance(Postcopy, 2, 1, SAFETY)
-    slow = Exploration(instance, Options(symmetry, engine="interpreted"))
-    fast = Exploration(instance, Options(symmetry, engine="compiled"))
+    slow = Exploration(instance, Options(symmetry, engine=Engine.INTERPRETED))
+    fast = Exploration(instance, Options(symmetry, engine=Engine.COMPILED))
     slow.run()
     fast.run()
-    assert fast.engine == "compiled"
+    assert fast.engine == Engine.COMPILED
     assert fast.stored() == slow.stored()
     same = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
     assert [getattr(fast.findings, a) for a in same] == [getattr(slow.findings, a) for a in same]
@@ -125,9 +120,9 @@ def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool
 @pytest.mark.parametrize(("workers", "alone_until"), [(2, 20), (2, 100), (3, 300)])
 def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> None:
     instance = Instance(Postcopy, 2, 1, (*SAFETY, *WITNESSES))
-    alone = Exploration(instance, Options(engine="compiled"))
+    alone = Exploration(instance, Options(engine=Engine.COMPILED))
     alone.run()
-    shared = Compiled(compile_kernel(alone.kernel), alone.question, workers, alone_until)
+    shared = Compiled(machine_of(alone.kernel.plan), alone.question, workers, alone_until)
     found = shared.run(1 << 40)
     assert set(shared.stored()) == set(alone.stored())
     same = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
@@ -142,9 +137,9 @@ def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> 
 def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
     """One in a state, one by a step, one as a deadlock: whoever finds it, and whatever the others find meanwhile."""
     instance = Instance(FAULTS[fault], 2, 2, SAFETY)
-    alone = Exploration(instance, Options(symmetry=False, engine="interpreted"))
+    alone = Exploration(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
     alone.run()
-    machine = compile_kernel(alone.kernel)
+    machine = machine_of(alone.kernel.plan)
     assert alone.verdict().counterexample is not None
     for _ in range(5):
         shared = Compiled(machine, alone.question, 3, alone_until=0)
@@ -156,18 +151,18 @@ def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("max_memory", [3_000_000, 4_500_000, 5_300_000, 6_500_000])
 def test_it_keeps_to_the_memory_allowed(max_memory: int, workers: int) -> None:
-    options = Options(symmetry=False, engine="compiled", max_memory=max_memory, workers=workers)
+    options = Options(symmetry=False, engine=Engine.COMPILED, max_memory=max_memory, workers=workers)
     made = Exploration(Instance(Postcopy, 3, 2, ()), options)
     made.run()
     found = made.findings
-    assert found.status in (FULL, DONE)
+    assert found.status in (Status.FULL, Status.DONE)
     assert found.bytes <= max_memory
-    assert found.bytes >= max_memory // 3 or found.status == DONE
+    assert found.bytes >= max_memory // 3 or found.status == Status.DONE
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_states_parent_has_it_among_its_successors(workers: int) -> None:
-    made = Exploration(Instance(Postcopy, 2, 1, ()), Options(engine="interpreted"))
-    found = Compiled(compile_kernel(made.kernel), made.question, workers, alone_until=0)
+    made = Exploration(Instance(Postcopy, 2, 1, ()), Options(engine=Engine.INTERPRETED))
+    found = Compiled(machine_of(made.kernel.plan), made.question, workers, alone_until=0)
     found.run(1 << 40)
     assert orphans(made, found) == []

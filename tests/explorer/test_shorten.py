@@ -9,6 +9,7 @@ from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import TraceError
 from postcopy.explorer.explore import Options, explore
 from postcopy.explorer.kernel.stepper import Stepper
+from postcopy.explorer.results import Engine
 from postcopy.explorer.simulation import shorten
 from postcopy.explorer.simulation.shorten import Replay, breaks
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulated, Simulation, retrace
@@ -77,7 +78,7 @@ def shortest(name: str, violated: Property) -> int:
     if stored["#meta"]["postcopy"]["violated"] == violated.name:
         return len(stored["states"]) - 1
     fault = FAULTS[name]
-    verdict = explore(Instance(fault, 2, 2, (violated,), fault.group), Options(engine="interpreted"))
+    verdict = explore(Instance(fault, 2, 2, (violated,), fault.group), Options(engine=Engine.INTERPRETED))
     assert verdict.counterexample is not None
     return len(verdict.counterexample.steps)
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.explorer.kernel.orbits import orbit
+from postcopy.explorer.results import Engine
 from postcopy.language import Cpu, Page, Protocol, require
 from postcopy.language.instance import Instance
 from postcopy.model.destination import Destination
@@ -19,7 +21,7 @@ from tests.strategies import random_protocols
 
 
 def explored(instance: Instance, symmetry: bool) -> Exploration:
-    exploration = Exploration(instance, Options(symmetry, engine="interpreted"))
+    exploration = Exploration(instance, Options(symmetry, engine=Engine.INTERPRETED))
     exploration.run()
     return exploration
 
@@ -30,8 +32,9 @@ def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight
     properties = SAFETY if pages == 2 else ()
     instance = Instance(Postcopy, pages, in_flight, properties, group)
     reduced, full = explored(instance, True), explored(instance, False)
-    assert sum(map(reduced.orbit, reduced.stored())) == full.findings.states
-    assert {reduced.representative(full.layout.unpack(words)) for words in full.stored()} == set(reduced.stored())
+    assert sum(orbit(reduced.kernel, words) for words in reduced.stored()) == full.findings.states
+    every = (full.kernel.layout.unpack(words) for words in full.stored())
+    assert set(map(reduced.kernel.representative, every)) == set(reduced.stored())
     assert reduced.findings.depth == full.findings.depth
 
 
@@ -41,12 +44,13 @@ def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight
 def test_orbits_add_up_where_vcpus_are_renamed_too(pages: int, in_flight: int, group: int, symmetry: bool) -> None:
     instance = Instance(Postcopy, pages, in_flight, (), group)
     full = explored(instance, False)
-    reduced = Exploration(instance, Options(symmetry, engine="interpreted", vcpus=True))
+    reduced = Exploration(instance, Options(symmetry, engine=Engine.INTERPRETED, vcpus=True))
     reduced.run()
-    assert reduced.vcpu_symmetry
+    assert reduced.kernel.reductions.vcpus
     assert reduced.findings.states < explored(instance, symmetry).findings.states
-    assert sum(map(reduced.orbit, reduced.stored())) == full.findings.states
-    assert {reduced.representative(full.layout.unpack(words)) for words in full.stored()} == set(reduced.stored())
+    assert sum(orbit(reduced.kernel, words) for words in reduced.stored()) == full.findings.states
+    every = (full.kernel.layout.unpack(words) for words in full.stored())
+    assert set(map(reduced.kernel.representative, every)) == set(reduced.stored())
     assert reduced.findings.depth == full.findings.depth
 
 
@@ -63,10 +67,10 @@ class FirstMatters(Postcopy):
             super().cpu_writes(cpu, page)
 
 
-def test_vcpus_that_are_told_apart_are_not_renamed() -> None:
-    exploration = Exploration(Instance(FirstMatters, 1, 1), Options(vcpus=True, engine="interpreted"))
-    assert exploration.told_apart == "destination.cpu_writes[0]"
-    assert not exploration.vcpu_symmetry
+def test_vcpus_that_are_not_treated_alike_are_not_renamed() -> None:
+    exploration = Exploration(Instance(FirstMatters, 1, 1), Options(vcpus=True, engine=Engine.INTERPRETED))
+    assert exploration.kernel.asymmetric == "destination.cpu_writes[0]"
+    assert not exploration.kernel.reductions.vcpus
 
 
 @pytest.mark.slow
@@ -77,7 +81,7 @@ def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: 
     instance = Instance(protocol, pages, 1, (), group)
     if len(brute_force(instance, limit=2000).depth) <= 2000:
         reduced, full = explored(instance, True), explored(instance, False)
-        assert sum(map(reduced.orbit, reduced.stored())) == full.findings.states
+        assert sum(orbit(reduced.kernel, words) for words in reduced.stored()) == full.findings.states
 
 
 @pytest.mark.slow_but("no-discards", "late-start-acts")
@@ -85,7 +89,7 @@ def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: 
 def test_a_fault_breaks_the_same_property_after_as_many_steps_whatever_symmetry_is_used(name: str) -> None:
     fault = FAULTS[name]
     instance = Instance(fault, 2, 2, [BY_NAME[fault.breaks[0]]], fault.group)
-    options = [Options(s, engine="interpreted", vcpus=v) for s, v in ((False, False), (True, False), (True, True))]
+    options = [Options(s, engine=Engine.INTERPRETED, vcpus=v) for s, v in ((False, False), (True, False), (True, True))]
     without, *reduced = (explore(instance, each) for each in options)
     for verdict in (without, *reduced):
         assert verdict.violated == BY_NAME[fault.breaks[0]]

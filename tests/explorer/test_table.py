@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postcopy.explorer.kernel import compiled
-from postcopy.explorer.search.shard import lines
+from postcopy.explorer.kernel import machine_code
+from postcopy.explorer.search import loops
+from postcopy.explorer.search.records import Notes, Scratch, Store, Wanted
 from postcopy.explorer.search.status import WITNESSES
+from postcopy.explorer.search.worker import lines
 
 WORDS, BITS = 2, 11
 FACTOR, LAST_FACTOR = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
@@ -23,7 +25,7 @@ FACTOR, LAST_FACTOR = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
 
 @cache
 def loop() -> Any:
-    return compiled._loop(WORDS)
+    return loops.load(WORDS)
 
 
 def states(count: int, seed: int) -> Any:
@@ -108,6 +110,22 @@ def fill(table: Any, bits: int, entered: Any) -> None:
     loop().fill(table, np.uint64(bits), entered, 0, len(entered), True)
 
 
+def notes() -> Notes:
+    nothing = np.zeros(0, dtype=np.int64)
+    return Notes(np.zeros(WITNESSES + 1, dtype=np.int64), lines(16).view(np.int64), nothing.view(np.uint64), nothing)
+
+
+def scratch(some: int) -> Scratch:
+    """Memory for so many states at a time; there is no kernel, so nothing is expanded."""
+    columns, numbers, words = np.zeros((WORDS, 1), dtype=np.int64), np.arange(some, dtype=np.uint32), np.zeros(some)
+    signed, unsigned = words.astype(np.int64), words.astype(np.uint64)
+    return Scratch(
+        block=columns, out=columns, origin=numbers.copy(), label=signed, moved=unsigned, hashes=unsigned.copy(),
+        every=numbers, own=numbers.copy(), others=numbers.copy(), new=numbers.copy(), new_of=numbers.copy(),
+        seen=signed.copy(), lists=numbers.copy(), items=numbers.copy(), picks=signed.copy(),
+    )  # fmt: skip
+
+
 class Entering:
     """States that several threads enter into one table, as workers do what they were sent."""
 
@@ -115,29 +133,26 @@ class Entering:
         self.loop, self.bits = text or loop(), np.uint64(bits)
         self.states = np.full((room, WORDS), -1, dtype=np.int64)
         self.parents = np.full(room, -1, dtype=np.int32)
-        self.table, self.shared = table_for(bits), lines(128).view(np.int64)
-        self.own = [lines(16).view(np.int64) for _ in range(workers)]
+        self.table, shared = table_for(bits), lines(128).view(np.int64)
+        self.store = Store(self.states, self.parents, self.table, self.bits, shared)
+        self.notes = [notes() for _ in range(workers)]
 
     def enter(self, rows: Any, worker: int = 0) -> None:
         """Enter rows; the last number of each is its parent's."""
-        nothing, some = np.zeros(0, dtype=np.int64), 64
+        nothing = np.zeros(0, dtype=np.int64)
         self.loop.receive(
-            nothing, self.states, self.parents, self.table, self.bits, np.zeros((WORDS, 1), dtype=np.int64),
-            np.zeros(some, dtype=np.uint64), np.arange(some, dtype=np.uint32), np.zeros(some, dtype=np.uint32),
-            np.zeros(some, dtype=np.uint32), nothing, nothing, np.zeros(WITNESSES + 1, dtype=np.int64), self.shared,
-            self.own[worker], rows, np.uint64(0), 0, 0, len(self.states), len(self.own) == 1,
+            nothing, self.store, scratch(64), self.notes[worker], rows, np.uint64(0), Wanted(0, 0, 0, deadlock=False),
+            len(self.states), len(self.notes) == 1,
         )  # fmt: skip
 
     def close(self) -> int:
         """Close the gaps in the numbers; returns how many states there are."""
-        gaps = np.array(sorted(map(tuple, self.own)), dtype=np.int64)
-        top = int(self.shared[self.loop.TAKEN])
-        count = self.loop.close_gaps(
-            self.states, self.parents, self.table, self.bits, gaps, top, np.zeros(0, dtype=np.int64)
-        )
-        self.shared[self.loop.TAKEN] = count
-        for own in self.own:
-            own[:] = 0
+        gaps = np.array(sorted(tuple(each.numbers) for each in self.notes), dtype=np.int64)
+        top = int(self.store.shared[self.loop.TAKEN])
+        count = self.loop.close_gaps(self.store, gaps, top, np.zeros(0, dtype=np.int64))
+        self.store.shared[self.loop.TAKEN] = count
+        for each in self.notes:
+            each.numbers[:] = 0
         return int(count)
 
 
@@ -211,12 +226,12 @@ SEEDED = {
 @pytest.mark.slow_but("an entry keeps the number that its state had")
 @pytest.mark.parametrize("what", SEEDED)
 def test_workers_that_do_not_mind_each_other_are_noticed(what: str, tmp_path: Path) -> None:
-    right, (old, new) = compiled._loop_text(WORDS), SEEDED[what]
+    right, (old, new) = loops._text(), SEEDED[what]
     assert right.count(old) == 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "cache_directory", lambda: tmp_path)
-        patch.setattr(compiled, "_loop_text", lambda _: right.replace(old, new))
-        text = compiled._loop(WORDS)
+        patch.setattr(machine_code, "cache_directory", lambda: tmp_path)
+        patch.setattr(loops, "_text", lambda: right.replace(old, new))
+        text = loops.load(WORDS)
     for _ in range(20):  # the first depends on who comes when
         entered, entering, count = together(text)
         others = np.column_stack([states(5000, 22), np.arange(5000)])

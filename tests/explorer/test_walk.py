@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import TraceError, UsageError
 from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.kernel.stepper import Look, Move, Stepper, Words
+from postcopy.explorer.kernel.kernel import Words
+from postcopy.explorer.kernel.stepper import Look, Move, Stepper
+from postcopy.explorer.results import Engine
 from postcopy.explorer.simulation.hyperloglog import Census
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation, retrace
 from postcopy.explorer.simulation.walk import Walker
@@ -159,7 +161,7 @@ def test_a_census_is_right_within_a_few_percent(many: int) -> None:
 
 
 def test_the_census_of_all_states_is_what_a_search_stores() -> None:
-    exploration = Exploration(Instance(Postcopy, 2, 1, ASKED), Options(engine="interpreted"))
+    exploration = Exploration(Instance(Postcopy, 2, 1, ASKED), Options(engine=Engine.INTERPRETED))
     exploration.run()
     census = Census()
     for state in exploration.stored():

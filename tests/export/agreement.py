@@ -15,6 +15,7 @@ import pytest
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.results import Engine
 from postcopy.export import spin
 from postcopy.export.promela import promela
 from postcopy.language import Property, Protocol
@@ -58,7 +59,7 @@ def explorer(protocol: type[Protocol], size: tuple[int, int, int], properties: S
     """The explorer's. All states count, those behind a violation too: a second search, for the same state with nothing
     asked of it, counts them."""
     pages, in_flight, group = size
-    options = Options(symmetry=False, engine="interpreted")
+    options = Options(symmetry=False, engine=Engine.INTERPRETED)
     verdict = explore(Instance(protocol, pages, in_flight, properties, group), options)
     states = verdict.states
     if verdict.violated is not None:

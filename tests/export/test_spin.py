@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.results import Engine
 from postcopy.export import spin
 from postcopy.export.promela import promela
 from postcopy.language import NO_DEADLOCK, Property, Protocol
@@ -162,7 +163,7 @@ def test_the_explorer_and_spin_count_the_same_transitions_where_no_deadlock_is_a
     instance = Instance(Postcopy, 2, 1)
     program = read(instance)
     found = spin.search(spin.build(promela(program, "Postcopy"), tmp_path))
-    verdict = explore(instance, Options(symmetry=False, engine="interpreted"))
+    verdict = explore(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
     assert found.transitions == verdict.transitions + spin.extra_transitions(program)
 
 

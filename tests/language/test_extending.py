@@ -13,6 +13,7 @@ import pytest
 from postcopy.catalogue.properties import DEFAULT, asked_of, choose, everything, reasons
 from postcopy.errors import SpecError, UsageError
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.explorer.results import Engine
 from postcopy.language import (
     NO_DEADLOCK,
     Channel,
@@ -92,7 +93,7 @@ class Talk(Protocol):
 
 
 def check(protocol: type[Protocol], *properties: Any) -> Verdict:
-    return explore(Instance(protocol, 1, 1, properties or (NO_DEADLOCK,)), Options(engine="interpreted"))
+    return explore(Instance(protocol, 1, 1, properties or (NO_DEADLOCK,)), Options(engine=Engine.INTERPRETED))
 
 
 # -- kinds of message ------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postcopy.explorer.explore import Options, Outcome, explore
+from postcopy.explorer.results import Engine
 from postcopy.language.concrete import answer_in, holds
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind, of_each_page
@@ -40,7 +41,7 @@ def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_ac
 @pytest.mark.parametrize("first", range(0, len(READABLE), BATCH))
 def test_the_invariant_holds_in_every_state_that_the_explorer_reaches(first: int, group: int) -> None:
     properties = [*SAFETY, *READABLE[first : first + BATCH]]
-    verdict = explore(Instance(Postcopy, 2, 2, properties, group), Options(engine="interpreted"))
+    verdict = explore(Instance(Postcopy, 2, 2, properties, group), Options(engine=Engine.INTERPRETED))
     assert verdict.outcome is Outcome.HOLDS, verdict.violated
     assert verdict.never_fired == []
 

@@ -18,6 +18,7 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration, Options
+from postcopy.explorer.results import Engine
 from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.concrete import successors
 from postcopy.language.expressions import Sort
@@ -41,7 +42,7 @@ def explored(
     in_flight: int = 1,
 ) -> Exploration:
     exploration = Exploration(
-        Instance(protocol, pages, in_flight, properties), Options(symmetry=symmetry, engine="interpreted")
+        Instance(protocol, pages, in_flight, properties), Options(symmetry=symmetry, engine=Engine.INTERPRETED)
     )
     exploration.run()
     return exploration

@@ -16,6 +16,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import choose
 from postcopy.explorer.explore import Exploration, Options
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.report.state_graph.files import Graph, build
 from postcopy.report.state_graph.page import page
@@ -33,7 +34,7 @@ def graph(name: str) -> Graph:
     if name == BROKEN:
         _, protocol = load(fault="no-discards")
         asked = [p for p in choose([], protocol) if not p.of_runs]
-        exploration = Exploration(Instance(protocol, 1, 1, asked), Options(engine="interpreted"))
+        exploration = Exploration(Instance(protocol, 1, 1, asked), Options(engine=Engine.INTERPRETED))
         exploration.run()
         return build(exploration, ["source", "destination"])
     by = {SMALL: ["source.phase", "destination.state"], THOUSAND: ["source", "destination", "stream"]}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.explorer.results import Engine
 from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.trace import Trace
@@ -32,7 +33,7 @@ VOID = {"meta", "input", "br"}
 
 @cache
 def checked(protocol: type[Protocol], *properties: Property) -> Verdict:
-    return explore(Instance(protocol, 2, 1, properties), Options(engine="interpreted"))
+    return explore(Instance(protocol, 2, 1, properties), Options(engine=Engine.INTERPRETED))
 
 
 def page(verdict: Verdict, *further: Verdict) -> str:

@@ -16,6 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from postcopy.catalogue.properties import DEFAULT, with_everything
 from postcopy.explorer.explore import Options, Outcome, Verdict, explore
 from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.pages.check import html
@@ -74,7 +75,7 @@ return [...document.querySelectorAll(".head")].filter((head) =>
 
 @cache
 def document() -> Verdict:
-    return explore(Instance(Postcopy, 1, 1, DEFAULT), Options(engine="interpreted"))
+    return explore(Instance(Postcopy, 1, 1, DEFAULT), Options(engine=Engine.INTERPRETED))
 
 
 @cache

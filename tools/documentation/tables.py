@@ -25,6 +25,7 @@ from postcopy.catalogue import qemu_source
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, Verdict, explore
+from postcopy.explorer.results import Engine
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channels import Channel
 from postcopy.language.expressions import Sort
@@ -200,7 +201,7 @@ def refusal_sizes() -> str:
 @cache
 def _search(pages: int, in_flight: int) -> Verdict:
     instance = Instance(Postcopy, pages, in_flight, (refusal_costs_no_guest,))
-    return explore(instance, Options(engine="interpreted"))
+    return explore(instance, Options(engine=Engine.INTERPRETED))
 
 
 def _console(verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 from postcopy.cli.output import warn
-from postcopy.explorer.kernel.compiled import cache_directory
+from postcopy.explorer.kernel.machine_code import cache_directory
 
 
 def provide_cache() -> None:

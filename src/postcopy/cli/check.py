@@ -42,6 +42,7 @@ from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Exploration, Options, Progress, Verdict
+from postcopy.explorer.results import Engine as Driver
 from postcopy.language.instance import Instance
 from postcopy.report.pages.check import FORMAT as PAGE
 from postcopy.report.pages.check import html
@@ -89,7 +90,7 @@ class CheckOptions(Question):
         return Options(
             symmetry=not self.no_symmetry,
             max_memory=size_of(self.max_memory, "--max-memory", "1M", "16T"),
-            engine="compiled" if self.kept or self.cluster else self.engine.value,
+            engine=Driver.COMPILED if self.kept or self.cluster else Driver(self.engine.value),
             workers=self.workers,
             vcpus=self.vcpu_symmetry,
             disk=self.disk,
@@ -179,8 +180,8 @@ def _searched(
 ) -> tuple[Verdict, list[Verdict]]:
     """The verdict, and those of the searches for more counterexamples. Ctrl-C ends a search with what it has found."""
     exploration = Exploration(instance, options, report)
-    if exploration.told_apart:
-        raise UsageError(f"--vcpu-symmetry: {exploration.told_apart} tells vCPUs apart")
+    if exploration.kernel.asymmetric:
+        raise UsageError(f"--vcpu-symmetry: {exploration.kernel.asymmetric} tells vCPUs apart")
     try:
         if asked.checkpoint is not None:
             exploration.keep(asked.checkpoint, asked.checkpoint_every)

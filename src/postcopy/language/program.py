@@ -15,8 +15,8 @@ from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import AnySort, Expr, Sort, TruthExpr, Value, Variable
 from postcopy.language.instance import Instance
-from postcopy.language.protocol import Protocol
 from postcopy.language.properties import Property
+from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import Branch, Leaf, Tree, observe, read_body, read_predicate, read_resting
 
 PROTOCOLS_KEPT = 8

@@ -79,7 +79,7 @@ class Reachable:
 
     def reaches(self, trace: Trace) -> bool | None:
         """Whether the state in which a trace starts can be reached; None where the search did not see all states."""
-        return None if self._states is None else self._exploration.representative(trace.initial) in self._states
+        return None if self._states is None else self._exploration.kernel.representative(trace.initial) in self._states
 
 
 def refute(protocol: type[Protocol], properties: Sequence[Property], groups: Sequence[int] = (1, 2)) -> Verdict | None:

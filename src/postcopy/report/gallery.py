@@ -19,6 +19,7 @@ from postcopy.catalogue.properties import choose, with_everything
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Options, explore
 from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.explorer.results import Engine
 from postcopy.language.instance import Instance
 from postcopy.language.trace import rebase
 from postcopy.model.faults import FAULTS
@@ -112,7 +113,7 @@ def draw(name: str) -> Drawn:
     exhibit = EXHIBITS[name]
     protocol = by_name(exhibit.protocol)
     asked = choose(list(exhibit.asked), protocol)
-    verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, asked, protocol.group), Options(engine="interpreted"))
+    verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, asked, protocol.group), Options(engine=Engine.INTERPRETED))
     if verdict.counterexample is None:
         raise UsageError(f"{name}: nothing is violated, so there is nothing to show")
     run = rebase(verdict.counterexample, with_everything(exhibit.protocol, PAGES, IN_FLIGHT, protocol.group))

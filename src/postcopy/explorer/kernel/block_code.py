@@ -8,10 +8,10 @@ way, and the leaves' updates run over lists. Guards that several actions share a
     expand_block(states, at, n, out, origin, label, fired, moved, lists, items, picks)
 
 writes the successors of the states at, …, at + n - 1 (columns of `states`) to the columns of `out`, leaf by leaf; for
-each the place of its state in the block in `origin`, and in `label` what `codegen` says of labels. Steps that change
-nothing are left out unless they violate something. Adds to `fired` how often each action was taken, sets `moved` for
-states that a step other than the environment's changes, and returns how many successors there are, with bit 62 set
-when one of them violates a property or fails a check.
+each the place of its state in the block in `origin`, and in `label` its label (see `calling_convention`). Steps that
+change nothing are left out unless they violate something. Adds to `fired` how often each action was taken, sets
+`moved` for states that a step other than the environment's changes, and returns how many successors there are, with
+`BAD_BIT` set when one of them violates a property or fails a check.
 """
 
 from __future__ import annotations
@@ -19,17 +19,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from postcopy.explorer.kernel.expression_code import (
-    BAD_BIT,
-    BLOCK,
-    LABEL_BITS,
-    STAYS,
-    Numbering,
-    Scope,
-    Writer,
-    domain,
-    guards,
-)
+from postcopy.explorer.kernel.calling_convention import BAD_BIT, BLOCK, LABEL_BITS, STAYS
+from postcopy.explorer.kernel.expression_code import Scope, Writer, domain, guards
+from postcopy.explorer.kernel.labels import Labels
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import PagesExpr, TruthExpr
@@ -57,9 +49,9 @@ class _List:
     pairs: bool = False
 
 
-def block_text(program: Program, layout: Layout, numbering: Numbering) -> tuple[list[str], int]:
+def expand_text(program: Program, layout: Layout, labels: Labels) -> tuple[list[str], int]:
     """The lines of `expand_block` and what it calls; and how many rows of `row_length` numbers `lists` has."""
-    printer = _Printer(program, layout, numbering)
+    printer = _Printer(program, layout, labels)
     return printer.text(), max(printer.most, layout.page_words)
 
 
@@ -69,8 +61,8 @@ def row_length(layout: Layout) -> int:
 
 
 class _Printer:
-    def __init__(self, program: Program, layout: Layout, numbering: Numbering) -> None:
-        self.program, self.layout, self.numbering = program, layout, numbering
+    def __init__(self, program: Program, layout: Layout, labels: Labels) -> None:
+        self.program, self.layout, self.labels = program, layout, labels
         self.writer = Writer(layout, flat=True)
         self.kept = self.most = 0
         self._begin()
@@ -238,7 +230,7 @@ class _Printer:
 
     def _leaf(self, index: int, leaf: Leaf, over: _List) -> None:
         self.scope.write(f"fired[{index}] += {over.length}")
-        number = self.numbering.leaf(leaf)
+        number = self.labels.leaf(leaf)
         label = str(number if leaf.updates else number | STAYS)
         if not leaf.updates and not leaf.violated and not leaf.checks:
             return
@@ -257,7 +249,7 @@ class _Printer:
             for prop, condition in leaf.violated:
                 body.write(f"found |= {1 << LABEL_BITS + prop} if {self.writer.truth(condition, body)} else 0")
             for i, (condition, _, _) in enumerate(leaf.checks):
-                failed = self.numbering.failed(leaf, i)
+                failed = self.labels.failure(leaf, i)
                 body.write(f"found = found if {self.writer.truth(condition, body)} else {failed}")
             body.write(f"wrong = found != {label}")
             body.write("bad |= wrong")

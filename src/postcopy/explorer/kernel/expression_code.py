@@ -1,83 +1,25 @@
-"""The text of expressions: what both printers of a kernel share.
+"""The text of expressions, which both texts of a kernel share.
 
-`codegen` writes a kernel for Python, one state at a time; `columns` writes one for Numba, one action at a time over a
-block of states. Both write the same expressions, over words in local variables.
+`state_code` writes a kernel for Python, one state at a time; `block_code` writes one for machine code, one action at a
+time over a block of states. Both write the same expressions, over words in local variables.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value, Variable
-from postcopy.language.program import Program
-from postcopy.language.symbolic import Branch, Leaf, Tree
-
-LABEL_BITS = 16
-"""Bits of a label below the violated properties."""
-
-STAYS = 1 << 15
-"""The bit of a label that says that the step changes nothing."""
-
-BLOCK = 128
-"""States that a search expands at once, before it enters their successors."""
-
-BAD_BIT = 62
-"""The bit of a block's count of successors that says that one of their labels has to be looked at."""
-
-REST_BIT = 61
-"""The bit of `examine` that says that the protocol may rest."""
+from postcopy.language.symbolic import Branch, Tree
 
 
 def keeping(bits: int) -> int:
     """The mask that clears these bits of a word, as a number that an int64 can hold."""
     return ~bits & (1 << 64) - 1 if bits >> 63 else ~bits
-
-
-class Numbering:
-    """The numbers that both printers give to leaves and checks.
-
-    Attributes:
-        action_of: for each leaf's number, the index of its action.
-        checks: what a negative label -1-i says is wrong, and where.
-        check_leaf: for each check, the number of its leaf.
-    """
-
-    def __init__(self, program: Program) -> None:
-        self.action_of: list[int] = []
-        self.checks: list[tuple[str, str]] = []
-        self.check_leaf: list[int] = []
-        self._numbers: dict[int, tuple[int, int]] = {}
-        for index, (_, tree) in enumerate(program.actions):
-            for leaf in _leaves(tree):
-                self._numbers[id(leaf)] = (len(self.action_of), len(self.checks))
-                self.checks += [(message, place) for _, message, place in leaf.checks]
-                self.check_leaf += [len(self.action_of)] * len(leaf.checks)
-                self.action_of.append(index)
-
-    def leaf(self, leaf: Leaf) -> int:
-        """The number of a leaf."""
-        return self._numbers[id(leaf)][0]
-
-    def leaf_of(self, label: int) -> int:
-        """The number of the leaf that a label names."""
-        return self.check_leaf[-1 - label] if label < 0 else label & STAYS - 1
-
-    def failed(self, leaf: Leaf, check: int) -> int:
-        """The label that says that a leaf's check failed."""
-        return -1 - self._numbers[id(leaf)][1] - check
-
-
-def _leaves(tree: Tree) -> Iterator[Leaf]:
-    if isinstance(tree, Branch):
-        yield from _leaves(tree.yes)
-        yield from _leaves(tree.no)
-    elif tree is not None:
-        yield tree
 
 
 def guards(tree: Tree) -> tuple[list[tuple[TruthExpr, bool]], Tree]:

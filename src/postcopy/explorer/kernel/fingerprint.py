@@ -1,17 +1,13 @@
-"""A short hash of what a protocol does at a size: what a stored trace says it belongs to."""
+"""A short hash of a protocol's behaviour at a size, which a stored trace carries: it belongs to that protocol only."""
 
 import hashlib
 
-from postcopy.explorer.kernel.layout import lay_out
-from postcopy.explorer.kernel.state_code import generate
+from postcopy.explorer.kernel.kernel import Kernel, Reductions
 from postcopy.language.instance import Instance
-from postcopy.language.program import read
 
 
 def fingerprint(instance: Instance) -> str:
     """The hash of the kernel without properties and of the actions' names: equal for equal behaviour and wording."""
     bare = Instance(instance.protocol, instance.pages, instance.in_flight, (), instance.group)
-    program = read(bare)
-    kernel = generate(program, lay_out(bare, program.variables, program.constants), symmetry=False)
     words = [f"{action.name} {action.doc}" for action in bare.actions]
-    return hashlib.sha256("\n".join([kernel.plain, *words]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([Kernel(bare, Reductions(pages=False)).plain, *words]).encode()).hexdigest()[:16]

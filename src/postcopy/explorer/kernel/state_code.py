@@ -1,16 +1,16 @@
-"""From trees of guarded updates to a kernel: the functions that a search is made of.
+"""From trees of guarded updates to the text of a kernel: the functions that a search is made of.
 
 A kernel stands in two texts, generated from the same trees by the same writer of expressions. The plain one is for
 Python, one state at a time:
 
-    expand(w0, …)      the successors of the state of these words, a list of (label, w0, …). A label is the number of
-                       the leaf taken; bit 15 where the step changes nothing; from bit 16 on the properties of steps
-                       that it violates; or a negative number for a check that failed
+    expand(w0, …)      the successors of the state of these words, a list of (label, w0, …); for labels see
+                       `calling_convention`
     canonical(w0, …)   the words with pages, and vCPUs, renamed so that of all states equal up to that one is stored
-    examine(w0, …)     the properties of states that are violated and the witnesses that are reached, as bits; bit 61
-                       says that the protocol may rest here
+    examine(w0, …)     the properties of states that are violated and the witnesses that are reached, as bits; one more
+                       bit says that the protocol may rest here
 
-The other is for machine code (see `native`) and takes a block of states at once: `expand_block` (see `columns`), and
+The other is for machine code (see `machine_code`) and takes a block of states at once: `expand_block` (see
+`block_code`), and
 
     canonical_block(out, count)                  puts the canonical words in the place of each state's
     examine_block(states, at, n, found)          writes what `examine` says of the states at, …, at + n - 1
@@ -19,22 +19,13 @@ The other is for machine code (see `native`) and takes a block of states at once
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 
-from postcopy.explorer.kernel.block_code import block_text
+from postcopy.explorer.kernel.block_code import expand_text
+from postcopy.explorer.kernel.calling_convention import LABEL_BITS, REST_BIT, STAYS
 from postcopy.explorer.kernel.dead_variables import Reset
-from postcopy.explorer.kernel.expression_code import (
-    LABEL_BITS,
-    REST_BIT,
-    STAYS,
-    Numbering,
-    Scope,
-    Writer,
-    domain,
-    guards,
-    keeping,
-)
+from postcopy.explorer.kernel.expression_code import Scope, Writer, domain, guards, keeping
+from postcopy.explorer.kernel.labels import Labels
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.explorer.kernel.vcpu_symmetry import families
 from postcopy.language import expressions as ex
@@ -42,57 +33,54 @@ from postcopy.language.expressions import TruthExpr
 from postcopy.language.program import Program
 from postcopy.language.symbolic import Leaf, Tree
 
-MAX_STEP_PROPERTIES = 46
-
 _PIECE = (1 << 62) - 1
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """The generated texts and what their numbers mean.
-
-    Attributes:
-        plain: the functions for Python.
-        columns: the functions for machine code.
-        rows: how many rows `expand_block` needs in `lists` and `picks`.
-        layout: the packing that they work on.
-        numbering: the leaves' and checks' numbers.
-    """
-
-    plain: str
-    columns: str
-    rows: int
-    layout: Layout
-    numbering: Numbering
-
-
-def generate(
-    program: Program, layout: Layout, symmetry: bool, vcpus: bool = False, resets: Sequence[Reset] = ()
-) -> Kernel:
-    """The kernel's texts.
+def plain_text(program: Program, layout: Layout, labels: Labels, canonical: Sequence[str]) -> str:
+    """The kernel's text for Python.
 
     Args:
-        reading: the protocol's trees.
+        program: the protocol's trees.
         layout: where its variables lie.
-        symmetry: whether `canonical` renames pages.
-        vcpus: whether it renames vCPUs.
-        resets: what it resets before; with none, and both False, it does nothing.
+        labels: the numbers of its leaves and checks.
+        canonical: the lines of `canonical` (see `canonical_form`).
     """
-    numbering = Numbering(program)
     words = ", ".join(f"w{k}" for k in range(layout.words))
-    plain = [f"def expand({words}):", "    out = []"]
+    lines = [f"def expand({words}):", "    out = []"]
     for index in range(len(program.actions)):
-        _write_action(program, layout, numbering, index, Scope(plain, 1))
-    plain += ["    return out", ""]
-    shared = list(_examine(program, layout))
-    shared += canonical_text(layout) if symmetry else [f"def canonical({words}):", f"    return {words},"]
-    if vcpus:
-        shared = [line.replace("def canonical(", "def canonical_pages(") for line in shared] + vcpu_text(layout)
-    if resets:
-        shared = [line.replace("def canonical(", "def renamed(") for line in shared] + reset_text(layout, resets)
-    blocks, rows = block_text(program, layout, numbering)
-    columns = [*blocks, *shared, *_whole_blocks(layout, bool(resets))]
-    return Kernel("\n".join(plain + shared) + "\n", "\n".join(columns) + "\n", rows, layout, numbering)
+        _write_action(program, layout, labels, index, Scope(lines, 1))
+    return "\n".join([*lines, "    return out", "", *_examine(program, layout), *canonical]) + "\n"
+
+
+def block_text(
+    program: Program, layout: Layout, labels: Labels, canonical: Sequence[str], resets: bool
+) -> tuple[str, int]:
+    """The kernel's text for machine code, and how many rows `expand_block` needs in `lists` and `picks`.
+
+    Args:
+        program, layout, labels, canonical: as for `plain_text`.
+        resets: whether `canonical` resets dead variables before it renames.
+    """
+    blocks, rows = expand_text(program, layout, labels)
+    lines = [*blocks, *_examine(program, layout), *canonical, *_whole_blocks(layout, resets)]
+    return "\n".join(lines) + "\n", rows
+
+
+def canonical_form(layout: Layout, pages: bool, vcpus: bool, resets: Sequence[Reset]) -> list[str]:
+    """The lines of `canonical`: it resets dead variables, then renames pages and vCPUs; with none of these, nothing.
+
+    Args:
+        layout: where variables lie.
+        pages: whether pages are renamed.
+        vcpus: whether vCPUs are.
+        resets: what is reset.
+    """
+    renamed = "renamed" if resets else "canonical"
+    of_pages = "canonical_pages" if vcpus else renamed
+    words = ", ".join(f"w{k}" for k in range(layout.words))
+    lines = canonical_text(layout, of_pages) if pages else [f"def {of_pages}({words}):", f"    return {words},"]
+    lines += vcpu_text(layout, renamed, of_pages) if vcpus else []
+    return lines + (reset_text(layout, resets, renamed) if resets else [])
 
 
 def _whole_blocks(layout: Layout, resets: bool) -> list[str]:
@@ -112,14 +100,14 @@ def _whole_blocks(layout: Layout, resets: bool) -> list[str]:
     ]
 
 
-def _write_action(program: Program, layout: Layout, numbering: Numbering, index: int, body: Scope) -> None:
+def _write_action(program: Program, layout: Layout, labels: Labels, index: int, body: Scope) -> None:
     action, tree = program.actions[index]
     if tree is None:
         return
     writer = Writer(layout)
     body.write(f"# {action.name}")
     if not action.takes_page:
-        _write_tree(writer, numbering, tree, body)
+        _write_tree(writer, labels, tree, body)
         return
     conditions, rest = guards(tree)
     outside = [(c, want) for c, want in conditions if not ex.mentions_page(c)]
@@ -129,7 +117,7 @@ def _write_action(program: Program, layout: Layout, numbering: Numbering, index:
     body = writer.each_page(writer.pages(pages, body), body)
     for condition, want in inside:
         body = _write_if(writer, condition, want, body)
-    _write_tree(writer, numbering, rest, body)
+    _write_tree(writer, labels, rest, body)
 
 
 def _write_if(writer: Writer, condition: TruthExpr, want: bool, scope: Scope) -> Scope:
@@ -137,29 +125,29 @@ def _write_if(writer: Writer, condition: TruthExpr, want: bool, scope: Scope) ->
     return scope.inner()
 
 
-def _write_tree(writer: Writer, numbering: Numbering, tree: Tree, scope: Scope) -> None:
+def _write_tree(writer: Writer, labels: Labels, tree: Tree, scope: Scope) -> None:
     if tree is None:
         return
     if isinstance(tree, Leaf):
-        _write_leaf(writer, numbering, tree, scope)
+        _write_leaf(writer, labels, tree, scope)
         return
     if tree.yes is None:
-        _write_tree(writer, numbering, tree.no, _write_if(writer, tree.condition, False, scope))
+        _write_tree(writer, labels, tree.no, _write_if(writer, tree.condition, False, scope))
         return
-    _write_tree(writer, numbering, tree.yes, _write_if(writer, tree.condition, True, scope))
+    _write_tree(writer, labels, tree.yes, _write_if(writer, tree.condition, True, scope))
     if tree.no is not None:
         scope.write("else:")
-        _write_tree(writer, numbering, tree.no, scope.inner())
+        _write_tree(writer, labels, tree.no, scope.inner())
 
 
-def _write_leaf(writer: Writer, numbering: Numbering, leaf: Leaf, scope: Scope) -> None:
-    number = numbering.leaf(leaf)
+def _write_leaf(writer: Writer, labels: Labels, leaf: Leaf, scope: Scope) -> None:
+    number = labels.leaf(leaf)
     label = str(number if leaf.updates else number | STAYS)
     for prop, condition in leaf.violated:
         label += f" | ({1 << LABEL_BITS + prop} if {writer.truth(condition, scope)} else 0)"
     words = writer.updated(leaf.updates, scope)
     for i, (condition, _, _) in enumerate(leaf.checks):
-        label = f"({label} if {writer.truth(condition, scope)} else {numbering.failed(leaf, i)})"
+        label = f"({label} if {writer.truth(condition, scope)} else {labels.failure(leaf, i)})"
     scope.write(f"out.append(({label}, {', '.join(words)}))")
 
 
@@ -177,12 +165,12 @@ def _examine(program: Program, layout: Layout) -> Iterable[str]:
     return [*scope.lines, ""]
 
 
-def canonical_text(layout: Layout) -> list[str]:
+def canonical_text(layout: Layout, name: str = "canonical") -> list[str]:
     """Sort the records (inside each host page, then the host pages): equal ones tie, so one sort is exact."""
     width, group, pages = layout.width, layout.instance.group, layout.instance.pages
     mask = (1 << width) - 1
     words = ", ".join(f"w{k}" for k in range(layout.words))
-    lines = [f"def canonical({words}):"]
+    lines = [f"def {name}({words}):"]
     for page, (word, base) in enumerate(layout.records):
         lines.append(f"    r{page} = w{word} >> {base} & {mask}")
     hosts = range(0, pages, group)
@@ -206,8 +194,8 @@ def canonical_text(layout: Layout) -> list[str]:
     return [*lines, f"    return {words},"]
 
 
-def reset_text(layout: Layout, resets: Sequence[Reset]) -> list[str]:
-    """Dead variables set to their first value or no page, one reset after the other; then `renamed`."""
+def reset_text(layout: Layout, resets: Sequence[Reset], renamed: str) -> list[str]:
+    """`canonical`: dead variables set to their first value or no page, one reset after the other; then `renamed`."""
     words = [f"w{k}" for k in range(layout.words)]
     listed, offset = ", ".join(words), {v: i for i, v in enumerate(layout.sets)}
     lines = [f"def reset({listed}):"]
@@ -241,18 +229,17 @@ def reset_text(layout: Layout, resets: Sequence[Reset]) -> list[str]:
             if bits_cleared:
                 lines.append(f"    {word} = {word} & {keeping(bits_cleared)} if dead != 0 else {word}")
     lines += [f"    return {listed},", "", f"def canonical({listed}):"]
-    lines += [f"    {listed}, = {function}({listed})" for function in ("reset", "renamed")]
+    lines += [f"    {listed}, = {function}({listed})" for function in ("reset", renamed)]
     return [*lines, f"    return {listed},"]
 
 
-def vcpu_text(layout: Layout) -> list[str]:
-    """The least of what `canonical_pages` makes of the state with its vCPUs renamed in every way."""
-    words = [f"w{k}" for k in range(layout.words)]
-    best, other = ([word.replace("w", name) for word in words] for name in ("b", "c"))
+def vcpu_text(layout: Layout, name: str, of_pages: str) -> list[str]:
+    """The least of what `of_pages` makes of the state with its vCPUs renamed in every way."""
+    words, best, other = ([f"{letter}{k}" for k in range(layout.words)] for letter in "wbc")
     listed = ", ".join(words)
     offset = {v: i for i, v in enumerate(layout.sets)}
     groups = [[offset[v] for v in family] for family in families(layout.instance) if all(v in offset for v in family)]
-    lines = [f"def canonical({listed}):", f"    {', '.join(best)}, = canonical_pages({listed})"]
+    lines = [f"def {name}({listed}):", f"    {', '.join(best)}, = {of_pages}({listed})"]
     for order in list(permutations(range(layout.instance.cpus)))[1:]:
         moves = [(group[a], group[b]) for group in groups for a, b in enumerate(order) if a != b]
         renamed = list(words)
@@ -260,7 +247,7 @@ def vcpu_text(layout: Layout) -> list[str]:
             moved = sum(layout.stride(k) << a for a, _ in moves)
             bits = [f"((w{k} >> {a} & {layout.stride(k)}) << {b})" for a, b in moves]
             renamed[k] = " | ".join([f"(w{k} & {keeping(moved)})", *bits])
-        lines.append(f"    {', '.join(other)}, = canonical_pages({', '.join(renamed)})")
+        lines.append(f"    {', '.join(other)}, = {of_pages}({', '.join(renamed)})")
         less = f"{other[-1]} < {best[-1]}"
         for b, c in zip(best[-2::-1], other[-2::-1], strict=True):
             less = f"{c} < {b} or ({c} == {b} and ({less}))"

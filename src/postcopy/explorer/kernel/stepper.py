@@ -1,6 +1,7 @@
-"""One state's steps at a time, on the generated kernel in plain Python: for who walks through a space, not all over it.
+"""One state's steps at a time, on the generated kernel in plain Python, for walks and for comparisons of behaviour.
 
-A state here is a tuple of words, as the kernel packs it. Whoever needs a kernel's numbers in words asks here.
+A state here is a tuple of words, as the kernel packs it. What a kernel answers in numbers is given as properties and
+names.
 """
 
 from __future__ import annotations
@@ -8,15 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from postcopy.errors import SpecError
-from postcopy.explorer.kernel import compiled, layout
-from postcopy.explorer.kernel import state_code as codegen
-from postcopy.explorer.kernel.expression_code import LABEL_BITS, REST_BIT, STAYS
-from postcopy.language import program as constants
+from postcopy.explorer.kernel.calling_convention import rests
+from postcopy.explorer.kernel.kernel import Kernel, Words
 from postcopy.language.instance import Instance, State
-from postcopy.language.properties import Kind, Property
-
-Words = tuple[int, ...]
+from postcopy.language.properties import Property
 
 _REMEMBERED = 2_000
 """Of so many states the moves are kept: about half of the states that walks come to are among them."""
@@ -55,6 +51,7 @@ class Stepper:
 
     Attributes:
         instance: whose steps.
+        kernel: its kernel, with page symmetry.
         impossible: names of the actions that cannot be taken at this size, by their own text.
         initial: the initial states.
 
@@ -64,20 +61,12 @@ class Stepper:
     """
 
     def __init__(self, instance: Instance) -> None:
-        self.instance = instance
-        program = constants.read(instance)
-        self._layout = layout.lay_out(instance, program.variables, program.constants)
-        self._kernel = codegen.generate(program, self._layout, symmetry=instance.pages > 1)
-        self._functions = compiled.interpret(self._kernel)
+        self.instance, self.kernel = instance, Kernel(instance)
+        self._functions = self.kernel.functions
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._moves)
-        properties = list(enumerate(instance.properties))
-        self._of_steps = sum(1 << i for i, p in properties if p.of_steps)
-        self._of_states = sum(1 << i for i, p in properties if p.of_states)
-        self._witnesses = [(1 << i, p.name) for i, p in properties if p.is_witness]
-        self._deadlock = next((p for p in instance.properties if p.kind is Kind.NO_DEADLOCK), None)
-        self._progress = [not action.info.environment for action in instance.actions]
-        self.impossible = frozenset(action.name for action, tree in program.actions if tree is None)
-        self.initial = [self._layout.pack(state) for state in instance.initial_states()]
+        self._witnesses = [(1 << i, p.name) for i, p in enumerate(instance.properties) if p.is_witness]
+        self._progress = self.kernel.progress
+        self.impossible, self.initial = self.kernel.impossible, self.kernel.initial
 
     def moves(self, state: Words) -> list[Move]:
         """Every step from a state, in the order of the actions. To be read only: it is remembered for the next time.
@@ -88,30 +77,30 @@ class Stepper:
         return self._remembered(state)
 
     def _moves(self, state: Words) -> list[Move]:
-        numbering = self._kernel.numbering
+        labels, bits = self.kernel.labels, self.kernel.bits
         found = []
         for label, *after in self._functions.expand(*state):
-            if label < 0:
-                raise SpecError(*numbering.checks[-label - 1])
-            broken = label >> LABEL_BITS & self._of_steps
-            action = numbering.action_of[label & STAYS - 1]
-            found.append(Move(action, tuple(after), self._first(broken) if broken else None))
+            step = labels[label]
+            if step.failed:
+                raise labels.error(label)
+            broken = step.violated & bits.steps
+            found.append(Move(step.action, tuple(after), bits.first(broken) if broken else None))
         return found
 
     def look(self, state: Words) -> Look:
         """What there is to say of a state itself."""
-        found = self._functions.examine(*state)
-        broken = found & self._of_states
+        found, bits = self._functions.examine(*state), self.kernel.bits
+        broken = found & bits.states
         return Look(
-            self._first(broken) if broken else None,
+            bits.first(broken) if broken else None,
             [name for bit, name in self._witnesses if found & bit],
-            bool(found >> REST_BIT & 1),
+            rests(found),
         )
 
     def deadlock(self, state: Words, moves: list[Move], look: Look) -> Property | None:
         """The absence of deadlock, where it is asked for and a state with these moves is one."""
-        stuck = self._deadlock is not None and not look.resting and not self.progress(state, moves)
-        return self._deadlock if stuck else None
+        stuck = self.kernel.bits.deadlock if not look.resting else None
+        return None if stuck is None or self.progress(state, moves) else stuck
 
     def progress(self, state: Words, moves: list[Move]) -> bool:
         """Whether one of the moves changes the state and is not the environment's."""
@@ -123,15 +112,12 @@ class Stepper:
 
     def same(self, a: State, b: State) -> bool:
         """Whether two states are equal up to a renaming of pages."""
-        return self.representative(self.pack(a)) == self.representative(self.pack(b))
+        return self.kernel.same(a, b)
 
     def pack(self, state: State) -> Words:
         """The words of a state."""
-        return self._layout.pack(state)
+        return self.kernel.layout.pack(state)
 
     def unpack(self, words: Words) -> State:
         """The state that the words stand for."""
-        return self._layout.unpack(words)
-
-    def _first(self, bits: int) -> Property:
-        return self.instance.properties[(bits & -bits).bit_length() - 1]
+        return self.kernel.layout.unpack(words)

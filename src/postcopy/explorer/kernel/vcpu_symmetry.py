@@ -1,4 +1,4 @@
-"""Whether a protocol tells its vCPUs apart: if not, of two states that differ in who is who one is enough.
+"""Whether a protocol treats its vCPUs alike: then of two states that differ in their names alone one is enough.
 
 That is seen from the trees. With vCPU i called j and j called i, the tree of each action has to be that of the action
 of the renamed vCPU, up to the order of operands where that means nothing; likewise every property, where the protocol
@@ -29,7 +29,7 @@ def families(instance: Instance) -> list[list[Variable]]:
     return [[instance.variable[f"{field}[{cpu}]"] for cpu in range(instance.cpus)] for field in fields]
 
 
-def told_apart(program: Program) -> str:
+def asymmetric(program: Program) -> str:
     """The name of an action or property that treats vCPUs differently; empty where none does."""
     instance = program.instance
     for first in range(instance.cpus - 1):

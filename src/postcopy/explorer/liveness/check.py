@@ -10,31 +10,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from postcopy.errors import TraceError
+from postcopy.explorer.kernel.kernel import Kernel
 from postcopy.explorer.liveness.fairness import broken, is_fair, moves, units
 from postcopy.explorer.liveness.lasso import Lasso, fair_lasso, fairness
 from postcopy.explorer.liveness.promises import Finding, Liveness, promises
 from postcopy.explorer.liveness.state_graph import StateGraph, state_graph
-from postcopy.explorer.search.interpreted import DONE
+from postcopy.explorer.search.findings import Space
+from postcopy.explorer.search.status import Status
 from postcopy.language.concrete import Transition, take
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property
 from postcopy.language.trace import Label, Trace, go_round
 
-if TYPE_CHECKING:
-    from postcopy.explorer.explore import Exploration
 
-
-def check_liveness(instance: Instance, explore: Callable[[Instance], Exploration], max_bytes: int) -> Liveness:
+def check_liveness(instance: Instance, explore: Callable[[Instance], Space], max_bytes: int) -> Liveness:
     """Look for a fair run that violates a property of runs, for each of the instance's.
 
     Args:
         instance: the protocol and its properties.
-        explore: makes the search of another instance of the protocol.
+        explore: searches another instance of the protocol, and keeps the steps where the search is interpreted.
         max_bytes: what the search and the graph may take.
 
     Raises:
@@ -44,43 +42,42 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Exploration
     asked = list(promises([p for p in instance.properties if p.of_runs], instance.cpus))
     witnesses = [witness for promise in asked for witness in promise.witnesses()]
     tracked = Instance(instance.protocol, instance.pages, instance.in_flight, witnesses, instance.group)
-    exploration = explore(tracked)
-    exploration.run()
-    found = exploration.findings
-    if found.status != DONE:
+    space = explore(tracked)
+    found = space.findings
+    if found.status != Status.DONE:
         return Liveness.unfinished(_too_large(max_bytes), found.states)
     try:
-        space = state_graph(exploration, max_bytes - found.bytes)
+        nodes = state_graph(space, max_bytes - found.bytes)
     except MemoryError:
         return Liveness.unfinished(_too_large(max_bytes), found.states)
     own = np.array([[a.name in unit.actions for unit in units(tracked)] for a in tracked.actions], dtype=np.bool_)
-    fair = fairness(space.graph, own)
+    fair = fairness(nodes.graph, own)
     findings: dict[str, Finding] = {}
     for number, promise in enumerate(asked):
-        when, then = ((space.found >> bit & 1).astype(np.bool_) for bit in (2 * number, 2 * number + 1))
-        answer = fair_lasso(space.graph, fair, space.initial, when, then)
+        when, then = ((nodes.found >> bit & 1).astype(np.bool_) for bit in (2 * number, 2 * number + 1))
+        answer = fair_lasso(nodes.graph, fair, nodes.initial, when, then)
         earlier = findings.get(promise.prop.name, Finding(0, None))
         run = earlier.counterexample
         if run is None and answer.lasso is not None:
-            run = _run(instance, exploration, space, answer.lasso, promise.prop)
+            run = _run(instance, space.kernel, nodes, answer.lasso, promise.prop)
         findings[promise.prop.name] = Finding(earlier.open + answer.open, run)
-    return Liveness(findings, "", len(space.states), len(space.graph.target), time.perf_counter() - started)
+    return Liveness(findings, "", len(nodes.states), len(nodes.graph.target), time.perf_counter() - started)
 
 
 def _too_large(max_bytes: int) -> str:
     return f"liveness: {max_bytes >> 20} MiB do not hold the graph of all states"
 
 
-def _run(instance: Instance, exploration: Exploration, space: StateGraph, lasso: Lasso, prop: Property) -> Trace:
+def _run(instance: Instance, kernel: Kernel, nodes: StateGraph, lasso: Lasso, prop: Property) -> Trace:
     """A lasso of the graph as a run of the protocol. With symmetry a round may end in a state that is the one it
     began in but for a renaming of pages; rounds are added until it is the very same."""
-    tracked = exploration.instance
-    start = tuple(space.states[lasso.start].tolist())
-    initial = next(s for s in tracked.initial_states() if exploration.representative(s) == start)
-    steps = list(_lift(exploration, space, initial, lasso.stem))
+    tracked = kernel.instance
+    start = tuple(nodes.states[lasso.start].tolist())
+    initial = next(s for s in tracked.initial_states() if kernel.representative(s) == start)
+    steps = list(_lift(kernel, nodes, initial, lasso.stem))
     heads, rounds = [steps[-1].state if steps else initial], [len(steps)]
     while lasso.loop and heads[-1] not in heads[:-1]:
-        steps += _lift(exploration, space, heads[-1], lasso.loop)
+        steps += _lift(kernel, nodes, heads[-1], lasso.loop)
         heads.append(steps[-1].state)
         rounds.append(len(steps))
     labels: list[Label] = [(step.action.name, step.page) for step in steps]
@@ -96,15 +93,15 @@ def _run(instance: Instance, exploration: Exploration, space: StateGraph, lasso:
     return run
 
 
-def _lift(exploration: Exploration, space: StateGraph, state: State, edges: Sequence[int]) -> Iterator[Transition]:
+def _lift(kernel: Kernel, nodes: StateGraph, state: State, edges: Sequence[int]) -> Iterator[Transition]:
     """Concrete steps along edges of the graph, from a state that the first edge's origin stands for."""
-    instance, graph = exploration.instance, space.graph
+    instance, graph = kernel.instance, nodes.graph
     for edge in edges:
         action = instance.actions[int(graph.action[edge])]
-        wanted = tuple(space.states[graph.target[edge]].tolist())
+        wanted = tuple(nodes.states[graph.target[edge]].tolist())
         for page in range(instance.pages) if action.takes_page else [None]:
             step = take(instance, state, action, page)
-            if step is None or exploration.representative(step.state) != wanted:
+            if step is None or kernel.representative(step.state) != wanted:
                 continue
             if moves(instance, state, step.state) == graph.moves[edge]:
                 break

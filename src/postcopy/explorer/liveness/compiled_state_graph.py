@@ -1,4 +1,4 @@
-"""The graph of a search in Numba. It has to agree with the plain Python of `postcopy.explorer.liveness.state_graph`."""
+"""The graph of a compiled search: every stored state is expanded once more, and its successors are looked up."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from postcopy.explorer.kernel.compiled import Machine
-from postcopy.explorer.kernel.expression_code import BLOCK, STAYS
+from postcopy.explorer.kernel import calling_convention as convention
+from postcopy.explorer.kernel.calling_convention import BLOCK
 from postcopy.explorer.liveness.lasso import Graph
-from postcopy.explorer.search.interpreted import Question
-from postcopy.explorer.search.shard import Hand, table_of
+from postcopy.explorer.search.loops import Machine
+from postcopy.explorer.search.shard import table_of
+from postcopy.explorer.search.worker import Worker
+
+stays, leaf_number = njit(convention.stays), njit(convention.leaf_number)
 
 
 @njit(
@@ -19,14 +22,14 @@ from postcopy.explorer.search.shard import Hand, table_of
     nogil=True,
 )
 def _compare(states, begin, out, count, origin, label, history, changes, moves):
-    """Say of each successor whether its state changes, and whether more than an observer's knowledge does."""
+    """Say of each successor whether its state changes, and whether more than history does."""
     for j in range(count):
         changed = more = False
         for k in range(len(out)):
             difference = out[k, j] ^ states[begin + origin[j], k]
             changed |= difference != 0
             more |= difference & ~history[k] != 0
-        changes[j] = changed and label[j] & STAYS == 0
+        changes[j] = changed and not stays(label[j])
         moves[j] = more
 
 
@@ -43,30 +46,42 @@ def _place(numbers, count, begin, origin, label, changes, moved, action_of, free
             edge = free[begin + origin[j]]
             free[begin + origin[j]] += 1
             target[edge] = numbers[j]
-            action[edge] = action_of[label[j] & (STAYS - 1)]
+            action[edge] = action_of[leaf_number(label[j])]
             moves[edge] = moved[j]
 
 
 def expand_all(
-    states: npt.NDArray[np.int64], history: list[int], machine: Machine, question: Question, most: int
+    states: npt.NDArray[np.int64], history: list[int], machine: Machine, actions: list[int], most: int
 ) -> tuple[Graph, npt.NDArray[np.int64]]:
-    """As `edges.expand_interpreted`, of states as one array; int64[states, words]."""
-    count, loop = len(states), machine.loop
-    hand = Hand(machine, question)
-    changes, moved = (np.empty(len(hand.origin), dtype=np.bool_) for _ in range(2))
-    numbers = np.empty(len(hand.origin), dtype=np.int64)
+    """The graph, and what `examine` says of each state.
+
+    Args:
+        states: the packed states, closed under successors; int64[states, words].
+        history: see `state_graph.history_masks`.
+        machine: what they are expanded with.
+        actions: for each leaf, the index of its action.
+        most: edges that there is room for.
+
+    Raises:
+        MemoryError: there are more.
+    """
+    count, (code, loop) = len(states), machine
+    action_of = np.array(actions, dtype=np.int16)
+    worker = Worker(machine, int(action_of.max(initial=0)) + 1)
+    out, origin, label = worker.scratch.out, worker.scratch.origin, worker.scratch.label
+    changes, moved = (np.empty(len(origin), dtype=np.bool_) for _ in range(2))
+    numbers = np.empty(len(origin), dtype=np.int64)
     masks = np.array(history, dtype=np.uint64).view(np.int64)
-    action_of = np.array(question.numbering.action_of, dtype=np.int16)
 
     def block(begin: int) -> int:
-        made = hand.expand(states, begin, min(begin + BLOCK, count))
-        _compare(states, begin, hand.out, made, hand.origin, hand.label, masks, changes, moved)
+        made = worker.expand(states, begin, min(begin + BLOCK, count))
+        _compare(states, begin, out, made, origin, label, masks, changes, moved)
         return made
 
     first = np.zeros(count + 1, dtype=np.int64)
     for begin in range(0, count, BLOCK):
         made = block(begin)
-        origins = hand.origin[:made][changes[:made]]
+        origins = origin[:made][changes[:made]]
         first[begin + 1 : begin + 1 + BLOCK] = np.bincount(origins, minlength=min(BLOCK, count - begin))
     np.cumsum(first, out=first)
     total = int(first[-1])
@@ -78,11 +93,9 @@ def expand_all(
     free = first.copy()
     for begin in range(0, count, BLOCK):
         made = block(begin)
-        loop.canonical(machine.code, hand.out, np.uint64(made))
-        loop.find(table, bits, states, hand.out, made, numbers)
+        loop.canonical(code.addresses, out, np.uint64(made))
+        loop.find(table, bits, states, out, made, numbers)
         assert made == 0 or numbers[:made].min() >= 0, "a successor is not among the states"
-        _place(
-            numbers, made, begin, hand.origin, hand.label, changes, moved, action_of, free, target, action, moves
-        )  # fmt: skip
-    loop.examine(machine.code, states, hand.block, found)
+        _place(numbers, made, begin, origin, label, changes, moved, action_of, free, target, action, moves)
+    loop.examine(code.addresses, states, worker.scratch.block, found)
     return Graph(first, target, action, moves), found

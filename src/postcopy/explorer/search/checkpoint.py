@@ -109,7 +109,7 @@ class Part:
         states, parents = (
             column.read(known, width, kind, checksum)
             for column, width, kind, checksum in zip(
-                self._columns, (shard.machine.words, 1), ("<i8", "<i4"), values["sums"], strict=True
+                self._columns, (shard.machine.code.words, 1), ("<i8", "<i4"), values["sums"], strict=True
             )
         )
         return shard.restore(states, parents[:, 0], values["control"], values["fired"], values["first"])

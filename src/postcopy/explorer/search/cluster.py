@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from postcopy.errors import PostcopyError, UsageError
-from postcopy.explorer.kernel.compiled import Plan
-from postcopy.explorer.search import interpreted as search
+from postcopy.explorer.kernel.kernel import Words
+from postcopy.explorer.kernel.machine_code import Plan
 from postcopy.explorer.search.checkpoint import Values
 from postcopy.explorer.search.cluster_member import Member
-from postcopy.explorer.search.interpreted import Findings, Question, follow
-from postcopy.explorer.search.shard import STATUS_OF, Report, gather, judge
-from postcopy.explorer.search.status import HEAD, LEVEL_END, STATUS, WITNESSES
+from postcopy.explorer.search.findings import Findings, Question, follow
+from postcopy.explorer.search.shard import Report, gather, judge
+from postcopy.explorer.search.status import ENDED, HEAD, LEVEL_END, STATUS, WITNESSES, Status
 
 
 class MemberLost(PostcopyError):
@@ -55,7 +55,7 @@ class Cluster:
     def run(self, steps: int) -> Findings:
         """Expand at most about that many states more."""
         end = self._expanded() + steps
-        while self.status == search.RUNNING and self._expanded() < end:
+        while self.status == Status.RUNNING and self._expanded() < end:
             self._round(max((end - self._expanded()) // len(self.members), 1))
             self.status, deeper = judge([each.control for each in self.reports])
             self.depth += deeper
@@ -64,15 +64,15 @@ class Cluster:
     def _round(self, steps: int) -> None:
         """Let every member run until it can do no more alone, then let all enter what they were sent."""
         count = len(self.members)
-        told = ((steps, int(each.control[LEVEL_END]), int(each.control[WITNESSES])) for each in self.reports)
+        orders = ((steps, int(each.control[LEVEL_END]), int(each.control[WITNESSES])) for each in self.reports)
         sent = [
-            member.run.options(num_returns=count + 1).remote(*what)
-            for member, what in zip(self.members, told, strict=True)
+            member.run.options(num_returns=count + 1).remote(*order)
+            for member, order in zip(self.members, orders, strict=True)
         ]
         self.reports = self._all([reports for reports, *_ in sent])
-        if not any(int(each.control[STATUS]) in STATUS_OF for each in self.reports):
+        if not any(each.control[STATUS] in ENDED for each in self.reports):
             taken = [
-                member.take.remote(*(boxes[to] for sender, (_, *boxes) in enumerate(sent) if sender != to))
+                member.take.remote(*(outboxes[to] for sender, (_, *outboxes) in enumerate(sent) if sender != to))
                 for to, member in enumerate(self.members)
             ]
             self.reports = self._all(taken)
@@ -98,7 +98,7 @@ class Cluster:
     @property
     def resumable(self) -> bool:
         """Whether what the shards have now is all that was found: not where one was full with messages unread."""
-        return self.status in (search.RUNNING, search.DONE)
+        return self.status in (Status.RUNNING, Status.DONE)
 
     def save(self, directory: Path) -> list[Values]:
         """Let all members append what is new to their files, in a directory that all machines share."""
@@ -117,15 +117,15 @@ class Cluster:
         asked = zip(self.members, kept, strict=True)
         reports = self._all([member.load.remote(directory.absolute(), values) for member, values in asked])
         self.reports = [each for each in reports if each is not None]
-        self.status, self.depth = search.RUNNING, depth
+        self.status, self.depth = Status.RUNNING, depth
         return len(self.reports) == len(self.members)
 
-    def _row(self, at: int) -> tuple[tuple[int, ...], int]:
+    def _row(self, at: int) -> tuple[Words, int]:
         place, number = divmod(at, len(self.members))
         ((words, parent),) = self._all([self.members[number].row.remote(place)])
         return words, parent
 
-    def stored(self) -> list[tuple[int, ...]]:
+    def stored(self) -> list[Words]:
         """All packed states, shard by shard in the order of discovery."""
         return [tuple(words) for words in self.array().tolist()]
 
@@ -133,7 +133,7 @@ class Cluster:
         """All packed states in the same order; uint64[states, words]."""
         return np.concatenate(self._all([member.states.remote() for member in self.members])).view(np.uint64)
 
-    def path(self, at: int) -> list[tuple[int, ...]]:
+    def path(self, at: int) -> list[Words]:
         """The packed states from an initial one to the one with this index."""
         return follow(at, self._row)
 

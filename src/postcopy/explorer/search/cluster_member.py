@@ -1,4 +1,4 @@
-"""What each process of a cluster's search does: it owns one shard, and is told when to go on and what to enter."""
+"""One process of a cluster's search: it owns one shard, and goes on when the leading process says so."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from postcopy.explorer.kernel import compiled
-from postcopy.explorer.kernel.compiled import Plan
+from postcopy.explorer.kernel.kernel import Words
+from postcopy.explorer.kernel.machine_code import Plan
 from postcopy.explorer.search.checkpoint import Part, Values
-from postcopy.explorer.search.interpreted import Question
+from postcopy.explorer.search.findings import Question
+from postcopy.explorer.search.loops import machine_of
 from postcopy.explorer.search.shard import Report, Shard
 from postcopy.explorer.search.status import COUNT, LEVEL_END, WITNESSES
 
@@ -31,7 +32,7 @@ class Member:
 
     def __init__(self, plan: Plan, question: Question, number: int, count: int) -> None:
         self.number, self.count = number, count
-        self.shard = Shard(compiled.load(plan), question, number, count, question.max_bytes // count)
+        self.shard = Shard(machine_of(plan), question, number, count, question.max_bytes // count)
         self.part: Part | None = None
 
     def begin(self) -> Report:
@@ -54,17 +55,17 @@ class Member:
         shard.control[LEVEL_END], shard.control[WITNESSES] = level_end, reached
         shard.filled[:] = 0
         shard.run(steps)
-        boxes = (shard.boxes[to, : int(filled)].copy() for to, filled in enumerate(shard.filled))
-        return shard.report(), *boxes
+        outboxes = (shard.outboxes[to, : int(filled)].copy() for to, filled in enumerate(shard.filled))
+        return shard.report(), *outboxes
 
-    def take(self, *boxes: Rows) -> Report:
+    def take(self, *sent: Rows) -> Report:
         """Enter what the others have sent."""
-        for rows in boxes:
+        for rows in sent:
             if len(rows) and not self.shard.take(np.array(rows)):  # Ray's own cannot be written to
                 break
         return self.shard.report()
 
-    def row(self, place: int) -> tuple[tuple[int, ...], int]:
+    def row(self, place: int) -> tuple[Words, int]:
         """A state and its parent's number."""
         return self.shard.row(place)
 

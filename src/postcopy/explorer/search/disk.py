@@ -1,4 +1,4 @@
-"""The search on disk: what a compiled search goes over to when the memory allowed is full. Slower, and as exact.
+"""The search on disk: a compiled search goes on here when the memory allowed is full. Slower, and as exact.
 
 The states are dealt to many shards by their hash, as in a cluster, but only one shard is in memory at a time. On each
 level each shard is read from its file, enters what the others have sent it, expands what is new, and sends what belongs
@@ -18,17 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from postcopy.errors import UsageError
-from postcopy.explorer.search import interpreted as search
+from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.search.compiled import Compiled
-from postcopy.explorer.search.interpreted import Findings, follow
-from postcopy.explorer.search.shard import STATUS_OF, Shard, words_of
-from postcopy.explorer.search.status import AT, BOXED, COUNT, DETAIL, HEAD, LEVEL, LEVEL_END, RUNNING, STATUS, WITNESSES
+from postcopy.explorer.search.findings import Findings, follow
+from postcopy.explorer.search.shard import Shard, words_of
+from postcopy.explorer.search.status import AT, COUNT, DETAIL, ENDED, HEAD, LEVEL_END, WITNESSES, Status
 
 SHARDS = 64
 """Into how many parts the states are dealt: about how many times the memory allowed they may take."""
 
 _ROWS = 1 << 18
-_BOX = 1 << 14
+_OUTBOX = 1 << 14
 
 
 class RowFile:
@@ -100,21 +100,22 @@ class OnDisk:
     def __init__(self, full: Compiled, directory: Path, shards: int = SHARDS) -> None:
         whole = full.shard
         self.machine, self.question = full.machine, full.question
-        self.depth, self.status = full.depth, search.RUNNING
-        words = self.machine.words
+        code = self.machine.code
+        self.depth, self.status = full.depth, Status.RUNNING
+        words = code.words
         self.kept = [RowFile(directory, words) for _ in range(shards)]
         self.inboxes = [RowFile(directory, words) for _ in range(shards)]
         self.next_inboxes = [RowFile(directory, words) for _ in range(shards)]
         self.control = np.zeros((shards, len(whole.control)), dtype=np.int64)
         self.at = self.detail = 0
-        self.after: tuple[int, ...] = ()
+        self.after: Words = ()
         self.first: dict[int, int] = {}
         self._later: dict[int, int] = {}
         self._deal(whole)
         del full.shard
-        boxes = 8 * (words + 1) * shards * (self.machine.most + _BOX)
-        share = max(self.question.max_bytes - boxes, self.question.max_bytes // 2)
-        self.work = Shard(self.machine, self.question, 0, shards, share, _BOX)
+        outboxes = 8 * (words + 1) * shards * (code.most + _OUTBOX)
+        share = max(self.question.max_bytes - outboxes, self.question.max_bytes // 2)
+        self.work = Shard(self.machine, self.question, 0, shards, share, _OUTBOX)
         self.work.fired[:] = whole.fired
         self._going = self._levels()
 
@@ -139,7 +140,7 @@ class OnDisk:
     def run(self, steps: int) -> Findings:
         """Expand at most about that many states more, and those of the block or level that have to go with them."""
         end = self._expanded() + steps
-        while self.status == search.RUNNING and self._expanded() < end:
+        while self.status == Status.RUNNING and self._expanded() < end:
             next(self._going, None)
         return self._findings()
 
@@ -152,14 +153,14 @@ class OnDisk:
         while True:
             for place, number in enumerate(order):
                 yield from self._visit(number, level)
-                if self.status in (search.STATE, search.STEP):
-                    self._look_behind(order[place + 1 :])
-                if self.status != search.RUNNING:
+                if self.status in (Status.STATE, Status.STEP):
+                    self._check_inboxes(order[place + 1 :])
+                if self.status != Status.RUNNING:
                     return
             self.first, self._later = self._later | self.first, {}
             self.inboxes, self.next_inboxes = self.next_inboxes, self.inboxes
             if not any(rows.count for rows in self.inboxes) and (self.control[:, HEAD] == self.control[:, COUNT]).all():
-                self.status = search.DONE
+                self.status = Status.DONE
                 return
             self.control[:, LEVEL_END] = self.control[:, COUNT]
             order.reverse()  # the last ones read are those that the system still has in its memory
@@ -181,27 +182,27 @@ class OnDisk:
             kept[HEAD], kept[COUNT] = work.control[HEAD], work.control[COUNT]
             for to, count in enumerate(work.filled):
                 if count:
-                    self.next_inboxes[to].append(work.boxes[to, : int(count)])
+                    self.next_inboxes[to].append(work.outboxes[to, : int(count)])
             work.filled[:] = 0
             self._note(number, self._later)
-            if work.control[STATUS] not in (RUNNING, BOXED):
+            if work.status not in (Status.RUNNING, Status.OUTBOX_FULL):
                 break
             yield
         self._leave(number)
-        if work.control[STATUS] != LEVEL:
+        if work.status != Status.LEVEL:
             self._stop(number)
 
     def _enter(self, number: int) -> bool:
         """Bring a shard into memory and enter what it was sent; False where that ends the search."""
-        work, kept, words = self.work, self.control[number], self.machine.words
+        work, kept, words = self.work, self.control[number], self.machine.code.words
         if int(kept[COUNT]) > len(work.parents):
-            self.status = search.FULL
+            self.status = Status.FULL
             return False
         for begin, rows in self.kept[number].parts():
             part = slice(begin, begin + len(rows))
             work.states[part], work.parents[part] = rows[:, :words], rows[:, words]
         if not work.change(number, kept):
-            self.status = search.FULL
+            self.status = Status.FULL
             return False
         if not self.inboxes[number].count:
             return True
@@ -212,7 +213,7 @@ class OnDisk:
         self.inboxes[number].clear()
         kept[COUNT] = kept[LEVEL_END] = work.control[LEVEL_END] = work.control[COUNT]
         self._note(number, self.first)
-        if work.control[STATUS] in STATUS_OF:
+        if work.status in ENDED:
             self._leave(number)
             self._stop(number)
             return False
@@ -225,12 +226,12 @@ class OnDisk:
 
     def _stop(self, number: int) -> None:
         work = self.work
-        self.status = STATUS_OF[int(work.control[STATUS])]
+        self.status = work.status
         self.at, self.detail = self._global(number, int(work.control[AT])), int(work.control[DETAIL])
-        if self.status == search.STEP:
+        if self.status == Status.STEP:
             self.after = work.after
 
-    def _look_behind(self, numbers: list[int]) -> None:
+    def _check_inboxes(self, numbers: list[int]) -> None:
         """Something was found one step further than the states that these shards have not yet entered: look there."""
         found = self.status, self.at, self.detail
         for number in numbers:
@@ -238,7 +239,7 @@ class OnDisk:
                 continue
             if self._enter(number):
                 self._leave(number)
-            elif self.status == search.STATE:
+            elif self.status == Status.STATE:
                 return
         self.status, self.at, self.detail = found
 
@@ -273,12 +274,12 @@ class OnDisk:
             disk=sum(rows.bytes for rows in (*self.kept, *self.inboxes, *self.next_inboxes)),
         )
 
-    def _row(self, at: int) -> tuple[tuple[int, ...], int]:
+    def _row(self, at: int) -> tuple[Words, int]:
         place, number = divmod(at, len(self.kept))
         (row,) = self.kept[number].read(place, place + 1)
         return words_of(row[:-1]), int(row[-1])
 
-    def stored(self) -> list[tuple[int, ...]]:
+    def stored(self) -> list[Words]:
         """All packed states, shard by shard in the order of discovery."""
         return [tuple(words) for words in self.array().tolist()]
 
@@ -286,6 +287,6 @@ class OnDisk:
         """All packed states in the same order; uint64[states, words]."""
         return np.concatenate([rows.read(0, rows.count)[:, :-1] for rows in self.kept]).view(np.uint64)
 
-    def path(self, at: int) -> list[tuple[int, ...]]:
+    def path(self, at: int) -> list[Words]:
         """The packed states from an initial one to the one with this index."""
         return follow(at, self._row)

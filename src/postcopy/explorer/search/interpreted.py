@@ -1,138 +1,50 @@
-"""The search: breadth first, every state stored whole; what it is asked, what it finds, and its plain driver.
-
-`Interpreted` runs a kernel's text in Python, for spaces too small to be worth compiling for; `compiled` runs it in
-Numba. Both visit the same states in the same order (level by level, in blocks of so many states, the
-successors of a block by leaf, then by state, then by page) and know nothing of protocols; `explore` is where one is
-chosen and its findings get their names.
-"""
+"""The search in plain Python, for spaces too small to be worth compiling for. `compiled` does the same, faster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from postcopy.explorer.kernel.compiled import Functions
-from postcopy.explorer.kernel.expression_code import BLOCK, LABEL_BITS, REST_BIT, STAYS, Numbering
+from postcopy.explorer.kernel.calling_convention import BLOCK, rests
+from postcopy.explorer.kernel.kernel import Kernel, Words
+from postcopy.explorer.kernel.labels import Meaning
+from postcopy.explorer.search.edges import Edges
+from postcopy.explorer.search.findings import Findings, Question, follow
+from postcopy.explorer.search.status import Status
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-RUNNING, DONE, STEP, STATE, DEADLOCK, WRONG, FULL = range(7)
-"""How a search stands: more to do; all seen; a property of steps or of states violated; a deadlock; the specification
-itself is wrong (a check failed); no room for more states."""
 
-
-@dataclass
-class Findings:
-    """What a search has found so far.
-
-    Attributes:
-        status: one of the constants above.
-        states: how many were stored.
-        transitions: how many labelled steps were taken.
-        depth: steps of the longest shortest path to a state seen.
-        frontier: states still to be expanded.
-        fired: for each action, how often it was taken.
-        witnesses: bits of the witnesses reached.
-        first: for each bit of a witness reached, the index of the first state that reaches it.
-        at: index of the state in question (for STEP and WRONG: before the step).
-        detail: for STATE the violated bits, for STEP and WRONG the step's label.
-        after: for STEP the words after the step.
-        bytes: memory in use.
-        disk: bytes in files.
-    """
-
-    status: int
-    states: int
-    transitions: int
-    depth: int
-    frontier: int
-    fired: list[int]
-    witnesses: int
-    first: dict[int, int]
-    at: int = 0
-    detail: int = 0
-    after: tuple[int, ...] = ()
-    bytes: int = 0
-    disk: int = 0
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a search looks for.
-
-    Attributes:
-        initial: packed initial states.
-        numbering: the numbers of the leaves that labels name.
-        progress: for each action, whether it saves a state from being a deadlock.
-        state_bits: bits of `examine` that must not be set.
-        step_bits: bits of a label (from bit `LABEL_BITS` on, shifted down) that must not be set.
-        witness_bits: bits of `examine` that should be set somewhere.
-        deadlock: whether deadlocks are looked for.
-        max_bytes: memory that may be used.
-    """
-
-    initial: list[tuple[int, ...]]
-    numbering: Numbering
-    progress: list[bool]
-    state_bits: int
-    step_bits: int
-    witness_bits: int
-    deadlock: bool
-    max_bytes: int
-
-
-class Search(Protocol):
-    """A search that can be run a while at a time."""
-
-    def run(self, steps: int) -> Findings:
-        """Expand at most about that many states more."""
-
-    def path(self, at: int) -> list[tuple[int, ...]]:
-        """The packed states from an initial one to the one with this index."""
-
-    def stored(self) -> list[tuple[int, ...]]:
-        """All packed states. For tests and graphs of small spaces."""
-
-    def array(self) -> npt.NDArray[np.uint64]:
-        """All packed states in the same order; uint64[states, words]."""
-
-
-def follow(at: int, row: Callable[[int], tuple[tuple[int, ...], int]]) -> list[tuple[int, ...]]:
-    """The states from an initial one to the one with this index.
-
-    Args:
-        at: the index.
-        row: a state and its parent's index, which is negative for an initial state.
-    """
-    states = []
-    while at >= 0:
-        words, at = row(at)
-        states.append(words)
-    return states[::-1]
+def _by_leaf(successor: tuple[Meaning, int, int, Words]) -> int:
+    return successor[0].leaf
 
 
 class Interpreted:
-    """The search in plain Python."""
+    """The search in plain Python.
+
+    Args:
+        kernel: what states are expanded with.
+        question: what is looked for.
+        edges: where the steps are kept; None where they are not needed.
+    """
 
     BYTES_PER_STATE = 250
     """Measured: a tuple of two words in a dict and a list."""
 
-    def __init__(self, functions: Functions, question: Question) -> None:
-        self.functions, self.question = functions, question
-        self.order: list[tuple[int, ...]] = []
+    def __init__(self, kernel: Kernel, question: Question, edges: Edges | None = None) -> None:
+        self.edges = edges
+        self.functions, self.labels, self.question = kernel.functions, kernel.labels, question
+        self.order: list[Words] = []
         self.parents: list[int] = []
-        self.seen: set[tuple[int, ...]] = set()
+        self.number: dict[Words, int] = {}
         self.head = self.transitions = self.depth = self.level_end = self.witnesses = 0
         self.fired = [0] * len(question.progress)
         self.first: dict[int, int] = {}
         self.stopped: Findings | None = None
         for state in question.initial:
-            words = functions.canonical(*state)
-            if words not in self.seen and self.stopped is None:
+            words = self.functions.canonical(*state)
+            if words not in self.number and self.stopped is None:
                 self._add(words, -1)
         self.level_end = len(self.order)
 
@@ -143,69 +55,75 @@ class Interpreted:
             if self.head == self.level_end:
                 self.depth, self.level_end = self.depth + 1, len(self.order)
             self._block(range(self.head, min(self.head + BLOCK, self.level_end)))
-        return self.stopped or self._findings(DONE if self.head == len(self.order) else RUNNING)
+        return self.stopped or self._findings(Status.DONE if self.head == len(self.order) else Status.RUNNING)
 
     def _block(self, block: range) -> None:
-        question, functions, order = self.question, self.functions, self.order
-        numbering, stuck = question.numbering, set(block)
+        question, functions, order, labels = self.question, self.functions, self.order, self.labels
+        stuck = set(block)
         successors = [
-            (numbering.leaf_of(label), at, label, tuple(words))
-            for at in block
-            for label, *words in functions.expand(*order[at])
+            (labels[label], at, label, tuple(words)) for at in block for label, *words in functions.expand(*order[at])
         ]
-        successors.sort(key=itemgetter(0))
+        successors.sort(key=_by_leaf)
         new = []
-        for leaf, at, label, after in successors:
-            action = numbering.action_of[leaf]
+        for (_, action, stays, violated, failed), at, label, after in successors:
             self.fired[action] += 1
-            if label < 0:
-                self._stop(WRONG, at, label)
-            elif label >> LABEL_BITS & question.step_bits:
-                self._stop(STEP, at, label, after)
-            if not label & STAYS and after != order[at]:
-                new.append((after, at))
+            if failed:
+                self._stop(Status.WRONG, at, label)
+            elif violated & question.step_bits:
+                self._stop(Status.STEP, at, label, after)
+            if not stays and after != order[at]:
+                new.append((after, at, action))
                 if question.progress[action]:
                     stuck.discard(at)
         self.transitions += len(successors)
         for at in sorted(stuck) if question.deadlock else ():
-            if not functions.examine(*order[at]) >> REST_BIT & 1:
-                self._stop(DEADLOCK, at, 0)
-        for after, at in new if self.stopped is None else ():
+            if not rests(functions.examine(*order[at])):
+                self._stop(Status.DEADLOCK, at, 0)
+        number, edges = self.number, self.edges
+        for after, at, action in new if self.stopped is None else ():
             state = functions.canonical(*after)
-            if state not in self.seen:
+            if state not in number:
                 self._add(state, at)
                 if self.stopped is not None:
                     return
+            if edges is not None:
+                edges.add(at, number[state], action, after)
         self.head = block.stop
-        if len(order) * self.BYTES_PER_STATE > question.max_bytes:
-            self._stop(FULL, 0, 0)
+        if self._bytes > question.max_bytes:
+            self._stop(Status.FULL, 0, 0)
 
-    def _add(self, words: tuple[int, ...], parent: int) -> None:
+    def _add(self, words: Words, parent: int) -> None:
         at = len(self.order)
-        self.seen.add(words)
+        self.number[words] = at
         self.order.append(words)
         self.parents.append(parent)
         found = self.functions.examine(*words)
+        if self.edges is not None:
+            self.edges.found.append(found)
         fresh = found & self.question.witness_bits & ~self.witnesses
         self.witnesses |= fresh
         for bit in range(fresh.bit_length()):
             if fresh >> bit & 1:
                 self.first[bit] = at
         if found & self.question.state_bits:
-            self._stop(STATE, at, found & self.question.state_bits)
+            self._stop(Status.STATE, at, found & self.question.state_bits)
 
-    def _stop(self, status: int, at: int, detail: int, after: tuple[int, ...] = ()) -> None:
+    def _stop(self, status: Status, at: int, detail: int, after: Words = ()) -> None:
         """Stop, unless something was found before."""
         self.stopped = self.stopped or self._findings(status, at, detail, after)
 
-    def _findings(self, status: int, at: int = 0, detail: int = 0, after: tuple[int, ...] = ()) -> Findings:
+    def _findings(self, status: Status, at: int = 0, detail: int = 0, after: Words = ()) -> Findings:
         states = len(self.order)
         return Findings(
             status, states, self.transitions, self.depth, states - self.head, self.fired, self.witnesses, self.first,
-            at, detail, after, states * self.BYTES_PER_STATE,
+            at, detail, after, self._bytes,
         )  # fmt: skip
 
-    def stored(self) -> list[tuple[int, ...]]:
+    @property
+    def _bytes(self) -> int:
+        return len(self.order) * self.BYTES_PER_STATE + (self.edges.bytes if self.edges is not None else 0)
+
+    def stored(self) -> list[Words]:
         """All packed states, in the order of discovery."""
         return self.order
 
@@ -215,6 +133,6 @@ class Interpreted:
 
         return np.array(self.order, dtype=np.uint64)
 
-    def path(self, at: int) -> list[tuple[int, ...]]:
+    def path(self, at: int) -> list[Words]:
         """The packed states from an initial one to the one with this index."""
         return follow(at, lambda at: (self.order[at], self.parents[at]))

@@ -1,8 +1,8 @@
 """The search's loop in the part of Python that Numba compiles, for states of so many words.
 
-It is compiled once for each number of words, which is known to the compiler so that loops over words vanish: `compiled`
-keeps a copy of this text for each, with another number below. A kernel's functions are machine code of their own,
-called for a block of states at a time by their addresses, `code`; they want a block's states as columns.
+It is compiled once for each number of words, which is known to the compiler so that loops over words vanish: `loops`
+makes a module of this text for each. A kernel's functions are machine code of their own, called for a block of states
+at a time by their addresses, `code`; they want a block's states as columns.
 
 The states of a shard are rows in the order of discovery, so they are the queue too, and a state is its number. A hash
 table has for each state an entry of 32 bits: its number plus 1 in the low bits, as many as there are in an entry's
@@ -15,9 +15,9 @@ A look-up touches two places in memory that no cache holds, first the bucket, th
 three ways at once through a block of successors: far ahead buckets are asked of the memory; nearer, the buckets have
 come and the states that they name are asked for; and here both are there.
 
-Several workers may expand a level together. Each takes the next few states that nobody has taken and enters what is new
-into the one table. A state is written where a number of one's own says, and then its entry is claimed, in one step; who
-comes second finds it there. That is exact because a bucket is filled from its first entry on and nothing is ever taken
+Several workers may expand a level together. Each takes the next few states that no worker has taken and enters what is
+new into the one table. It writes a state at a number of its own, and then claims the state's entry in one step; the
+second worker finds it there. That is exact because a bucket is filled from its first entry on and nothing is ever taken
 out: the first empty entry that a worker sees is where the state would be that another enters at the same time. Numbers
 are given out by the chunk; in the end the last states move to the numbers that are left over, so that all numbers below
 the count are states again.
@@ -25,32 +25,37 @@ the count are states again.
 
 # ruff: noqa: D103  (what each does is said here and in `shard`, which calls them)
 
-from __future__ import annotations
+from typing import Any
 
 import numpy as np
 from numba import njit, types
 
-from postcopy.explorer.kernel.expression_code import BAD_BIT, BLOCK, LABEL_BITS, REST_BIT
+from postcopy.explorer.kernel import calling_convention as convention
+from postcopy.explorer.kernel.calling_convention import BLOCK
 from postcopy.explorer.search.intrinsics import call, claim, fetch_add, lowest, places, prefetch
-from postcopy.explorer.search.status import (
-    AT,
-    BOXED,
-    DEADLOCK,
-    DETAIL,
-    FULL,
-    HEAD,
-    LEVEL,
-    STATE,
-    STATUS,
-    STEP,
-    WITNESSES,
-    WRONG,
-)
+from postcopy.explorer.search.records import Notes, Outboxes, Scratch, Store, Wanted
+from postcopy.explorer.search.status import AT, DETAIL, HEAD, STATUS, WITNESSES, Status
+
+LEVEL, STEP, STATE, DEADLOCK, WRONG, FULL, OUTBOX_FULL = (
+    int(each)
+    for each in (
+        Status.LEVEL, Status.STEP, Status.STATE, Status.DEADLOCK, Status.WRONG, Status.FULL, Status.OUTBOX_FULL
+    )
+)  # fmt: skip
+
+functions: list[Any] = [
+    njit(function)
+    for function in (
+        convention.failed, convention.violations, convention.rests, convention.is_bad, convention.successors_of
+    )
+]  # fmt: skip
+failed, violations, rests, is_bad, successors_of = functions
 
 U = np.uint64
 ZERO, ONE = U(0), U(1)
 
-WORDS = 2
+WORDS: int = globals()["WORDS"]
+"""Words in a state: `loops` sets it before this text runs, so that it is a constant to the compiler."""
 
 PARENT = WORDS
 """Where the parent's number lies in a row on its way: behind the state's words."""
@@ -59,19 +64,19 @@ AHEAD, NEARER = U(40), U(20)
 """How many successors before they are looked up their buckets, and the states these name, are asked of the memory."""
 
 RING = U(32)
-"""Room for what was guessed of those who are next, a power of two."""
+"""Room for the guesses about the next successors, a power of two."""
 
-NOBODY = U((1 << 64) - 1)
+NO_STATE = U((1 << 64) - 1)
 """No state's number."""
 
 CHUNK = 1024
 """How many numbers a worker takes at once for the states that it will find."""
 
 TAKEN, GIVEN = 0, 8
-"""Where in `shared`, a line of the cache each, stand how many numbers are taken and states given out to be expanded."""
+"""Where `shared`, a line of the cache each, says how many numbers are taken and states given out to be expanded."""
 
 NEXT, LAST = range(2)
-"""Where in a worker's `own` its next number stands, and the first that is not its own."""
+"""Where in a worker's `numbers` its next number stands, and the first that is not its own."""
 
 BUCKET_BITS = U(4)
 EIGHTHS = 7
@@ -83,7 +88,13 @@ EXPAND, CANONICAL, EXAMINE = range(3)
 I64, U64 = types.int64, types.uint64
 I32S, I64S, U64S, U32S = (types.int32[::1], types.int64[::1], types.uint64[::1], types.uint32[::1])
 ROWS = COLUMNS = types.int64[:, ::1]
-BOXES = types.int64[:, :, ::1]
+STORE = types.NamedTuple((ROWS, I32S, U32S, U64, I64S), Store)
+SCRATCH = types.NamedTuple(
+    (COLUMNS, COLUMNS, U32S, I64S, U64S, U64S, U32S, U32S, U32S, U32S, U32S, I64S, U32S, U32S, I64S), Scratch
+)
+NOTES = types.NamedTuple((I64S, I64S, U64S, I64S), Notes)
+OUTBOXES = types.NamedTuple((types.int64[:, :, ::1], U64S, U64, U64), Outboxes)
+WANTED = types.NamedTuple((I64, I64, I64, types.boolean), Wanted)
 
 
 @njit
@@ -138,7 +149,7 @@ def same(states, number, columns, at):
 
 @njit
 def look_up(table, bits, states, columns, at, mixed):
-    """Whether a state is there, and its entry; where it is not, the entry that it would have."""
+    """Whether a state is there, and its entry; else the empty entry where it belongs."""
     tag = tag_of(mixed, bits)
     bucket = bucket_of(mixed, bits)
     while True:
@@ -160,7 +171,7 @@ def entry_of(mixed, number, bits):
 
 @njit
 def put(table, entry, value, alone):
-    """Fill an empty entry; False where another worker was faster. Who works alone is spared the dear instruction."""
+    """Fill an empty entry; False where another worker was faster. A worker alone needs no atomic instruction for it."""
     if alone:
         table[entry] = value
         return True
@@ -175,22 +186,25 @@ def ask(table, bits, mixed):
 
 @njit
 def guess(table, bits, states, mixed):
-    """Ask the memory for the state that a bucket, which has come by now, names first; its number, or `NOBODY`."""
+    """Ask the memory for the state that a bucket, which has come by now, names first; its number, or `NO_STATE`."""
     bucket = bucket_of(mixed, bits)
     alike, _ = places(table, bucket, bits, tag_of(mixed, bits))
     if alike == ZERO:
-        return NOBODY
+        return NO_STATE
     number = number_in(table, bucket + lowest(alike), bits)
     prefetch(states, number * U(WORDS))
     return number
 
 
 @njit
-def enter_all(states, table, bits, columns, hashes, picked, count, shared, own, fresh, came, alone):
+def enter_all(store, scratch, notes, columns, picked, count, alone):
     """Enter those of some states that are new; returns how many are.
 
-    `picked` lists which columns to enter; `fresh` gets the new states' numbers and `came` their columns.
+    `picked` lists which columns to enter, whose hashes are known; `new` gets the numbers of the new states and `new_of`
+    their columns.
     """
+    table, bits, states, numbers = store.table, store.bits, store.states, notes.numbers
+    hashes, new, new_of = scratch.hashes, scratch.new, scratch.new_of
     guessed = np.empty(RING, dtype=np.uint64)
     found = ZERO
     for i in range(min(count, AHEAD)):
@@ -204,22 +218,22 @@ def enter_all(states, table, bits, columns, hashes, picked, count, shared, own, 
             ask(table, bits, hashes[picked[i + AHEAD]])
         if i + NEARER < count:
             guessed[(i + NEARER) % RING] = guess(table, bits, states, hashes[picked[i + NEARER]])
-        if likely != NOBODY and same(states, likely, columns, j):
+        if likely != NO_STATE and same(states, likely, columns, j):
             continue
         while True:
             there, entry = look_up(table, bits, states, columns, j, hashes[j])
             if there:
                 break
-            if own[NEXT] == own[LAST]:
-                own[NEXT] = fetch_add(shared, TAKEN, CHUNK)
-                own[LAST] = own[NEXT] + CHUNK
-            number = own[NEXT]
+            if numbers[NEXT] == numbers[LAST]:
+                numbers[NEXT] = fetch_add(store.shared, TAKEN, CHUNK)
+                numbers[LAST] = numbers[NEXT] + CHUNK
+            number = numbers[NEXT]
             for k in range(WORDS):
                 states[number, k] = columns[k, j]
             if put(table, entry, entry_of(hashes[j], U(number), bits), alone):
-                own[NEXT] = number + 1
-                fresh[found] = number
-                came[found] = j
+                numbers[NEXT] = number + 1
+                new[found] = number
+                new_of[found] = j
                 found += ONE
                 break
     return found
@@ -247,12 +261,13 @@ def fill(table, bits, states, begin, end, alone):
                 break
 
 
-@njit(I64(ROWS, I32S, U32S, U64, types.int64[:, ::1], I64, I64S), nogil=True, cache=True)
-def close_gaps(states, parents, table, bits, gaps, top, found):
+@njit(I64(STORE, types.int64[:, ::1], I64, I64S), nogil=True, cache=True)
+def close_gaps(store, gaps, top, found):
     """Give the last states below `top` the numbers in the gaps, which are in order; returns how many states there are.
 
     None of those states may have been expanded. Numbers in `found` are those of the same states afterwards.
     """
+    states, parents, table, bits, _ = store
     low, high = 0, len(gaps) - 1
     while low <= high:
         if gaps[high, 1] == top:
@@ -303,160 +318,170 @@ def number(states, count, shards, ids):
 
 
 @njit
-def share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled):
-    """List those of a block's successors that belong here, and put the others into boxes; returns how many are listed.
+def share_out(outboxes, scratch, at, count):
+    """List the successors of a block that belong here, put the others into outboxes; returns how many are listed.
 
     No jump depends on whose a state is: every second one would be guessed wrongly. Each is written into both lists, and
     whether it stays there is a number.
     """
+    hashes, own, others = scratch.hashes, scratch.own, scratch.others
+    rows, filled, shard, shards = outboxes
     kept = left = ZERO
     for j in range(count):
         here = U(owner(hashes[j], shards) == shard)
-        mine[kept] = theirs[left] = j
+        own[kept] = others[left] = j
         kept += here
         left += ONE - here
     for i in range(left):
-        j = theirs[i]
+        j = others[i]
         other = owner(hashes[j], shards)
         to = filled[other]
         for k in range(WORDS):
-            boxes[other, to, k] = out[k, j]
-        boxes[other, to, PARENT] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
+            rows[other, to, k] = scratch.out[k, j]
+        rows[other, to, PARENT] = (at + scratch.origin[j]) * np.int64(shards) + np.int64(shard)
         filled[other] = to + ONE
     return kept
 
 
 @njit
-def look(code, states, block, fresh, count, seen, first, control, state_bits, witness_bits):
-    """Examine new states; False where one violates a property."""
-    if state_bits | witness_bits == 0:
+def check_new(code, states, scratch, count, notes, wanted):
+    """Examine new states and note the witnesses among them; False where one violates a property."""
+    if wanted.state_bits | wanted.witness_bits == 0:
         return True
+    block, new, seen, control = scratch.block, scratch.new, scratch.seen, notes.control
     for start in range(ZERO, count, U(BLOCK)):
         n = min(U(BLOCK), count - start)
         for i in range(n):
             for k in range(WORDS):
-                block[k, i] = states[fresh[start + i], k]
+                block[k, i] = states[new[start + i], k]
         call(code[EXAMINE], (block, ZERO, n, seen))
         for i in range(n):
             found = seen[i]
-            reached = found & witness_bits & ~control[WITNESSES]
+            reached = found & wanted.witness_bits & ~control[WITNESSES]
             if reached != 0:
                 control[WITNESSES] |= reached
-                for bit in range(len(first)):
+                for bit in range(len(notes.first)):
                     if reached >> bit & 1:
-                        first[bit] = fresh[start + i]
-            if found & state_bits:
-                control[STATUS], control[AT], control[DETAIL] = STATE, fresh[start + i], found & state_bits
+                        notes.first[bit] = new[start + i]
+            if found & wanted.state_bits:
+                control[STATUS], control[AT], control[DETAIL] = STATE, new[start + i], found & wanted.state_bits
                 return False
     return True
 
 
-@njit(
-    types.void(
-        I64S, ROWS, I32S, U32S, U64, COLUMNS, COLUMNS, U64S, U32S, U32S, U32S, U32S, U32S, U32S, I64S, U64S, U64S, U32S,
-        U32S, I64S, I64S, I64S, I64S, I64S, I64S, BOXES, U64S, U64, U64, I64, I64, I64, types.boolean, I64, I64, I64,
-        types.boolean,
-    ),
-    nogil=True,
-    cache=True,
-)  # fmt: skip
-def run(
-    code, states, parents, table, bits, block, out, hashes, every, mine, theirs, fresh, came, origin, label, fired,
-    moved, lists, items, picks, seen, first, control, shared, own, boxes, filled, shard, shards, step_bits, state_bits,
-    witness_bits, deadlock, piece, end, room, alone,
-):  # fmt: skip
+@njit
+def expand_block(code, scratch, n, fired):
+    """Make the successors of the n states in `block`; what the kernel says of them."""
+    return call(
+        code[EXPAND],
+        (
+            scratch.block, 0, n, scratch.out, scratch.origin, scratch.label, fired, scratch.moved, scratch.lists,
+            scratch.items, scratch.picks,
+        ),
+    )  # fmt: skip
+
+
+@njit
+def check_steps(scratch, count, at, control, wanted):
+    """Whether no step of a block violates a property and no check failed; else the first that does is noted."""
+    for j in range(count):
+        label = scratch.label[j]
+        wrong = failed(label)
+        if wrong or violations(label) & wanted.step_bits:
+            control[STATUS], control[AT] = WRONG if wrong else STEP, at + scratch.origin[j]
+            control[DETAIL] = label
+            for k in range(WORDS):
+                scratch.out[k, 0] = scratch.out[k, j]
+            return False
+    return True
+
+
+@njit
+def check_deadlock(code, scratch, n, at, control):
+    """Whether each state of a block can move or may rest; else the first that does not is noted."""
+    for i in range(n):
+        if scratch.moved[i] == 0:
+            call(code[EXAMINE], (scratch.block, i, 1, scratch.seen))
+            if not rests(scratch.seen[0]):
+                control[STATUS], control[AT] = DEADLOCK, at + i
+                return False
+    return True
+
+
+@njit(types.void(I64S, STORE, SCRATCH, NOTES, OUTBOXES, WANTED, I64, I64, I64, types.boolean), nogil=True, cache=True)
+def run(code, store, scratch, notes, outboxes, wanted, piece, end, room, alone):
     """Expand states up to `end`, a piece at a time, until there is no room or something is found.
 
     `room` is how many numbers may be taken before the last pieces are begun.
     """
+    control, shards, shard = notes.control, outboxes.shards, outboxes.shard
     control[STATUS] = LEVEL
     while True:
-        if fetch_add(shared, TAKEN, 0) > room:
+        if fetch_add(store.shared, TAKEN, 0) > room:
             control[STATUS] = FULL
             return
         for other in range(shards):
-            if filled[other] + U(len(origin)) > U(boxes.shape[1]) and other != shard:
-                control[STATUS] = BOXED
+            if outboxes.filled[other] + U(len(scratch.origin)) > U(outboxes.rows.shape[1]) and other != shard:
+                control[STATUS] = OUTBOX_FULL
                 return
-        begin = fetch_add(shared, GIVEN, piece)
+        begin = fetch_add(store.shared, GIVEN, piece)
         if begin >= end:
             return
         for at in range(begin, min(begin + piece, end), BLOCK):
             control[HEAD] = at
             n = min(BLOCK, end - at)
-            put_block(states, U(at), U(n), block)
+            put_block(store.states, U(at), U(n), scratch.block)
             for i in range(n):
-                moved[i] = 0
-            found = call(code[EXPAND], (block, 0, n, out, origin, label, fired, moved, lists, items, picks))
-            count = U(found & ((1 << BAD_BIT) - 1))
-            if found >> BAD_BIT != 0:
-                for j in range(count):
-                    wrong = label[j] < 0
-                    if wrong or label[j] >> LABEL_BITS & step_bits:
-                        control[STATUS], control[AT] = WRONG if wrong else STEP, at + origin[j]
-                        control[DETAIL] = label[j]
-                        for k in range(WORDS):
-                            out[k, 0] = out[k, j]
-                        return
-            if deadlock:
-                for i in range(n):
-                    if moved[i] == 0:
-                        call(code[EXAMINE], (block, i, 1, seen))
-                        if seen[0] >> REST_BIT & 1 == 0:
-                            control[STATUS], control[AT] = DEADLOCK, at + i
-                            return
-            call(code[CANONICAL], (out, count))
+                scratch.moved[i] = 0
+            found = expand_block(code, scratch, n, notes.fired)
+            count = U(successors_of(found))
+            if is_bad(found) and not check_steps(scratch, count, at, control, wanted):
+                return
+            if wanted.deadlock and not check_deadlock(code, scratch, n, at, control):
+                return
+            call(code[CANONICAL], (scratch.out, count))
             for j in range(count):
-                hashes[j] = hash_of(out, j)
-            picked, kept = every, count
+                scratch.hashes[j] = hash_of(scratch.out, j)
+            picked, kept = scratch.every, count
             if shards != ONE:
-                kept = share_out(shard, shards, at, out, origin, hashes, mine, theirs, count, boxes, filled)
-                picked = mine
-            new = enter_all(states, table, bits, out, hashes, picked, kept, shared, own, fresh, came, alone)
+                kept = share_out(outboxes, scratch, at, count)
+                picked = scratch.own
+            new = enter_all(store, scratch, notes, scratch.out, picked, kept, alone)
             for i in range(new):
-                parents[fresh[i]] = (at + origin[came[i]]) * np.int64(shards) + np.int64(shard)
-            if not look(code, states, block, fresh, new, seen, first, control, state_bits, witness_bits):
+                parent = (at + scratch.origin[scratch.new_of[i]]) * np.int64(shards) + np.int64(shard)
+                store.parents[scratch.new[i]] = parent
+            if not check_new(code, store.states, scratch, new, notes, wanted):
                 return
 
 
-@njit(
-    U64(
-        I64S, ROWS, I32S, U32S, U64, COLUMNS, U64S, U32S, U32S, U32S, I64S, I64S, I64S, I64S, I64S, ROWS, U64, I64, I64,
-        I64, types.boolean,
-    ),
-    nogil=True,
-    cache=True,
-)  # fmt: skip
-def receive(
-    code, states, parents, table, bits, block, hashes, every, fresh, came, seen, first, control, shared, own, box,
-    begin, state_bits, witness_bits, room, alone,
-):  # fmt: skip
+@njit(U64(I64S, STORE, SCRATCH, NOTES, ROWS, U64, WANTED, I64, types.boolean), nogil=True, cache=True)
+def receive(code, store, scratch, notes, rows, begin, wanted, room, alone):
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
-    while begin < U(len(box)):
-        if fetch_add(shared, TAKEN, 0) > room:
-            control[STATUS] = FULL
+    hashes = scratch.hashes
+    while begin < U(len(rows)):
+        if fetch_add(store.shared, TAKEN, 0) > room:
+            notes.control[STATUS] = FULL
             return begin
-        part = box[begin : min(begin + U(len(hashes)), U(len(box)))]
+        part = rows[begin : min(begin + U(len(hashes)), U(len(rows)))]
         for j in range(len(part)):
             hashes[j] = hash_of(part.T, j)
-        new = enter_all(states, table, bits, part.T, hashes, every, U(len(part)), shared, own, fresh, came, alone)
+        new = enter_all(store, scratch, notes, part.T, scratch.every, U(len(part)), alone)
         for i in range(new):
-            parents[fresh[i]] = part[came[i], PARENT]
+            store.parents[scratch.new[i]] = part[scratch.new_of[i], PARENT]
         begin += U(len(part))
-        if not look(code, states, block, fresh, new, seen, first, control, state_bits, witness_bits):
+        if not check_new(code, store.states, scratch, new, notes, wanted):
             return begin
     return begin
 
 
-@njit(I64(I64S, ROWS, I64, I64, COLUMNS, COLUMNS, U32S, I64S, U64S, U64S, U32S, U32S, I64S), nogil=True, cache=True)
-def expand(code, states, begin, end, block, out, origin, label, fired, moved, lists, items, picks):
+@njit(I64(I64S, ROWS, I64, I64, SCRATCH, U64S), nogil=True, cache=True)
+def expand(code, states, begin, end, scratch, fired):
     """Make the successors of some states and count them. Those of the last block are left in `out`."""
     total = 0
     for at in range(begin, end, BLOCK):
         n = min(BLOCK, end - at)
-        put_block(states, U(at), U(n), block)
-        found = call(code[EXPAND], (block, 0, n, out, origin, label, fired, moved, lists, items, picks))
-        total += found & ((1 << BAD_BIT) - 1)
+        put_block(states, U(at), U(n), scratch.block)
+        total += successors_of(expand_block(code, scratch, n, fired))
     return total
 
 

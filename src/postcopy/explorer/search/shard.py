@@ -10,77 +10,33 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from postcopy.explorer.kernel.compiled import Machine
-from postcopy.explorer.kernel.expression_code import BLOCK, REST_BIT
-from postcopy.explorer.search import interpreted as search
-from postcopy.explorer.search import status as control
-from postcopy.explorer.search.interpreted import Findings, Question
+from postcopy.explorer.kernel.calling_convention import BLOCK, REST_BIT
+from postcopy.explorer.kernel.kernel import Words
+from postcopy.explorer.search.findings import Findings, Question
+from postcopy.explorer.search.loops import Machine
+from postcopy.explorer.search.records import Outboxes, Store, Wanted
 from postcopy.explorer.search.status import (
     AT,
     COUNT,
-    DEADLOCK,
     DETAIL,
-    FULL,
+    ENDED,
+    FOUND,
     HEAD,
-    LEVEL,
     LEVEL_END,
-    RUNNING,
-    STATE,
     STATUS,
-    STEP,
     WITNESSES,
-    WRONG,
+    Status,
 )
+from postcopy.explorer.search.worker import LINE, Worker, lines
 
 _ENTRY = 4
 """Bytes of an entry of the table."""
 
 _FIRST_BITS, _MOST_BITS = 16, 31
-_BOX = 1 << 17
+_OUTBOX = 1 << 17
 
 _PIECE = 4 * BLOCK
 """States that one of several workers takes at once."""
-
-_LINE = 64
-
-
-class Hand:
-    """What one worker needs to expand states: memory of its own, on lines of the cache that nobody else writes to.
-
-    Attributes:
-        control: its numbers (see `control`); int64[7].
-        own: its next number for a state, and the first that is not its own; int64[2].
-        block: states to be expanded; int64[words, BLOCK].
-        out, origin, label: the last block's successors, which state each is of, and by what; `most` of each.
-        fired: for each action, how often it was taken; uint64[actions].
-        first: for each bit of a witness, the number of the first state found that reaches it, or -1; int64[bits].
-    """
-
-    def __init__(self, machine: Machine, question: Question) -> None:
-        self.machine, words, most = machine, machine.words, machine.most
-        self.block = np.zeros((words, BLOCK), dtype=np.int64)
-        self.out = np.zeros((words, most), dtype=np.int64)
-        self.hashes = np.zeros(most, dtype=np.uint64)
-        self.every = np.arange(most, dtype=np.uint32)
-        self.mine, self.theirs, self.fresh, self.came, self.origin = (np.zeros(most, dtype=np.uint32) for _ in range(5))
-        self.label, self.seen = (np.zeros(most, dtype=np.int64) for _ in range(2))
-        self.moved = np.zeros(BLOCK, dtype=np.uint64)
-        self.lists = np.zeros(machine.rows * machine.row_length, dtype=np.uint32)
-        self.items = np.zeros(machine.row_length, dtype=np.uint32)
-        self.picks = np.zeros(machine.rows * machine.row_length, dtype=np.int64)
-        self.fired = lines(8 * len(question.progress)).view(np.uint64)
-        self.first = lines(8 * REST_BIT).view(np.int64)
-        self.first[:] = -1
-        self.control = lines(8 * (WITNESSES + 1)).view(np.int64)
-        self.own = lines(8 * 2).view(np.int64)
-
-    def expand(self, states: Any, begin: int, end: int) -> int:
-        """Make the successors of states and count them; those of one block are left in `out`, `origin` and `label`."""
-        count = self.machine.loop.expand(
-            self.machine.code, states, begin, end, self.block, self.out, self.origin, self.label, self.fired.copy(),
-            self.moved, self.lists, self.items, self.picks,
-        )  # fmt: skip
-        return int(count)
 
 
 class Shard:
@@ -90,25 +46,23 @@ class Shard:
     system gives them page by page. The table begins small and grows in its place, so that memory is touched once.
 
     Args:
-        machine: the kernel.
+        machine: what it runs on.
         question: what is looked for.
         number: which part of all states.
         shards: of how many.
         max_bytes: memory that this part may take.
-        box: how many states for another part may wait until it enters them.
+        outbox: how many states for another part may wait until it enters them.
         workers: threads that expand states together, where there is one part only.
         alone_until: until there are so many states, one of them works alone.
 
     Attributes:
-        states: the states in the order of discovery; int64[capacity, words].
-        parents: their parents' numbers, or -1; int32[capacity].
-        table: what finds a state's number (see `loop`); uint32[entries].
-        boxes: for each other part, what it has to enter: states with their parents' numbers behind them;
-            int64[shards, box, words + 1].
-        control: where the search stands (see `control`); int64[7].
-        fired, first: as those of the workers, of all of them.
+        machine: what it runs on.
+        states, parents, table, bits, shared: see `records.Store`.
+        outboxes: what other parts have to enter; see `records.Outboxes`.
+        control: where the search stands (see `status`); int64[7].
+        fired, first: those of all workers together; see `records.Notes`.
         after: the words after the last step that was found to violate a property.
-        hands: the workers.
+        workers: the workers.
     """
 
     def __init__(
@@ -118,17 +72,19 @@ class Shard:
         number: int,
         shards: int,
         max_bytes: int,
-        box: int = _BOX,
+        outbox: int = _OUTBOX,
         workers: int = 1,
         alone_until: int = 0,
     ) -> None:
         self.machine, self.question, self.max_bytes = machine, question, max_bytes
+        self.code, self.loop = machine
         self.number, self.shards = np.uint64(number), np.uint64(shards)
-        self.hands = [Hand(machine, question) for _ in range(workers)]
+        self.workers = [Worker(machine, len(question.progress)) for _ in range(workers)]
         self.pool, self.alone_until = ThreadPoolExecutor(workers) if workers > 1 else None, alone_until
-        words, most = machine.words, machine.most
+        self.wanted = Wanted(question.step_bits, question.state_bits, question.witness_bits, question.deadlock)
+        words, most = self.code.words, self.code.most
         self.piece = BLOCK if workers == 1 else _PIECE
-        self.reserve = workers * (int(machine.loop.CHUNK) + self.piece // BLOCK * most)
+        self.reserve = workers * (int(self.loop.CHUNK) + self.piece // BLOCK * most)
         self.per_state = 8 * words + 4
         self.bits = self._first_bits = max(_FIRST_BITS, (2 * self.reserve).bit_length())
         capacity, self.most_bits = self._most()
@@ -136,22 +92,32 @@ class Shard:
         self.states = np.empty((capacity, words), dtype=np.int64)
         self.parents = np.empty(capacity, dtype=np.int32)
         self.table = lines(_ENTRY << self.most_bits).view(np.uint32)
-        self.shared = lines(2 * _LINE).view(np.int64)
+        self.shared = lines(2 * LINE).view(np.int64)
         self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
         self.fired = np.zeros(len(question.progress), dtype=np.uint64)
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
-        self.after: tuple[int, ...] = ()
-        box = most + box if shards > 1 else 1
-        self.boxes = np.zeros((shards, box, words + 1), dtype=np.int64)
+        self.after: Words = ()
+        outbox = most + outbox if shards > 1 else 1
+        self.outboxes = np.zeros((shards, outbox, words + 1), dtype=np.int64)
         self.filled = np.zeros(shards, dtype=np.uint64)
+
+    @property
+    def status(self) -> Status:
+        """How it stands."""
+        return Status(int(self.control[STATUS]))
+
+    @property
+    def store(self) -> Store:
+        """The states and what finds them, for the loop."""
+        return Store(self.states, self.parents, self.table, np.uint64(self.bits), self.shared)
 
     def begin(self) -> None:
         """Enter those initial states that belong here."""
         initial = np.array(self.question.initial, dtype=np.uint64).T.copy().view(np.int64)
-        self.machine.loop.canonical(self.machine.code, initial, np.uint64(initial.shape[1]))
+        self.loop.canonical(self.code.addresses, initial, np.uint64(initial.shape[1]))
         rows = np.vstack([initial, np.full(initial.shape[1], -1)]).T.copy()
         ids = np.empty(len(rows), dtype=np.int64)
-        self.machine.loop.number(rows, len(ids), self.shards, ids)
+        self.loop.number(rows, len(ids), self.shards, ids)
         self.take(rows[ids % int(self.shards) == int(self.number)])
         self.control[LEVEL_END] = self.control[COUNT]
 
@@ -166,11 +132,11 @@ class Shard:
     @property
     def bytes(self) -> int:
         """Memory in use."""
-        return int(self.control[COUNT] * self.per_state + self._table_bytes + self.boxes.nbytes)
+        return int(self.control[COUNT] * self.per_state + self._table_bytes + self.outboxes.nbytes)
 
     def _most(self) -> tuple[int, int]:
         """As many states as the memory allowed holds, and the bits of the table that finds them."""
-        eighths = int(self.machine.loop.EIGHTHS)
+        eighths = int(self.loop.EIGHTHS)
         return max(
             (min((1 << bits) // 8 * eighths, (self.max_bytes - (_ENTRY << bits)) // self.per_state), bits)
             for bits in range(self._first_bits, _MOST_BITS + 1)
@@ -179,7 +145,7 @@ class Shard:
     @property
     def _room(self) -> int:
         """How many numbers may be taken for states before the workers begin their last pieces."""
-        return min(len(self.parents), (1 << self.bits) // 8 * int(self.machine.loop.EIGHTHS)) - self.reserve
+        return min(len(self.parents), (1 << self.bits) // 8 * int(self.loop.EIGHTHS)) - self.reserve
 
     @property
     def _table_bytes(self) -> int:
@@ -187,121 +153,118 @@ class Shard:
 
     def run(self, steps: int) -> None:
         """Expand at most about that many states of the level, unless an outbox or the memory allowed is full."""
-        loop, end = self.machine.loop, int(min(self.control[HEAD] + steps, self.control[LEVEL_END]))
+        end = int(min(self.control[HEAD] + steps, self.control[LEVEL_END]))
         while True:
-            self.shared[loop.TAKEN], self.shared[loop.GIVEN] = self.control[COUNT], self.control[HEAD]
-            hands = self._hands
-            self._each(hands, lambda _, hand: self._expand(hand, end))
-            self._close_gaps(hands)
-            self._sum_up(hands, end)
-            if self.control[STATUS] != FULL or not self._grow():
+            self.shared[self.loop.TAKEN], self.shared[self.loop.GIVEN] = self.control[COUNT], self.control[HEAD]
+            workers = self._busy
+            self._each(workers, lambda _, worker: self._expand(worker, end))
+            self._close_gaps(workers)
+            self._sum_up(workers, end)
+            if self.status != Status.FULL or not self._grow():
                 return
 
     @property
-    def _hands(self) -> list[Hand]:
+    def _busy(self) -> list[Worker]:
         """Those that there is work for."""
-        return self.hands if self.control[COUNT] >= self.alone_until else self.hands[:1]
+        return self.workers if self.control[COUNT] >= self.alone_until else self.workers[:1]
 
-    def _each(self, hands: list[Hand], do: Callable[[int, Hand], None]) -> None:
+    def _each(self, workers: list[Worker], do: Callable[[int, Worker], None]) -> None:
         """Let all work at once."""
-        if self.pool is None or len(hands) == 1:
-            do(0, hands[0])
+        if self.pool is None or len(workers) == 1:
+            do(0, workers[0])
         else:
-            list(self.pool.map(do, range(len(hands)), hands))
+            list(self.pool.map(do, range(len(workers)), workers))
 
-    def _expand(self, hand: Hand, end: int) -> None:
-        question, machine = self.question, self.machine
-        hand.control[WITNESSES] = self.control[WITNESSES]
-        machine.loop.run(
-            machine.code, self.states, self.parents, self.table, np.uint64(self.bits), hand.block, hand.out,
-            hand.hashes, hand.every, hand.mine, hand.theirs, hand.fresh, hand.came, hand.origin, hand.label, hand.fired,
-            hand.moved, hand.lists, hand.items, hand.picks, hand.seen, hand.first, hand.control, self.shared, hand.own,
-            self.boxes, self.filled, self.number, self.shards, question.step_bits, question.state_bits,
-            question.witness_bits, question.deadlock, self.piece, end, self._room, len(self._hands) == 1,
+    def _expand(self, worker: Worker, end: int) -> None:
+        worker.notes.control[WITNESSES] = self.control[WITNESSES]
+        outboxes = Outboxes(self.outboxes, self.filled, self.number, self.shards)
+        self.loop.run(
+            self.code.addresses, self.store, worker.scratch, worker.notes, outboxes, self.wanted, self.piece, end,
+            self._room, len(self._busy) == 1,
         )  # fmt: skip
 
-    def _close_gaps(self, hands: list[Hand]) -> None:
+    def _close_gaps(self, workers: list[Worker]) -> None:
         """Give the last states the numbers that were taken and not used, and those of what was found follow them."""
-        loop, bits = self.machine.loop, np.uint64(self.bits)
-        gaps = np.array(sorted(tuple(hand.own) for hand in hands), dtype=np.int64)
-        found = np.array([[*hand.first, hand.control[AT]] for hand in hands], dtype=np.int64)
-        self.control[COUNT] = loop.close_gaps(
-            self.states, self.parents, self.table, bits, gaps, self.shared[loop.TAKEN], found.reshape(-1)
-        )
-        for hand, (*first, at) in zip(hands, found, strict=True):
-            hand.first[:], hand.own[:] = first, 0
-            if hand.control[STATUS] == STATE:
-                hand.control[AT] = at
+        notes = [worker.notes for worker in workers]
+        gaps = np.array(sorted(tuple(each.numbers) for each in notes), dtype=np.int64)
+        found = np.array([[*each.first, each.control[AT]] for each in notes], dtype=np.int64)
+        top = self.shared[self.loop.TAKEN]
+        self.control[COUNT] = self.loop.close_gaps(self.store, gaps, top, found.reshape(-1))
+        for worker, (*first, at) in zip(workers, found, strict=True):
+            worker.notes.first[:], worker.notes.numbers[:] = first, 0
+            if worker.status == Status.STATE:
+                worker.notes.control[AT] = at
 
-    def _sum_up(self, hands: list[Hand], end: int) -> None:
-        """Bring together how all stand."""
-        self._note(hands)
-        stopped = [hand for hand in hands if hand.control[STATUS] in (STEP, STATE, DEADLOCK, WRONG)]
-        head = min(int(self.shared[self.machine.loop.GIVEN]), end, *(int(hand.control[HEAD]) for hand in stopped))
+    def _sum_up(self, workers: list[Worker], end: int) -> None:
+        """Make one status of those of all workers, and note what they have found."""
+        self._note(workers)
+        stopped = [worker for worker in workers if worker.status in FOUND]
+        heads = (int(worker.notes.control[HEAD]) for worker in stopped)
+        head = min(int(self.shared[self.loop.GIVEN]), end, *heads)
         self.control[HEAD] = head
         if stopped:
-            self._stop(min(stopped, key=lambda hand: int(hand.control[HEAD])))
+            self._stop(min(stopped, key=lambda worker: int(worker.notes.control[HEAD])))
         elif head < end:
-            self.control[STATUS] = max(int(hand.control[STATUS]) for hand in hands)
+            self.control[STATUS] = max(worker.status for worker in workers)
         else:
-            self.control[STATUS] = LEVEL if head == self.control[LEVEL_END] else RUNNING
+            self.control[STATUS] = Status.LEVEL if head == self.control[LEVEL_END] else Status.RUNNING
 
-    def _note(self, hands: list[Hand]) -> None:
-        for hand in hands:
-            self.fired += hand.fired
-            self.control[WITNESSES] |= hand.control[WITNESSES]
-            nearer = (hand.first >= 0) & (self.first < 0)
-            self.first[nearer] = hand.first[nearer]
-            hand.fired[:], hand.first[:] = 0, -1
+    def _note(self, workers: list[Worker]) -> None:
+        for notes in (worker.notes for worker in workers):
+            self.fired += notes.fired
+            self.control[WITNESSES] |= notes.control[WITNESSES]
+            nearer = (notes.first >= 0) & (self.first < 0)
+            self.first[nearer] = notes.first[nearer]
+            notes.fired[:], notes.first[:] = 0, -1
 
-    def _stop(self, hand: Hand) -> None:
+    def _stop(self, worker: Worker) -> None:
         """Take over what a worker found that ends the search."""
         for what in (STATUS, AT, DETAIL):
-            self.control[what] = hand.control[what]
-        self.after = words_of(hand.out[:, 0])
-        if hand.control[STATUS] == STATE and len(self.hands) == 1:
-            self.control[COUNT] = hand.control[AT] + 1
+            self.control[what] = worker.notes.control[what]
+        self.after = words_of(worker.scratch.out[:, 0])
+        if worker.status == Status.STATE and len(self.workers) == 1:
+            self.control[COUNT] = worker.notes.control[AT] + 1
 
-    def take(self, box: Any) -> bool:
+    def take(self, rows: Any) -> bool:
         """Enter states sent by others, with their parents' numbers behind them; False where that ends the search."""
-        question, loop, at, hand = self.question, self.machine.loop, 0, self.hands[0]
+        at, worker = 0, self.workers[0]
         while True:
-            self.shared[loop.TAKEN] = self.control[COUNT]
-            hand.control[STATUS], hand.control[WITNESSES] = RUNNING, self.control[WITNESSES]
-            at = loop.receive(
-                self.machine.code, self.states, self.parents, self.table, np.uint64(self.bits), hand.block, hand.hashes,
-                hand.every, hand.fresh, hand.came, hand.seen, hand.first, hand.control, self.shared, hand.own, box,
-                np.uint64(at), question.state_bits, question.witness_bits, self._room, True,
+            self.shared[self.loop.TAKEN] = self.control[COUNT]
+            control = worker.notes.control
+            control[STATUS], control[WITNESSES] = Status.RUNNING, self.control[WITNESSES]
+            at = self.loop.receive(
+                self.code.addresses, self.store, worker.scratch, worker.notes, rows, np.uint64(at), self.wanted,
+                self._room, True,
             )  # fmt: skip
-            self._close_gaps([hand])
-            self._note([hand])
-            if hand.control[STATUS] == STATE:
-                self._stop(hand)
+            self._close_gaps([worker])
+            self._note([worker])
+            if worker.status == Status.STATE:
+                self._stop(worker)
                 return False
-            if hand.control[STATUS] != FULL:
+            if worker.status != Status.FULL:
                 return True
             if not self._grow():
-                self.control[STATUS] = FULL
+                self.control[STATUS] = Status.FULL
                 return False
 
-    def restore(self, states: Any, parents: Any, control_: list[int], fired: list[int], first: list[int]) -> bool:
+    def restore(self, states: Any, parents: Any, control: list[int], fired: list[int], first: list[int]) -> bool:
         """Stand where such a shard stood; False where the memory allowed does not suffice."""
         known = len(states)
         if known + self.reserve > len(self.parents):
             return False
         self.states[:known], self.parents[:known] = states, parents
-        self.control[:], self.fired[:], self.first[:] = control_, fired, first
-        if self.control[STATUS] == FULL:
-            self.control[STATUS] = RUNNING
+        self.control[:], self.fired[:], self.first[:] = control, fired, first
+        if self.status == Status.FULL:
+            self.control[STATUS] = Status.RUNNING
         return self._fill()
 
-    def change(self, number: int, control_: Any) -> bool:
+    def change(self, number: int, control: Any) -> bool:
         """Become another of the shards, whose states and parents have been put in place of this one's.
 
         False where the memory allowed does not suffice for it.
         """
         self.bits, self.number = self._first_bits, np.uint64(number)
-        self.control[:], self.first[:] = control_, -1
+        self.control[:], self.first[:] = control, -1
         return self._fill()
 
     def _fill(self) -> bool:
@@ -311,14 +274,14 @@ class Shard:
             self.bits += 1
         if count > self._room:
             return False
-        loop, hands, bits = self.machine.loop, self._hands, np.uint64(self.bits)
-        alone = len(hands) == 1
+        loop, workers, bits = self.loop, self._busy, np.uint64(self.bits)
+        alone = len(workers) == 1
 
         def part(whole: int, number: int) -> tuple[int, int]:
-            return whole * number // len(hands), whole * (number + 1) // len(hands)
+            return whole * number // len(workers), whole * (number + 1) // len(workers)
 
-        self._each(hands, lambda number, _: loop.clear(self.table, *part(1 << self.bits, number)))
-        self._each(hands, lambda number, _: loop.fill(self.table, bits, self.states, *part(count, number), alone))
+        self._each(workers, lambda number, _: loop.clear(self.table, *part(1 << self.bits, number)))
+        self._each(workers, lambda number, _: loop.fill(self.table, bits, self.states, *part(count, number), alone))
         return True
 
     def _grow(self) -> bool:
@@ -334,7 +297,7 @@ class Report:
     """How a shard stands, in values that can be sent to another process.
 
     Attributes:
-        control: its numbers (see `control`); int64[7].
+        control: its numbers (see `status`); int64[7].
         fired: for each action, how often it was taken; uint64[actions].
         first: for each bit of a witness, the place of the first state that reaches it, or -1; int64[bits].
         bytes: memory in use.
@@ -345,34 +308,34 @@ class Report:
     fired: npt.NDArray[np.uint64]
     first: npt.NDArray[np.int64]
     bytes: int
-    after: tuple[int, ...]
+    after: Words
 
 
-def judge(controls: Sequence[npt.NDArray[np.int64]]) -> tuple[int, bool]:
+def judge(controls: Sequence[npt.NDArray[np.int64]]) -> tuple[Status, bool]:
     """How a search level by level stands when its shards have entered all that was sent.
 
     Where it goes on, all shards' numbers are brought up to date: the witnesses that any has reached, so that none notes
     a later one, and the next level where this one is done.
 
     Returns:
-        The status of the search (see `search`), and whether it goes on to the next level.
+        The status of the search, and whether it goes on to the next level.
     """
     for each in controls:
-        if int(each[STATUS]) in STATUS_OF:
-            return STATUS_OF[int(each[STATUS])], False
+        if each[STATUS] in ENDED:
+            return Status(int(each[STATUS])), False
     reached = int(np.bitwise_or.reduce([each[WITNESSES] for each in controls]))
     for each in controls:
         each[WITNESSES] = reached
     if any(each[HEAD] < each[LEVEL_END] for each in controls):
-        return search.RUNNING, False
+        return Status.RUNNING, False
     if all(each[HEAD] == each[COUNT] for each in controls):
-        return search.DONE, False
+        return Status.DONE, False
     for each in controls:
         each[LEVEL_END] = each[COUNT]
-    return search.RUNNING, True
+    return Status.RUNNING, True
 
 
-def gather(status: int, depth: int, reports: Sequence[Report]) -> Findings:
+def gather(status: Status, depth: int, reports: Sequence[Report]) -> Findings:
     """What a search has found, from the reports of all its shards."""
     shards = len(reports)
     fired = np.sum([each.fired for each in reports], axis=0)
@@ -393,26 +356,16 @@ def gather(status: int, depth: int, reports: Sequence[Report]) -> Findings:
         first=first,
         bytes=sum(each.bytes for each in reports),
     )
-    if status not in (search.RUNNING, search.DONE, search.FULL):
-        number, each = next((i, r) for i, r in enumerate(reports) if int(r.control[STATUS]) in STATUS_OF)
+    if status in FOUND:
+        number, each = next((i, r) for i, r in enumerate(reports) if r.control[STATUS] in ENDED)
         found.at = int(each.control[AT]) * shards + number
         found.detail = int(each.control[DETAIL])
-        if status == search.STEP:
+        if status == Status.STEP:
             found.after = each.after
     return found
 
 
-STATUS_OF = {
-    control.STEP: search.STEP,
-    control.STATE: search.STATE,
-    control.DEADLOCK: search.DEADLOCK,
-    control.WRONG: search.WRONG,
-    control.FULL: search.FULL,
-}
-"""What a shard's status means for the whole search, where it ends it."""
-
-
-def words_of(row: Any) -> tuple[int, ...]:
+def words_of(row: Any) -> Words:
     """A row of states as the words that it packs."""
     return tuple(int(word) & (1 << 64) - 1 for word in row)
 
@@ -423,10 +376,3 @@ def table_of(machine: Machine, states: npt.NDArray[np.int64]) -> tuple[npt.NDArr
     table = lines(_ENTRY << bits).view(np.uint32)
     machine.loop.fill(table, np.uint64(bits), states, 0, len(states), True)
     return table, np.uint64(bits)
-
-
-def lines(count: int) -> npt.NDArray[np.uint8]:
-    """So many bytes, all zero, on lines of the processor's cache that hold nothing else; uint8[count]."""
-    whole = np.zeros((count // _LINE + 2) * _LINE, dtype=np.uint8)
-    skip = -whole.ctypes.data % _LINE
-    return whole[skip : skip + count]

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postcopy.errors import TraceError
-from postcopy.explorer.kernel.stepper import Stepper, Words
+from postcopy.explorer.kernel.kernel import Words
+from postcopy.explorer.kernel.stepper import Stepper
 from postcopy.language.concrete import Transition, is_deadlock, take, violated_by
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Kind, Property

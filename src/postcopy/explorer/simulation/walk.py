@@ -23,7 +23,8 @@ import random
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from postcopy.explorer.kernel.stepper import Stepper, Words
+from postcopy.explorer.kernel.kernel import Words
+from postcopy.explorer.kernel.stepper import Stepper
 from postcopy.explorer.simulation.hyperloglog import Census
 from postcopy.language.properties import Property
 

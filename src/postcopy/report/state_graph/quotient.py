@@ -15,8 +15,9 @@ import networkx as nx
 
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.kernel.compiled import Functions
-from postcopy.explorer.kernel.expression_code import LABEL_BITS, REST_BIT, STAYS
+from postcopy.explorer.kernel.calling_convention import rests
+from postcopy.explorer.kernel.kernel import Kernel, Words
+from postcopy.explorer.kernel.labels import Meaning
 from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Kind
@@ -32,8 +33,6 @@ READABLE = 300
 
 PHASE = "source.phase"
 """The variable whose values are drawn as boxes around nodes."""
-
-Words = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -113,25 +112,25 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
     trace = exploration.verdict().counterexample
     stored = exploration.stored()
     if trace is not None:
-        end = exploration.representative(trace.states[-1])
+        end = exploration.kernel.representative(trace.states[-1])
         if end not in set(stored):
             stored.append(end)  # a step that violates something is not entered any more
-    functions = exploration.functions
-    classes = _Classes(exploration, variables if by else None, functions)
+    kernel = exploration.kernel
+    classes = _Classes(kernel, variables if by else None)
     node_of = {words: classes.number(words) for words in stored}
     graph = nx.MultiDiGraph()
     columns = _columns(instance, variables)
     for number, key in enumerate(classes.keys):
-        state = exploration.layout.unpack(key)
+        state = kernel.layout.unpack(key)
         values = {name: text(state) for name, text in columns}
         graph.add_node(
             number, values=values, size=0, distance=None, initial=False,
             deadlock=0, final=False, violating=(), path=(), open=False,
         )  # fmt: skip
-    _Expansion(exploration, functions, node_of, graph).run()
+    _Expansion(kernel, node_of, graph).run()
     if trace is not None:
-        _mark(graph, trace, [node_of[exploration.representative(state)] for state in trace.states])
-    readable = _readable(exploration, functions, stored) if len(graph) > READABLE else None
+        _mark(graph, trace, [node_of[kernel.representative(state)] for state in trace.states])
+    readable = _readable(kernel, stored) if len(graph) > READABLE else None
     symmetry = exploration.options.symmetry and instance.pages > 1
     return Graph(graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable)
 
@@ -169,9 +168,9 @@ class _Classes:
     may differ in no more than the names of pages: it is made canonical once more.
     """
 
-    def __init__(self, exploration: Exploration, variables: Sequence[Variable] | None, functions: Functions) -> None:
-        layout = exploration.layout
-        self._canonical = functions.canonical
+    def __init__(self, kernel: Kernel, variables: Sequence[Variable] | None) -> None:
+        layout = kernel.layout
+        self._canonical = kernel.functions.canonical
         self._masks: list[int] | None = None
         if variables is not None:
             self._masks = [0] * layout.words
@@ -223,22 +222,14 @@ def _columns(instance: Instance, variables: Sequence[Variable]) -> list[tuple[st
 class _Expansion:
     """Every stored state is expanded once more, and what it and its steps are is added to the graph."""
 
-    def __init__(
-        self,
-        exploration: Exploration,
-        functions: Functions,
-        node_of: dict[Words, int],
-        graph: nx.MultiDiGraph,
-    ) -> None:
-        instance = exploration.instance
-        self.functions, self.node_of, self.graph = functions, node_of, graph
+    def __init__(self, kernel: Kernel, node_of: dict[Words, int], graph: nx.MultiDiGraph) -> None:
+        instance = kernel.instance
+        self.functions, self.labels, self.bits = kernel.functions, kernel.labels, kernel.bits
+        self.node_of, self.graph = node_of, graph
         self.actions = instance.actions
         self.properties = instance.properties
-        self.state_bits = sum(1 << i for i, p in enumerate(self.properties) if p.of_states)
-        self.step_bits = sum(1 << i for i, p in enumerate(self.properties) if p.of_steps)
         self.deadlock_bits = sum(1 << i for i, p in enumerate(self.properties) if p.kind is Kind.NO_DEADLOCK)
-        self.action_of = exploration.kernel.numbering.action_of
-        self.initial = {exploration.representative(state) for state in instance.initial_states()}
+        self.initial = {kernel.representative(state) for state in instance.initial_states()}
         self.distance: dict[Words, int] = dict.fromkeys(self.initial, 0)
         self.violating = [0] * len(graph)
         self.resting = [False] * len(graph)
@@ -270,28 +261,28 @@ class _Expansion:
         node["distance"] = distance if node["distance"] is None else node["distance"]
         node["initial"] = node["initial"] or words in self.initial
         found, moves = self.functions.examine(*words), False
-        self.violating[at] |= found & self.state_bits
-        rests = bool(found >> REST_BIT & 1)
-        self.resting[at] = self.resting[at] or rests
-        for label, after in self._steps(words):
-            action = self.action_of[label & STAYS - 1]
-            moves = moves or not self.actions[action].info.environment
+        self.violating[at] |= found & self.bits.states
+        may_rest = rests(found)
+        self.resting[at] = self.resting[at] or may_rest
+        for step, after in self._steps(words):
+            moves = moves or not self.actions[step.action].info.environment
             target = self.node_of.get(after)
             if target is None:
                 node["open"] = True
                 continue
             self.distance.setdefault(after, distance + 1)
-            self.violating[target] |= label >> LABEL_BITS & self.step_bits
+            self.violating[target] |= step.violated & self.bits.steps
             counts = self.edges.setdefault((at, target), {})
-            counts[action] = counts.get(action, 0) + 1
-        if not moves and not rests:
+            counts[step.action] = counts.get(step.action, 0) + 1
+        if not moves and not may_rest:
             node["deadlock"] += 1
             self.violating[at] |= self.deadlock_bits
 
-    def _steps(self, words: Words) -> Iterator[tuple[int, Words]]:
+    def _steps(self, words: Words) -> Iterator[tuple[Meaning, Words]]:
         for label, *after in self.functions.expand(*words):
-            if label >= 0:  # not a step that leaves a field's range, and that the search did not come to
-                yield label, words if label & STAYS else self.functions.canonical(*after)
+            step = self.labels[label]
+            if not step.failed:  # not a step that leaves a field's range, and that the search did not come to
+                yield step, words if step.stays else self.functions.canonical(*after)
 
 
 def _mark(graph: nx.MultiDiGraph, trace: Trace, nodes: list[int]) -> None:
@@ -303,15 +294,13 @@ def _mark(graph: nx.MultiDiGraph, trace: Trace, nodes: list[int]) -> None:
         graph.edges[source, target, 0]["path"] += ((number, step.action.name),)
 
 
-def _readable(
-    exploration: Exploration, functions: Functions, stored: Sequence[Words]
-) -> tuple[tuple[str, ...], int] | None:
+def _readable(kernel: Kernel, stored: Sequence[Words]) -> tuple[tuple[str, ...], int] | None:
     """The most choices of the machines, in order, that tell at most `READABLE` classes apart."""
-    instance, best = exploration.instance, None
+    instance, best = kernel.instance, None
     machines = [v for v in instance.variables if v.owner in instance.machines and v.sort is Sort.NUMBER]
     candidates = [v for v in machines if v.size > 2] or machines
     for count in range(1, len(candidates) + 1):
-        classes = _Classes(exploration, candidates[:count], functions)
+        classes = _Classes(kernel, candidates[:count])
         for words in stored:
             classes.number(words)
         if len(classes.keys) > READABLE:

@@ -1,0 +1,131 @@
+"""A protocol instance made executable: read, laid out and generated once, and shared by all who take its steps.
+
+A search, its liveness, the lifting of its states to a trace, walks, and the graph of states all use one `Kernel`.
+Each of its parts is made when it is first asked for: small spaces need no machine code, and a walk needs no block code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from postcopy.explorer.kernel import dead_variables
+from postcopy.explorer.kernel.block_code import row_length
+from postcopy.explorer.kernel.calling_convention import BLOCK
+from postcopy.explorer.kernel.labels import Labels, PropertyBits
+from postcopy.explorer.kernel.layout import lay_out
+from postcopy.explorer.kernel.machine_code import MachineCode, Plan, load
+from postcopy.explorer.kernel.state_code import block_text, canonical_form, plain_text
+from postcopy.explorer.kernel.vcpu_symmetry import asymmetric
+from postcopy.language.instance import Instance, State
+from postcopy.language.program import read
+
+Words = tuple[int, ...]
+"""A packed state."""
+
+
+@dataclass(frozen=True)
+class Reductions:
+    """Which states are taken for one.
+
+    Attributes:
+        pages: those that are equal up to a renaming of pages.
+        vcpus: those that are equal up to a renaming of vCPUs.
+        dead: those that differ in variables alone on which nothing that can still happen depends.
+    """
+
+    pages: bool = True
+    vcpus: bool = False
+    dead: bool = False
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The functions of a kernel's plain text (see `state_code`)."""
+
+    expand: Callable[..., list[tuple[int, ...]]]
+    canonical: Callable[..., Words]
+    examine: Callable[..., int]
+
+
+class Kernel:
+    """The functions of an instance.
+
+    Attributes:
+        instance: whose.
+        reductions: those that are used: of what was asked for, what this protocol and size allow.
+        program: its trees.
+        layout: where its variables lie in a packed state.
+        labels: what the labels of its steps mean.
+        bits: which bits stand for which properties.
+        asymmetric: where a renaming of vCPUs was asked for, what treats them differently; else empty.
+
+    Raises:
+        SpecError: the protocol or a property cheats or errs.
+        UsageError: the size does not fit.
+    """
+
+    def __init__(self, instance: Instance, reductions: Reductions | None = None) -> None:
+        wanted = reductions or Reductions()
+        self.instance, self.bits = instance, PropertyBits.of(instance)
+        self.program = read(instance)
+        self.layout = lay_out(instance, self.program.variables, self.program.constants)
+        self.labels = Labels(self.program)
+        self.asymmetric = asymmetric(self.program) if wanted.vcpus else ""
+        vcpus = wanted.vcpus and not self.asymmetric and instance.cpus > 1
+        self.reductions = Reductions(wanted.pages and instance.pages > 1, vcpus, wanted.dead)
+        self._resets = dead_variables.resets(self.program) if wanted.dead else []
+
+    @cached_property
+    def _canonical(self) -> list[str]:
+        return canonical_form(self.layout, self.reductions.pages, self.reductions.vcpus, self._resets)
+
+    @cached_property
+    def plain(self) -> str:
+        """The text for Python."""
+        return plain_text(self.program, self.layout, self.labels, self._canonical)
+
+    @cached_property
+    def functions(self) -> Functions:
+        """The plain functions, on whole numbers."""
+        names: dict[str, Any] = {}
+        exec(compile(self.plain, "<kernel>", "exec"), names)
+        return Functions(names["expand"], names["canonical"], names["examine"])
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the machine code is made from."""
+        text, rows = block_text(self.program, self.layout, self.labels, self._canonical, bool(self._resets))
+        pages = self.instance.pages
+        successors = sum(pages if action.takes_page else 1 for action in self.instance.actions)
+        return Plan(text, self.layout.words, BLOCK * successors, rows, row_length(self.layout))
+
+    @cached_property
+    def machine_code(self) -> MachineCode:
+        """The machine code; from disk where it has been compiled."""
+        return load(self.plan)
+
+    @property
+    def impossible(self) -> frozenset[str]:
+        """The actions that cannot be taken at this size, by their own text."""
+        return frozenset(action.name for action, tree in self.program.actions if tree is None)
+
+    @property
+    def progress(self) -> list[bool]:
+        """For each action, whether it saves a state from being a deadlock: the environment's do not."""
+        return [not action.info.environment for action in self.instance.actions]
+
+    @cached_property
+    def initial(self) -> list[Words]:
+        """The initial states, packed."""
+        return [self.layout.pack(state) for state in self.instance.initial_states()]
+
+    def representative(self, state: State) -> Words:
+        """The packed state that is stored for this one."""
+        return self.functions.canonical(*self.layout.pack(state))
+
+    def same(self, a: State, b: State) -> bool:
+        """Whether two states are one to a search."""
+        return self.representative(a) == self.representative(b)

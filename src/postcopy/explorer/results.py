@@ -1,0 +1,125 @@
+"""What a check is asked, how it stands, and what it has found: data for the driver and for all who report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from pathlib import Path
+
+from postcopy.explorer.liveness.promises import Liveness
+from postcopy.language.instance import Instance
+from postcopy.language.properties import Property
+from postcopy.language.trace import Trace
+
+
+class Outcome(Enum):
+    """What a check can say."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    DEADLOCK = "deadlock"
+    LIVENESS = "liveness violated"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Engine(StrEnum):
+    """Which driver searches."""
+
+    AUTO = "auto"
+    """Interpreted as long as the space is small, then compiled."""
+
+    COMPILED = "compiled"
+    INTERPRETED = "interpreted"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search.
+
+    Attributes:
+        symmetry: store one of all states that are equal up to a renaming of pages.
+        max_memory: bytes that states may take.
+        engine: which driver searches.
+        workers: cores that a large compiled search may use.
+        vcpus: store one of all states that are equal up to a renaming of vCPUs, where the protocol treats them alike.
+        disk: where files may be put when that memory is full; None for nowhere.
+        dead: reset variables on which nothing that can still happen depends.
+        cluster: processes of a Ray cluster to search on; 0 for none.
+    """
+
+    symmetry: bool = True
+    max_memory: int = 8 << 30
+    engine: Engine = Engine.AUTO
+    workers: int = 1
+    vcpus: bool = False
+    disk: Path | None = None
+    dead: bool = False
+    cluster: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a search stands, for a progress line."""
+
+    phase: str
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    frontier: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a search has found.
+
+    Attributes:
+        instance: what was checked.
+        options: how.
+        outcome: what can be said.
+        violated: the property that is violated, or None.
+        why: for an inconclusive outcome, why.
+        counterexample: a shortest run that violates it, or None.
+        states, transitions, depth: size of what was explored (of its representatives, with symmetry).
+        frontier: states seen but not expanded: 0 when all was explored.
+        fired: how often each action was taken, by name.
+        impossible: the actions that cannot be taken at this size, by their own text.
+        witnesses: for each witness, whether it was reached.
+        seconds: time of the search alone.
+        bits, words: bits of a state that are used, and words it takes.
+        bytes: memory in use at the end.
+        disk: bytes in files at the end.
+        engine: which driver searched.
+        liveness: what was found of the properties of runs; None where none was asked, or it did not come to that.
+    """
+
+    instance: Instance
+    options: Options
+    outcome: Outcome
+    violated: Property | None
+    why: str
+    counterexample: Trace | None
+    states: int
+    transitions: int
+    depth: int
+    frontier: int
+    fired: dict[str, int]
+    impossible: frozenset[str]
+    witnesses: dict[str, bool]
+    seconds: float
+    bits: int
+    words: int
+    bytes: int
+    engine: Engine
+    liveness: Liveness | None = None
+    disk: int = 0
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether every state was explored, and none violates a property of states or steps."""
+        return self.outcome is Outcome.HOLDS or self.liveness is not None
+
+    @property
+    def never_fired(self) -> list[str]:
+        """The actions that were never taken: the check says nothing about this part of the protocol."""
+        return [name for name, times in self.fired.items() if times == 0 and name not in self.impossible]
