@@ -28,7 +28,7 @@ from postcopy.engine import uffd
 from postcopy.engine.destination_host import DestinationReport
 from postcopy.engine.errors import GuestError
 from postcopy.engine.memory import GuestOptions
-from postcopy.engine.run import run_here
+from postcopy.engine.run_here import run_here
 from postcopy.engine.source_host import SourceOptions, SourceReport
 
 CHUNK = 1 << 18

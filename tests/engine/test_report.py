@@ -10,7 +10,7 @@ from rich.console import Console
 from postcopy.cli.main import main
 from postcopy.engine.memory import GuestOptions
 from postcopy.engine.report import Summary, histogram_svg, latency, print_summary, summarize
-from postcopy.engine.run import Run
+from postcopy.engine.run_here import Run
 from tests.engine.live import SOFTWARE, Meddler, migrate
 
 

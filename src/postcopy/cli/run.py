@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -24,11 +22,11 @@ from postcopy.cli.parameters import choice, completes, takes
 from postcopy.cli.progress import progress
 from postcopy.cli.sizes import size_of
 from postcopy.conformance.logs import explain
-from postcopy.engine.errors import EngineError
 from postcopy.engine.eventlog import Line, head, write_log
 from postcopy.engine.memory import GuestOptions
 from postcopy.engine.report import as_json, histogram_svg, print_summary, summarize
-from postcopy.engine.run import Check, Network, run_destination, run_here, run_source
+from postcopy.engine.run import Check, Network, run_destination, run_source
+from postcopy.engine.run_here import run_here
 from postcopy.engine.source import Phase
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
 from postcopy.errors import UsageError
@@ -183,8 +181,6 @@ class DestinationOptions(Secured, Guest):
     log: LogFile = None
     force: Force = False
     as_json: AsJson = False
-    messages: Annotated[bool, typer.Option("--messages", hidden=True)] = False
-    keep_log: Annotated[bool, typer.Option("--keep-log", hidden=True)] = False
 
 
 app = typer.Typer(cls=Group, rich_markup_mode="rich", invoke_without_command=True, add_completion=False)
@@ -256,24 +252,14 @@ def destination(asked: DestinationOptions) -> int:
     network = Network(host, port, asked.tls, asked.insecure, asked.timeout, asked.patience)
 
     def announce(at: str, port: int) -> None:
-        if asked.messages:
-            print(json.dumps({"host": at, "port": port}), flush=True)
-        else:
-            print(f"waiting on {at}:{port}", file=sys.stderr)
+        print(f"waiting on {at}:{port}", file=sys.stderr)
 
-    keep = asked.keep_log or asked.log is not None
-    try:
-        result = run_destination(options, network, keep_log=keep, settle=asked.settle, announce=announce)
-    except EngineError as error:
-        if asked.messages:
-            print(json.dumps({"error": str(error)}), flush=True)
-        raise
+    keep = asked.log is not None
+    result = run_destination(options, network, keep_log=keep, settle=asked.settle, announce=announce)
     if asked.log is not None:
         write_log(asked.log, head(options.geometry()), result.lines)
     report = result.report
-    if asked.messages:
-        print(msgspec.json.encode(result).decode(), flush=True)
-    elif asked.as_json:
+    if asked.as_json:
         print_json(report)
     else:
         print(_in_words(report.outcome, report.why, result.guest))

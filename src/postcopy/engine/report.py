@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from postcopy.engine.log import Step
-from postcopy.engine.run import Run
+from postcopy.engine.run_here import Run
 
 PRECOPY = (Step.SENT_PRECOPY,)
 POSTCOPY = (Step.SERVED, Step.SENT_BACKGROUND, Step.SENT_REST)

@@ -1,22 +1,18 @@
-"""A whole run: guests, connection, hosts, and what is to be said of it. `cli` asks for it, `report` tells of it."""
+"""One side of a run: a guest, a connection and a host, and the results. Both sides on one machine are in `run_here`."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_host import DestinationHost, DestinationReport
 from postcopy.engine.errors import EngineError
-from postcopy.engine.eventlog import EventLog, Line, head, write_log
+from postcopy.engine.eventlog import EventLog, Line
 from postcopy.engine.memory import GuestOptions, GuestProcess
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions, SourceReport
@@ -143,67 +139,3 @@ def _check(guest: GuestProcess, where: str, settle: float) -> Check:
         return Check(where, **guest.ask("verdict"))
     except EngineError as error:
         return Check("lost", damage=[str(error)])
-
-
-# -- both sides on this machine ---------------------------------------------------------------------------------------
-
-
-class Run(msgspec.Struct):
-    """A migration from this process to another one on this machine."""
-
-    guest: GuestOptions
-    source: SourceResult
-    destination: DestinationResult | None
-
-
-def run_here(
-    guest_options: GuestOptions,
-    options: SourceOptions,
-    *,
-    log_to: Path | None,
-    keep_log: bool,
-    settle: float = 0.5,
-    look: Look = lambda _: None,
-) -> Run:
-    """Start a destination in a process of its own, and migrate a guest to it over TCP.
-
-    Raises:
-        EngineError: it could not begin.
-    """
-    with _destination_process(guest_options, options.timeout, settle, keep_log) as process:
-        assert process.stdout is not None
-        first = _line(process.stdout)
-        if "error" in first:
-            raise EngineError(first["error"])
-        network = Network(first["host"], first["port"], timeout=options.timeout)
-        source = run_source(guest_options, options, network, keep_log=keep_log, look=look)
-        last = _line(process.stdout)
-        destination = msgspec.convert(last, DestinationResult) if "report" in last else None
-        process.wait()
-    if log_to is not None:
-        lines = sorted([*source.lines, *(destination.lines if destination else [])], key=lambda line: line.t)
-        write_log(log_to, head(guest_options.geometry()), lines)
-    return Run(guest_options, source, destination)
-
-
-def _destination_process(
-    options: GuestOptions, timeout: float, settle: float, keep_log: bool
-) -> subprocess.Popen[bytes]:
-    arguments = [
-        *("run", "destination", "--messages", "--listen", "127.0.0.1:0"),
-        *("--size", str(options.size), "--target-page", str(options.target_page), "--memory", options.memory),
-        *("--vcpus", str(options.vcpus), "--timeout", str(timeout), "--settle", str(settle)),
-        *(["--keep-log"] if keep_log else []),
-    ]
-    return subprocess.Popen(
-        [sys.executable, "-c", "from postcopy.cli.main import main; main()", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # an interrupt at the terminal is for the source to act on
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-
-
-def _line(stream: Any) -> Any:
-    line = stream.readline()
-    return msgspec.json.decode(line) if line else {"error": "the destination's process has died"}
