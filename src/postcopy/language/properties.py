@@ -20,7 +20,7 @@ from postcopy.language.values import PageSet
 from postcopy.language.view import Step, View
 
 Answer = bool | PageSet
-"""What a property of states or steps answers."""
+"""The answer of a property of states or steps."""
 
 
 class LeadsTo(NamedTuple):
@@ -36,7 +36,7 @@ class LeadsTo(NamedTuple):
 
 
 class Kind(Enum):
-    """What a property speaks of."""
+    """The kinds of property."""
 
     ALWAYS = "always"
     EVERY_STEP = "every step"
@@ -52,13 +52,13 @@ class Property:
     Attributes:
         name: short, for the command line.
         sentence: the same as a sentence.
-        kind: what it speaks of.
+        kind: whether it is of states, steps or runs, or a witness.
         holds: the function; of a `View` for states and witnesses, of a `Step` for steps; for what happens in the end
             it answers with a `LeadsTo`, of a `View` and of what `each` names.
         because: why a violation is a contradiction, in the document's words.
         rules: the rules of the document that it stands for.
         monitor: the history that it needs, if any.
-        each: what a promise is made for each of: ``page``, ``cpu``, both or neither.
+        each: ``page`` or ``cpu``, where a promise is made for each of them; both, or neither.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Property:
         return self.kind is Kind.EVENTUALLY
 
     def promises(self, state: View, **each: object) -> LeadsTo:
-        """What a property of runs answers of a state, for a page or a vCPU where it is asked for each.
+        """The answer of a property of runs in a state, for a page or a vCPU where it is asked for each.
 
         Raises:
             SpecError: it answers something else.
@@ -133,7 +133,7 @@ def conjunct(sentence: str, rules: str = "") -> Callable[[Callable[..., Answer]]
     """A conjunct of an invariant: a property of states that helps to prove others.
 
     Its function may have a second parameter ``page``: then it is claimed for every page. Such a conjunct is for the
-    prover; the explorer does not read it.
+    prover alone.
     """
     return _property(Kind.ALWAYS, sentence, rules, None)
 
@@ -155,7 +155,7 @@ def every_step(
 def sometimes(
     sentence: str, rules: str = "", monitor: type[Monitor] | None = None
 ) -> Callable[[Callable[[View], Answer]], Property]:
-    """A witness: a situation that has to be reachable, so that what is said of it is not said of nothing."""
+    """A witness: a situation that has to be reachable, so that properties that speak of it say something."""
     return _property(Kind.SOMETIMES, sentence, rules, monitor)
 
 
@@ -177,7 +177,6 @@ NO_DEADLOCK = Property(
     "Whatever still has to happen, some thread can move",
     Kind.NO_DEADLOCK,
     lambda _: True,
-    "Yet the migration is neither over nor still waiting to be started, and what only the guest, the operator or the "
-    "network might do, nobody can rely on.",
-    ("R4", "R6", "R16", "R24"),
+    "Yet something still has to happen, and a step of the environment may never be taken.",
 )
+"""Asks that some thread can change something wherever `Protocol.may_rest` says that something has to happen."""
