@@ -35,7 +35,13 @@ from postcopy.language import (
 )
 from postcopy.language.instance import Instance
 from postcopy.language.source_locations import of_class
+from postcopy.model.changes.recovery import RecoveringSource, Recovery
+from postcopy.model.destination import Destination
+from postcopy.model.network import Command, Reply
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Source
 from postcopy.properties.safety import no_two_guests
+from tests.language.tiny import here
 
 
 class Word(Enum):
@@ -390,3 +396,79 @@ def test_too_many_properties_are_refused() -> None:
     with pytest.raises(SpecError, match=r"too many properties at once: 62 \(at most 61\)"):
         explore(Instance(Talk, 1, 1, many))
     assert explore(Instance(Talk, 1, 1, many[1:])).outcome is Outcome.HOLDS
+
+
+# -- machines of a change -------------------------------------------------------------------------------------------
+
+
+class SourcesForSource(Postcopy):
+    class sources(Source):  # here
+        """A typing error: it would be a second source."""
+
+
+class NameOfTheClass(Postcopy):
+    class Source(Source):  # here
+        """The machine's name is source."""
+
+
+class SecondDestination(Postcopy):
+    """The same machine a second time, at channels of its own."""
+
+    stream_b = Channel(Command, marks=("stale",), marked=(Command.PAGE,))
+    return_b = Channel(Reply)
+
+    class clone(Destination):  # here
+        """A second one."""
+
+        stream = Receives("stream_b")
+        return_path = Sends("return_b")
+
+
+class RecoveringTwice(Recovery):
+    class second(RecoveringSource):  # here
+        """A machine of a base of the base."""
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        (
+            SourcesForSource,
+            "Postcopy has no machine sources; did you mean source? A new machine cannot be derived from Source",
+        ),
+        (
+            NameOfTheClass,
+            "Postcopy has no machine Source; did you mean source? A new machine cannot be derived from Source",
+        ),
+        (
+            SecondDestination,
+            "Postcopy has no machine clone; did you mean destination? A new machine cannot be derived from Destination",
+        ),
+        (
+            RecoveringTwice,
+            "Recovery has no machine second; did you mean source? A new machine cannot be derived from "
+            "RecoveringSource, the class of source",
+        ),
+    ],
+)
+def test_a_machine_of_a_change_that_is_not_one_of_the_base_but_derived_from_one_is_refused(
+    protocol: type[Protocol], message: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        Instance(protocol, 1, 1)
+    where = f"{here(protocol)}, in {protocol.__name__}"
+    assert str(caught.value).startswith(f"{where}: {message}")
+
+
+def test_a_change_can_have_a_machine_of_its_own_beside_those_of_the_document() -> None:
+    class Clock(Machine):
+        clock = Thread("clock")
+
+        @action(clock)
+        def ticks(self) -> None:
+            """ticks"""
+
+    class Timed(Postcopy):
+        timer = Clock
+
+    assert list(Instance(Timed, 1, 1).machines) == ["source", "destination", "wire", "timer"]
