@@ -1,4 +1,4 @@
-"""Actions: how a method becomes one atomic step of a thread, its guards, and what is known of it beside its body."""
+"""Actions: how a method becomes one atomic step of a thread, its guards, and its attributes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ def require(condition: bool) -> None:
 
 @dataclass(frozen=True)
 class ActionInfo:
-    """What is known of an action beside its body.
+    """The attributes of an action, as its decorator gives them.
 
     Attributes:
         thread: the thread whose step it is: its declaration, or the attribute or label of one.
         rule: rules of the document that it stands for, e.g. ``"R17"`` or ``"R10 R13"``.
         qemu: the function of QEMU that does it, where known.
-        environment: a step that nobody can rely on being taken (guest, operator, network).
-        fair: a step that its thread takes in the end where it stays possible, whatever else the thread could do: it
-            looks for it in every round of its loop. Of other steps only "the thread takes one of them" is relied on.
+        environment: a step that may never be taken, even where it stays possible (guest, operator, network).
+        fair: a step that its thread takes in the end where it stays possible, whatever else the thread could do,
+            because it looks for it in every round of its loop. Of other steps it is only assumed that the
+            thread takes one of them.
     """
 
     thread: Thread | str
@@ -69,7 +70,8 @@ def action(
         )
     if environment and fair:
         raise SpecError(
-            "an action cannot be fair and environment: nobody can rely on it", location(sys._getframe(1), None)
+            "an action cannot be fair and environment: a step of the environment may never be taken",
+            location(sys._getframe(1), None),
         )
 
     def mark(function: F) -> F:

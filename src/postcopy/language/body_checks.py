@@ -1,9 +1,9 @@
-"""What the text of a body alone tells: what it depends on beside the state, and Python that misleads.
+"""Checks of the text of a body: values that it uses beside the state, and Python that misleads.
 
-The interpretations refuse whatever a body does wrong while it runs. Some wrong things cannot be seen then:
+The interpretations refuse what a body does wrong while it runs. Some wrong things cannot be seen then:
 `self.phase is Phase.IDLE` is simply false, a list outside of the state simply changes. They are found here,
 in the compiled code of an action and of all that it calls (bytecode and not source: it is there for every
-function, and it is small). What is wrong with declarations rather than bodies stands in `declarations`.
+function, and it is small). Declarations are checked in `declaration_checks`.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def _of_class(cls: type, name: str) -> object:
 
 
 def check_callable(function: Callable[..., object]) -> None:
-    """`check_function` for whatever a property was made of."""
+    """`check_function` for any callable of which a property was made."""
     plain = plain_function(function)
     if plain is not None:
         check_function(plain)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class ChannelEnd:
-    """What all views of a channel share."""
+    """The operations that all ends of a channel share."""
 
     def __init__(self, interpretation: Interpretation, channel: ChannelVariables) -> None:
         self._interpretation, self._channel = interpretation, channel
@@ -33,11 +33,11 @@ class ChannelEnd:
 
     @property
     def listening(self) -> bool:
-        """The receiving end waits for a new connection. At the receiving end: nobody has connected since."""
+        """The receiving end waits for a new connection, and none has been made yet."""
         return cast(bool, self._interpretation.load(self._interpretation.listening(self._channel)))
 
     def close(self) -> None:
-        """The connection stands no more; what is on its way may still arrive."""
+        """The connection is gone; messages on their way may still arrive."""
         self._interpretation.check_change(self._channel.name)
         self._interpretation.store(self._channel.up, False)
 
@@ -110,12 +110,12 @@ class ReceiveEnd(ChannelEnd):
         return message
 
     def listen(self) -> None:
-        """Let the sending end make a new connection, once; what is left of the old one is gone."""
+        """Let the sending end make a new connection, once. The messages of the old one are lost."""
         self.close()
         self._interpretation.store(self._interpretation.listening(self._channel), True)
 
     def close(self) -> None:
-        """Close the connection; what was not yet received is gone, and nobody listens any more."""
+        """Close the connection. Messages that were not received are lost, and no new connection can be made."""
         super().close()
         self._interpretation.clear(self._channel)
         if self._channel.listening is not None:
@@ -123,7 +123,7 @@ class ReceiveEnd(ChannelEnd):
 
 
 class NetworkEnd(ChannelEnd):
-    """What the network itself can do to a channel."""
+    """The network's own access to a channel: it loses messages and connections."""
 
     @property
     def empty(self) -> bool:
@@ -137,7 +137,7 @@ class NetworkEnd(ChannelEnd):
 
 
 class ObserverEnd(ReceiveEnd):
-    """What properties and ghosts can see of a channel, and the marks that ghosts can leave on it."""
+    """A channel as properties and ghosts see it, and the marks that ghosts can set on its messages."""
 
     def in_flight(self, kind: Enum, **marks: bool) -> PageSet:
         """The pages of all messages of a kind, with the given marks, that are on the channel."""

@@ -32,7 +32,7 @@ class ConcreteInterpretation(Interpretation):
 
     Attributes:
         values: the state's stored numbers, changed in place.
-        failed: errors that count only if no guard forbids the step after all.
+        failed: errors that count only if no later guard forbids the step.
     """
 
     instance: Instance
@@ -197,12 +197,15 @@ def successors(instance: Instance, state: State) -> Iterator[Transition]:
 
 
 def holds(answer: object) -> bool:
-    """A property's answer: a truth value, or the set of pages that offend."""
+    """Whether a property's answer (a truth value, or the set of pages that offend) says that it holds."""
     return answer.empty if isinstance(answer, PageSet) else bool(answer)
 
 
 def answer_in(instance: Instance, state: State, ask: Callable[..., object]) -> object:
-    """What a property of states answers; one that is claimed for every page, for the first page it is false of."""
+    """The answer of a property of states.
+
+    For one that is claimed for every page: the answer for the first page for which it is false.
+    """
     looking = View(ConcreteInterpretation(instance, state))
     if not of_each_page(ask):
         return ask(looking)

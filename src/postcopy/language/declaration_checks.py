@@ -1,7 +1,6 @@
-"""What is wrong with how a protocol is put together: its classes, names, fields and ends of channels.
+"""Checks of how a protocol is put together: its classes, names, fields, threads and ends of channels.
 
-Asked once, when an `Instance` is made. What is wrong with the bodies of actions is found in `body_checks` and by
-the interpretations.
+They run once, when an `Instance` is made. Bodies of actions are checked in `body_checks` and by the interpretations.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
     """Refuse a protocol that is put together wrongly.
 
     Raises:
-        SpecError: it is; the message names the class and, where there is one, the line.
+        SpecError: there is a mistake; the message names the class and, where there is one, the line.
     """
     title = protocol.__name__
     machines, ghosts = protocol.parts(Machine), protocol.parts(Ghost)
@@ -217,7 +216,7 @@ def _is_action(value: object) -> bool:
 
 
 def _check_methods(machine: type[Machine], actions: set[str]) -> None:
-    """A public method that nobody calls was meant to be an action, or to override one."""
+    """Refuse a public method that is no action and is not called: it was meant to be one, or to override one."""
     functions = {
         (base, name): function
         for base in machine.__mro__

@@ -20,7 +20,7 @@ class _Either(Enum):
 
 
 EITHER: Final = _Either.EITHER
-"""An initial value that is left open: both are explored."""
+"""An initial value that is left open: both truth values are explored."""
 
 
 class FieldOwner(typing.Protocol):
@@ -45,8 +45,8 @@ class Field(Generic[T]):
     """A variable of a machine. An action that reads or assigns it goes through the interpretation.
 
     Attributes:
-        doc: what it is, in the document's words.
-        initial: its value when nothing has happened yet.
+        doc: its meaning, in the document's words.
+        initial: its value in the initial states.
     """
 
     def __init__(self, doc: str, initial: object) -> None:
@@ -83,7 +83,7 @@ class Field(Generic[T]):
         return (Sort.PAGES, 0, (), 0)
 
     def problem(self) -> str | None:
-        """What is wrong with the declaration, if anything."""
+        """The mistake in the declaration, or None."""
         return None if isinstance(self.initial, Whole) else f"starts as {self.initial!r}: it can start as NONE or ALL"
 
 
@@ -110,7 +110,7 @@ class Flag(Field[bool]):
         return (Sort.NUMBER, 2, (False, True), 0)
 
     def problem(self) -> str | None:
-        """What is wrong with the declaration, if anything."""
+        """The mistake in the declaration, or None."""
         fits = isinstance(self.initial, bool | _Either)
         return None if fits else f"starts as {self.initial!r}: it can start as False, True or EITHER"
 
@@ -129,7 +129,7 @@ class Choice(Field[E]):
         return (Sort.NUMBER, len(members), members, 0)
 
     def problem(self) -> str | None:
-        """What is wrong with the declaration, if anything."""
+        """The mistake in the declaration, or None."""
         if self.initial is EITHER:
             return "starts as EITHER, which only a Flag can"
         fits = isinstance(self.initial, Enum)
@@ -150,7 +150,7 @@ class Count(Field[int]):
         return (Sort.NUMBER, self.high - self.low + 1, (), self.low)
 
     def problem(self) -> str | None:
-        """What is wrong with the declaration, if anything."""
+        """The mistake in the declaration, or None."""
         if self.initial is EITHER:
             return "starts as EITHER, which only a Flag can"
         fits = type(self.initial) is int and self.low <= self.initial <= self.high

@@ -1,6 +1,6 @@
-"""A protocol at a size: its variables, its actions one by one, its initial states, and what is asked of it.
+"""A protocol at a size: its variables, its actions one by one, its initial states, and the properties asked of it.
 
-Made once, immutable, and all that the interpretations, the explorer and the reports need to know.
+It is made once and never changes. Interpretations, explorer and reports need to know no more of a protocol.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_PAGES = 16
 MAX_IN_FLIGHT = 8
 
 State = tuple[int, ...]
-"""A state outside of the explorer: for each variable in order a number (a set's bits, or what is stored)."""
+"""A state outside of the explorer: for each variable in order a number (bits of a set, or number of a value)."""
 
 
 class Instance:
@@ -39,7 +39,7 @@ class Instance:
         pages: number of target pages.
         in_flight: capacity of each channel.
         group: target pages of one host page.
-        properties: what is checked.
+        properties: the properties that are checked.
         variables: the state, in order.
         variable: the same, by name.
         actions: all of them, in the order of declaration.
@@ -102,7 +102,7 @@ class Instance:
         return value - variable.low
 
     def initial_values(self) -> list[tuple[Variable, object]]:
-        """What each variable starts as, in the words of its declaration."""
+        """Each variable with its initial value, as it is declared."""
         return list(zip(self.variables, self._initial, strict=True))
 
     def initial_states(self) -> list[State]:

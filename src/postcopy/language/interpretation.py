@@ -54,7 +54,7 @@ class Scope(typing.Protocol):
 
 
 class Interpretation(ABC):
-    """One way to run a method body. Values are what the interpretation computes with.
+    """One way to run a method body. The type of its values is the interpretation's own.
 
     Attributes:
         instance: the protocol whose bodies are run.
@@ -86,7 +86,7 @@ class Interpretation(ABC):
         """The set with no page or with all pages, as a value of this interpretation."""
 
     def page_set(self, value: PageSet | Whole) -> PageSet:
-        """A set of pages in this interpretation, from what a body may give for one."""
+        """The set of pages that a body gives, as a value of this interpretation."""
         if isinstance(value, Whole):
             return self.pages(value)
         if not isinstance(value, PageSet):
@@ -131,7 +131,7 @@ class Interpretation(ABC):
 
     @contextmanager
     def acting(self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]) -> Iterator[None]:
-        """For a while, let `actor` read and write just what is given (readable None: everything)."""
+        """For a while, let `actor` read and write no more than the given parts (readable None: read everything)."""
         before = self.actor, self.readable, self.writable
         self.actor, self.readable, self.writable = actor, readable, writable
         try:
@@ -140,7 +140,7 @@ class Interpretation(ABC):
             self.actor, self.readable, self.writable = before
 
     def check_read(self, owner: str, name: str) -> None:
-        """Refuse a read of what the acting machine cannot see."""
+        """Refuse a read of a variable that the acting machine cannot see."""
         if self.readable is not None and owner not in self.readable and owner not in self.instance.ghosts:
             raise SpecError(
                 f"{self.actor} reads {name}, which belongs to {owner}: a machine sees only its own state and "
@@ -149,7 +149,7 @@ class Interpretation(ABC):
             )
 
     def check_write(self, owner: str, name: str) -> None:
-        """Refuse a write to what does not belong to the acting machine."""
+        """Refuse a write to a variable of another machine."""
         if owner not in self.writable:
             who = self.actor or "a property"
             instead = f"call a method of {owner} instead" if owner in self.instance.ghosts else "send a message instead"

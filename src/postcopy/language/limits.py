@@ -1,7 +1,7 @@
-"""An end for bodies that never end: a bound on the instructions of a specification that one run may execute.
+"""A bound on the instructions of a specification that one run may execute, so that bodies that never end are found.
 
-They are counted with Python's own tracing. Who traces already (a debugger, a measure of coverage) is still
-told of everything, and has its place back afterwards.
+They are counted with Python's own tracing. A tracer that is there already (a debugger, a measure of coverage) is still
+called with every event, and is installed again afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _Tracer = Callable[[FrameType, str, Any], Any]
 def bounded(body: Callable[[], object]) -> object:
     """Run a body, and end it with `LimitReached` after too many instructions.
 
-    A plain function, no context manager: who traced before has to see each call and its return, or neither.
+    A plain function, not a context manager: a tracer that was there before
+    has to see each call and its return, or neither.
     """
     previous: Any = sys.gettrace()
     sys.settrace(_counting() if previous is None else _sharing(previous, sys._getframe()))
@@ -53,7 +54,7 @@ def _counting() -> _Tracer:
 
 
 def _sharing(previous: _Tracer, outermost: FrameType) -> _Tracer:
-    """The same, with each event handed on to the tracer that was there."""
+    """The same, with each event passed on to the tracer that was there."""
     count = _counting()
 
     def enters(frame: FrameType, event: str, argument: Any) -> Any:
@@ -79,7 +80,7 @@ def _sharing(previous: _Tracer, outermost: FrameType) -> _Tracer:
         return goes_on
 
     def leave(frame: FrameType | None) -> None:
-        """Python ends all tracing when a tracer raises: tell the other one that these frames return."""
+        """Python ends all tracing when a tracer raises: report to the other one that these frames return."""
         while frame is not None and frame is not outermost:
             previous(frame, "return", None)
             frame = frame.f_back

@@ -1,4 +1,4 @@
-"""Machines, and what observes them: ghosts and monitors. All are parts of the state with fields of their own."""
+"""Machines, and the ghosts and monitors that observe them. All are parts of the state with fields of their own."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Machine(Part):
         raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.interpretation.where())
 
     def observe(self, what: Enum, pages: PageSet | Whole = NONE) -> None:
-        """Say that something happened that properties speak of. Changes nothing."""
+        """Say that something happened of which properties speak. It changes nothing."""
         if not isinstance(what, Enum):
             raise SpecError(
                 f"a member of an enumeration is needed to observe, not {what!r}", self.interpretation.where()
@@ -91,7 +91,7 @@ class Ghost(Part):
 
     @property
     def world(self) -> View:
-        """The whole state. Not for actions, which may call a ghost's methods and hand on what it holds."""
+        """The whole state. It is not for actions: they may call a ghost's methods and pass its values on."""
         if self.interpretation.readable is not None:
             raise SpecError(
                 f"{self.interpretation.actor} looks at the whole world: a machine sees only its own state and its "
@@ -137,7 +137,7 @@ class Monitor(Ghost):
     """History that a property needs: `watch` is called with every step and may remember it in its fields."""
 
     def watch(self, step: Step) -> None:
-        """Remember what the property will ask for."""
+        """Remember in the monitor's fields what the property needs later."""
         raise NotImplementedError
 
 

@@ -16,9 +16,9 @@ class Protocol:
 
     Attributes:
         cpus: how many vCPUs the destination has.
-        group: target pages of a host page that it takes to show what the protocol is about, where nobody says.
-        properties: what must hold (or be reachable) beside what is asked of every protocol. Those of a subclass come
-            on top of its bases' own.
+        group: target pages of a host page, unless the user says; more than one where the protocol is about host pages.
+        properties: what must hold (or be reachable) beside the properties of the catalogue. Those of a subclass
+            are added to those of its bases.
         inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
     """
 
@@ -36,7 +36,7 @@ class Protocol:
     def parts(cls, kind: type[T]) -> dict[str, Any]:
         """The attributes of the class and its bases that are such classes (or such objects), by name.
 
-        A subclass replaces a part of its base, or removes it by assigning None.
+        A subclass replaces a part of its base by one of the same name, or removes it by assigning None.
         """
         names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
         found = {name: getattr(cls, name) for name in names}

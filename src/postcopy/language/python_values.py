@@ -1,4 +1,4 @@
-"""What a Python value is to a specification: a function to look into, a constant, or a part of Python's library."""
+"""Kinds of Python values in a specification: functions to look into, constants, and parts of Python's library."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The model's own text, run at the size of a real migration: any number of pages, any number of messages in flight.
 
-It is a third interpretation beside the concrete and the symbolic one, for one long run instead of many short states: a
-    set of pages is one large number, a channel is a queue, and a step that turns out to be forbidden is undone.
+It is a third interpretation beside the concrete and the symbolic one, for one long run instead of many small states. A
+set of pages is one large number, a channel is a queue, and a step that a guard forbids is undone.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SingleRun(Interpretation):
         self.queues: dict[str, deque[InFlight]] = {name: deque() for name in instance.channels}
         self._undo: list[Callable[[], object]] = []
 
-    # -- what a body may ask for ------------------------------------------------------------------------------------
+    # -- what bodies ask for ------------------------------------------------------------------------------------
 
     def load(self, variable: Variable) -> object:
         """The value of a variable."""
@@ -91,7 +91,7 @@ class SingleRun(Interpretation):
         return ManyPages(bits, self.size, self.group)
 
     def room(self, channel: ChannelVariables, messages: int) -> bool:  # noqa: ARG002
-        """Always: what a real connection holds is not counted in messages."""
+        """Always: the room of a real connection is not counted in messages."""
         return True
 
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
@@ -156,7 +156,7 @@ class SingleRun(Interpretation):
                 self._undo.append(partial(queue.__setitem__, index, message))
 
     def become(self, other: ConcreteInterpretation) -> None:
-        """The same state as another reading has, of the same size."""
+        """Take over the state of another interpretation of the same size."""
         for variable in self._values:
             value = other.load(variable)
             self._values[variable] = (

@@ -596,7 +596,7 @@ def read_action(
     Args:
         instance: the protocol at its size.
         action: which of its actions.
-        make: the symbolic interpretation to read it with; another one may have its own idea of channels.
+        make: the symbolic interpretation to read it with; another one may represent channels in another way.
 
     Raises:
         SpecError: the body cheats or errs; the message names the action and the line.

@@ -1,4 +1,4 @@
-"""Threads: what a machine's actions are steps of, and what is treated fairly."""
+"""Threads: each action of a machine is a step of one of its threads, and each thread is treated fairly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of a protocol, step by step: what a counterexample or a witness is before anyone prints it."""
+"""A run of a protocol, step by step: the content of a counterexample or a witness, in no layout."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Trace:
     Attributes:
         instance: the protocol at its size.
         initial: the state it starts in.
-        steps: what was done, each with the state after it.
+        steps: the steps taken, each with the state after it.
         violated: name of the property that the run violates (``no-deadlock`` for a deadlock), or None for a witness.
         loop: for a run that goes on for ever, the index of the state that the last state is equal to: the steps between
-            them are repeated. It is the last state itself where nothing need happen any more.
+            them are repeated. It is the last state itself for a run that stays there for ever.
     """
 
     instance: Instance
@@ -55,8 +55,8 @@ def follow(instance: Instance, initial: State, labels: Sequence[Label], violated
 def go_round(
     instance: Instance, initial: State, stem: Sequence[Label], loop: Sequence[Label], violated: str | None
 ) -> Trace:
-    """The run that takes the stem's steps once and then the loop's over and over: until it comes to a state that it has
-    been in at the beginning of a round. What rounds come before that are part of the stem.
+    """The run that takes the stem's steps once and then the loop's over and over: until a round begins in a state in
+    which an earlier one began. The rounds before that one are part of the stem.
 
     Raises:
         TraceError: there is no such run.
@@ -92,7 +92,7 @@ def thread_through(
 
     Args:
         instance: the protocol at its size.
-        states: what the explorer stored; the first has to be an initial state itself.
+        states: the states that the explorer stored; the first has to be an initial state itself.
         same: whether two states are the same to the explorer.
         violated: see `Trace`.
         last_violates: name of the property of steps that the last step has to violate, if any.

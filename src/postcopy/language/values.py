@@ -1,4 +1,4 @@
-"""What an action computes with: sets of pages, and the fixed words for "none" and "all".
+"""The values that actions compute with: sets of pages, and the constants for "none" and "all".
 
 A `PageSet` is what the document calls a bitmap. Actions see only this interface; the concrete interpretation
 gives them a `ConcretePages`, the symbolic interpretation an expression (`postcopy.language.symbolic`).
@@ -19,11 +19,11 @@ from postcopy.bitmaps import Bitmaps
 
 
 class UnsupportedOperation(TypeError):
-    """A value of the state is asked for what it cannot answer; the text says what to ask instead."""
+    """A body uses a value of the state in a way that cannot be interpreted; the text says what to write instead."""
 
 
 class Truth:
-    """What an interpretation may give an action in the place of a bool."""
+    """A truth value that an interpretation uses in the place of a bool."""
 
     __slots__ = ()
 

@@ -1,1 +1,1 @@
-"""The protocol, its faults, and the language that they are written in."""
+"""The protocol of the document, and its faults."""

@@ -1,1 +1,1 @@
-"""What must hold, what must be reachable, and how it is stated."""
+"""What must hold of the protocol, and what must be reachable."""
