@@ -24,6 +24,8 @@ from postcopy.properties.beyond import refusal_costs_no_guest
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PROSE = [page for page in DOCS if page.parent.name == "docs" and page.name not in ("glossary.md", "bugs.md")]
+"""Pages that somebody wrote."""
 HEADS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 TUTORIAL = ROOT / "docs/tutorial.md"
 """Has files of its own, and a test of its own."""
@@ -149,6 +151,17 @@ def test_a_command_answers_what_stands_beside_it(
         main(shlex.split(command)[1:])
     assert isinstance(done.value.code, int)
     assert answer in (ENDS[done.value.code], *re.findall(r'"states": \d+', capsys.readouterr().out))
+
+
+def test_the_glossary_is_in_the_order_of_the_alphabet() -> None:
+    terms = re.findall(r"^### (.*)$", (ROOT / "docs/glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert terms == sorted(terms, key=lambda term: term.lower().replace("-", " "))
+    assert len(terms) == len(set(terms))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PROSE], ids=names)
+def test_a_page_with_words_of_the_field_leads_to_the_glossary(page: Path) -> None:
+    assert "glossary.md" in page.read_text(encoding="utf-8")
 
 
 def anchors(page: Path) -> set[str]:

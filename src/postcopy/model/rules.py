@@ -28,9 +28,9 @@ _RULES = (
     Rule(
         "R1",
         "Postcopy is switched on with a capability before the migration. The source then announces it with "
-        "ADVISE, at the head of the stream; the destination looks whether its host can do it and prepares "
-        "its memory.",
-        "A destination that was not asked for postcopy misreads ADVISE, and two guests run.",
+        "ADVISE, at the head of the stream; the destination checks whether its host supports it and prepares its "
+        "memory.",
+        "A destination without the capability misreads ADVISE, and two guests run.",
         "The preparation itself (all memory emptied, huge pages forbidden) is not modelled: the "
         "destination starts empty.",
     ),
@@ -44,20 +44,19 @@ _RULES = (
         "R3",
         "At the switch the source stops the guest's CPUs, then sends what is to be discarded, then the "
         "package. From there on nothing changes the guest's memory at the source.",
-        "What the guest writes after the switch never reaches the destination.",
+        "A write of the guest after the switch never reaches the destination.",
     ),
     Rule(
         "R4",
         "LISTEN, the device state and RUN travel inside one PACKAGED command, and the destination has read "
         "all of it before it acts on any of it.",
-        "The device load needs a page, its own thread is the one that would have to read the page, and all "
-        "stand still.",
+        "The device load waits for a page that its own thread would have to read: a deadlock.",
     ),
     Rule(
         "R5",
         "LISTEN is the first thing in the package. It starts the listen thread, which reads the stream "
         "from there on, and makes missing memory raise faults.",
-        "The device load touches missing memory that nobody watches, and reads zeros.",
+        "The device load touches missing memory whose faults no thread handles, and reads zeros.",
     ),
     Rule(
         "R6",
@@ -95,8 +94,8 @@ _RULES = (
     ),
     Rule(
         "R12",
-        "Making the discard set uses the sent map up. In postcopy only the migration bitmap tells the truth.",
-        "Requests are dropped on the word of a map that means something else by now.",
+        "Computing the discard set uses up the sent map. In postcopy only the migration bitmap is valid.",
+        "Requests are dropped because of a map that no longer says which pages were sent.",
     ),
     Rule(
         "R13",
@@ -106,7 +105,7 @@ _RULES = (
     ),
     Rule(
         "R14",
-        "So what is sent after the switch is bounded: each page at most once.",
+        "So the number of pages that are sent after the switch is bounded: each page at most once.",
         "The migration need not end.",
         "No action carries it: it follows from R10, R11 and R13. The model has no clock and bounds the "
         "number of sends only.",
@@ -116,8 +115,8 @@ _RULES = (
         "A failure of a host or of the network costs the guest in postcopy, and only there: in precopy the "
         "guest goes on at the source. It never runs at both hosts.",
         "Two guests run, or none although one could.",
-        "At the end of precopy the model's source waits for the destination's word and stays stopped where "
-        "it does not come: docs/findings.md.",
+        "At the end of precopy the model's source waits for SHUT and stays stopped if it does not arrive: "
+        "docs/findings.md.",
     ),
     Rule(
         "R16",
@@ -126,14 +125,14 @@ _RULES = (
     ),
     Rule(
         "R17",
-        "Pages that nobody asks for are sent too, in the background; those that were asked for go ahead of them.",
-        "What is never touched never arrives, or a waiting vCPU waits for all the rest.",
+        "Pages that are not requested are sent too, in the background; requested pages go ahead of them.",
+        "A page that is never touched never arrives, or a waiting vCPU waits until all other pages were sent.",
     ),
     Rule(
         "R18",
         "The mail's proposal: a second connection brings the remaining pages into a cache at the "
-        "destination. A fault looks there first and asks the source only for what the cache lacks; the "
-        "source may go when all is across.",
+        "destination. A fault looks there first and asks the source only for what the cache lacks; the source may "
+        "end when all pages have arrived.",
         "Nothing: it is a proposal.",
         "It is a change to judge and not a rule to keep; the document's protocol has no cache and one connection.",
     ),
@@ -164,7 +163,7 @@ _RULES = (
     ),
     Rule(
         "R23",
-        "Where the destination's host lacks what postcopy needs, it says so when it is advised; the "
+        "Where the destination's host lacks what postcopy needs, it refuses at ADVISE; the "
         "migration fails and the guest goes on at the source.",
         "Missing memory raises no faults, and the guest reads zeros.",
         "The protocol does not quite keep it: see refusal-costs-no-guest in docs/findings.md.",
@@ -172,7 +171,7 @@ _RULES = (
     Rule(
         "R24",
         "The source ends the stream when nothing is dirty and no request waits. It calls the migration "
-        "completed when the destination has said with SHUT that all is there.",
+        "completed when the destination has reported with SHUT that all pages have arrived.",
         "A page is never sent, or the source is thrown away too early.",
     ),
     Rule(

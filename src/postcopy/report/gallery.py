@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from postcopy.catalogue.bugs.listing import CODE
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.loading import by_name
@@ -179,7 +180,8 @@ def index(directory: Path) -> str:
         "For every fault, every change that does not hold and every real bug a shortest run that breaks a property,",
         "for reading (Markdown with a sequence chart) and for tools (ITF JSON). Where something has to happen in the",
         "end, the run goes on for ever: it ends in a loop. Made by `postcopy counterexamples counterexamples`; show",
-        "one on the terminal with `postcopy trace counterexamples/NAME.itf.json`.",
+        "one on the terminal with `postcopy trace counterexamples/NAME.itf.json`. The rules (R1) are explained in",
+        "[docs/rules.md](../docs/rules.md), the codes of bugs (A01) in [docs/bugs.md](../docs/bugs.md).",
         "",
         "| run | about | what is wrong | breaks | steps | states searched |",
         "|---|---|---|---|---|---|",
@@ -188,7 +190,12 @@ def index(directory: Path) -> str:
     for name, exhibit in EXHIBITS.items():
         steps = stored_steps(directory, name)
         lines.append(
-            f"| [{name}]({name}.md) | {exhibit.about} | {exhibit.what} | `{exhibit.violates}` | {steps} | "
-            f"{states[name]:,} |"
+            f"| [{name}]({name}.md) | {_linked(exhibit.about)} | {_linked(exhibit.what)} "
+            f"| `{exhibit.violates}` | {steps} | {states[name]:,} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _linked(text: str) -> str:
+    """A text in which every code of a bug is a link to its section."""
+    return CODE.sub(lambda code: f"[{code[0]}](../docs/bugs.md#{code[0].lower()})", text)

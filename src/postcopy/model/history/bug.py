@@ -1,4 +1,4 @@
-"""What is told of a real bug."""
+"""The record of a real bug that the model has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Bug:
     """A real bug, as a protocol that has it and one that does not.
 
     Attributes:
-        entry: its number in the history of such bugs, e.g. ``A02``: one bug was often mended more than once.
+        entry: its code in docs/bugs.md, e.g. ``A02``: one bug was often mended more than once.
         system: where it was.
         commit: the commit that mends it (or the pull request).
         year: of that commit.

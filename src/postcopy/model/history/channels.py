@@ -94,7 +94,7 @@ class UnlocksTooLate(SwitchAtPackageLocked):
 
 
 class Event(Enum):
-    """What the source tells the management layer."""
+    """Events that the source sends to the management layer."""
 
     STOP = auto()
     POSTCOPY_ACTIVE = auto()
@@ -102,13 +102,13 @@ class Event(Enum):
 
 
 class Order(Enum):
-    """What the management layer tells the source."""
+    """Orders that the management layer sends to the source."""
 
     CONT = auto()
 
 
 class ManagedSource(Source):
-    """Tells of its states, and starts its CPUs when it is told to."""
+    """Reports its states as events, and starts its CPUs when it is ordered to."""
 
     main_thread = Thread("main thread of the source")
 
@@ -186,7 +186,7 @@ class ManagementSamplesAtStop(ManagementBelievesEvents):
     begins, and learns no more."""
 
     class manager(Manager):
-        """Has made up its mind at STOP."""
+        """Decides at STOP."""
 
         def hears_postcopy(self) -> None:
             """hears that the migration is in postcopy, and does not note it"""
@@ -194,11 +194,11 @@ class ManagementSamplesAtStop(ManagementBelievesEvents):
 
 
 class ShutdownAfterError(Postcopy):
-    """Who shuts the stream down at the destination notes the error first: a reader that gets nothing knows that it is
-    over."""
+    """At the destination the error is noted before the stream is shut down: a reader that gets nothing knows that the
+    stream is over."""
 
     class destination(Destination):
-        """Can be told to shut its end of the stream."""
+        """Has an operator who may shut its end of the stream down."""
 
         destination_operator = Thread("destination operator")
 
@@ -251,8 +251,7 @@ class ShutdownAfterError(Postcopy):
 
 
 class ShutdownBeforeError(ShutdownAfterError):
-    """Who shuts the stream down notes the error afterwards. A reader in between gets zeros and takes them for a
-    page."""
+    """The stream is shut down before its error is noted. A reader in between gets zeros and takes them for a page."""
 
     class destination(ShutdownAfterError.destination):
         """The wrong way round."""

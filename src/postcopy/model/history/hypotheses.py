@@ -1,5 +1,5 @@
-"""Suspicions from reading QEMU's source (b6f9617a34), which nobody has reported as bugs, and variants of real bugs:
-does the model reach them? `HYPOTHESES` at the end says what it found; a test asks again.
+"""Suspicions from reading QEMU's source (b6f9617a34), for which no bug report is known, and variants of real
+bugs: does the model reach them? `HYPOTHESES` at the end says what it found; a test asks again.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class KeepsPartialPages(Recovery):
     group = 2
 
     class destination(RecoveringDestination):
-        """Forgets nothing."""
+        """Keeps half pages."""
 
         def _forget_partial_pages(self) -> None:
             """The half page stays."""
@@ -139,7 +139,7 @@ class Hypothesis:
     """A question to the model, and its answer.
 
     Attributes:
-        number: in the history's part D; or the entry of which it is a variant.
+        number: its code in docs/bugs.md, or that of the bug of which it is a variant.
         question: what is suspected.
         protocol: the protocol that is asked.
         asked: the property.

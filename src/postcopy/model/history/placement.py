@@ -1,4 +1,4 @@
-"""Bugs of what is placed, where and how: missed wakes, kernels that help too much, deltas, memory that grows."""
+"""Bugs of placing pages: wake-ups that are missing, huge pages, deltas, memory that grows."""
 
 from enum import Enum, auto
 
@@ -9,10 +9,10 @@ from postcopy.model.source import Phase, Source
 
 
 class PlacesWithoutWaking(Postcopy):
-    """Pages are placed past the kernel's notice, or with a wake that fails: nobody is told that they are there."""
+    """Pages are placed without the kernel's knowledge, or with a wake-up that fails: a vCPU that waits sleeps on."""
 
     class destination(Destination):
-        """Places, and wakes nobody."""
+        """Places, and wakes no sleeper."""
 
         def _place(self, pages: PageSet) -> None:
             sleepers = [self.waiting[Cpu(0)], self.waiting[Cpu(1)]]

@@ -17,13 +17,13 @@ class KeepsOldBitmap(Recovery):
 
 
 class DoesNotAskAgain(Recovery):
-    """What was requested before the break is not requested again: the kernel tells of a fault only once."""
+    """What was requested before the break is not requested again: the kernel reports a fault only once."""
 
     class destination(RecoveringDestination):
-        """Leaves it to chance."""
+        """Sends no request again."""
 
         def _request_again(self) -> None:
-            """Who waits, waits."""
+            """Requests nothing."""
 
 
 class PublishesPausedTooEarly(Recovery):
@@ -35,7 +35,7 @@ class PublishesPausedTooEarly(Recovery):
         to_close = Flag("the old connection has still to be closed")
 
         def _pause(self) -> None:
-            """Says so first."""
+            """Publishes the state first."""
             self.recovery = Recovering.PAUSED
             self.requests = NONE
             self.sending = NONE
@@ -58,7 +58,7 @@ class StuckInRecover(Recovery):
     """A source that waits for the answers of recovery does not notice that the new connection breaks, too."""
 
     class source(RecoveringSource):
-        """Sleeps until the return path speaks."""
+        """Sleeps until a message arrives on the return path."""
 
         def notices_loss(self) -> None:
             """notices that the connection is gone, unless it waits for answers"""
@@ -92,7 +92,7 @@ class PausesForOneErrorOnly(Recovery):
 
 
 class PausesInPrecopy(Recovery):
-    """A migration that breaks in precopy pauses too, and nobody can resume it."""
+    """A migration that breaks in precopy pauses too, and cannot be resumed."""
 
     class source(RecoveringSource):
         """Does not ask which phase it is."""
