@@ -182,6 +182,7 @@ def test_a_reader_that_goes_early_is_no_error_and_no_verdict() -> None:
     assert result.returncode in (1, 141)  # Typer's for a pipe, or the shell's
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_costs_a_warning_and_the_time_to_compile(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     small = ("--pages", "1", "--in-flight", "1", "--property", "no-two-guests", "--engine", "compiled")
