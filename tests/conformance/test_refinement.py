@@ -1,4 +1,4 @@
-"""The cores refine the model under every interleaving; each twin with a rule missing does not, and it is said why."""
+"""The cores refine the model under every interleaving; each mutant with a rule missing does not, and it is said why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from postcopy.engine.log import Step
 from postcopy.engine.messages import Page, Pages
 from postcopy.engine.source import SourceCore
 from postcopy.model.faults import FAULTS
-from tests.conformance.twins import TWINS, Twin
+from tests.conformance.mutants import MUTANTS, Mutant
 
 
 def test_every_interleaving_is_the_models() -> None:
@@ -39,19 +39,19 @@ def test_a_search_that_is_cut_short_says_so() -> None:
     assert not refine(World.new(2, 1), limit=100).complete
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=[twin.core.__name__ for twin in TWINS])
-def test_a_twin_with_a_rule_missing_is_found_out(twin: Twin) -> None:
-    assert twin.fault in FAULTS
-    failure = refine(twin.world).failure
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.core.__name__ for mutant in MUTANTS])
+def test_a_mutant_with_a_rule_missing_is_found_out(mutant: Mutant) -> None:
+    assert mutant.fault in FAULTS
+    failure = refine(mutant.world).failure
     assert failure is not None
-    assert twin.says in failure.why
+    assert mutant.says in failure.why
 
 
 class TakesTheFirstOnly(SourceCore):
     """Of several pages that it sends at once, takes the first out of the migration bitmap."""
 
-    def _take(self, pages: range, step: Step) -> None:
-        super()._take(pages, step)
+    def _send(self, pages: range, step: Step) -> None:
+        super()._send(pages, step)
         self.dirty.add_all(pages[1:])
 
 
@@ -66,14 +66,14 @@ class MarksTheFirstOnly(DestinationCore):
 
 
 @pytest.mark.parametrize(
-    ("twin", "says"),
+    ("mutant", "says"),
     [
         ({"source": TakesTheFirstOnly}, "differ in source.dirty"),
         ({"destination": MarksTheFirstOnly}, "differ in destination.present"),
     ],
 )
-def test_what_is_wrong_with_several_pages_at_once_is_found_out(twin: dict[str, Any], says: str) -> None:
-    failure = refine(World.new(2, 2, **twin)).failure
+def test_what_is_wrong_with_several_pages_at_once_is_found_out(mutant: dict[str, Any], says: str) -> None:
+    failure = refine(World.new(2, 2, **mutant)).failure
     assert failure is not None
     assert says in failure.why
     assert "at once" in failure.moves[-1]
@@ -81,7 +81,7 @@ def test_what_is_wrong_with_several_pages_at_once_is_found_out(twin: dict[str, A
 
 LIVENESS = [name for name, fault in FAULTS.items() if BY_NAME[fault.breaks[0]].of_runs]
 
-WITHOUT_TWIN = {
+WITHOUT_MUTANT = {
     "unpackaged": "the core makes the package in one call",
     "listen-waits-for-main": "locks are the hosts' matter, not the cores'",
     "main-closes-stream": "the connection is the hosts' matter",
@@ -90,9 +90,9 @@ WITHOUT_TWIN = {
     "memory-stays-locked": "this guest's memory is never locked",
     **dict.fromkeys(LIVENESS, "the search of the cores asks about steps and states, not about endless runs"),
 }
-"""Faults of the model that have no twin, and why."""
+"""Faults of the model that have no mutant, and why."""
 
 
-def test_every_fault_has_a_twin_or_a_reason_why_not() -> None:
-    assert {twin.fault for twin in TWINS} | set(WITHOUT_TWIN) == set(FAULTS)
-    assert not {twin.fault for twin in TWINS} & set(WITHOUT_TWIN)
+def test_every_fault_has_a_mutant_or_a_reason_why_not() -> None:
+    assert {mutant.fault for mutant in MUTANTS} | set(WITHOUT_MUTANT) == set(FAULTS)
+    assert not {mutant.fault for mutant in MUTANTS} & set(WITHOUT_MUTANT)

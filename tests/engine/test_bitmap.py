@@ -57,3 +57,12 @@ def test_runs_are_the_ranges_that_are_proved(bits: int) -> None:
     bitmap = Bitmap(SIZE)
     bitmap.assign(bits)
     assert [(run.start, len(run)) for run in bitmap.runs()] == list(Bitmaps(SIZE).ranges(bits))
+
+
+def test_a_page_is_put_in_and_taken_out_once() -> None:
+    bitmap = Bitmap(70)
+    assert bitmap.add(69)
+    assert not bitmap.add(69)
+    assert bitmap.remove(69)
+    assert not bitmap.remove(69)
+    assert bitmap.count == 0

@@ -16,7 +16,7 @@ import pytest
 from postcopy.engine.messages import Eof, Packaged, Page, Pong, Request, Shut
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost
-from tests.conformance.twins import GivesUpAfterEnd, ResumesAfterHandover, StaysStoppedInPrecopy
+from tests.conformance.mutants import GivesUpAfterEnd, ResumesAfterHandover, StaysStoppedInPrecopy
 from tests.engine import here
 from tests.engine.here import PAGES, Hosts, Place, Run, run_here
 

@@ -20,8 +20,8 @@ from postcopy.engine.destination import (
     ReleaseMemory,
     Sensitise,
     StartGuest,
-    State,
 )
+from postcopy.engine.destination_phases import State
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.messages import (
@@ -229,7 +229,7 @@ def test_a_host_page_goes_out_and_comes_in_whole() -> None:
     pair.source.receive(Request("high", 0, 4 * PAGE))
     assert pair.source.requests == (4,)
     assert pair.send_pages(1) == [4]
-    assert (pair.source.rest_of_host_page, pair.destination.assembling) == ((5, 6, 7), (4,))
+    assert (pair.source.rest_of_host_page, tuple(pair.destination.assembly)) == ((5, 6, 7), (4,))
     pair.source.receive(Request("low", 0, 4 * PAGE))
     assert pair.send_pages(2) == [5, 6]
     assert pair.source.next_pages(5) == range(7, 8)
@@ -373,11 +373,11 @@ LOCAL: list[tuple[Do, Do, str]] = [
     (stay, lambda p: p.source.next_pages(), "no pages are sent in IDLE (R13)"),
     (stay, lambda p: p.source.cancel(), "cannot cancel in IDLE"),
     (stay, lambda p: p.source.start_postcopy(), "postcopy is asked for before the migration is started (R2)"),
-    (stay, lambda p: p.source.lose(""), "there is no connection to lose"),
+    (stay, lambda p: p.source.lose(""), "there is no connection to lose in IDLE"),
     (Pair.to_precopy, lambda p: p.source.start(), "not in PRECOPY: a migration is started once"),
     (Pair.to_precopy, lambda p: p.source.ping(), "not in PRECOPY: the ping follows the opening (R19)"),
     (Pair.to_precopy, lambda p: p.source.advise(), "not in PRECOPY: ADVISE follows the ping (R1)"),
-    (Pair.to_precopy, lambda p: p.source.cpus_stopped_to_switch([]), "nobody has asked for postcopy (R2)"),
+    (Pair.to_precopy, lambda p: p.source.cpus_stopped_to_switch([]), "the operator has not asked for postcopy (R2)"),
     (Pair.to_precopy, lambda p: p.source.send_discards(), "discards are sent once, when the CPUs have stopped (R11)"),
     (Pair.to_precopy, lambda p: p.source.end_precopy([]), "precopy ends after the CPUs have stopped (R2)"),
     (Pair.to_precopy, lambda p: p.destination.listen(), "the main thread is at STREAM: LISTEN is the package's first"),
@@ -525,11 +525,15 @@ REPLIES: list[tuple[Do, Any, str]] = [
     (Pair.to_precopy, Pong(1), "PONG 1 answers no ping (R19)"),
     (opened, Pong(1), "PONG 1 answers no ping (R19)"),
     (pinged, Pong(7), "PONG 7 answers no ping (R19)"),
-    (Pair.to_switch, Request("low", 0, PAGE), "a request comes in SWITCHING, before anybody can miss a page (R16)"),
+    (
+        Pair.to_switch,
+        Request("low", 0, PAGE),
+        "a request comes in SWITCHING: no page can be missing yet (R16)",
+    ),
     (Pair.to_package, Request("low", 0, 2 * PAGE), "a request for 2 pages, a host page is 1 (R21)"),
     (Pair.to_package, Request("low", 0, 100), "block low: 0x0 and 100 bytes are no whole host pages of it"),
     (Pair.to_package, Request("no", 0, PAGE), "there is no block no"),
-    (Pair.to_package, Shut(0), "SHUT comes in POSTCOPY, before the end of the stream (R24)"),
+    (Pair.to_package, Shut(0), "SHUT comes in POSTCOPY, not after the end of the stream (R24)"),
     (completed, Shut(0), "Shut comes in COMPLETED (R19)"),
 ]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from architecture.diagram import table_of_rooms
-from documentation import tables_of_bugs, tables_of_changes
+from documentation import diagrams, tables_of_bugs, tables_of_changes
 from documentation.markdown import table
 from documentation.tables_of_bugs import linked
 from postcopy.catalogue import qemu_source
@@ -234,6 +234,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "history": tables_of_changes.history,
     "hypotheses": tables_of_changes.hypotheses,
     "rooms": table_of_rooms,
+    "source-phases": diagrams.source,
+    "destination-phases": diagrams.destination,
 }
 """What makes each block, by the name in its marker."""
 

@@ -14,7 +14,7 @@ from functools import cache, partial
 
 from postcopy.conformance.steps import ACTIONS, BREAKS, CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import CPUS, STALE, StaleRead, World
-from postcopy.engine.destination import State
+from postcopy.engine.destination_phases import State
 from postcopy.engine.errors import EngineError
 from postcopy.engine.log import Record, Step
 from postcopy.engine.messages import (
@@ -30,7 +30,7 @@ from postcopy.engine.messages import (
     Pong,
     Request,
 )
-from postcopy.engine.source import Phase
+from postcopy.engine.source_phases import Phase
 from postcopy.language.concrete import ConcreteInterpretation, take
 from postcopy.language.instance import Instance
 from postcopy.language.instance import State as ModelState
@@ -221,7 +221,7 @@ def _observed(world: World) -> dict[str, object]:
         "destination.running": destination.guest_runs,
         "destination.owes_shut": destination.owes_shut,
         "destination.present": int(destination.received),
-        "destination.assembling": sum(1 << page for page in destination.assembling),
+        "destination.assembly": sum(1 << page for page in destination.assembly),
         "destination.faulted": world.faults,
         "destination.device_waiting": 0 if waits is None else 1 << waits,
         **{f"destination.waiting[{n}]": 0 if w is None else 1 << w for n, w in enumerate(world.waiting[:CPUS])},

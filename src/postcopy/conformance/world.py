@@ -18,11 +18,10 @@ from postcopy.engine.destination import (
     GiveUpGuest,
     LoadDevice,
     LoadPages,
-    Main,
     Output,
     PlacePages,
-    State,
 )
+from postcopy.engine.destination_phases import Main, State
 from postcopy.engine.errors import LocalProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record
@@ -41,7 +40,8 @@ from postcopy.engine.messages import (
     SectionStart,
     StreamMessage,
 )
-from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
+from postcopy.engine.source import RAM_SECTION, SourceCore
+from postcopy.engine.source_phases import Phase
 
 PAGE = 1024
 FRESH, STALE = b"F" * PAGE, b"S" * PAGE
@@ -142,8 +142,8 @@ class World:
             return Page(m.block, m.offset, STALE) if isinstance(m, Page) and (m.block, m.offset) == where else m
 
         self.stream = tuple(tuple(map(aged, unit)) for unit in self.stream)
-        if page in self.destination._assembly:
-            self.destination._assembly[page] = STALE
+        if page in self.destination.assembly:
+            self.destination.assembly[page] = STALE
 
     def _loaded(self, pages: range, data: Contents | None) -> None:
         assert data is not None

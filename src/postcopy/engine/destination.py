@@ -9,17 +9,18 @@ caller with several threads holds one lock around each call; each call is one st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, IntEnum, auto
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import msgspec
 
 from postcopy.engine.bitmap import Bitmap
+from postcopy.engine.destination_phases import TRANSITIONS, Main, Place, State
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Sink, Step, nowhere, record
 from postcopy.engine.messages import (
     Advise,
+    Block,
     Configuration,
     Contents,
     Device,
@@ -46,59 +47,38 @@ from postcopy.engine.messages import (
     StreamMessage,
 )
 from postcopy.engine.source import MACHINE
+from postcopy.engine.transitions import Transition
 from postcopy.engine.wire import read_package
 
 PAGES = (Page, Pages)
-MAIN, LISTEN, FAULT = "main thread", "listen thread", "fault thread"
 
 
-class State(IntEnum):
-    """The document's postcopy states (R9), with what is before and beside them."""
-
-    NONE = auto()
-    ADVISE = auto()
-    LISTEN = auto()
-    RUNNING = auto()
-    END = auto()
-    FAILED = auto()
+class _Effect(msgspec.Struct, frozen=True, gc=False):
+    """Base of what is to be done to the guest or its memory."""
 
 
-class Main(Enum):
-    """Where the main thread is."""
-
-    STREAM = auto()
-    PACKAGE = auto()
-    DEVICES = auto()
-    RUN = auto()
-    LEFT = auto()
-
-
-class Effect(msgspec.Struct, frozen=True, gc=False):
-    """Something to be done to the guest or its memory."""
-
-
-class PrepareMemory(Effect, frozen=True):
+class PrepareMemory(_Effect, frozen=True):
     """Make memory fit for postcopy: not locked, no huge pages (R23, R26)."""
 
 
-class LoadPages(Effect, frozen=True):
+class LoadPages(_Effect, frozen=True):
     """Write target pages of precopy; None stands for zeros."""
 
     pages: range
     data: Contents | None
 
 
-class DropPages(Effect, frozen=True):
+class DropPages(_Effect, frozen=True):
     """Throw pages away, so that touching one is a fault again (R11)."""
 
     pages: range
 
 
-class Sensitise(Effect, frozen=True):
+class Sensitise(_Effect, frozen=True):
     """From here on touching a missing page is a fault (R5)."""
 
 
-class PlacePages(Effect, frozen=True):
+class PlacePages(_Effect, frozen=True):
     """Place host pages, each whole and in one step, and wake who waits for them (R22); None stands for zeros.
 
     Attributes:
@@ -109,23 +89,36 @@ class PlacePages(Effect, frozen=True):
     data: Contents | None
 
 
-class LoadDevice(Effect, frozen=True):
+class LoadDevice(_Effect, frozen=True):
     """Load a device's state. It may touch missing memory and wait (R6): no lock may be held."""
 
     device: Device
 
 
-class StartGuest(Effect, frozen=True):
+class StartGuest(_Effect, frozen=True):
     """Start the CPUs (R7)."""
 
 
-class ReleaseMemory(Effect, frozen=True):
+class ReleaseMemory(_Effect, frozen=True):
     """All has come: touching memory is no fault any more."""
 
 
-class GiveUpGuest(Effect, frozen=True):
+class GiveUpGuest(_Effect, frozen=True):
     """The guest must never run here, or no longer."""
 
+
+Effect: TypeAlias = (
+    PrepareMemory
+    | LoadPages
+    | DropPages
+    | Sensitise
+    | PlacePages
+    | LoadDevice
+    | StartGuest
+    | ReleaseMemory
+    | GiveUpGuest
+)
+"""Something to be done to the guest or its memory."""
 
 Output: TypeAlias = Reply | Effect
 
@@ -144,6 +137,8 @@ class DestinationCore:
         state: the postcopy state.
         main: where the main thread is.
         received: the pages that are here.
+        assembly: contents of the target pages that wait for the rest of their host page; None stands for zeros.
+        return_path_open: replies may be written.
         guest_runs: the guest's CPUs run here.
     """
 
@@ -164,21 +159,21 @@ class DestinationCore:
         self.guest_runs = False
         self.owes_shut = False
         self.end_seen = False
-        self._return_path_open = False
+        self.return_path_open = False
         self._configured = False
         self._sized = False
         self._devices: list[Device] = []
-        self._assembly: dict[int, bytes | None] = {}
+        self.assembly: dict[int, bytes | None] = {}
+
+    @property
+    def place(self) -> Place:
+        """How far it has come."""
+        return Place(self.state, self.main)
 
     @property
     def listening(self) -> bool:
-        """The stream is the listen thread's."""
+        """The listen thread reads the stream."""
         return self.state in (State.LISTEN, State.RUNNING)
-
-    @property
-    def assembling(self) -> tuple[int, ...]:
-        """Target pages that wait for the rest of their host page."""
-        return tuple(self._assembly)
 
     # -- the main thread reads the stream -----------------------------------------------------------------------------
 
@@ -188,39 +183,40 @@ class DestinationCore:
         Raises:
             RemoteProtocolError: one that cannot come now, or lies. The caller gives up with `lose`.
         """
-        if self.main != Main.STREAM:
-            raise LocalProtocolError(f"the main thread is at {self.main.name} and reads no stream", "R20")
-        if isinstance(message, PAGES):
-            return self._precopy_pages(message)
+        self._require(Step.LOADED)
+        if not self._configured and not isinstance(message, Header | Configuration):
+            raise RemoteProtocolError(f"{type(message).__name__} comes before the configuration")
         match message:
+            case Page() | Pages():
+                return self._precopy_pages(message)
+            case Header() | SectionStart() | SectionPart() | SectionEnd() | RamEnd() | Footer():
+                return []  # framing, which the wire has checked
             case Configuration(machine):
                 return self._configuration(machine)
-            case _ if not self._configured and not isinstance(message, Header):
-                raise RemoteProtocolError(f"{type(message).__name__} comes before the configuration")
             case OpenReturnPath():
-                self._record(MAIN, Step.RETURN_PATH_OPEN)
-                self._return_path_open = True
+                self._take(Step.RETURN_PATH_OPEN)
+                self.return_path_open = True
+                return []
             case Ping(value):
                 self._need_return_path("PING")
-                self._record(MAIN, Step.ANSWERED)
+                self._take(Step.ANSWERED)
                 return [Pong(value)]
             case Advise():
                 return self._advise(message)
             case RamSize(blocks):
-                self._ram_size(blocks)
+                return self._ram_size(blocks)
             case Discard():
                 return self._discard(message)
             case Packaged(data):
-                self._packaged(data)
+                return self._packaged(data)
             case Device():
-                return self._precopy_device(message)
+                return [LoadDevice(message)]
             case Eof():
                 return self._end_in_precopy()
             case Listen() | Run():
                 raise RemoteProtocolError(f"{type(message).__name__.upper()} comes outside of the package", "R4")
             case _:
-                pass  # framing, which the wire has checked
-        return []
+                assert_never(message)
 
     def _configuration(self, machine: str) -> Sequence[Output]:
         if self._configured:
@@ -231,8 +227,7 @@ class DestinationCore:
         return []
 
     def _advise(self, message: Advise) -> Sequence[Output]:
-        if self.state != State.NONE:
-            raise RemoteProtocolError(f"ADVISE comes in {self.state.name}", "R9")
+        self._require(Step.PREPARED, RemoteProtocolError)
         here = self.geometry
         if (message.host_page, message.target_page) != (here.host_page, here.target_page):
             raise RemoteProtocolError(
@@ -243,41 +238,39 @@ class DestinationCore:
         if not (self.capability and self.host_support):
             self._need_return_path("ADVISE")
             why = "this host cannot do postcopy" if self.capability else "postcopy is not switched on here"
-            self._record(MAIN, Step.REFUSED, why=why)
-            self._over(State.FAILED)
+            self._take(Step.REFUSED, why=why)
+            self._give_up()
             return [Shut(1), GiveUpGuest()]
-        self._record(MAIN, Step.PREPARED)
-        self.state = State.ADVISE
+        self._take(Step.PREPARED)
         return [PrepareMemory()]
 
-    def _ram_size(self, blocks: tuple[object, ...]) -> None:
+    def _ram_size(self, blocks: tuple[Block, ...]) -> Sequence[Output]:
         if self._sized:
             raise RemoteProtocolError("the sizes of memory come a second time")
         if blocks != self.geometry.blocks:
             raise RemoteProtocolError(f"memory is {_listed(blocks)} there and {_listed(self.geometry.blocks)} here")
         self._sized = True
+        return []
 
     def _precopy_pages(self, message: Page | Pages) -> Sequence[Output]:
         if not self._sized:
             raise RemoteProtocolError("a page comes before the sizes of memory")
         pages = self._pages_of(message)
-        self._record(MAIN, Step.LOADED, pages)
+        self._take(Step.LOADED, pages)
         self.received.add_all(pages)
         return [LoadPages(pages, message.data)]
 
     def _discard(self, message: Discard) -> Sequence[Output]:
-        if self.state != State.ADVISE:
-            raise RemoteProtocolError(f"DISCARD comes in {self.state.name}", "R11")
+        self._require(Step.DISCARDED, RemoteProtocolError)
         pages = [self.geometry.range(message.block, *part) for part in message.ranges]
-        self._record(MAIN, Step.DISCARDED, runs=pages)
+        self._take(Step.DISCARDED, runs=pages)
         for part in pages:
             self.received.remove_all(part)
         return [DropPages(part) for part in pages]
 
-    def _packaged(self, data: bytes) -> None:
+    def _packaged(self, data: bytes) -> Sequence[Output]:
         """R4: the whole package is here and has been read before any of it is acted on."""
-        if self.state != State.ADVISE:
-            raise RemoteProtocolError(f"PACKAGED comes in {self.state.name}", "R4")
+        self._require(Step.READ_PACKAGE, RemoteProtocolError)
         if not self._sized:
             raise RemoteProtocolError("PACKAGED comes before the sizes of memory", "R4")
         self._need_return_path("PACKAGED")
@@ -289,19 +282,14 @@ class DestinationCore:
         devices = [message for message in inside[1:-1] if isinstance(message, Device)]
         if len(devices) < len(inside) - 2:
             raise RemoteProtocolError("the package has more in it than LISTEN, devices and RUN", "R4")
-        self._record(MAIN, Step.READ_PACKAGE)
+        self._take(Step.READ_PACKAGE)
         self._devices = devices
-        self.main = Main.PACKAGE
-
-    def _precopy_device(self, device: Device) -> Sequence[Output]:
-        return [LoadDevice(device)]
+        return []
 
     def _end_in_precopy(self) -> Sequence[Output]:
         self._check_all_here()
         self._need_return_path("the end of the stream")
-        self._record(MAIN, Step.ENDED_IN_PRECOPY)
-        self.state = State.END
-        self.main = Main.LEFT
+        self._take(Step.ENDED_IN_PRECOPY)
         self.guest_runs = True
         self.owes_shut = True
         return [ReleaseMemory(), StartGuest()]
@@ -310,31 +298,24 @@ class DestinationCore:
 
     def listen(self) -> Sequence[Output]:
         """LISTEN: the listen thread starts, and memory becomes sensitive (R5)."""
-        self._require_main(Main.PACKAGE, "LISTEN is the package's first command", "R5")
-        self._record(MAIN, Step.LISTENS)
-        self.state = State.LISTEN
-        self.main = Main.DEVICES
+        self._take(Step.LISTENS)
         return [Sensitise()]
 
     def next_device(self) -> Sequence[Output]:
         """The next device to load; none where all have been loaded."""
-        self._require_main(Main.DEVICES, "devices are loaded between LISTEN and RUN", "R7")
+        self._require(Step.DEVICES_LOADED)
         return [LoadDevice(self._devices.pop(0))] if self._devices else []
 
     def devices_loaded(self) -> None:
         """All devices have been loaded."""
-        self._require_main(Main.DEVICES, "devices are loaded between LISTEN and RUN", "R7")
+        self._require(Step.DEVICES_LOADED)
         if self._devices:
             raise LocalProtocolError(f"{len(self._devices)} devices are still to be loaded", "R7")
-        self._record(MAIN, Step.DEVICES_LOADED)
-        self.main = Main.RUN
+        self._take(Step.DEVICES_LOADED)
 
     def run(self) -> Sequence[Output]:
         """RUN: the CPUs start, and the main thread leaves migration alone (R7, R8)."""
-        self._require_main(Main.RUN, "RUN is the package's last command", "R7")
-        self._record(MAIN, Step.RUNS)
-        self.state = State.RUNNING
-        self.main = Main.LEFT
+        self._take(Step.RUNS)
         self.guest_runs = True
         return [StartGuest()]
 
@@ -346,45 +327,57 @@ class DestinationCore:
         Raises:
             RemoteProtocolError: one that cannot come now, or lies. The caller gives up with `lose`.
         """
-        if not self.listening:
-            raise LocalProtocolError(f"there is no listen thread in {self.state.name}", "R8")
+        self._require(Step.PLACED)
         if self.end_seen:
             raise RemoteProtocolError(f"{type(message).__name__} comes after the end of the stream", "R24")
-        if isinstance(message, PAGES):
-            return self._postcopy_pages(message)
         match message:
+            case Page() | Pages():
+                return self._postcopy_pages(message)
             case Eof():
                 self._check_all_here()
                 self.end_seen = True
-            case SectionPart() | SectionEnd() | SectionStart() | RamEnd() | Footer():
-                pass  # framing, which the wire has checked
+                return []
+            case SectionStart() | SectionPart() | SectionEnd() | RamEnd() | Footer():
+                return []  # framing, which the wire has checked
             case Discard():
                 raise RemoteProtocolError(f"DISCARD comes in {self.state.name}", "R11")
-            case _:
+            case (
+                Header()
+                | Configuration()
+                | OpenReturnPath()
+                | Ping()
+                | Advise()
+                | Listen()
+                | Run()
+                | Packaged()
+                | Device()
+                | RamSize()
+            ):
                 raise RemoteProtocolError(f"{type(message).__name__} comes in {self.state.name}", "R9")
-        return []
+            case _:
+                assert_never(message)
 
     def _postcopy_pages(self, message: Page | Pages) -> Sequence[Output]:
         pages, group = self._pages_of(message), self.geometry.group
-        here = next((page for page in self._assembly if page in pages), self.received.first_of(pages))
+        here = next((page for page in self.assembly if page in pages), self.received.first_of(pages))
         if here is not None:
             raise RemoteProtocolError(f"page {here} comes in postcopy although it is here", "R13")
         first = pages.start // group * group
-        if self._assembly and first != next(iter(self._assembly)) // group * group:
+        if self.assembly and first != next(iter(self.assembly)) // group * group:
             raise RemoteProtocolError(f"page {pages.start} comes before the host page under way is whole", "R21")
         if pages.start == first and len(pages) % group == 0:
-            self._record(LISTEN, Step.PLACED, pages)
+            self._take(Step.PLACED, pages)
             self.received.add_all(pages)
             return [PlacePages(pages, message.data)]
         if isinstance(message, Pages):
             raise LocalProtocolError("several pages are taken at once if they are whole host pages", "R21")
-        self._record(LISTEN, Step.PLACED, pages)
-        self._assembly[pages.start] = message.data
-        if len(self._assembly) < group:
+        self._take(Step.PLACED, pages)
+        self.assembly[pages.start] = message.data
+        if len(self.assembly) < group:
             return []
         host_page = range(first, first + group)
-        parts = [self._assembly[n] for n in host_page]
-        self._assembly.clear()
+        parts = [self.assembly[n] for n in host_page]
+        self.assembly.clear()
         self.received.add_all(host_page)
         zeros = bytes(self.geometry.target_page)
         data = None if all(part is None for part in parts) else b"".join(zeros if p is None else p for p in parts)
@@ -392,36 +385,36 @@ class DestinationCore:
 
     def end(self) -> Sequence[Output]:
         """The listen thread cleans up: the end of the stream was read, and the CPUs have been started (R8, R24)."""
-        if self.state != State.RUNNING:
-            raise LocalProtocolError(f"the end waits for RUN, in {self.state.name}", "R9")
+        self._require(Step.ENDED)
         if not self.end_seen:
             raise LocalProtocolError("the end of the stream has not been read", "R24")
-        self._record(LISTEN, Step.ENDED)
-        self.state = State.END
+        self._take(Step.ENDED)
         self.owes_shut = True
         return [ReleaseMemory()]
 
     def shut(self) -> Sequence[Output]:
-        """The source is told that all has arrived (R24)."""
+        """The last reply: all has arrived (R24)."""
+        self._require(Step.SHUT)
         if not self.owes_shut:
-            raise LocalProtocolError(f"there is nothing to tell the source in {self.state.name}", "R24")
-        self._record(LISTEN, Step.SHUT)
+            raise LocalProtocolError("SHUT is sent once", "R24")
+        self._take(Step.SHUT)
         self.owes_shut = False
         return [Shut(0)]
 
     # -- the fault thread ---------------------------------------------------------------------------------------------
 
     def fault(self, page: int, who: str = "") -> Sequence[Output]:
-        """Somebody touched a missing page and sleeps until it comes: its host page is asked for (R16).
+        """The guest touched a missing page and sleeps until it comes: its host page is asked for (R16).
 
         That is done for a page that has come meanwhile too: the source ignores it (R13).
+
+        Args:
+            who: the vCPU, or the load of a device.
         """
         if self.state == State.END:
-            return []  # all pages are here; whoever slept has been woken
-        if not self.listening:
-            raise LocalProtocolError(f"memory is not sensitive in {self.state.name}", "R16")
+            return []  # all pages are here; placing them has woken the guest
         page = page // self.geometry.group * self.geometry.group
-        self._record(FAULT, Step.REQUESTED, range(page, page + 1), who=who)
+        self._take(Step.REQUESTED, range(page, page + 1), who=who)
         block, offset = self.geometry.locate(page)
         return [Request(block, offset, self.geometry.host_page)]
 
@@ -431,18 +424,18 @@ class DestinationCore:
         """The connection is gone, or the other side cannot be trusted: this guest is given up, unless all is here."""
         if self.state >= State.END:
             return []
-        self._record(LISTEN if self.listening else MAIN, Step.LOST_GUEST if self.listening else Step.GAVE_UP, why=why)
-        self._over(State.FAILED)
+        self._take(Step.LOST_GUEST if self.listening else Step.GAVE_UP, why=why)
+        self._give_up()
         return [GiveUpGuest()]
 
     # -- what the steps share -----------------------------------------------------------------------------------------
 
-    def _over(self, state: State) -> None:
-        self.state = state
-        self.main = Main.LEFT
+    def _give_up(self) -> None:
         self.guest_runs = False
+        self.return_path_open = False
+        self.owes_shut = False
         self.received.clear()
-        self._assembly.clear()
+        self.assembly.clear()
         self._devices.clear()
 
     def _pages_of(self, message: Page | Pages) -> range:
@@ -456,7 +449,7 @@ class DestinationCore:
 
     def _check_all_here(self) -> None:
         missing = self.geometry.pages - self.received.count
-        if missing or self._assembly:
+        if missing or self.assembly:
             absent = Bitmap(self.geometry.pages)
             absent.assign(((1 << self.geometry.pages) - 1) & ~int(self.received))
             raise RemoteProtocolError(
@@ -464,24 +457,28 @@ class DestinationCore:
             )
 
     def _need_return_path(self, what: str) -> None:
-        if not self._return_path_open:
+        if not self.return_path_open:
             raise RemoteProtocolError(f"{what} comes before the return path is open", "R19")
 
-    def _require_main(self, main: Main, why: str, rule: str) -> None:
-        if self.main != main:
-            raise LocalProtocolError(f"the main thread is at {self.main.name}: {why}", rule)
+    def _require(
+        self, step: Step, error: type[LocalProtocolError | RemoteProtocolError] = LocalProtocolError
+    ) -> Transition[Place]:
+        return TRANSITIONS.require(step, self.place, error)
 
-    def _record(
+    def _take(
         self,
-        thread: str,
         step: Step,
         pages: range | None = None,
         runs: Sequence[range] = (),
         who: str = "",
         why: str = "",
     ) -> None:
-        self._log(record("destination", thread, step, pages, runs, who, why))
+        """Take a step: refused out of turn, put into the log, and followed by its place."""
+        row = self._require(step)
+        self._log(record(row.threads[0], step, pages, runs, who, why))
+        if row.after is not None:
+            self.state, self.main = row.after
 
 
-def _listed(blocks: tuple[object, ...]) -> str:
-    return ", ".join(f"{getattr(b, 'name', b)} of {getattr(b, 'length', '?')} bytes" for b in blocks)
+def _listed(blocks: tuple[Block, ...]) -> str:
+    return ", ".join(f"{block.name} of {block.length} bytes" for block in blocks)

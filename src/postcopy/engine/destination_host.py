@@ -6,29 +6,29 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import ClassVar, assert_never
 
 import msgspec
 
 from postcopy.engine.destination import (
-    PAGES,
     DestinationCore,
     DropPages,
     GiveUpGuest,
     LoadDevice,
     LoadPages,
-    Main,
     Output,
     PlacePages,
     PrepareMemory,
     ReleaseMemory,
     Sensitise,
     StartGuest,
-    State,
 )
+from postcopy.engine.destination_phases import Main, State
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError
 from postcopy.engine.eventlog import EventLog
+from postcopy.engine.log import Thread
 from postcopy.engine.memory import MOST_PLACED, GuestProcess, destination_memory
-from postcopy.engine.messages import Message, StreamMessage
+from postcopy.engine.messages import Page, Pages, Pong, Reply, Request, Shut, StreamMessage
 from postcopy.engine.transport import Connection
 from postcopy.engine.wire import ReplyWriter, StreamParser
 
@@ -37,7 +37,7 @@ class DestinationReport(msgspec.Struct):
     """What came of it, as the destination knows it; times in seconds since 1970, 0 where it did not happen.
 
     Attributes:
-        latencies: in seconds, from the interpretation of each fault to the placing of its page.
+        latencies: in seconds, from the reading of each fault to the placing of its page.
         processor: seconds that the listen thread has computed.
     """
 
@@ -74,14 +74,17 @@ class DestinationHost:
         self._guest_died = False
         self._asked: dict[int, float] = {}
         self._requested: set[int] = set()
-        self._listen_thread = threading.Thread(target=self._guarded, args=(self._listen,), name="listen", daemon=True)
-        self._fault_thread = threading.Thread(target=self._guarded, args=(self._faults,), name="fault", daemon=True)
+        self._threads = {  # the main thread is the caller's
+            thread: threading.Thread(target=self._guarded, args=(thread,), name=thread, daemon=True)
+            for thread in self.BODIES
+            if thread is not Thread.MAIN
+        }
 
     def run(self) -> DestinationReport:
         """Be the main thread, until the migration is over."""
         threading.Thread(target=self._watch, name="guest watch", daemon=True).start()
-        self._guarded(self._main)
-        for thread in (self._listen_thread, self._fault_thread):
+        self._guarded(Thread.MAIN)
+        for thread in self._threads.values():
             if thread.ident is not None:
                 thread.join()
         self._connection.finish()
@@ -94,9 +97,9 @@ class DestinationHost:
         report.counts = {step.value: count for step, count in self._log.counts.items()}
         return report
 
-    def _guarded(self, body: Callable[[], None]) -> None:
+    def _guarded(self, thread: Thread) -> None:
         try:
-            body()
+            self.BODIES[thread](self)
         except EngineError as error:
             self._fail(str(error))
         except Exception as error:
@@ -118,12 +121,12 @@ class DestinationHost:
         with self._lock:
             self._guest_died = self.core.state < State.END
         if self._guest_died:
-            self._connection.close()  # whoever reads from it gives up
+            self._connection.close()  # the thread that reads from it gives up
 
     # -- steps and what they ask for ----------------------------------------------------------------------------------
 
     def _step(self, step: Callable[[], Sequence[Output]]) -> None:
-        """One step of the core, and its effects."""
+        """One step of the core that makes no reply, and its effects."""
         with self._changed:
             outputs = step()
             self._changed.notify_all()
@@ -135,14 +138,14 @@ class DestinationHost:
             with self._changed:
                 outputs = step()
                 self._changed.notify_all()
-            replies = [o for o in outputs if isinstance(o, Message)]
-            for reply in replies:
-                self._connection.send([self._replies.encode(reply)])
-        self._carry_out([o for o in outputs if not isinstance(o, Message)])
+            for output in outputs:
+                if isinstance(output, Reply):
+                    self._connection.send([self._replies.encode(output)])
+        self._carry_out([output for output in outputs if not isinstance(output, Reply)])
 
-    def _carry_out(self, effects: Sequence[Output]) -> None:
-        for effect in effects:
-            match effect:
+    def _carry_out(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            match output:
                 case PlacePages(pages, data):
                     self.memory.place(pages, data)
                     now = time.perf_counter()
@@ -154,30 +157,32 @@ class DestinationHost:
                     self.memory.drop(pages)
                 case Sensitise():
                     self.memory.sensitise()
-                    self._fault_thread.start()
-                    self._listen_thread.start()
+                    for thread in self._threads.values():
+                        thread.start()
                 case LoadDevice(device):
                     self._guest.load(device)
                 case StartGuest():
                     self._guest.ask("start")
                     self.report.guest_started = time.time()
                 case ReleaseMemory():
-                    if self._fault_thread.ident is not None:
+                    if self._threads[Thread.FAULT].ident is not None:
                         self.memory.release()
                         self.memory.stop_faults()
                 case GiveUpGuest():
                     self._guest.kill()
                 case PrepareMemory():
-                    pass  # shared memory is not locked, and has no huge pages unless somebody asks for them
+                    pass  # shared memory is not locked, and has no huge pages unless the system is set so
+                case Shut() | Pong() | Request():
+                    raise TypeError(f"{output!r} is no effect: it is to be written in the order of its step")
                 case _:
-                    raise TypeError(f"nobody carries out {effect!r}")
+                    assert_never(output)
 
     # -- threads ------------------------------------------------------------------------------------------------------
 
     def _main(self) -> None:
         while self.core.main == Main.STREAM:
             message = self._next_message()
-            step = self._step if isinstance(message, PAGES) else self._step_with_reply
+            step = self._step if isinstance(message, Page | Pages) else self._step_with_reply
             step(partial(self.core.receive, message))
         if self.core.state == State.END:
             self._step_with_reply(self.core.shut)
@@ -201,7 +206,9 @@ class DestinationHost:
             message = self._next_message()
             with self._lock:
                 effects = self.core.receive_listening(message)
-            self._carry_out(effects)  # whoever is woken by this, and faults again, does so after the step in the log
+            self._carry_out(
+                effects
+            )  # a vCPU that is woken by this, and faults again, does so after the step in the log
         self.report.processor = time.thread_time()
         with self._changed:
             if not self._changed.wait_for(lambda: self.core.state != State.LISTEN, self._timeout):
@@ -238,3 +245,10 @@ class DestinationHost:
                     return  # given up meanwhile
                 except ConnectionLost:
                     pass  # what is on its way may yet be all that is needed: the listen thread reads it to its end
+
+    BODIES: ClassVar[dict[Thread, Callable[[DestinationHost], None]]] = {
+        Thread.MAIN: _main,
+        Thread.FAULT: _faults,
+        Thread.LISTEN: _listen,
+    }
+    """The threads of the host, and what each does."""

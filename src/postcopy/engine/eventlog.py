@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from postcopy.engine.geometry import Geometry
-from postcopy.engine.log import Record, Step
+from postcopy.engine.log import Record, Step, Thread
 from postcopy.errors import UsageError
 
 FORMAT = 1
@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     t: float
     host: str
-    thread: str
+    thread: Thread
     step: Step
     page: int | None = None
     pages: tuple[tuple[int, int], ...] = ()

@@ -7,8 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from typing import assert_never
 
 import msgspec
+
+
+class Thread(StrEnum):
+    """A thread of a host, in the document's words."""
+
+    OPERATOR = "operator"
+    MIGRATION = "migration thread"
+    RETURN_PATH = "return-path thread"
+    MAIN = "main thread"
+    LISTEN = "listen thread"
+    FAULT = "fault thread"
+
+    @property
+    def host(self) -> str:
+        """The host that it runs at: ``source`` or ``destination``."""
+        match self:
+            case Thread.OPERATOR | Thread.MIGRATION | Thread.RETURN_PATH:
+                return "source"
+            case Thread.MAIN | Thread.LISTEN | Thread.FAULT:
+                return "destination"
+            case _:
+                assert_never(self)
 
 
 class Step(StrEnum):
@@ -63,7 +86,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         host: ``source`` or ``destination``.
-        thread: whose step it was, in the document's words.
+        thread: the thread that took the step.
         step: what it was.
         page: the page it was about, the first of them.
         count: how many pages, and steps.
@@ -73,7 +96,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """
 
     host: str
-    thread: str
+    thread: Thread
     step: Step
     page: int | None = None
     pages: tuple[tuple[int, int], ...] = ()
@@ -92,8 +115,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 def record(
-    host: str,
-    thread: str,
+    thread: Thread,
     step: Step,
     pages: range | None = None,
     runs: Iterable[range] = (),
@@ -103,8 +125,8 @@ def record(
     """The record of a step: of each of some pages, or about runs of pages."""
     about = tuple((run.start, len(run)) for run in runs)
     if pages is None:
-        return Record(host, thread, step, None, about, who, why)
-    return Record(host, thread, step, pages.start, about, who, why, len(pages))
+        return Record(thread.host, thread, step, None, about, who, why)
+    return Record(thread.host, thread, step, pages.start, about, who, why, len(pages))
 
 
 Sink = Callable[[Record], None]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import msgspec
 import numpy as np
 
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
 from postcopy.engine.eventlog import EventLog
-from postcopy.engine.log import Step
+from postcopy.engine.log import Step, Thread
 from postcopy.engine.memory import GuestProcess, source_memory
 from postcopy.engine.messages import Footer, Pages, RamEnd, SectionPart, StreamMessage
-from postcopy.engine.source import MIGRATION, RAM_SECTION, RETURN_PATH, Phase, SourceCore
+from postcopy.engine.source import RAM_SECTION, SourceCore
+from postcopy.engine.source_phases import Phase
 from postcopy.engine.transport import Connection
 from postcopy.engine.wire import ReplyParser, StreamWriter
 
@@ -90,8 +92,7 @@ class SourceHost:
         self._bytes = np.frombuffer(guest.map, np.uint8).reshape(pages, size)
         self._words = self._bytes.view(np.uint64)
         self._threads = [
-            threading.Thread(target=self._guarded, args=(self._migrate,), name="migration", daemon=True),
-            threading.Thread(target=self._guarded, args=(self._read_replies,), name="return path", daemon=True),
+            threading.Thread(target=self._guarded, args=(thread,), name=thread, daemon=True) for thread in self.BODIES
         ]
 
     # -- the operator -----------------------------------------------------------------------------------------------
@@ -148,27 +149,27 @@ class SourceHost:
 
     # -- threads ----------------------------------------------------------------------------------------------------
 
-    def _guarded(self, body: Callable[[], None]) -> None:
+    def _guarded(self, thread: Thread) -> None:
         try:
-            body()
+            self.BODIES[thread](self)
         except EngineError as error:
-            self._fail(str(error))
+            self._fail(str(error), thread)
         except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}")
+            self._fail(f"{type(error).__name__}: {error}", thread)
             raise
         finally:
             self._settle_guest()
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, thread: Thread) -> None:
         with self._changed:
             if not self.core.over:
                 self.report.why = why
-                self.core.lose(why, MIGRATION if threading.current_thread() is self._threads[0] else RETURN_PATH)
+                self.core.lose(why, thread)
             self._changed.notify_all()
         self._connection.close()
 
     def _settle_guest(self) -> None:
-        """The core says whether the guest may run here; whoever changes it comes by here."""
+        """The core says whether the guest may run here; every thread that may have changed that calls this."""
         with self._guest_lock:
             if not self.core.over:
                 return
@@ -363,3 +364,9 @@ class SourceHost:
                     if self.core.phase == Phase.FAILED:
                         self.report.why = "the destination says that it has failed"
                     self._changed.notify_all()
+
+    BODIES: ClassVar[dict[Thread, Callable[[SourceHost], None]]] = {
+        Thread.MIGRATION: _migrate,
+        Thread.RETURN_PATH: _read_replies,
+    }
+    """The threads that the host starts, and what each does; the operator is a thread of the caller."""

@@ -1,6 +1,6 @@
-"""The engine with one rule removed: a twin for each of the model's faults that has one in the cores.
+"""The engine with one rule removed: a mutant for each of the model's faults that has one in the cores.
 
-Each is a core with one method changed, as small as the mistake that somebody might make. Not shipped as options.
+Each is a core with one method changed, as small as a mistake that a programmer might make.
 """
 
 from __future__ import annotations
@@ -10,19 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from postcopy.conformance.world import World
-from postcopy.engine.destination import (
-    DestinationCore,
-    Main,
-    Output,
-    PlacePages,
-    ReleaseMemory,
-    Sensitise,
-    StartGuest,
-    State,
-)
-from postcopy.engine.log import Step
+from postcopy.engine.destination import DestinationCore, Output, PlacePages, ReleaseMemory, Sensitise, StartGuest
+from postcopy.engine.destination_phases import Main, State
+from postcopy.engine.log import Step, Thread, record
 from postcopy.engine.messages import Advise, Eof, Footer, OpenReturnPath, RamEnd, SectionEnd, StreamMessage
-from postcopy.engine.source import MIGRATION, RAM_SECTION, Phase, SourceCore
+from postcopy.engine.source import RAM_SECTION, SourceCore
+from postcopy.engine.source_phases import Phase
 
 
 class LateStartActs(SourceCore):
@@ -79,7 +72,7 @@ class SentMapReadInPostcopy(SourceCore):
         for first in list(self._requests):
             if self.kept >> first & 1:
                 del self._requests[first]
-                self._record(MIGRATION, Step.DROPPED, range(first, first + 1))
+                self._take(Step.DROPPED, range(first, first + 1))
         return super()._next_in_postcopy(most)
 
 
@@ -95,8 +88,8 @@ class RequestServedAgain(SourceCore):
 class SendLeavesDirty(SourceCore):
     """Does not take a page that it sends out of the migration bitmap."""
 
-    def _take(self, pages: range, step: Step) -> None:
-        super()._take(pages, step)
+    def _send(self, pages: range, step: Step) -> None:
+        super()._send(pages, step)
         if self.phase == Phase.POSTCOPY:
             self.dirty.add_all(pages)
 
@@ -104,7 +97,7 @@ class SendLeavesDirty(SourceCore):
 class ResumesAfterHandover(SourceCore):
     """Takes any failure for one in precopy."""
 
-    def lose(self, why: str, thread: str = MIGRATION) -> None:
+    def lose(self, why: str, thread: Thread = Thread.MIGRATION) -> None:
         super().lose(why, thread)
         self.guest_may_run = True
 
@@ -112,7 +105,7 @@ class ResumesAfterHandover(SourceCore):
 class StaysStoppedInPrecopy(SourceCore):
     """Gives the guest up for any failure."""
 
-    def lose(self, why: str, thread: str = MIGRATION) -> None:
+    def lose(self, why: str, thread: Thread = Thread.MIGRATION) -> None:
         super().lose(why, thread)
         self.guest_may_run = False
 
@@ -160,8 +153,7 @@ class EndsWithDirtyPages(SourceCore):
         return range(0) if self.phase == Phase.POSTCOPY and not self._requests else super().next_pages(most)
 
     def end_postcopy(self) -> list[StreamMessage]:
-        self._record(MIGRATION, Step.ENDED_POSTCOPY)
-        self.phase = Phase.ENDING
+        self._take(Step.ENDED_POSTCOPY)
         return [SectionEnd(RAM_SECTION), RamEnd(), Footer(RAM_SECTION), Eof()]
 
 
@@ -208,8 +200,8 @@ class MismatchedCapability(DestinationCore):
         super().__init__(*arguments, **named | {"capability": False})
 
     def _advise(self, message: Advise) -> Sequence[Output]:
-        self._record("main thread", Step.ENDED_IN_PRECOPY)
-        self.state, self.main, self.guest_runs, self.owes_shut = State.END, Main.LEFT, True, True
+        self._take(Step.ENDED_IN_PRECOPY)
+        self.guest_runs = self.owes_shut = True
         return [StartGuest()]
 
 
@@ -230,9 +222,10 @@ class UnsupportedHostGoesOn(DestinationCore):
 class DevicesBeforeListen(DestinationCore):
     """Loads the devices before LISTEN."""
 
-    def _packaged(self, data: bytes) -> None:
-        super()._packaged(data)
+    def _packaged(self, data: bytes) -> Sequence[Output]:
+        effects = super()._packaged(data)
         self.main = Main.DEVICES
+        return effects
 
     def devices_loaded(self) -> None:
         super().devices_loaded()
@@ -264,7 +257,7 @@ class EndBeforeRun(DestinationCore):
     def receive_listening(self, message: StreamMessage) -> Sequence[Output]:
         effects = super().receive_listening(message)
         if self.end_seen:
-            self._record("listen thread", Step.ENDED)
+            self._log(record(Thread.LISTEN, Step.ENDED))
             self.state, self.owes_shut = State.END, True
             return [ReleaseMemory()]
         return effects
@@ -275,7 +268,8 @@ class GivesUpAfterEnd(DestinationCore):
 
     def shut(self) -> Sequence[Output]:
         effects = super().shut()
-        self._over(State.FAILED)
+        self.state = State.FAILED
+        self._give_up()
         return effects
 
 
@@ -314,7 +308,7 @@ class PlacesFirstTargetPage(DestinationCore):
         page = self.geometry.page(message.block, message.offset)
         first = page // self.geometry.group * self.geometry.group
         host_page = range(first, first + self.geometry.group)
-        self._assembly.clear()
+        self.assembly.clear()
         self.received.add_all(host_page)
         return [PlacePages(host_page, message.data * self.geometry.group)]
 
@@ -340,8 +334,8 @@ class ReplyDropped(DestinationCore):
 
 
 @dataclass(frozen=True)
-class Twin:
-    """A core without one rule, the model's fault it is the twin of, and what the search has to say of it."""
+class Mutant:
+    """A core without one rule, the model's fault that it stands for, and what the search has to say of it."""
 
     core: type[SourceCore] | type[DestinationCore]
     fault: str
@@ -356,44 +350,44 @@ class Twin:
         return World.new(self.group, 1, self.group, destination=self.core)
 
 
-TWINS = (
-    Twin(MismatchedCapability, "mismatched-capability", "reads no stream (R20)"),
-    Twin(LateStartActs, "late-start-acts", "differ in source.start_postcopy: True and False"),
-    Twin(CpusRunOn, "cpus-run-on", "differ in source.running: True and False"),
-    Twin(DevicesBeforeListen, "devices-before-listen", "differ in destination.main: DEVICES and PACKAGE"),
-    Twin(RunBeforeDevices, "run-before-devices", "differ in destination.main: RUN and DEVICES"),
-    Twin(EndBeforeRun, "end-before-run", "destination.ends is not possible: require(self.state == State.RUNNING)"),
-    Twin(GivesUpAfterEnd, "gives-up-after-end", "differ in destination.state: FAILED and END"),
-    Twin(ResyncInPostcopy, "resync-in-postcopy", "differ in source.dirty: 1 and 0"),
-    Twin(NoDiscards, "no-discards", "what is on the stream: nothing and DISCARD 1"),
-    Twin(DiscardsTakenTooEarly, "discards-taken-too-early", "source.sent: 0 and 1"),
-    Twin(DiscardsAfterPackage, "discards-after-package", "what is on the stream: nothing and DISCARD 1"),
-    Twin(KeepsDiscarded, "no-discards", "differ in destination.present: 1 and 0"),
-    Twin(SentMapReadInPostcopy, "sent-map-read-in-postcopy", "source.sends_background_page is not possible"),
-    Twin(RequestServedAgain, "request-served-again", "differ in source.dirty: 1 and 0"),
-    Twin(SendLeavesDirty, "send-leaves-dirty", "differ in source.dirty: 1 and 0"),
-    Twin(ResumesAfterHandover, "resumes-after-handover", "differ in source.running: True and False"),
-    Twin(StaysStoppedInPrecopy, "stays-stopped-in-precopy", "differ in source.running: False and True"),
-    Twin(FaultNotRequested, "fault-not-requested", "what is on the return path: nothing and REQ_PAGES 1"),
-    Twin(ReplyDropped, "reply-dropped-when-full", "what is on the return path: nothing and REQ_PAGES 1"),
-    Twin(NoBackgroundSending, "no-background-sending", "still to be served (R24)"),
-    Twin(
+MUTANTS = (
+    Mutant(MismatchedCapability, "mismatched-capability", "reads no stream (R20)"),
+    Mutant(LateStartActs, "late-start-acts", "differ in source.start_postcopy: True and False"),
+    Mutant(CpusRunOn, "cpus-run-on", "differ in source.running: True and False"),
+    Mutant(DevicesBeforeListen, "devices-before-listen", "differ in destination.main: DEVICES and PACKAGE"),
+    Mutant(RunBeforeDevices, "run-before-devices", "differ in destination.main: RUN and DEVICES"),
+    Mutant(EndBeforeRun, "end-before-run", "destination.ends is not possible: require(self.state == State.RUNNING)"),
+    Mutant(GivesUpAfterEnd, "gives-up-after-end", "differ in destination.state: FAILED and END"),
+    Mutant(ResyncInPostcopy, "resync-in-postcopy", "differ in source.dirty: 1 and 0"),
+    Mutant(NoDiscards, "no-discards", "what is on the stream: nothing and DISCARD 1"),
+    Mutant(DiscardsTakenTooEarly, "discards-taken-too-early", "source.sent: 0 and 1"),
+    Mutant(DiscardsAfterPackage, "discards-after-package", "what is on the stream: nothing and DISCARD 1"),
+    Mutant(KeepsDiscarded, "no-discards", "differ in destination.present: 1 and 0"),
+    Mutant(SentMapReadInPostcopy, "sent-map-read-in-postcopy", "source.sends_background_page is not possible"),
+    Mutant(RequestServedAgain, "request-served-again", "differ in source.dirty: 1 and 0"),
+    Mutant(SendLeavesDirty, "send-leaves-dirty", "differ in source.dirty: 1 and 0"),
+    Mutant(ResumesAfterHandover, "resumes-after-handover", "differ in source.running: True and False"),
+    Mutant(StaysStoppedInPrecopy, "stays-stopped-in-precopy", "differ in source.running: False and True"),
+    Mutant(FaultNotRequested, "fault-not-requested", "what is on the return path: nothing and REQ_PAGES 1"),
+    Mutant(ReplyDropped, "reply-dropped-when-full", "what is on the return path: nothing and REQ_PAGES 1"),
+    Mutant(NoBackgroundSending, "no-background-sending", "still to be served (R24)"),
+    Mutant(
         BackgroundFirst,
         "background-first",
         "sends_background_page is not possible: require(self.requests.empty)",
     ),
-    Twin(NoReturnPath, "no-return-path", "what is on the stream: nothing and OPEN_RETURN_PATH"),
-    Twin(MainReadsOn, "main-reads-on", "differ in destination.main: STREAM and LEFT"),
-    Twin(
+    Mutant(NoReturnPath, "no-return-path", "what is on the stream: nothing and OPEN_RETURN_PATH"),
+    Mutant(MainReadsOn, "main-reads-on", "differ in destination.main: STREAM and LEFT"),
+    Mutant(
         UnsupportedHostGoesOn,
         "unsupported-host-goes-on",
         "not possible: require(self._can_do_postcopy())",
     ),
-    Twin(NotSensitive, "unsupported-host-goes-on", "differ in destination.state: ADVISE and LISTEN"),
-    Twin(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
-    Twin(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
-    Twin(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),
-    Twin(CancelBringsNobodyBack, "stays-stopped-in-precopy", "differ in source.running: False and True"),
-    Twin(PartialHostPages, "partial-host-pages", "differ in source.dirty: 2 and 3", group=2),
-    Twin(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),
+    Mutant(NotSensitive, "unsupported-host-goes-on", "differ in destination.state: ADVISE and LISTEN"),
+    Mutant(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
+    Mutant(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
+    Mutant(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),
+    Mutant(CancelBringsNobodyBack, "stays-stopped-in-precopy", "differ in source.running: False and True"),
+    Mutant(PartialHostPages, "partial-host-pages", "differ in source.dirty: 2 and 3", group=2),
+    Mutant(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),
 )
