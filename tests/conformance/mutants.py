@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from postcopy.conformance.world import World
-from postcopy.engine.destination import DestinationCore, Output, PlacePages, ReleaseMemory, Sensitise, StartGuest
-from postcopy.engine.destination_phases import Main, State
+from postcopy.engine.destination import (
+    DestinationCore,
+    Main,
+    Output,
+    PlacePages,
+    ReleaseMemory,
+    Sensitise,
+    StartGuest,
+    State,
+)
 from postcopy.engine.log import Step, Thread, record
 from postcopy.engine.messages import Advise, Eof, Footer, OpenReturnPath, RamEnd, SectionEnd, StreamMessage
-from postcopy.engine.source import RAM_SECTION, SourceCore
-from postcopy.engine.source_phases import Phase
+from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 
 
 class LateStartActs(SourceCore):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.conformance.world import World
-from postcopy.engine.destination_phases import State
-from postcopy.engine.source_phases import Phase
+from postcopy.engine.destination import State
+from postcopy.engine.source import Phase
 
 ROUGH = ("network", "source host", "destination host", "operator: cancels")
 

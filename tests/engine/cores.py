@@ -10,8 +10,7 @@ from postcopy.engine.destination import DestinationCore, LoadPages, Output, Plac
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record
 from postcopy.engine.messages import Block, Device, Page, Pong, Reply, StreamMessage
-from postcopy.engine.source import SourceCore
-from postcopy.engine.source_phases import Phase
+from postcopy.engine.source import Phase, SourceCore
 
 PAGE = 1024
 CPU = Device(3, "cpu", 0, 1, b"registers")

@@ -20,8 +20,8 @@ from postcopy.engine.destination import (
     ReleaseMemory,
     Sensitise,
     StartGuest,
+    State,
 )
-from postcopy.engine.destination_phases import State
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.messages import (
@@ -369,32 +369,48 @@ def completed(pair: Pair) -> None:
 
 
 LOCAL: list[tuple[Do, Do, str]] = [
-    (stay, lambda p: p.source.open(), "not in IDLE: the stream is opened once, first (R19)"),
+    (
+        stay,
+        lambda p: p.source.open(),
+        "'opened the return path' is no step in IDLE: the stream is opened once, first (R19)",
+    ),
     (stay, lambda p: p.source.next_pages(), "no pages are sent in IDLE (R13)"),
-    (stay, lambda p: p.source.cancel(), "cannot cancel in IDLE"),
-    (stay, lambda p: p.source.start_postcopy(), "postcopy is asked for before the migration is started (R2)"),
-    (stay, lambda p: p.source.lose(""), "there is no connection to lose in IDLE"),
-    (Pair.to_precopy, lambda p: p.source.start(), "not in PRECOPY: a migration is started once"),
-    (Pair.to_precopy, lambda p: p.source.ping(), "not in PRECOPY: the ping follows the opening (R19)"),
-    (Pair.to_precopy, lambda p: p.source.advise(), "not in PRECOPY: ADVISE follows the ping (R1)"),
+    (stay, lambda p: p.source.cancel(), "'cancelled' is no step in IDLE: it would not bring the guest back (R27)"),
+    (stay, lambda p: p.source.start_postcopy(), "in IDLE: the migration has not been started (R2)"),
+    (stay, lambda p: p.source.lose(""), "'lost the connection' is no step in IDLE: there is no connection"),
+    (Pair.to_precopy, lambda p: p.source.start(), "'started' is no step in PRECOPY: a migration is started once"),
+    (Pair.to_precopy, lambda p: p.source.ping(), "in PRECOPY: the ping follows the opening (R19)"),
+    (Pair.to_precopy, lambda p: p.source.advise(), "in PRECOPY: ADVISE follows the ping (R1)"),
     (Pair.to_precopy, lambda p: p.source.cpus_stopped_to_switch([]), "the operator has not asked for postcopy (R2)"),
-    (Pair.to_precopy, lambda p: p.source.send_discards(), "discards are sent once, when the CPUs have stopped (R11)"),
-    (Pair.to_precopy, lambda p: p.source.end_precopy([]), "precopy ends after the CPUs have stopped (R2)"),
+    (
+        Pair.to_precopy,
+        lambda p: p.source.send_discards(),
+        "'sent the discards' is no step in PRECOPY: the CPUs stop before (R11)",
+    ),
+    (
+        Pair.to_precopy,
+        lambda p: p.source.end_precopy([]),
+        "'ended precopy' is no step in PRECOPY: the CPUs stop before (R2)",
+    ),
     (Pair.to_precopy, lambda p: p.destination.listen(), "the main thread is at STREAM: LISTEN is the package's first"),
     (Pair.to_precopy, lambda p: p.destination.receive_listening(Eof()), "there is no listen thread in ADVISE (R8)"),
     (Pair.to_precopy, lambda p: p.destination.fault(0), "memory is not sensitive in ADVISE (R16)"),
-    (Pair.to_precopy, lambda p: p.destination.shut(), "there is nothing to tell the source in ADVISE (R24)"),
-    (Pair.to_switch, lambda p: p.source.send_package([]), "not in SWITCHING: the package follows the discards (R4)"),
-    (Pair.to_switch, lambda p: p.source.merge_dirty([range(1)]), "the dirty log is not read in SWITCHING (R10)"),
+    (Pair.to_precopy, lambda p: p.destination.shut(), "there is no SHUT to send in ADVISE (R24)"),
+    (Pair.to_switch, lambda p: p.source.send_package([]), "in SWITCHING: it follows the discards (R4)"),
+    (
+        Pair.to_switch,
+        lambda p: p.source.merge_dirty([range(1)]),
+        "in SWITCHING: the dirty log is read in precopy only (R10)",
+    ),
     (Pair.to_switch, lambda p: p.source.next_pages(), "no pages are sent in SWITCHING (R13)"),
-    (Pair.to_switch, lambda p: p.source.cpus_stopped_to_finish([]), "precopy is finished out of precopy (R2)"),
-    (Pair.to_switch, lambda p: p.source.end_postcopy(), "not in SWITCHING: postcopy ends out of postcopy (R24)"),
+    (Pair.to_switch, lambda p: p.source.cpus_stopped_to_finish([]), "in SWITCHING: it follows precopy (R2)"),
+    (Pair.to_switch, lambda p: p.source.end_postcopy(), "in SWITCHING: it follows postcopy (R24)"),
     (
         Pair.to_package,
         lambda p: p.source.cancel(),
         "in POSTCOPY: it would not bring the guest back (R27)",
     ),
-    (Pair.to_package, lambda p: p.source.send_package([]), "not in POSTCOPY: the package follows the discards (R4)"),
+    (Pair.to_package, lambda p: p.source.send_package([]), "in POSTCOPY: it follows the discards (R4)"),
     (
         Pair.to_package,
         lambda p: p.destination.receive(Ping(1)),
@@ -408,11 +424,12 @@ LOCAL: list[tuple[Do, Do, str]] = [
     (
         Pair.to_package,
         lambda p: p.destination.next_device(),
-        "devices are loaded between LISTEN and RUN (R7)",
+        "devices come between LISTEN and RUN (R7)",
     ),
     (listening, lambda p: p.destination.devices_loaded(), "1 devices are still to be loaded (R7)"),
     (Pair.to_postcopy, lambda p: p.destination.end(), "the end of the stream has not been read (R24)"),
     (Pair.to_postcopy, lambda p: p.destination.run(), "the main thread is at LEFT"),
+    (completed, lambda p: p.destination.shut(), "SHUT is sent once (R24)"),
     (Pair.to_postcopy, lambda p: p.destination.receive(Eof()), "the main thread is at LEFT and reads no stream (R20)"),
     (lambda p: p.to_postcopy([range(1)]), lambda p: p.source.end_postcopy(), "1 pages and 0 requests are still"),
     (finishing, lambda p: p.source.end_precopy([]), "4 pages are still to be sent (R24)"),

@@ -26,9 +26,8 @@ from postcopy.engine.messages import (
     SectionEnd,
     StreamMessage,
 )
-from postcopy.engine.source import SourceCore
+from postcopy.engine.source import Phase, SourceCore
 from postcopy.engine.source_host import SourceHost
-from postcopy.engine.source_phases import Phase
 from postcopy.engine.transport import Connection
 from tests.engine.live import SMALL, SOFTWARE, Meddler, first, migrate, nowhere_else, pages_after
 

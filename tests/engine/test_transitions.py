@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from postcopy.engine import destination_phases, source_phases
-from postcopy.engine.destination import DestinationCore
+from postcopy.engine import destination, source
+from postcopy.engine.destination import DestinationCore, Place
 from postcopy.engine.destination_host import DestinationHost
-from postcopy.engine.destination_phases import Place
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.log import Record, Step, Thread
 from postcopy.engine.messages import (
@@ -28,9 +27,8 @@ from postcopy.engine.messages import (
     Run,
     Shut,
 )
-from postcopy.engine.source import SourceCore
+from postcopy.engine.source import Phase, SourceCore
 from postcopy.engine.source_host import SourceHost
-from postcopy.engine.source_phases import Phase
 from postcopy.engine.transitions import Transition, Transitions
 from postcopy.engine.wire import StreamWriter
 from tests.engine.cores import CPU, PAGE, small, snapshot
@@ -97,7 +95,7 @@ SOURCE: dict[Step, tuple[Callable[[SourceCore], object], Callable[[SourceCore], 
 """For each step of the source: what makes it possible beside the phase, and the call that takes it."""
 
 ELSEWHERE = {
-    **dict.fromkeys([Step.SERVED, Step.DROPPED, Step.SENT_REST, Step.SENT_BACKGROUND], source_phases.SENDING),
+    **dict.fromkeys([Step.SERVED, Step.DROPPED, Step.SENT_REST, Step.SENT_BACKGROUND], source.SENDING),
     Step.SENT_PRECOPY: (Phase.POSTCOPY,),
 }
 """Phases in which the same call takes another step."""
@@ -147,25 +145,25 @@ DESTINATION: dict[Step, tuple[Callable[[DestinationCore], object], Callable[[Des
 """The same for each step of the destination."""
 
 PLACES = (
-    destination_phases.NONE,
-    destination_phases.ADVISED,
-    destination_phases.PACKAGE_READ,
-    destination_phases.LOADING,
-    destination_phases.LOADED,
-    destination_phases.RUNNING,
-    destination_phases.END,
-    destination_phases.FAILED,
+    destination.NONE,
+    destination.ADVISED,
+    destination.PACKAGE_READ,
+    destination.LOADING,
+    destination.LOADED,
+    destination.RUNNING,
+    destination.END,
+    destination.FAILED,
 )
 
 NOTHING_TO_DO = {
     Step.SOURCE_LOST: (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED),
-    Step.REQUESTED: (destination_phases.END,),
-    Step.GAVE_UP: (*destination_phases.LISTENING, destination_phases.END, destination_phases.FAILED),
+    Step.REQUESTED: (destination.END,),
+    Step.GAVE_UP: (*destination.LISTENING, destination.END, destination.FAILED),
     Step.LOST_GUEST: (
-        *destination_phases.READING,
-        destination_phases.PACKAGE_READ,
-        destination_phases.END,
-        destination_phases.FAILED,
+        *destination.READING,
+        destination.PACKAGE_READ,
+        destination.END,
+        destination.FAILED,
     ),
 }
 """Phases in which the call does nothing, or takes another step of the same kind, and is no error."""
@@ -189,10 +187,10 @@ def destination_at(place: Place, step: Step, log: list[Record]) -> DestinationCo
 
 
 def test_each_step_has_one_row_and_is_tried_here() -> None:
-    rows = [row.step for table in (source_phases.TRANSITIONS, destination_phases.TRANSITIONS) for row in table]
+    rows = [row.step for table in (source.TRANSITIONS, destination.TRANSITIONS) for row in table]
     assert sorted(rows) == sorted(Step)
-    assert [row.step for row in source_phases.TRANSITIONS] == list(SOURCE)
-    assert {row.step for row in destination_phases.TRANSITIONS} == set(DESTINATION)
+    assert [row.step for row in source.TRANSITIONS] == list(SOURCE)
+    assert {row.step for row in destination.TRANSITIONS} == set(DESTINATION)
 
 
 def test_a_step_has_one_row_only() -> None:
@@ -201,7 +199,7 @@ def test_a_step_has_one_row_only() -> None:
         Transitions([row, row])
 
 
-@pytest.mark.parametrize("row", list(source_phases.TRANSITIONS), ids=lambda row: row.step.value)
+@pytest.mark.parametrize("row", list(source.TRANSITIONS), ids=lambda row: row.step.value)
 @pytest.mark.parametrize("phase", list(Phase), ids=lambda phase: phase.name)
 def test_the_source_takes_a_step_in_its_phases_only(row: Transition[Phase], phase: Phase) -> None:
     log: list[Record] = []
@@ -221,7 +219,7 @@ def test_the_source_takes_a_step_in_its_phases_only(row: Transition[Phase], phas
         assert (snapshot(core), log) == (before, [])
 
 
-@pytest.mark.parametrize("row", list(destination_phases.TRANSITIONS), ids=lambda row: row.step.value)
+@pytest.mark.parametrize("row", list(destination.TRANSITIONS), ids=lambda row: row.step.value)
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place.state.name}-{place.main.name}")
 def test_the_destination_takes_a_step_in_its_places_only(row: Transition[Place], place: Place) -> None:
     log: list[Record] = []
@@ -243,7 +241,7 @@ def test_the_destination_takes_a_step_in_its_places_only(row: Transition[Place],
 
 def test_each_thread_takes_steps_and_has_a_body_in_its_host() -> None:
     """The operator is a thread of the caller."""
-    tables = (source_phases.TRANSITIONS, destination_phases.TRANSITIONS)
+    tables = (source.TRANSITIONS, destination.TRANSITIONS)
     assert {thread for table in tables for row in table for thread in row.threads} == set(Thread)
     assert set(SourceHost.BODIES) | {Thread.OPERATOR} == {t for t in Thread if t.host == "source"}
     assert set(DestinationHost.BODIES) == {t for t in Thread if t.host == "destination"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from postcopy.engine import destination_phases, source_phases
-from postcopy.engine.destination_phases import Place
-from postcopy.engine.source_phases import Phase
+from postcopy.engine import destination, source
+from postcopy.engine.destination import Place
+from postcopy.engine.source import Phase
 from postcopy.engine.transitions import Transitions
 
 P = TypeVar("P")
@@ -15,14 +15,14 @@ MANY = 3
 """A step that leads to the same phase from so many phases or more is a sentence below the diagram, not arrows in it."""
 
 
-def source() -> str:
+def source_phases() -> str:
     """The source's phases."""
-    return _diagram(source_phases.TRANSITIONS, Phase.IDLE, lambda phase: phase.name)
+    return _diagram(source.TRANSITIONS, Phase.IDLE, lambda phase: phase.name)
 
 
-def destination() -> str:
+def destination_phases() -> str:
     """The destination's places: its postcopy state, and where its main thread is."""
-    return _diagram(destination_phases.TRANSITIONS, destination_phases.NONE, _place)
+    return _diagram(destination.TRANSITIONS, destination.NONE, _place)
 
 
 def _place(place: Place) -> str:

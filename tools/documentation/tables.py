@@ -234,8 +234,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "history": tables_of_changes.history,
     "hypotheses": tables_of_changes.hypotheses,
     "rooms": table_of_rooms,
-    "source-phases": diagrams.source,
-    "destination-phases": diagrams.destination,
+    "source-phases": diagrams.source_phases,
+    "destination-phases": diagrams.destination_phases,
 }
 """What makes each block, by the name in its marker."""
 

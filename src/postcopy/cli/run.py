@@ -27,7 +27,7 @@ from postcopy.engine.memory import GuestOptions
 from postcopy.engine.report import as_json, histogram_svg, print_summary, summarize
 from postcopy.engine.run import Check, Network, run_destination, run_source
 from postcopy.engine.run_here import run_here
-from postcopy.engine.source_phases import Phase
+from postcopy.engine.source import Phase
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
 from postcopy.errors import UsageError
 from postcopy.report.files.file_format import WRITTEN, FileFormat

@@ -14,7 +14,7 @@ from functools import cache, partial
 
 from postcopy.conformance.steps import ACTIONS, BREAKS, CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import CPUS, STALE, StaleRead, World
-from postcopy.engine.destination_phases import State
+from postcopy.engine.destination import State
 from postcopy.engine.errors import EngineError
 from postcopy.engine.log import Record, Step
 from postcopy.engine.messages import (
@@ -30,7 +30,7 @@ from postcopy.engine.messages import (
     Pong,
     Request,
 )
-from postcopy.engine.source_phases import Phase
+from postcopy.engine.source import Phase
 from postcopy.language.concrete import ConcreteInterpretation, take
 from postcopy.language.instance import Instance
 from postcopy.language.instance import State as ModelState

@@ -18,10 +18,11 @@ from postcopy.engine.destination import (
     GiveUpGuest,
     LoadDevice,
     LoadPages,
+    Main,
     Output,
     PlacePages,
+    State,
 )
-from postcopy.engine.destination_phases import Main, State
 from postcopy.engine.errors import LocalProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record
@@ -40,8 +41,7 @@ from postcopy.engine.messages import (
     SectionStart,
     StreamMessage,
 )
-from postcopy.engine.source import RAM_SECTION, SourceCore
-from postcopy.engine.source_phases import Phase
+from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 
 PAGE = 1024
 FRESH, STALE = b"F" * PAGE, b"S" * PAGE

@@ -9,15 +9,15 @@ caller with several threads holds one lock around each call; each call is one st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, assert_never
+from enum import Enum, IntEnum, auto
+from typing import NamedTuple, TypeAlias, assert_never
 
 import msgspec
 
 from postcopy.engine.bitmap import Bitmap
-from postcopy.engine.destination_phases import TRANSITIONS, Main, Place, State
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
-from postcopy.engine.log import Sink, Step, nowhere, record
+from postcopy.engine.log import Sink, Step, Thread, nowhere, record
 from postcopy.engine.messages import (
     Advise,
     Block,
@@ -47,10 +47,90 @@ from postcopy.engine.messages import (
     StreamMessage,
 )
 from postcopy.engine.source import MACHINE
-from postcopy.engine.transitions import Transition
+from postcopy.engine.transitions import Transition, Transitions
 from postcopy.engine.wire import read_package
 
 PAGES = (Page, Pages)
+
+
+class State(IntEnum):
+    """The document's postcopy states (R9), with what is before and beside them."""
+
+    NONE = auto()
+    ADVISE = auto()
+    LISTEN = auto()
+    RUNNING = auto()
+    END = auto()
+    FAILED = auto()
+
+
+class Main(Enum):
+    """Where the main thread is."""
+
+    STREAM = auto()
+    """Reads the stream."""
+    PACKAGE = auto()
+    """Has read the whole package; its first command, LISTEN, is next."""
+    DEVICES = auto()
+    """Loads the devices."""
+    RUN = auto()
+    """The package's last command is next."""
+    LEFT = auto()
+    """Has left the migration."""
+
+
+class Place(NamedTuple):
+    """How far the destination has come: its state, and where its main thread is."""
+
+    state: State
+    main: Main
+
+
+NONE = Place(State.NONE, Main.STREAM)
+ADVISED = Place(State.ADVISE, Main.STREAM)
+PACKAGE_READ = Place(State.ADVISE, Main.PACKAGE)
+LOADING = Place(State.LISTEN, Main.DEVICES)
+LOADED = Place(State.LISTEN, Main.RUN)
+RUNNING = Place(State.RUNNING, Main.LEFT)
+END = Place(State.END, Main.LEFT)
+FAILED = Place(State.FAILED, Main.LEFT)
+
+READING = (NONE, ADVISED)
+"""The main thread reads the stream."""
+LISTENING = (LOADING, LOADED, RUNNING)
+"""The listen thread reads it."""
+
+_MAIN, _LISTEN, _FAULT = (Thread.MAIN,), (Thread.LISTEN,), (Thread.FAULT,)
+_NOT_READING = "the main thread is at {phase.main.name} and reads no stream"
+_AT = "the main thread is at {phase.main.name}: "
+_IN = "{phase.state.name}"
+
+TRANSITIONS = Transitions[Place](
+    [
+        # the main thread reads the stream
+        Transition(Step.RETURN_PATH_OPEN, _MAIN, READING, None, _NOT_READING, "R20"),
+        Transition(Step.ANSWERED, _MAIN, READING, None, _NOT_READING, "R20"),
+        Transition(Step.PREPARED, _MAIN, (NONE,), ADVISED, f"ADVISE comes in {_IN}", "R9"),
+        Transition(Step.REFUSED, _MAIN, (NONE,), FAILED, f"ADVISE comes in {_IN}", "R9"),
+        Transition(Step.LOADED, _MAIN, READING, None, _NOT_READING, "R20"),
+        Transition(Step.DISCARDED, _MAIN, (ADVISED,), None, f"DISCARD comes in {_IN}", "R11"),
+        Transition(Step.READ_PACKAGE, _MAIN, (ADVISED,), PACKAGE_READ, f"PACKAGED comes in {_IN}", "R4"),
+        Transition(Step.ENDED_IN_PRECOPY, _MAIN, READING, END, _NOT_READING, "R20"),
+        # the main thread processes the package
+        Transition(Step.LISTENS, _MAIN, (PACKAGE_READ,), LOADING, _AT + "LISTEN is the package's first command", "R5"),
+        Transition(Step.DEVICES_LOADED, _MAIN, (LOADING,), LOADED, _AT + "devices come between LISTEN and RUN", "R7"),
+        Transition(Step.RUNS, _MAIN, (LOADED,), RUNNING, _AT + "RUN is the package's last command", "R7"),
+        # the listen thread and the fault thread
+        Transition(Step.PLACED, _LISTEN, LISTENING, None, f"there is no listen thread in {_IN}", "R8"),
+        Transition(Step.ENDED, _LISTEN, (RUNNING,), END, f"the end waits for RUN, in {_IN}", "R9"),
+        Transition(Step.SHUT, _LISTEN, (END,), None, f"there is no SHUT to send in {_IN}", "R24"),
+        Transition(Step.REQUESTED, _FAULT, LISTENING, None, f"memory is not sensitive in {_IN}", "R16"),
+        # the connection
+        Transition(Step.GAVE_UP, _MAIN, (*READING, PACKAGE_READ), FAILED, f"there is nothing to give up in {_IN}"),
+        Transition(Step.LOST_GUEST, _LISTEN, LISTENING, FAILED, f"there is no guest to lose in {_IN}"),
+    ]
+)
+"""Every step of the destination: who takes it at which places, and where it leads. See `Transition`."""
 
 
 class _Effect(msgspec.Struct, frozen=True, gc=False):

@@ -16,14 +16,15 @@ from postcopy.engine.destination import (
     GiveUpGuest,
     LoadDevice,
     LoadPages,
+    Main,
     Output,
     PlacePages,
     PrepareMemory,
     ReleaseMemory,
     Sensitise,
     StartGuest,
+    State,
 )
-from postcopy.engine.destination_phases import Main, State
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError
 from postcopy.engine.eventlog import EventLog
 from postcopy.engine.log import Thread

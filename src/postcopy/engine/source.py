@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from enum import IntEnum, auto
 from typing import assert_never
 
 from postcopy.bitmaps import Bitmaps
@@ -39,13 +40,83 @@ from postcopy.engine.messages import (
     Shut,
     StreamMessage,
 )
-from postcopy.engine.source_phases import HANDED_OVER, REPLIED_TO, TRANSITIONS, Phase
-from postcopy.engine.transitions import Transition
+from postcopy.engine.transitions import Transition, Transitions
 from postcopy.engine.wire import MAX_DISCARDS, RAM_NAME, RAM_VERSION, StreamWriter
 
 RAM_SECTION = 2
 MACHINE = "postcopy-engine"
 PING = 1
+
+
+class Phase(IntEnum):
+    """How far the source has come; the order is that of progress."""
+
+    IDLE = auto()
+    OPENING = auto()
+    PINGING = auto()
+    ADVISING = auto()
+    PRECOPY = auto()
+    FINISHING = auto()
+    SWITCHING = auto()
+    PACKAGING = auto()
+    POSTCOPY = auto()
+    ENDING = auto()
+    COMPLETED = auto()
+    FAILED = auto()
+    CANCELLED = auto()
+
+
+HANDED_OVER = Phase.POSTCOPY
+"""From here on the destination may start the guest, so that the source must not (R15)."""
+
+STARTED = tuple(phase for phase in Phase if phase > Phase.IDLE)
+UNDER_WAY = tuple(phase for phase in STARTED if phase < Phase.COMPLETED)
+SENDING = (Phase.PRECOPY, Phase.FINISHING)
+"""Pages go out as precopy."""
+CANCELLABLE = tuple(phase for phase in UNDER_WAY if phase < HANDED_OVER)
+REPLIED_TO = tuple(phase for phase in UNDER_WAY if phase > Phase.OPENING)
+"""The return path is open."""
+REQUESTED_FROM = tuple(phase for phase in UNDER_WAY if phase >= HANDED_OVER)
+"""The destination may miss a page; in ENDING a late request is ignored."""
+
+_OPERATOR, _MIGRATION, _RETURN_PATH = (Thread.OPERATOR,), (Thread.MIGRATION,), (Thread.RETURN_PATH,)
+_NO_PAGES = "no pages are sent in {phase.name}"
+_EARLY_REQUEST = "a request comes in {phase.name}: no page can be missing yet"
+_EARLY_SHUT = "SHUT comes in {phase.name}, not after the end of the stream"
+
+TRANSITIONS = Transitions[Phase](
+    [
+        # the operator
+        Transition(Step.STARTED, _OPERATOR, (Phase.IDLE,), Phase.OPENING, "a migration is started once"),
+        Transition(Step.SWITCH_ASKED, _OPERATOR, STARTED, None, "the migration has not been started", "R2"),
+        Transition(Step.CANCELLED, _OPERATOR, CANCELLABLE, Phase.CANCELLED, "it would not bring the guest back", "R27"),
+        # opening and precopy
+        Transition(Step.OPENED, _MIGRATION, (Phase.OPENING,), Phase.PINGING, "the stream is opened once, first", "R19"),
+        Transition(Step.PINGED, _MIGRATION, (Phase.PINGING,), Phase.ADVISING, "the ping follows the opening", "R19"),
+        Transition(Step.ADVISED, _MIGRATION, (Phase.ADVISING,), Phase.PRECOPY, "ADVISE follows the ping", "R1"),
+        Transition(Step.DIRTIED, _MIGRATION, (Phase.PRECOPY,), None, "the dirty log is read in precopy only", "R10"),
+        Transition(Step.SENT_PRECOPY, _MIGRATION, SENDING, None, _NO_PAGES, "R13"),
+        Transition(Step.STOPPED_TO_FINISH, _MIGRATION, (Phase.PRECOPY,), Phase.FINISHING, "it follows precopy", "R2"),
+        Transition(Step.ENDED_PRECOPY, _MIGRATION, (Phase.FINISHING,), Phase.ENDING, "the CPUs stop before", "R2"),
+        # the switch and postcopy
+        Transition(Step.STOPPED_TO_SWITCH, _MIGRATION, (Phase.PRECOPY,), Phase.SWITCHING, "it follows precopy", "R3"),
+        Transition(Step.SENT_DISCARDS, _MIGRATION, (Phase.SWITCHING,), Phase.PACKAGING, "the CPUs stop before", "R11"),
+        Transition(Step.SENT_PACKAGE, _MIGRATION, (Phase.PACKAGING,), Phase.POSTCOPY, "it follows the discards", "R4"),
+        Transition(Step.SERVED, _MIGRATION, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
+        Transition(Step.DROPPED, _MIGRATION, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
+        Transition(Step.SENT_REST, _MIGRATION, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
+        Transition(Step.SENT_BACKGROUND, _MIGRATION, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
+        Transition(Step.ENDED_POSTCOPY, _MIGRATION, (Phase.POSTCOPY,), Phase.ENDING, "it follows postcopy", "R24"),
+        # replies
+        Transition(Step.GOT_PONG, _RETURN_PATH, REPLIED_TO, None, "PONG comes in {phase.name}", "R19"),
+        Transition(Step.GOT_REQUEST, _RETURN_PATH, REQUESTED_FROM, None, _EARLY_REQUEST, "R16"),
+        Transition(Step.GOT_SHUT, _RETURN_PATH, (Phase.ENDING,), Phase.COMPLETED, _EARLY_SHUT, "R24"),
+        Transition(Step.GOT_SHUT_ERROR, _RETURN_PATH, REPLIED_TO, Phase.FAILED, "SHUT comes in {phase.name}", "R19"),
+        # the connection
+        Transition(Step.SOURCE_LOST, _MIGRATION + _RETURN_PATH, UNDER_WAY, Phase.FAILED, "there is no connection"),
+    ]
+)
+"""Every step of the source: who takes it in which phases, and where it leads. See `Transition`."""
 
 
 class SourceCore:

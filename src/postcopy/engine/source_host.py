@@ -15,8 +15,7 @@ from postcopy.engine.eventlog import EventLog
 from postcopy.engine.log import Step, Thread
 from postcopy.engine.memory import GuestProcess, source_memory
 from postcopy.engine.messages import Footer, Pages, RamEnd, SectionPart, StreamMessage
-from postcopy.engine.source import RAM_SECTION, SourceCore
-from postcopy.engine.source_phases import Phase
+from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 from postcopy.engine.transport import Connection
 from postcopy.engine.wire import ReplyParser, StreamWriter
 

@@ -1,7 +1,7 @@
 """The phases of a core as data: which step a thread may take in which phase, and what phase comes then.
 
-The tables are in `source_phases` and `destination_phases`. The check that refuses a step out of turn reads them, and so
-does the diagram in docs/engine.md. What a step asks for beside the phase, the core's methods check.
+Each core's table stands at the head of its file. The check that refuses a step out of turn reads it, and so does the
+diagram in docs/engine.md. What a step asks for beside the phase, the core's methods check.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Transition(Generic[P]):
         threads: those that may take it; the first of them where the core does not say which one does.
         before: the phases in which it may be taken.
         after: the phase that it leads to; None where it leads to no other.
-        otherwise: why it cannot be taken in another phase; ``{phase}`` stands for that.
+        otherwise: why it cannot be taken in another phase, for which ``{phase}`` stands; where that does not occur, the
+            step and the phase are put before it.
         rule: the rule of the document that forbids it, or an empty string.
     """
 
@@ -35,6 +36,12 @@ class Transition(Generic[P]):
     after: P | None
     otherwise: str
     rule: str = ""
+
+    def refusal(self, phase: P) -> str:
+        """Why the step cannot be taken in this phase."""
+        if "{phase" in self.otherwise:
+            return self.otherwise.format(phase=phase)
+        return f"{self.step.value!r} is no step in {getattr(phase, 'name', phase)}: {self.otherwise}"
 
 
 class Transitions(Generic[P]):
@@ -66,5 +73,5 @@ class Transitions(Generic[P]):
         """
         row = self._rows[step]
         if phase not in row.before:
-            raise error(row.otherwise.format(phase=phase), row.rule)
+            raise error(row.refusal(phase), row.rule)
         return row
