@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from postcopy.conformance.world import World
+from postcopy.conformance.world import STALE, World
 from postcopy.engine.destination import (
     DestinationCore,
+    GiveUpGuest,
     Main,
     Output,
     PlacePages,
+    PrepareMemory,
     ReleaseMemory,
     Sensitise,
     StartGuest,
@@ -264,7 +266,7 @@ class EndBeforeRun(DestinationCore):
     def receive_listening(self, message: StreamMessage) -> Sequence[Output]:
         effects = super().receive_listening(message)
         if self.end_seen:
-            self._log(record(Thread.LISTEN, Step.ENDED))
+            self.log(record(Thread.LISTEN, Step.ENDED))
             self.state, self.owes_shut = State.END, True
             return [ReleaseMemory()]
         return effects
@@ -321,11 +323,86 @@ class PlacesFirstTargetPage(DestinationCore):
 
 
 class NotSensitive(DestinationCore):
-    """Forgets to make memory sensitive: the listen thread starts, and the state stays."""
+    """Forgets to make memory sensitive."""
 
     def listen(self) -> Sequence[Output]:
-        effects = [e for e in super().listen() if not isinstance(e, Sensitise)]
-        self.state = State.ADVISE
+        return [e for e in super().listen() if not isinstance(e, Sensitise)]
+
+
+class StaysSensitive(DestinationCore):
+    """Does not release memory at the end."""
+
+    def end(self) -> Sequence[Output]:
+        return [e for e in super().end() if not isinstance(e, ReleaseMemory)]
+
+
+class StaysLocked(DestinationCore):
+    """Does not prepare memory for postcopy."""
+
+    def _advise(self, message: Advise) -> Sequence[Output]:
+        return [e for e in super()._advise(message) if not isinstance(e, PrepareMemory)]
+
+
+class SkipsDevices(DestinationCore):
+    """Throws the devices of the package away."""
+
+    def next_device(self) -> Sequence[Output]:
+        super().next_device()
+        return []
+
+
+class RepliesAfterGivingUp(DestinationCore):
+    """Leaves the return path open when it gives up."""
+
+    def lose(self, why: str) -> Sequence[Output]:
+        was_open = self.return_path_open
+        effects = super().lose(why)
+        self.return_path_open = was_open
+        return effects
+
+
+class RefusesAndGoesOn(DestinationCore):
+    """Refuses postcopy, and keeps the connection."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named | {"host_support": False})
+
+    def _advise(self, message: Advise) -> Sequence[Output]:
+        return [e for e in super()._advise(message) if not isinstance(e, GiveUpGuest)]
+
+
+class MixesUpAssembly(DestinationCore):
+    """Keeps other contents than have come, until the host page is whole."""
+
+    def _postcopy_pages(self, message: Any) -> Sequence[Output]:
+        effects = super()._postcopy_pages(message)
+        self.assembly.update(dict.fromkeys(self.assembly, STALE))
+        return effects
+
+
+class ForgetsCapability(SourceCore):
+    """Drops the capability when it starts."""
+
+    def start(self) -> None:
+        super().start()
+        self.capability = False
+
+
+class ForgetsCapabilityHere(DestinationCore):
+    """The same at the destination, with ADVISE."""
+
+    def _advise(self, message: Advise) -> Sequence[Output]:
+        effects = super()._advise(message)
+        self.capability = False
+        return effects
+
+
+class ForgetsSupport(DestinationCore):
+    """Takes its host for one without userfaultfd, once ADVISE has come."""
+
+    def _advise(self, message: Advise) -> Sequence[Output]:
+        effects = super()._advise(message)
+        self.host_support = False
         return effects
 
 
@@ -390,7 +467,8 @@ MUTANTS = (
         "unsupported-host-goes-on",
         "not possible: require(self._can_do_postcopy())",
     ),
-    Mutant(NotSensitive, "unsupported-host-goes-on", "differ in destination.state: ADVISE and LISTEN"),
+    Mutant(NotSensitive, "unsupported-host-goes-on", "differ in destination.sensitive: False and True"),
+    Mutant(StaysLocked, "memory-stays-locked", "differ in destination.locked: True and False"),
     Mutant(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
     Mutant(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
     Mutant(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),
@@ -398,3 +476,21 @@ MUTANTS = (
     Mutant(PartialHostPages, "partial-host-pages", "differ in source.dirty: 2 and 3", group=2),
     Mutant(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),
 )
+
+WRONG_VARIABLES = {
+    "source.postcopy_capability": Mutant(ForgetsCapability, "", "differ in source.postcopy_capability: False and True"),
+    "destination.postcopy_capability": Mutant(
+        ForgetsCapabilityHere, "", "differ in destination.postcopy_capability: False and True"
+    ),
+    "destination.host_support": Mutant(ForgetsSupport, "", "differ in destination.host_support: False and True"),
+    "destination.return_path_open": Mutant(
+        RepliesAfterGivingUp, "", "differ in destination.return_path_open: True and False"
+    ),
+    "destination.locked": Mutant(StaysLocked, "", "differ in destination.locked: True and False"),
+    "destination.sensitive": Mutant(StaysSensitive, "", "differ in destination.sensitive: True and False"),
+    "destination.devices_loaded": Mutant(SkipsDevices, "", "differ in destination.devices_loaded: False and True"),
+    "stream.up": Mutant(RefusesAndGoesOn, "", "stream.up: True and False"),
+    "return_path.up": Mutant(RefusesAndGoesOn, "", "return_path.up: True and False"),
+    "guest.stale_in_assembly": Mutant(MixesUpAssembly, "", "differ in guest.stale_in_assembly: 1 and 0", group=2),
+}
+"""By the variable of the model that is wrong in the mutant, where no fault of the model stands for it."""

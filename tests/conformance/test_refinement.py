@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 from postcopy.catalogue.properties import BY_NAME
+from postcopy.conformance import moves as conformance_moves
+from postcopy.conformance.comparison import COMPARED, NOT_COMPARED, variables_of_channels
 from postcopy.conformance.refinement import refine
 from postcopy.conformance.world import World
 from postcopy.engine.destination import DestinationCore, Output
 from postcopy.engine.log import Step
 from postcopy.engine.messages import Page, Pages
 from postcopy.engine.source import SourceCore
+from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
-from tests.conformance.mutants import MUTANTS, Mutant
+from postcopy.model.postcopy import Postcopy
+from tests.conformance.mutants import MUTANTS, WRONG_VARIABLES, Mutant
 
 
 def test_every_interleaving_is_the_models() -> None:
@@ -23,6 +27,7 @@ def test_every_interleaving_is_the_models() -> None:
     assert found.failure is None
     assert found.complete
     assert (found.states, found.transitions) == (1264, 7445)
+    assert "destination.balloon_takes" not in found.actions, "why guest.given_up is not compared"
 
 
 def test_so_is_every_interleaving_where_the_destination_cannot_do_postcopy() -> None:
@@ -45,6 +50,35 @@ def test_a_mutant_with_a_rule_missing_is_found_out(mutant: Mutant) -> None:
     failure = refine(mutant.world).failure
     assert failure is not None
     assert mutant.says in failure.why
+
+
+def test_every_variable_of_the_model_is_compared_or_left_out_for_a_reason() -> None:
+    instance = Instance(Postcopy, 2, 2, group=2)
+    on_channels = variables_of_channels(instance)
+    assert set(on_channels) < set(COMPARED)
+    compared = [name for entry in COMPARED for name in on_channels.get(entry, (entry,))]
+    assert sorted([*compared, *NOT_COMPARED]) == sorted(variable.name for variable in instance.variables)
+    assert all(NOT_COMPARED.values())
+
+
+@pytest.mark.parametrize("variable", WRONG_VARIABLES)
+def test_a_wrong_variable_is_found_out(variable: str) -> None:
+    mutant = WRONG_VARIABLES[variable]
+    failure = refine(mutant.world).failure
+    assert failure is not None
+    assert mutant.says in failure.why
+
+
+def test_a_wrong_reason_of_a_lost_connection_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network is the world's own, so the fault is in the world."""
+
+    def breaks(world: World) -> None:
+        world.broken = True
+
+    monkeypatch.setattr(conformance_moves, "_break", breaks)
+    failure = refine(World.new(1, 1)).failure
+    assert failure is not None
+    assert "differ in wire.failed: False and True" in failure.why
 
 
 class TakesTheFirstOnly(SourceCore):
@@ -87,7 +121,6 @@ WITHOUT_MUTANT = {
     "main-closes-stream": "the connection is the hosts' matter",
     "torn-placement": "placing is one effect; the live tests tear it",
     "balloon-not-inhibited": "this guest has no balloon",
-    "memory-stays-locked": "this guest's memory is never locked",
     **dict.fromkeys(LIVENESS, "the search of the cores asks about steps and states, not about endless runs"),
 }
 """Faults of the model that have no mutant, and why."""

@@ -24,7 +24,7 @@ def small(pages: int = 4, group: int = 1) -> Geometry:
 
 def snapshot(core: SourceCore | DestinationCore) -> dict[str, Any]:
     """All of a core but its log."""
-    return {name: deepcopy(value) for name, value in vars(core).items() if name not in ("_log", "geometry")}
+    return {name: deepcopy(value) for name, value in vars(core).items() if name not in ("log", "geometry")}
 
 
 class Pair:
@@ -71,7 +71,7 @@ class Pair:
     def to_precopy(self) -> None:
         """The opening."""
         self.source.start()
-        for step in (self.source.open, self.source.ping, self.source.advise):
+        while (step := self.source.opening) is not None:
             self.deliver(step())
 
     def to_switch(self, dirtied: Iterable[range] = ()) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from postcopy.engine.messages import (
-    Advise,
     Block,
     Configuration,
     Device,
@@ -14,11 +13,8 @@ from postcopy.engine.messages import (
     Footer,
     Header,
     Listen,
-    OpenReturnPath,
     Packaged,
     Page,
-    Ping,
-    Pong,
     RamEnd,
     RamSize,
     Reply,
@@ -27,10 +23,9 @@ from postcopy.engine.messages import (
     SectionEnd,
     SectionPart,
     SectionStart,
-    Shut,
     StreamMessage,
 )
-from postcopy.engine.wire import StreamWriter
+from postcopy.engine.wire import FIXED_COMMANDS, FIXED_REPLIES, StreamWriter
 
 PAGE = 1024
 SECTION = 2
@@ -45,6 +40,11 @@ sizes = st.builds(
     RamSize, st.lists(st.builds(Block, names, offsets.map(lambda n: n + PAGE)), min_size=1, max_size=4).map(tuple)
 ).filter(lambda s: sum(b.length for b in s.blocks) < 2**64)
 devices = st.builds(Device, u32, names, u32, u32, st.binary(max_size=300))
+LETTERS = {"I": u32, "Q": u64}
+"""What a field of a message of a fixed length may be, by its letter in the layout."""
+commands: st.SearchStrategy[StreamMessage] = st.one_of(
+    [st.builds(kind, *(LETTERS[letter] for letter in kind.layout.format[1:])) for kind in FIXED_COMMANDS.values()]
+)
 discards = st.builds(Discard, names, st.lists(st.tuples(u64, u64), min_size=1, max_size=12).map(tuple))
 
 
@@ -66,11 +66,7 @@ def sections(draw: st.DrawFn, head: StreamMessage, *, sized: bool = False) -> li
 def streams(draw: st.DrawFn) -> list[StreamMessage]:
     """A whole stream."""
     loose = st.one_of(
-        st.builds(OpenReturnPath),
-        st.builds(Ping, u32),
-        st.builds(Advise, u64, u64),
-        st.builds(Listen),
-        st.builds(Run),
+        commands,
         discards,
         packages(),
         devices,
@@ -102,7 +98,8 @@ def long_streams(draw: st.DrawFn) -> list[StreamMessage]:
 
 
 replies: st.SearchStrategy[Reply] = st.one_of(
-    st.builds(Shut, u32), st.builds(Pong, u32), st.builds(Request, names, u64, u32)
+    *(st.builds(kind, *(LETTERS[letter] for letter in kind.layout.format[1:])) for kind in FIXED_REPLIES.values()),
+    st.builds(Request, names, u64, u32),
 )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import permutations
 
-from postcopy.conformance.refinement import ENVIRONMENT, actions_of, differences, expected_of
-from postcopy.conformance.steps import CPU_TOUCHES, DEVICE_TOUCH
+from postcopy.conformance.comparison import differences, expected_of
+from postcopy.conformance.moves import TOUCHERS, Kind, Move, Outside, moves
+from postcopy.conformance.steps import CPU_READS, CPU_TOUCHES, DEVICE_TOUCH
 from postcopy.conformance.world import StaleRead, World
 from postcopy.engine.errors import EngineError
+from postcopy.engine.log import Thread
 from postcopy.errors import UsageError
 from postcopy.language.channels import Channel
 from postcopy.language.instance import Instance, State
@@ -20,8 +22,8 @@ from postcopy.language.trace import Trace
 from postcopy.model.fault import Fault
 from postcopy.model.postcopy import Postcopy
 
-OUTSIDE = ("destination.balloon_takes",)
-"""What no core has a say in."""
+BEYOND_THE_CORES = ("destination.balloon_takes",)
+"""Actions of the model that no core decides on."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ class _Replay:
     def result(self) -> Refusal:
         for number, step in enumerate(self.run.steps, start=1):
             name, page = step.action.name, step.page if step.page is None else self.names[step.page]
-            if name in OUTSIDE:
-                return self._refusal(number, name, f"{name} is nothing that the cores have a say in")
+            if name in BEYOND_THE_CORES:
+                return self._refusal(number, name, f"the cores do not decide on {name}")
             try:
                 following = _reach(self.world, name, page)
             except (EngineError, StaleRead) as error:
@@ -107,7 +109,7 @@ class _Replay:
         return Refusal(number, name, how, self.rule, self._could())
 
     def _could(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.world.moves() if not name.startswith(ENVIRONMENT))
+        return tuple(str(move) for move in moves(self.world) if not move.environment)
 
     def _renamed(self, state: State) -> State:
         return renamed(self.run.instance, state, self.names)
@@ -129,31 +131,34 @@ def _reach(world: World, action: str, page: int | None) -> World | None:
     seen = {world.key()}
     while waiting:
         here = waiting.pop(0)
-        for name, move in here.moves():
+        for move in moves(here):
             after = here.copy()
-            if _is_look(name, action, page):
-                move(after)
+            if _is_look(move, action, page):
+                move.do(after)
                 return after
             try:
-                move(after)
+                move.do(after)
             except (EngineError, StaleRead):
                 continue
-            done = list(actions_of(name, here, after.records))
+            done = list(move.actions(here, after.records))
             if [what for what, _ in done] == [action] and (page is None or done[0][1] == page):
                 return after
-            quiet = not done and name.startswith(("migration thread", "main thread: receives"))
-            if quiet and after.key() not in seen:
+            if not done and _is_quiet(move) and after.key() not in seen:
                 seen.add(after.key())
                 waiting.append(after)
     return None
 
 
-def _is_look(move: str, action: str, page: int | None) -> bool:
+def _is_quiet(move: Move) -> bool:
+    """A move that may be no action of the model: of the migration thread, or reading what the model does not have."""
+    return move.who is Thread.MIGRATION or (
+        move.who is Thread.MAIN and move.kind in (Kind.RECEIVES, Kind.RECEIVES_PAGES)
+    )
+
+
+def _is_look(move: Move, action: str, page: int | None) -> bool:
     """A touch of a page that is there is a step of the model too, but changes nothing."""
-    who, _, what = move.partition(": ")
-    if what != f"touches {page}":
+    if move.kind is not Kind.TOUCHES or move.page != page or not isinstance(move.who, Outside):
         return False
-    if who == "device load":
-        return action == DEVICE_TOUCH
-    cpu = int(who.removeprefix("vCPU "))
-    return action in (CPU_TOUCHES[cpu], f"destination.cpu_reads[{cpu}]")
+    slot = TOUCHERS.index(move.who)
+    return action in ((*CPU_TOUCHES, DEVICE_TOUCH)[slot], (*CPU_READS, DEVICE_TOUCH)[slot])

@@ -1,11 +1,24 @@
-"""What each step of the engine is in the model: the alignment of the two vocabularies, and nothing else.
+"""What each step and each message of the engine is in the model: the alignment of the two vocabularies, nothing else.
 
 An engine's step is one model action, or several in a row, or (a discard that comes in parts) a part of one.
 """
 
 from __future__ import annotations
 
+from typing import assert_never
+
+from postcopy.engine import messages
 from postcopy.engine.log import Step
+from postcopy.model.network import Command, Reply
+
+GUEST_WRITES = "source.guest_writes"
+CPU_WRITES = "destination.cpu_writes[0]"
+SOURCE_DIES, DESTINATION_DIES = "source.host_dies", "destination.host_dies"
+LOSES_STREAM, LOSES_REPLY = "wire.loses_newest_on_stream", "wire.loses_newest_on_return_path"
+"""What is no step of a core."""
+
+BREAKS = "wire.loses_the_connection"
+"""Comes before a side notices that the connection is gone, unless it is gone already."""
 
 ACTIONS: dict[Step, str] = {
     Step.STARTED: "source.operator_starts_migration",
@@ -14,7 +27,7 @@ ACTIONS: dict[Step, str] = {
     Step.OPENED: "source.opens_return_path",
     Step.PINGED: "source.pings",
     Step.ADVISED: "source.advises",
-    Step.DIRTIED: "source.guest_writes",
+    Step.DIRTIED: GUEST_WRITES,
     Step.SENT_PRECOPY: "source.sends_precopy_page",
     Step.STOPPED_TO_FINISH: "source.stops_cpus_to_finish_in_precopy",
     Step.ENDED_PRECOPY: "source.ends_precopy",
@@ -50,9 +63,8 @@ ACTIONS: dict[Step, str] = {
     Step.LOST_GUEST: "destination.loses_the_guest",
 }
 
-BREAKS = "wire.loses_the_connection"
-"""Comes before a side notices that the connection is gone, unless it is gone already."""
 DEVICE_TOUCH = "destination.device_load_touches"
+CPU_READS = ("destination.cpu_reads[0]", "destination.cpu_reads[1]")
 CPU_TOUCHES = ("destination.cpu_touches_missing[0]", "destination.cpu_touches_missing[1]")
 """Come before a request: the touch that made the fault; the log has it from the kernel, in the request."""
 
@@ -61,3 +73,52 @@ CLOSING = frozenset(
 )
 """Steps that close the connection. The other side may not know for a while; the model knows at once: so the other's
 steps of that while are put before (docs/model.md says why nothing is missed by that)."""
+
+
+def command_of(message: messages.StreamMessage) -> Command | None:
+    """What a message of the stream is in the model; None where the model has nothing for it.
+
+    Neighbouring pages that come as one message are several of the model; parts of the discards are one.
+    """
+    match message:
+        case messages.OpenReturnPath():
+            return Command.OPEN_RETURN_PATH
+        case messages.Ping():
+            return Command.PING
+        case messages.Advise():
+            return Command.ADVISE
+        case messages.Page() | messages.Pages():
+            return Command.PAGE
+        case messages.Discard():
+            return Command.DISCARD
+        case messages.Packaged():
+            return Command.PACKAGED
+        case messages.Eof():
+            return Command.EOF  # with devices before it, the model's PRECOPY_END
+        case messages.Listen() | messages.Run() | messages.Device():
+            return None  # within the package, or part of PRECOPY_END
+        case messages.Header() | messages.Configuration() | messages.RamSize():
+            return None  # what machine and memory there is
+        case (
+            messages.SectionStart()
+            | messages.SectionPart()
+            | messages.SectionEnd()
+            | messages.RamEnd()
+            | messages.Footer()
+        ):
+            return None  # framing
+        case _:
+            assert_never(message)
+
+
+def reply_of(reply: messages.Reply) -> Reply:
+    """What a reply is in the model."""
+    match reply:
+        case messages.Pong():
+            return Reply.PONG
+        case messages.Request():
+            return Reply.REQ_PAGES
+        case messages.Shut(status):
+            return Reply.SHUT_ERROR if status else Reply.SHUT_OK
+        case _:
+            assert_never(reply)

@@ -231,7 +231,7 @@ class DestinationCore:
         machine: str = MACHINE,
         log: Sink = nowhere,
     ) -> None:
-        self.geometry, self.machine, self._log = geometry, machine, log
+        self.geometry, self.machine, self.log = geometry, machine, log
         self.capability, self.host_support = capability, host_support
         self.state = State.NONE
         self.main = Main.STREAM
@@ -555,7 +555,7 @@ class DestinationCore:
     ) -> None:
         """Take a step: refused out of turn, put into the log, and followed by its place."""
         row = self._require(step)
-        self._log(record(row.threads[0], step, pages, runs, who, why))
+        self.log(record(row.threads[0], step, pages, runs, who, why))
         if row.after is not None:
             self.state, self.main = row.after
 

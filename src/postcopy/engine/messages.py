@@ -1,12 +1,16 @@
-"""What travels between the two hosts, as values. How it looks in bytes is in `wire`; what it means, in the cores.
+"""What travels between the two hosts, as values. What a message means is for the cores to say.
 
 Names and fields are those of QEMU's migration stream, file version 3. Offsets and lengths are bytes within a block of
 guest memory.
+
+A message of a fixed length says here how it looks in bytes, and `wire` makes its parser and its writer from that: all
+that the wire needs for a new one is a class here and its name in the union at the end. How others look is in `wire`.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import struct
+from typing import ClassVar, Self, TypeAlias
 
 import msgspec
 
@@ -16,6 +20,33 @@ Contents: TypeAlias = bytes | memoryview
 
 class Message(msgspec.Struct, frozen=True, gc=False):
     """Base of all messages."""
+
+
+class Fixed(Message, frozen=True):
+    """Base of the messages of a fixed length.
+
+    Attributes:
+        code: the number of the command or reply.
+        qemu: its name, after ``MIG_CMD_`` or ``MIG_RP_MSG_``.
+        layout: its fields in bytes, in order, big-endian.
+    """
+
+    code: ClassVar[int]
+    qemu: ClassVar[str]
+    layout: ClassVar[struct.Struct]
+
+    @classmethod
+    def read(cls, buffer: bytes | bytearray, at: int) -> Self:
+        """The message whose fields begin there."""
+        return cls(*cls.layout.unpack_from(buffer, at))
+
+    def written(self) -> bytes:
+        """The fields in bytes."""
+        return self.layout.pack(*msgspec.structs.astuple(self))
+
+
+def _fields(form: str) -> struct.Struct:
+    return struct.Struct(f">{form}")
 
 
 class Header(Message, frozen=True):
@@ -28,29 +59,49 @@ class Configuration(Message, frozen=True):
     machine: str
 
 
-class OpenReturnPath(Message, frozen=True):
+class OpenReturnPath(Fixed, frozen=True):
     """The destination may write to the return path from here on."""
 
+    code = 1
+    qemu = "OPEN_RETURN_PATH"
+    layout = _fields("")
 
-class Ping(Message, frozen=True):
+
+class Ping(Fixed, frozen=True):
     """Is answered by a `Pong` with the same value."""
+
+    code = 2
+    qemu = "PING"
+    layout = _fields("I")
 
     value: int
 
 
-class Advise(Message, frozen=True):
+class Advise(Fixed, frozen=True):
     """Postcopy may come; the page sizes of the source, in bytes."""
+
+    code = 3
+    qemu = "POSTCOPY_ADVISE"
+    layout = _fields("QQ")
 
     host_page: int
     target_page: int
 
 
-class Listen(Message, frozen=True):
+class Listen(Fixed, frozen=True):
     """First in the package: the listen thread takes over the stream."""
 
+    code = 4
+    qemu = "POSTCOPY_LISTEN"
+    layout = _fields("")
 
-class Run(Message, frozen=True):
+
+class Run(Fixed, frozen=True):
     """Last in the package: the CPUs start."""
+
+    code = 5
+    qemu = "POSTCOPY_RUN"
+    layout = _fields("")
 
 
 class Discard(Message, frozen=True):
@@ -149,14 +200,13 @@ class Eof(Message, frozen=True):
     """The end of the stream."""
 
 
+FixedCommand: TypeAlias = OpenReturnPath | Ping | Advise | Listen | Run
+"""The commands of a fixed length."""
+
 StreamMessage: TypeAlias = (
     Header
     | Configuration
-    | OpenReturnPath
-    | Ping
-    | Advise
-    | Listen
-    | Run
+    | FixedCommand
     | Discard
     | Packaged
     | SectionStart
@@ -173,25 +223,35 @@ StreamMessage: TypeAlias = (
 """From the source to the destination."""
 
 
-class Shut(Message, frozen=True):
+class Shut(Fixed, frozen=True):
     """The destination has come to its end; 0 stands for success."""
+
+    code = 1
+    qemu = "SHUT"
+    layout = _fields("I")
 
     status: int
 
 
-class Pong(Message, frozen=True):
+class Pong(Fixed, frozen=True):
     """The answer to a `Ping`."""
+
+    code = 2
+    qemu = "PONG"
+    layout = _fields("I")
 
     value: int
 
 
 class Request(Message, frozen=True):
-    """Somebody at the destination waits for this part of a block."""
+    """The guest at the destination waits for this part of a block."""
 
     block: str
     offset: int
     length: int
 
 
-Reply: TypeAlias = Shut | Pong | Request
+FixedReply: TypeAlias = Shut | Pong
+
+Reply: TypeAlias = FixedReply | Request
 """From the destination to the source, on the return path."""

@@ -99,6 +99,10 @@ class Parser:
             self._error = error
             raise
 
+    def _check_length(self, what: str, found: int, size: int) -> None:
+        if found != size:
+            raise self._wrong(f"{what} has {found} bytes instead of {size}")
+
     def _need(self, size: int) -> int:
         """The position of the next bytes, which are consumed by this."""
         begin = self._at

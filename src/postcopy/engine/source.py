@@ -8,7 +8,7 @@ raises and changes nothing. A caller with several threads holds one lock around 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum, auto
 from typing import assert_never
 
@@ -138,7 +138,7 @@ class SourceCore:
     def __init__(
         self, geometry: Geometry, *, capability: bool = True, machine: str = MACHINE, log: Sink = nowhere
     ) -> None:
-        self.geometry, self.capability, self.machine, self._log = geometry, capability, machine, log
+        self.geometry, self.capability, self.machine, self.log = geometry, capability, machine, log
         self.phase = Phase.IDLE
         self.guest_may_run = True
         self.switch_asked = False
@@ -187,6 +187,12 @@ class SourceCore:
         self._clean_up(guest_may_run=True)
 
     # -- the migration thread: opening and precopy --------------------------------------------------------------------
+
+    @property
+    def opening(self) -> Callable[[], list[StreamMessage]] | None:
+        """The next step of the opening, which needs no input; None before the start and after the opening."""
+        steps = {Phase.OPENING: self.open, Phase.PINGING: self.ping, Phase.ADVISING: self.advise}
+        return steps.get(self.phase)
 
     def open(self) -> list[StreamMessage]:
         """The head of the stream, and the return path."""
@@ -415,6 +421,6 @@ class SourceCore:
     ) -> None:
         """Take a step: refused out of turn, put into the log, and followed by its phase."""
         row = self._require(step)
-        self._log(record(thread or row.threads[0], step, pages, runs, why=why))
+        self.log(record(thread or row.threads[0], step, pages, runs, why=why))
         if row.after is not None:
             self.phase = row.after

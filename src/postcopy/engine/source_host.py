@@ -186,7 +186,7 @@ class SourceHost:
             self.report.processor = time.thread_time()
 
     def _migrate_guest(self) -> None:
-        for step in (self.core.open, self.core.ping, self.core.advise):
+        while (step := self.core.opening) is not None:
             self._send(self._step(step))
         if self._precopy():
             self._switch()

@@ -14,36 +14,32 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import cache
-from typing import Any
+from typing import Any, assert_never, get_args
 
 import numpy as np
 
 from postcopy.bitmaps import RANGES_IN_A_COMMAND
 from postcopy.engine.messages import (
-    Advise,
     Block,
     Configuration,
     Device,
     Discard,
     Eof,
+    Fixed,
+    FixedCommand,
+    FixedReply,
     Footer,
     Header,
-    Listen,
-    OpenReturnPath,
     Packaged,
     Page,
     Pages,
-    Ping,
-    Pong,
     RamEnd,
     RamSize,
     Reply,
     Request,
-    Run,
     SectionEnd,
     SectionPart,
     SectionStart,
-    Shut,
     StreamMessage,
 )
 from postcopy.engine.parsing import U32, U64, Buffer, Incomplete, Parser
@@ -71,14 +67,13 @@ class Tag(IntEnum):
     FOOTER = 0x7E
 
 
-class CommandCode(IntEnum):
-    """``MIG_CMD_...``"""
+FIXED_COMMANDS: dict[int, type[FixedCommand]] = {kind.code: kind for kind in get_args(FixedCommand)}
+FIXED_REPLIES: dict[int, type[FixedReply]] = {kind.code: kind for kind in get_args(FixedReply)}
 
-    OPEN_RETURN_PATH = 1
-    PING = 2
-    POSTCOPY_ADVISE = 3
-    POSTCOPY_LISTEN = 4
-    POSTCOPY_RUN = 5
+
+class CommandCode(IntEnum):
+    """``MIG_CMD_...``, of the commands of any length."""
+
     POSTCOPY_RAM_DISCARD = 6
     PACKAGED = 8
 
@@ -94,10 +89,8 @@ class Ram:
 
 
 class ReplyCode(IntEnum):
-    """``MIG_RP_MSG_...``"""
+    """``MIG_RP_MSG_...``, of the requests for pages: with and without the name of the block."""
 
-    SHUT = 1
-    PONG = 2
     REQ_PAGES_ID = 3
     REQ_PAGES = 4
 
@@ -118,16 +111,6 @@ _ZERO_RECORD = np.dtype([("head", ">u8"), ("fill", "u1")])
 @cache
 def _page_record(page_size: int) -> np.dtype[Any]:
     return np.dtype([("head", ">u8"), ("data", "u1", (page_size,))])
-
-
-_FIXED_LENGTHS = {
-    CommandCode.OPEN_RETURN_PATH: 0,
-    CommandCode.PING: 4,
-    CommandCode.POSTCOPY_ADVISE: 16,
-    CommandCode.POSTCOPY_LISTEN: 0,
-    CommandCode.POSTCOPY_RUN: 0,
-    CommandCode.PACKAGED: 4,
-}
 
 
 class StreamParser(Parser):
@@ -230,28 +213,15 @@ class StreamParser(Parser):
     def _command(self) -> StreamMessage:
         code: int = _U16.unpack_from(self._buffer, self._need(2))[0]
         length: int = _U16.unpack_from(self._buffer, self._need(2))[0]
-        try:
-            command = CommandCode(code)
-        except ValueError:
-            raise self._wrong(f"unknown command {code}") from None
-        fixed = _FIXED_LENGTHS.get(command)
-        if fixed is not None and fixed != length:
-            raise self._wrong(f"{command.name} has {length} bytes instead of {fixed}")
-        match command:
-            case CommandCode.OPEN_RETURN_PATH:
-                return OpenReturnPath()
-            case CommandCode.PING:
-                return Ping(self._u32())
-            case CommandCode.POSTCOPY_ADVISE:
-                return Advise(self._u64(), self._u64())
-            case CommandCode.POSTCOPY_LISTEN:
-                return Listen()
-            case CommandCode.POSTCOPY_RUN:
-                return Run()
-            case CommandCode.POSTCOPY_RAM_DISCARD:
-                return self._discard(length)
-            case _:
-                return self._packaged()
+        if (kind := FIXED_COMMANDS.get(code)) is not None:
+            self._check_length(kind.qemu, length, kind.layout.size)
+            return kind.read(self._buffer, self._need(length))
+        if code == CommandCode.POSTCOPY_RAM_DISCARD:
+            return self._discard(length)
+        if code == CommandCode.PACKAGED:
+            self._check_length("PACKAGED", length, U32.size)
+            return self._packaged()
+        raise self._wrong(f"unknown command {code}")
 
     def _packaged(self) -> Packaged:
         if self._package:
@@ -439,15 +409,12 @@ class ReplyParser(Parser):
         code, length = _REPLY.unpack_from(self._buffer, self._need(_REPLY.size))
         if code == ReplyCode.REQ_PAGES_ID:
             return self._request_with_block(length)
-        fixed = {ReplyCode.SHUT: 4, ReplyCode.PONG: 4, ReplyCode.REQ_PAGES: 12}.get(code)
-        if fixed is None:
+        if (kind := FIXED_REPLIES.get(code)) is not None:
+            self._check_length(kind.qemu, length, kind.layout.size)
+            return kind.read(self._buffer, self._need(length))
+        if code != ReplyCode.REQ_PAGES:
             raise self._wrong(f"unknown reply {code}")
-        if length != fixed:
-            raise self._wrong(f"{ReplyCode(code).name} has {length} bytes instead of {fixed}")
-        if code == ReplyCode.SHUT:
-            return Shut(self._u32())
-        if code == ReplyCode.PONG:
-            return Pong(self._u32())
+        self._check_length("REQ_PAGES", length, _REQUEST.size)
         if self._block is None:
             raise self._wrong("the first request does not say which block it asks for")
         return Request(self._block, self._u64(), self._u32())
@@ -471,7 +438,7 @@ def _named(name: str) -> bytes:
     return bytes([len(raw)]) + raw
 
 
-def _command_bytes(code: CommandCode, payload: bytes = b"") -> bytes:
+def _command_bytes(code: int, payload: bytes = b"") -> bytes:
     return _COMMAND.pack(Tag.COMMAND, code, len(payload)) + payload
 
 
@@ -494,12 +461,7 @@ class StreamWriter:
         """The bytes of messages, in order; the contents of pages and packages are not copied."""
         buffers: list[Buffer] = []
         for message in messages:
-            if isinstance(message, Page):
-                buffers += self.page(message.block, message.offset, message.data)
-            elif isinstance(message, Pages):
-                buffers += self.pages(message)
-            else:
-                buffers += self._other(message)
+            buffers += self._written(message)
         return buffers
 
     def page(self, block: str, offset: int, data: Buffer | None) -> tuple[Buffer, ...]:
@@ -527,8 +489,12 @@ class StreamWriter:
             records["data"] = rows[done:]
         return [*first, records.data.cast("B")]
 
-    def _other(self, message: StreamMessage) -> Sequence[Buffer]:
+    def _written(self, message: StreamMessage) -> Sequence[Buffer]:
         match message:
+            case Page(block, offset, data):
+                return self.page(block, offset, data)
+            case Pages():
+                return self.pages(message)
             case SectionPart(section):
                 return [_SECTION.pack(Tag.PART, section)]
             case RamEnd():
@@ -539,16 +505,8 @@ class StreamWriter:
                 return [struct.pack(">II", MAGIC, VERSION)]
             case Configuration(machine):
                 return [bytes([Tag.CONFIGURATION]), U32.pack(len(machine)), machine.encode("ascii")]
-            case OpenReturnPath():
-                return [_command_bytes(CommandCode.OPEN_RETURN_PATH)]
-            case Ping(value):
-                return [_command_bytes(CommandCode.PING, U32.pack(value))]
-            case Advise(host_page, target_page):
-                return [_command_bytes(CommandCode.POSTCOPY_ADVISE, _RANGE.pack(host_page, target_page))]
-            case Listen():
-                return [_command_bytes(CommandCode.POSTCOPY_LISTEN)]
-            case Run():
-                return [_command_bytes(CommandCode.POSTCOPY_RUN)]
+            case Fixed():
+                return [_command_bytes(message.code, message.written())]
             case Discard(block, ranges):
                 payload = b"\0" + _named(block) + b"\0" + b"".join(_RANGE.pack(*r) for r in ranges)
                 return [_command_bytes(CommandCode.POSTCOPY_RAM_DISCARD, payload)]
@@ -568,7 +526,7 @@ class StreamWriter:
             case Eof():
                 return [bytes([Tag.EOF])]
             case _:
-                raise TypeError(f"{type(message).__name__} has no bytes")
+                assert_never(message)
 
 
 class ReplyWriter:
@@ -579,15 +537,19 @@ class ReplyWriter:
 
     def encode(self, reply: Reply) -> bytes:
         """The bytes of one reply. Not safe for several threads: the order of the bytes on the wire is that of calls."""
-        if isinstance(reply, Shut):
-            return _REPLY.pack(ReplyCode.SHUT, 4) + U32.pack(reply.status)
-        if isinstance(reply, Pong):
-            return _REPLY.pack(ReplyCode.PONG, 4) + U32.pack(reply.value)
-        what = _REQUEST.pack(reply.offset, reply.length)
-        if reply.block == self._block:
+        match reply:
+            case Fixed():
+                return _REPLY.pack(reply.code, reply.layout.size) + reply.written()
+            case Request(block, offset, length):
+                return self._request(block, _REQUEST.pack(offset, length))
+            case _:
+                assert_never(reply)
+
+    def _request(self, block: str, what: bytes) -> bytes:
+        if block == self._block:
             return _REPLY.pack(ReplyCode.REQ_PAGES, len(what)) + what
-        self._block = reply.block
-        what += _named(reply.block)
+        self._block = block
+        what += _named(block)
         return _REPLY.pack(ReplyCode.REQ_PAGES_ID, len(what)) + what
 
 

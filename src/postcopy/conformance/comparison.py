@@ -1,0 +1,191 @@
+"""What the model's variables are in the engine: values of a world, values of a state of the model, and the differences.
+
+Every variable of the model is compared, but for those in `NOT_COMPARED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from postcopy.conformance.steps import command_of, reply_of
+from postcopy.conformance.world import CPUS, STALE, World
+from postcopy.engine.messages import Device, Discard, Page, Request, StreamMessage
+from postcopy.engine.source import Phase
+from postcopy.language.concrete import ConcreteInterpretation
+from postcopy.language.instance import Instance, State
+from postcopy.language.values import ConcretePages
+from postcopy.model.network import Command
+
+NOT_COMPARED = {
+    "guest.given_up": "the guest of the engine has no balloon: no page is ever given back",
+}
+"""Variables of the model that nothing in the engine stands for, and why."""
+
+
+class InFlight(NamedTuple):
+    """A message of the model on its way: its kind, its pages as bits, and whether its copy of them is stale."""
+
+    kind: str
+    pages: int
+    stale: bool
+
+    def __str__(self) -> str:
+        return f"{self.kind}{f' {self.pages:b}' if self.pages else ''}{' (stale)' * self.stale}"
+
+
+Value = bool | int | str | tuple[InFlight, ...]
+"""Of a variable: sets of pages as bits, members of enumerations by name, all that is on a channel as one."""
+
+_ON = {"stream": "what is on the stream", "return_path": "what is on the return path"}
+
+
+def _bits(pages: range) -> int:
+    return sum(1 << page for page in pages)
+
+
+def _waits(slot: int) -> Callable[[World], Value]:
+    def value(world: World) -> Value:
+        page = world.waiting[slot]
+        return 0 if page is None else 1 << page
+
+    return value
+
+
+def _requests(world: World) -> int:
+    group = world.geometry.group
+    return sum(_bits(range(first, first + group)) for first in world.source.requests)
+
+
+def _dirty(world: World) -> int:
+    """What the log has is dirty as well, as long as it is read."""
+    return int(world.source.dirty) | (world.dirty_log if world.source.phase <= Phase.PRECOPY else 0)
+
+
+def _sent(world: World) -> int:
+    """Between the switch and the sending of the discards the sent map holds these."""
+    return sum(map(_bits, world.source.discards)) or int(world.source.sent)
+
+
+def _on_stream(world: World) -> tuple[InFlight, ...]:
+    """An end that was read and not yet acted on still counts as on its way."""
+    held = world.destination.end_seen and world.destination.listening
+    found = [InFlight(Command.EOF.name, 0, False)] if held else []
+    for unit in world.stream:
+        for command in dict.fromkeys(command for m in unit if (command := command_of(m)) is not None):
+            ends_precopy = command is Command.EOF and any(isinstance(m, Device) for m in unit)
+            kind = Command.PRECOPY_END if ends_precopy else command
+            pages = sum(_bits(part) for m in unit if command_of(m) is command for part in _pages(world, m))
+            stale = any(isinstance(m, Page) and m.data == STALE for m in unit)
+            found.append(InFlight(kind.name, pages, stale))
+    return tuple(found)
+
+
+def _pages(world: World, message: StreamMessage) -> Iterator[range]:
+    if isinstance(message, Page):
+        page = world.geometry.page(message.block, message.offset)
+        yield range(page, page + 1)
+    elif isinstance(message, Discard):
+        for part in message.ranges:
+            yield world.geometry.range(message.block, *part)
+
+
+def _on_return_path(world: World) -> tuple[InFlight, ...]:
+    found = []
+    for reply in world.replies:
+        pages = range(0)
+        if isinstance(reply, Request):
+            pages = world.geometry.range(reply.block, reply.offset, reply.length)
+        found.append(InFlight(reply_of(reply).name, _bits(pages), False))
+    return tuple(found)
+
+
+COMPARED: dict[str, Callable[[World], Value]] = {
+    "source.phase": lambda w: "DEAD" if w.source_dead else w.source.phase.name,
+    "source.running": lambda w: w.source.guest_may_run,
+    "source.postcopy_capability": lambda w: w.source.capability,
+    "source.start_postcopy": lambda w: w.source.switch_asked,
+    "source.dirty": _dirty,
+    "source.sent": _sent,
+    "source.requests": _requests,
+    "source.sending": lambda w: sum(1 << page for page in w.source.rest_of_host_page),
+    "destination.state": lambda w: w.destination.state.name,
+    "destination.main": lambda w: w.destination.main.name,
+    "destination.running": lambda w: w.destination.guest_runs,
+    "destination.postcopy_capability": lambda w: w.destination.capability,
+    "destination.host_support": lambda w: w.destination.host_support,
+    "destination.return_path_open": lambda w: w.destination.return_path_open,
+    "destination.locked": lambda w: w.locked,
+    "destination.sensitive": lambda w: w.sensitive,
+    "destination.devices_loaded": lambda w: w.devices_loaded,
+    "destination.owes_shut": lambda w: w.destination.owes_shut,
+    "destination.present": lambda w: int(w.destination.received),
+    "destination.assembling": lambda w: sum(1 << page for page in w.destination.assembly),
+    "destination.faulted": lambda w: w.faults,
+    "destination.device_waiting": _waits(CPUS),
+    **{f"destination.waiting[{cpu}]": _waits(cpu) for cpu in range(CPUS)},
+    "stream.up": lambda w: not w.broken,
+    _ON["stream"]: _on_stream,
+    "return_path.up": lambda w: not w.broken,
+    _ON["return_path"]: _on_return_path,
+    "wire.failed": lambda w: w.failed,
+    "guest.stale_at_source": lambda w: w.stale_at_source,
+    "guest.stale_at_destination": lambda w: w.stale,
+    "guest.stale_in_assembly": lambda w: sum(1 << n for n, data in w.destination.assembly.items() if data == STALE),
+}
+"""What is compared, by the name of the model's variable; the places of a channel are compared as one."""
+
+
+def variables_of_channels(instance: Instance) -> dict[str, tuple[str, ...]]:
+    """The variables of the model that one entry of `COMPARED` stands for, by the entry: the places of a channel."""
+    return {
+        _ON[name]: tuple(
+            variable.name for slot in channel.slots for variable in (slot.kind, slot.pages, *slot.marks.values())
+        )
+        for name, channel in instance.channels.items()
+    }
+
+
+def differences(world: World, expected: dict[str, Value]) -> list[str]:
+    """What an engine and a state of the model do not agree on, each time the engine's value first."""
+    return [
+        f"{name}: {_words(ours)} and {_words(expected[name])}"
+        for name, value in COMPARED.items()
+        if (ours := value(world)) != expected[name]
+    ]
+
+
+def expected_of(instance: Instance, model: State) -> dict[str, Value]:
+    """The values of a state of the model."""
+    interpretation = ConcreteInterpretation(instance, model)
+    loaded = {variable.name: interpretation.load(variable) for variable in instance.variables}
+    found: dict[str, Value] = {name: _value(value) for name, value in loaded.items() if value is not None}
+    for name, channel in instance.channels.items():
+        found[_ON[name]] = tuple(
+            InFlight(
+                str(_value(loaded[slot.kind.name])),
+                int(_value(loaded[slot.pages.name])),
+                any(loaded[mark.name] for mark in slot.marks.values()),
+            )
+            for slot in channel.slots
+            if loaded[slot.kind.name] is not None
+        )
+    return found
+
+
+def _value(value: object) -> bool | int | str:
+    match value:
+        case ConcretePages():
+            return value.bits
+        case Enum():
+            return value.name
+        case bool() | int():
+            return value
+    raise TypeError(f"{value!r} is no value of a variable")
+
+
+def _words(value: Value) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "nothing"
+    return str(value)
