@@ -11,10 +11,12 @@ import pytest
 from postcopy.cli.main import main
 from postcopy.conformance.logs import Unexplained, explain
 from postcopy.conformance.steps import ACTIONS
-from postcopy.engine.eventlog import Line, head, write_log
+from postcopy.engine.eventlog import THREADS, Line, head, read_log, write_log
 from postcopy.engine.log import Record, Step
 from postcopy.engine.messages import Packaged
+from postcopy.errors import UsageError
 from postcopy.language.instance import Instance
+from postcopy.language.single_run import SingleRun
 from postcopy.model.postcopy import Postcopy
 from tests.engine.cores import Pair, small
 from tests.engine.live import SOFTWARE, Meddler, migrate
@@ -25,6 +27,11 @@ def test_every_step_of_the_engine_is_an_action_of_the_model() -> None:
     names = {action.name for action in Instance(Postcopy, 1, 1).actions}
     assert set(ACTIONS) == set(Step)
     assert set(ACTIONS.values()) <= names
+
+
+def test_a_step_is_one_of_the_same_host_in_the_model() -> None:
+    for step, action in ACTIONS.items():
+        assert {thread.host for thread in THREADS[step]} == {action.split(".")[0]}
 
 
 def whole_run(group: int = 1) -> Pair:
@@ -132,6 +139,89 @@ def test_a_request_read_late_is_explained_by_a_touch_before_the_page_came() -> N
     pair.source.receive(request)  # type: ignore[arg-type]
     pair.to_end()
     assert explain(8, 1, pair.log).unexplained is None
+
+
+def test_a_request_of_an_unknown_toucher_is_no_behaviour() -> None:
+    def change(log: list[Record]) -> None:
+        n = at(log, Step.REQUESTED)
+        log[n] = msgspec.structs.replace(log[n], who="vCPU 7")
+
+    assert "'vCPU 7' with 4: not vCPU 0, vCPU 1, device load" in tampered(change).why
+
+
+def test_of_two_hosts_that_cannot_go_on_the_one_that_waits_for_no_message_is_named() -> None:
+    pair = Pair(small(8))
+    pair.to_postcopy([range(1)])
+    pair.to_end()
+    pair.log.pop(at(pair.log, Step.SENT_PACKAGE))
+    odd = explain(8, 1, pair.log).unexplained
+    assert odd is not None
+    assert (odd.record.host, odd.record.step) == ("source", Step.SENT_BACKGROUND)
+    assert not odd.forbidden[-1].waits_for
+
+
+def test_a_receiver_of_another_message_waits_for_the_channel() -> None:
+    single = SingleRun(Instance(Postcopy, 1, 1), 1, 1, {})
+    actions = {action.name: action for action in single.instance.actions}
+    for name, waits_for in (("destination.answers_ping", ""), ("destination.opens_return_path", "stream")):
+        forbidden = single.take(actions[name])
+        assert forbidden is not None
+        assert forbidden.waits_for == waits_for
+
+
+def lines_on_disk(path: Path, pair: Pair) -> list[bytes]:
+    lines = [Line(0.0, r.host, r.thread, r.step, r.page, r.pages, r.who, r.why) for r in pair.log]
+    write_log(path, head(pair.geometry), lines)
+    return path.read_bytes().splitlines()
+
+
+def test_the_beginning_of_a_log_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "log.jsonl"
+    rows = lines_on_disk(path, whole_run())
+    for cut, beginning in ((len(rows), False), (len(rows) - 1, True), (30, True), (1, True)):
+        path.write_bytes(b"\n".join(rows[:cut]))
+        first, lines = read_log(path)
+        found = explain(first.pages, first.group, [line.record for line in lines])
+        assert (found.unexplained, found.over) == (None, not beginning)
+        with pytest.raises(SystemExit) as stopped:
+            main(["conform", str(path)])
+        assert not stopped.value.code
+        assert ("it is the beginning of a migration" in capsys.readouterr().out) == beginning
+
+
+@pytest.mark.parametrize(
+    ("number", "old", "new", "why"),
+    [
+        (1, b'"pages":8', b'"pages":9', "the blocks have 8 pages, not 9"),
+        (1, b'"pages":8', b'"pages":-1', "the blocks have 8 pages, not -1"),
+        (1, b'"group":1', b'"group":0', "a page has a power of two of bytes, at least 1024: 0"),
+        (1, b'"target_page":1024', b'"target_page":0', "a page has a power of two of bytes, at least 1024: 0"),
+        (1, b'["high",1024]', b'["low",1024]', "of different names"),
+        (2, b'"source"', b'"elsewhere"', "the operator is no thread of 'elsewhere'"),
+        (2, b'"source"', b'"destination"', "the operator is no thread of 'destination'"),
+        (2, b'"operator"', b'"janitor"', "Invalid enum value 'janitor'"),
+        (2, b'"operator"', b'"migration thread"', "'started' is a step of the operator, not of the migration thread"),
+        (2, b'"operator"', b'"\xff"', "can't decode byte 0xff"),
+        (2, b'"step"', b'"count":3,"step"', "unknown field `count`"),
+        (2, b'"step"', b'"page":8,"step"', "there are no 1 pages from 8 on: the guest has 8"),
+        (2, b'"step"', b'"pages":[[0,1000000000000]],"step"', "there are no 1000000000000 pages from 0 on"),
+        (2, b'"step"', b'"pages":[[-1,1]],"step"', "there are no 1 pages from -1 on"),
+        (2, b'"step"', b'"pages":' + b"[" * 100_000 + b',"step"', "this is no event log"),
+        (2, b'"step"', b'"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"step"', "this is no event log"),
+    ],
+)
+def test_a_log_that_contradicts_itself_is_refused(
+    tmp_path: Path, number: int, old: bytes, new: bytes, why: str
+) -> None:
+    path = tmp_path / "log.jsonl"
+    rows = lines_on_disk(path, whole_run())
+    assert old in rows[number - 1]
+    rows[number - 1] = rows[number - 1].replace(old, new, 1)
+    path.write_bytes(b"\n".join(rows))
+    with pytest.raises(UsageError) as error:
+        read_log(path)
+    assert str(error.value).startswith(f"{path}:{number}: ")
+    assert why in str(error.value)
 
 
 def test_a_log_on_disk_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

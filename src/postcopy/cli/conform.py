@@ -87,7 +87,8 @@ def _refined(found: Refinement) -> str:
 
 def _explained(found: Explanation, records: int) -> str:
     if found.unexplained is None:
-        return f"the log conforms: its {records:,} records are {found.actions:,} steps of the model"
+        beginning = "" if found.over else "; it is the beginning of a migration: not both hosts have come to their end"
+        return f"the log conforms: its {records:,} records are {found.actions:,} steps of the model{beginning}"
     odd = found.unexplained
     record = odd.record
     about = f" {record.page}" if record.page is not None else ""

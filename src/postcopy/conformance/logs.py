@@ -12,14 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
-from postcopy.conformance.steps import ACTIONS, BREAKS, CLOSING, CPU_TOUCHES, DEVICE_TOUCH
+from postcopy.conformance.steps import ACTIONS, BREAKS, CLOSING, CPU_TOUCHES, DEVICE_TOUCH, NOTICING
 from postcopy.engine.log import Record, Step
 from postcopy.language.instance import Instance
 from postcopy.language.single_run import Forbidden, ManyPages, SingleRun
 from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Phase
 
-DEVICE_LOAD = "device load"
+TOUCHES = {"": CPU_TOUCHES[0], "vCPU 0": CPU_TOUCHES[0], "vCPU 1": CPU_TOUCHES[1], "device load": DEVICE_TOUCH}
+"""The touch of a page, by the name of the toucher in the log; without a name it counts as that of the first vCPU."""
 EXPECTED_PAGES = {
     Step.LOADED: ("stream", Command.PAGE),
     Step.PLACED: ("stream", Command.PAGE),
@@ -48,17 +50,20 @@ class Unexplained:
 
 @dataclass
 class Explanation:
-    """What came of it.
+    """The result.
 
     Attributes:
         steps: how many records were explained.
         actions: how many model actions that took.
         unexplained: the first record that is not; None where the log is a behaviour of the model.
+        over: the migration is over at both hosts; else the log is the beginning of a behaviour.
+        fired: how often each model action was taken.
     """
 
     steps: int = 0
     actions: int = 0
     unexplained: Unexplained | None = None
+    over: bool = False
     fired: dict[str, int] = field(default_factory=dict)
 
 
@@ -102,8 +107,10 @@ class _Explainer:
         while any(self.at[host] < len(self.logs[host]) for host in self.logs):
             refusals: dict[str, list[Forbidden]] = {}
             if not self._advance(refusals):
-                self.result.unexplained = self._tell(refusals)
+                self.result.unexplained = self._unexplained(refusals)
                 break
+        view = self.model.view
+        self.result.over = bool(view.source.phase != Phase.IDLE and Postcopy.may_rest(view))
         return self.result
 
     def _advance(self, refusals: dict[str, list[Forbidden]]) -> bool:
@@ -143,16 +150,19 @@ class _Explainer:
             self._touch(index, self.logs[host][index], refused) for index in self._early_touches.get(self.at[host], ())
         ):
             return False
-        if record.step in CLOSING and record.step in (Step.SOURCE_LOST, Step.GAVE_UP, Step.LOST_GUEST):
+        if record.step in NOTICING:
             self._act(BREAKS, 0, [])
         return self._act(name, bits, refused)
 
     def _touch(self, index: int, record: Record, refused: list[Forbidden]) -> bool:
         if index in self.touched:
             return True
-        who = DEVICE_TOUCH if record.who == DEVICE_LOAD else CPU_TOUCHES[int(record.who.removeprefix("vCPU ") or 0)]
-        assert record.page is not None
-        if self._act(who, 1 << record.page, refused):
+        touch = TOUCHES.get(record.who)
+        if touch is None or record.page is None:
+            known = ", ".join(filter(None, TOUCHES))
+            refused.append(Forbidden(ACTIONS[record.step], "", f"{record.who!r} with {record.page}: not {known}"))
+            return False
+        if self._act(touch, 1 << record.page, refused):
             self.touched.add(index)
             return True
         return False
@@ -191,12 +201,12 @@ class _Explainer:
             return self._act(name, 0, refused)
         return True
 
-    # -- telling ------------------------------------------------------------------------------------------------------
+    # -- what is wrong ------------------------------------------------------------------------------------------------
 
-    def _tell(self, refusals: dict[str, list[Forbidden]]) -> Unexplained:
+    def _unexplained(self, refusals: dict[str, list[Forbidden]]) -> Unexplained:
         """Of two hosts that cannot go on: the one that does not merely wait for the other's message."""
         stuck = [host for host in refusals if refusals[host]]
-        waiting = [h for h in stuck if "receive(" in refusals[h][-1].guard]
+        waiting = [h for h in stuck if refusals[h][-1].waits_for]
         host = next((h for h in stuck if h not in waiting), stuck[0])
         record = self.logs[host][self.at[host]]
         last = refusals[host][-1]

@@ -68,9 +68,9 @@ CPU_READS = ("destination.cpu_reads[0]", "destination.cpu_reads[1]")
 CPU_TOUCHES = ("destination.cpu_touches_missing[0]", "destination.cpu_touches_missing[1]")
 """Come before a request: the touch that made the fault; the log has it from the kernel, in the request."""
 
-CLOSING = frozenset(
-    {Step.SOURCE_LOST, Step.CANCELLED, Step.GOT_SHUT_ERROR, Step.REFUSED, Step.GAVE_UP, Step.LOST_GUEST}
-)
+NOTICING = frozenset({Step.SOURCE_LOST, Step.GAVE_UP, Step.LOST_GUEST})
+"""Steps that notice that the connection is gone."""
+CLOSING = NOTICING | {Step.CANCELLED, Step.GOT_SHUT_ERROR, Step.REFUSED}
 """Steps that close the connection. The other side may not know for a while; the model knows at once: so the other's
 steps of that while are put before (docs/model.md says why nothing is missed by that)."""
 

@@ -1,4 +1,4 @@
-"""Keeps what the cores tell: counts always, the records themselves where somebody wants them. JSON lines on disk."""
+"""Keeps the records of the cores: their counts always, the records themselves on request. JSON lines on disk."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from pathlib import Path
 
 import msgspec
 
+from postcopy.engine import destination, source
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record, Step, Thread
+from postcopy.engine.messages import Block
 from postcopy.errors import UsageError
 
 FORMAT = 1
+THREADS = {row.step: row.threads for row in source.TRANSITIONS} | {
+    row.step: row.threads for row in destination.TRANSITIONS
+}
+"""The threads that may take a step."""
 
 
-class Head(msgspec.Struct, frozen=True, tag="postcopy-log"):
+class Head(msgspec.Struct, frozen=True, tag="postcopy-log", forbid_unknown_fields=True):
     """The first line of a log.
 
     Attributes:
@@ -33,7 +39,7 @@ class Head(msgspec.Struct, frozen=True, tag="postcopy-log"):
     blocks: tuple[tuple[str, int], ...]
 
 
-class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, forbid_unknown_fields=True):
     """A record with the time it was made at, in seconds since 1970."""
 
     t: float
@@ -104,7 +110,7 @@ def read_log(path: Path) -> tuple[Head, list[Line]]:
     """Read a log.
 
     Raises:
-        UsageError: there is none, or it is damaged.
+        UsageError: there is none, it is damaged, or it contradicts itself: see `_contradiction`.
     """
     try:
         rows = path.read_bytes().splitlines()
@@ -118,8 +124,36 @@ def read_log(path: Path) -> tuple[Head, list[Line]]:
         for row in rows[1:]:
             number += 1
             lines.append(decoder.decode(row))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}:{number}: this is no event log: {error}") from None
     if first.format != FORMAT:
         raise UsageError(f"{path}: format {first.format} is not known, only {FORMAT}")
+    for number, wrong in [(1, _wrong_size(first)), *enumerate((_contradiction(line, first) for line in lines), 2)]:
+        if wrong:
+            raise UsageError(f"{path}:{number}: this log contradicts itself: {wrong}")
     return first, lines
+
+
+def _wrong_size(first: Head) -> str:
+    """What is wrong with the sizes of a head; empty where nothing is."""
+    try:
+        blocks = [Block(name, length) for name, length in first.blocks]
+        geometry = Geometry(blocks, first.target_page, first.target_page * first.group)
+    except ValueError as error:
+        return str(error)
+    if geometry.pages != first.pages:
+        return f"the blocks have {geometry.pages} pages, not {first.pages}"
+    return ""
+
+
+def _contradiction(line: Line, first: Head) -> str:
+    """How a line contradicts itself or the head; empty where it does not."""
+    if line.host != line.thread.host:
+        return f"the {line.thread} is no thread of {line.host!r}"
+    if line.thread not in THREADS[line.step]:
+        return f"{line.step.value!r} is a step of the {' or the '.join(THREADS[line.step])}, not of the {line.thread}"
+    pages = [(line.page, 1)] if line.page is not None else []
+    for begin, count in [*pages, *line.pages]:
+        if begin < 0 or count < 1 or begin + count > first.pages:
+            return f"there are no {count} pages from {begin} on: the guest has {first.pages}"
+    return ""

@@ -18,6 +18,14 @@ class Disabled(RunEnded):
     """A guard does not hold: the action cannot be taken here. Raised by `require`, caught by the interpretation."""
 
 
+class MessageMissing(Disabled):
+    """The guard that does not hold is a `receive`: the oldest message of the channel is another, or there is none."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(channel)
+        self.channel = channel
+
+
 class LimitReached(Exception):
     """The action ran for so long that it is taken never to end."""
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import ClassVar, Generic, TypeVar, cast
 
 from postcopy.errors import SpecError
-from postcopy.language.body_errors import Disabled
+from postcopy.language.body_errors import Disabled, MessageMissing
 from postcopy.language.channels import ChannelVariables
 from postcopy.language.fields import FieldOwner
 from postcopy.language.interpretation import Interpretation
@@ -104,7 +104,7 @@ class ReceiveEnd(ChannelEnd):
         """Take the next message, which must be of this kind: a guard and a step in one."""
         self._interpretation.check_change(self._channel.name)
         if not self.next_is(kind):
-            raise Disabled
+            raise MessageMissing(self._channel.name)
         message = self._interpretation.pop(self._channel)
         self._event(kind, message.pages, sent=False)
         return message

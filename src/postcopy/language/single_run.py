@@ -1,4 +1,4 @@
-"""The model's own text, run at the size of a real migration: any number of pages, any number of messages in flight.
+"""The protocol's own text, run at the size of a real migration: any number of pages, any number of messages in flight.
 
 It is a third interpretation beside the concrete and the symbolic one, for one long run instead of many small states. A
 set of pages is one large number, a channel is a queue, and a step that a guard forbids is undone.
@@ -15,7 +15,7 @@ from functools import partial
 from typing import cast
 
 from postcopy.language.actions import ActionInstance
-from postcopy.language.body_errors import Disabled, locating_errors
+from postcopy.language.body_errors import Disabled, MessageMissing, locating_errors
 from postcopy.language.channels import ChannelVariables
 from postcopy.language.concrete import ConcreteInterpretation
 from postcopy.language.expressions import Sort, Variable
@@ -223,11 +223,13 @@ class Forbidden:
         action: its name.
         where: file and line of the guard that does not hold.
         guard: that line.
+        waits_for: the channel whose oldest message the guard asks for, where it asks for one.
     """
 
     action: str
     where: str
     guard: str
+    waits_for: str = ""
 
 
 def _guard(action: ActionInstance, disabled: Disabled) -> Forbidden:
@@ -239,4 +241,6 @@ def _guard(action: ActionInstance, disabled: Disabled) -> Forbidden:
             found = (code.co_filename, traceback.tb_lineno)
         traceback = traceback.tb_next
     name, line = found
-    return Forbidden(action.name, f"{name.rsplit('/', 1)[-1]}:{line}", linecache.getline(name, line).strip())
+    text = linecache.getline(name, line).strip()
+    waits_for = disabled.channel if isinstance(disabled, MessageMissing) else ""
+    return Forbidden(action.name, f"{name.rsplit('/', 1)[-1]}:{line}", text, waits_for)
