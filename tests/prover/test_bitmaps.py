@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postcopy.bitmaps import RANGES_IN_A_COMMAND, Bitmaps
-from postcopy.properties.bitmaps import LEMMAS, Lemma
-from postcopy.prover.lemmas import GROUPS, as_bits, ask, prove_lemmas, refute_twin
+from postcopy.language.lemmas import Lemma
+from postcopy.properties.bitmaps import LEMMAS
+from postcopy.prover.lemmas import GROUPS, as_bits, ask, prove_lemmas, refute_mistake
 from postcopy.prover.solving import Status
 
 WORDS = st.integers(0, 2**64 - 1)
@@ -25,7 +26,7 @@ def fails(lemma: Lemma, bits: Bitmaps, words: list[Any]) -> bool:
 
 
 def test_z3_proves_every_lemma_for_all_words() -> None:
-    answers = list(prove_lemmas())
+    answers = list(prove_lemmas(LEMMAS))
     assert [a.lemma.name for a in answers if a.status is not Status.PROVED] == []
     assert {a.bits.group for a in answers if a.lemma.grouped} == set(GROUPS)
 
@@ -42,7 +43,7 @@ def test_the_lemma_holds_of_integers_and_of_numpy_words(lemma: Lemma, words: lis
 
 @LEMMA
 def test_z3_finds_words_for_which_the_broken_twin_fails(lemma: Lemma) -> None:
-    answer = refute_twin(lemma)
+    answer = refute_mistake(lemma)
     assert answer.status is Status.OPEN
     words = list(answer.words.values())
     assert fails(lemma, answer.bits, words)

@@ -111,11 +111,11 @@ def command(asked: ProveOptions) -> int:
 
 def _prove_bitmaps(console: Console, seed: int, as_json: bool) -> Exit:
     answers = []
-    for answer in lemmas.prove_lemmas(seed=seed):
+    for answer in lemmas.prove_lemmas(LEMMAS, seed=seed):
         answers.append(answer)
         if not as_json:
             print_lemma(answer, console)
-    mistakes = [lemmas.refute_twin(lemma) for lemma in LEMMAS]
+    mistakes = [lemmas.refute_mistake(lemma) for lemma in LEMMAS]
     if as_json:
         print_json(lemmas_record(answers, mistakes))
     else:

@@ -8,46 +8,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from postcopy.bitmaps import Bitmaps, Word
-
-Equations = list[tuple[Word, Word]]
-Lemmas = Callable[..., tuple[Equations, Equations]]
-
-
-@dataclass(frozen=True)
-class Lemma:
-    """One fact about all words.
-
-    Attributes:
-        name: short.
-        sentence: the same as a sentence.
-        words: names of the words that it speaks of.
-        says: from the algebra and the words, what is given and what follows.
-        broken: the algebra with the mistake that the lemma is there to catch.
-        grouped: whether host pages matter to it.
-    """
-
-    name: str
-    sentence: str
-    words: tuple[str, ...]
-    says: Lemmas
-    broken: type[Bitmaps]
-    grouped: bool
-
-    @property
-    def mistake(self) -> str:
-        """What the broken twin does wrong, in words."""
-        return " ".join((inspect.getdoc(self.broken) or "").split())
-
+from postcopy.language.lemmas import Equations, Lemma, Statement
 
 LEMMAS: list[Lemma] = []
 """All lemmas."""
 
 
-def _lemma(broken: type[Bitmaps], grouped: bool = True) -> Callable[[Lemmas], Lemmas]:
-    def add(says: Lemmas) -> Lemmas:
+def _lemma(broken: type[Bitmaps], grouped: bool = True) -> Callable[[Statement], Statement]:
+    def add(says: Statement) -> Statement:
         words = tuple(inspect.signature(says).parameters)[1:]
         sentence = " ".join((inspect.getdoc(says) or "").split())
         LEMMAS.append(Lemma(says.__name__.replace("_", "-"), sentence, words, says, broken, grouped))

@@ -25,7 +25,7 @@ WORK = 400_000_000
 
 
 @dataclass(frozen=True)
-class Answer:
+class SizedProof:
     """What came of a proof at a size.
 
     Attributes:
@@ -49,14 +49,14 @@ class Answer:
 
 def k_induction(
     instance: Instance, invariant: Sequence[Property], most: int = 3, report: Callable[[str], None] = lambda _: None
-) -> Answer:
+) -> SizedProof:
     """Prove the instance's properties of states and steps, and the invariant, by k-induction for k up to `most`."""
     start, bounded = time.perf_counter(), Bounded(instance)
     claims = [p for p in (*invariant, *instance.properties) if p.of_states]
     method = "k-induction with the invariant" if invariant else "k-induction"
 
-    def answer(status: Status, k: int, trace: Trace | None = None, from_start: bool = False) -> Answer:
-        return Answer(instance, method, status, k, trace, from_start, time.perf_counter() - start)
+    def answer(status: Status, k: int, trace: Trace | None = None, from_start: bool = False) -> SizedProof:
+        return SizedProof(instance, method, status, k, trace, from_start, time.perf_counter() - start)
 
     found: Trace | None = None
     for k in range(1, most + 1):
@@ -167,7 +167,7 @@ def _false_in(bounded: Bounded, claims: Iterable[Property], state: Values, model
     raise AssertionError("z3's counterexample violates nothing")
 
 
-def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> Answer:
+def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> SizedProof:
     """Let z3's Spacer look for an inductive invariant by itself: no help, and only at the smallest sizes.
 
     Its search is not bounded by work but by time.
@@ -201,4 +201,4 @@ def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> Answer:
     except z3.Z3Exception:  # out of time
         answer = z3.unknown
     status = Status.PROVED if answer == z3.unsat else Status.OPEN if answer == z3.sat else Status.UNKNOWN
-    return Answer(instance, "Spacer", status, 1, None, status is Status.OPEN, time.perf_counter() - start)
+    return SizedProof(instance, "Spacer", status, 1, None, status is Status.OPEN, time.perf_counter() - start)

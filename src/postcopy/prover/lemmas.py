@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import z3
 
 from postcopy.bitmaps import Bitmaps
-from postcopy.properties.bitmaps import LEMMAS, Lemma
+from postcopy.language.lemmas import Lemma
 from postcopy.prover.solving import Status
 
 GROUPS = (1, 2, 4, 8, 16, 32, 64)
@@ -18,7 +18,7 @@ WORK = 200_000_000
 
 
 @dataclass(frozen=True)
-class Answer:
+class LemmaResult:
     """What z3 says of a lemma for host pages of one size.
 
     Attributes:
@@ -49,7 +49,7 @@ def as_bits(word: int, bits: Bitmaps) -> str:
     return " ".join(text[at : at + step] for at in range(0, bits.pages, step))
 
 
-def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> Answer:
+def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> LemmaResult:
     """Ask z3 for words for which a lemma fails."""
     start = time.perf_counter()
     words = {name: z3.BitVec(name, bits.pages) for name in lemma.words}
@@ -64,17 +64,17 @@ def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> Answer:
     if status is Status.OPEN:
         model = solver.model()
         found = {name: model.eval(word, model_completion=True).as_long() for name, word in words.items()}
-    return Answer(lemma, bits, status, found, time.perf_counter() - start)
+    return LemmaResult(lemma, bits, status, found, time.perf_counter() - start)
 
 
-def prove_lemmas(pages: int = 64, seed: int = 0) -> Iterator[Answer]:
+def prove_lemmas(lemmas: Iterable[Lemma], pages: int = 64, seed: int = 0) -> Iterator[LemmaResult]:
     """Every lemma, for host pages of every size that it speaks of."""
-    for lemma in LEMMAS:
+    for lemma in lemmas:
         for group in GROUPS if lemma.grouped else GROUPS[:1]:
             if group <= pages:
                 yield ask(lemma, Bitmaps(pages, group), seed)
 
 
-def refute_twin(lemma: Lemma, pages: int = 16) -> Answer:
-    """The lemma asked of its broken twin: there have to be words (short ones, to be read) for which it fails."""
+def refute_mistake(lemma: Lemma, pages: int = 16) -> LemmaResult:
+    """Ask the lemma of the algebra with the mistake: there have to be words for which it fails."""
     return ask(lemma, lemma.broken(pages, 4 if lemma.grouped else 1))

@@ -95,7 +95,7 @@ class Proof:
         return [o for o in self.obligations if o.status is not Status.PROVED]
 
 
-def carrier(protocol: type[Protocol], properties: Sequence[Property]) -> Instance:
+def instance_of_any_size(protocol: type[Protocol], properties: Sequence[Property]) -> Instance:
     """An instance to read the protocol from: host pages are not single pages in it, and its size does not matter."""
     return Instance(protocol, 2, 1, properties, group=2)
 
@@ -172,7 +172,7 @@ class Prover:
         patient: bool = True,
     ) -> None:
         kept = [p for p in properties if not p.is_witness]
-        self.instance = carrier(protocol, kept)
+        self.instance = instance_of_any_size(protocol, kept)
         self.conjuncts = (*invariant, *(p for p in kept if p.of_states))
         self.framed = 0
         self._seed, self._symbols = seed, Symbols(self.instance)
@@ -298,7 +298,7 @@ class Prover:
     def _assumptions(self) -> list[Any]:
         return [literal for name, literal in self._assumed.items() if name != self._without]
 
-    def _ask(self, question: _Question, here: list[Any], only: Any = None) -> _Answer:
+    def _ask(self, question: _Question, here: list[Any], only: Any = None) -> _QuestionResult:
         """Ask the narrow solver, which is on the path already, then the wide one."""
         start = time.perf_counter()
         param = self._page if question.each_page else self._step
@@ -308,7 +308,7 @@ class Prover:
         status, uses = self._try(only or self._narrow, told)
         if status is not Status.PROVED and self._patient and not only:
             status, uses = self._try(self._wide, [*here, *told])
-        return _Answer(status, time.perf_counter() - start, uses)
+        return _QuestionResult(status, time.perf_counter() - start, uses)
 
     def _try(self, solver: Any, told: list[Any]) -> tuple[Status, list[str]]:
         solver.push()
@@ -321,7 +321,7 @@ class Prover:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _QuestionResult:
     status: Status
     seconds: float
     uses: list[str]
@@ -336,7 +336,7 @@ class _Tally:
     questions: int = 0
     uses: set[str] = field(default_factory=set)
 
-    def add(self, answer: _Answer) -> None:
+    def add(self, answer: _QuestionResult) -> None:
         """One more answer."""
         self.status, self.seconds = worse(self.status, answer.status), self.seconds + answer.seconds
         self.uses.update(answer.uses)

@@ -12,7 +12,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
 from postcopy.language.trace import Trace
 from postcopy.prover.counterexample import Reachable, find, refute
-from postcopy.prover.induction import Answer, k_induction, spacer
+from postcopy.prover.induction import SizedProof, k_induction, spacer
 from postcopy.prover.obligations import Obligation, Proof, prove
 from postcopy.prover.solving import Status
 
@@ -23,7 +23,7 @@ METHODS = ("invariant", "k-induction", "spacer")
 
 
 @dataclass(frozen=True)
-class Obstacle:
+class CounterexampleToInduction:
     """A counterexample to induction.
 
     Attributes:
@@ -40,7 +40,7 @@ class Obstacle:
 
 
 @dataclass(frozen=True)
-class Result:
+class ProofResult:
     """What can be said.
 
     Attributes:
@@ -48,14 +48,14 @@ class Result:
         proof: all obligations, of a proof for every size.
         answer: what came of a proof at one size.
         refutation: what the explorer found wrong, if the proof failed and there is something.
-        obstacles: where nothing was found wrong, what stands in the way.
+        counterexamples_to_induction: where nothing was found wrong, why the invariant is not inductive.
     """
 
     status: Status
     proof: Proof | None = None
-    answer: Answer | None = None
+    answer: SizedProof | None = None
     refutation: Verdict | None = None
-    obstacles: tuple[Obstacle, ...] = ()
+    counterexamples_to_induction: tuple[CounterexampleToInduction, ...] = ()
 
 
 def every_size(
@@ -66,17 +66,20 @@ def every_size(
     seed: int,
     done: Callable[[Obligation], None],
     phase: Callable[[str], None],
-) -> Result:
-    """Prove the properties for every size; if that fails, look for a run that shows why, and else for obstacles."""
+) -> ProofResult:
+    """Prove the properties for every size. If that fails, look for a run that violates one of them.
+
+    If there is none at small sizes, look for counterexamples to induction.
+    """
     proof = prove(protocol, properties, invariant, ranking, seed, done)
     if proof.status is Status.PROVED:
-        return Result(Status.PROVED, proof)
+        return ProofResult(Status.PROVED, proof)
     phase("looking for a run that violates a property")
     asked = [p for p in properties if not p.is_witness]
     refutation = refute(protocol, asked)
     if refutation is not None:
-        return Result(proof.status, proof, refutation=refutation)
-    obstacles: list[Obstacle] = []
+        return ProofResult(proof.status, proof, refutation=refutation)
+    found: list[CounterexampleToInduction] = []
     explored: dict[str, Reachable] = {}
     for missing in proof.missing[:SHOWN]:
         phase(f"looking for a small counterexample to induction: {missing.conjunct} after {missing.action}")
@@ -84,11 +87,15 @@ def every_size(
         if trace is not None:
             size = trace.instance.size
             explored[size] = explored.get(size) or Reachable(trace.instance)
-            obstacles.append(Obstacle(missing.conjunct, missing.action, trace, explored[size].reaches(trace)))
-    return Result(proof.status, proof, obstacles=tuple(obstacles))
+            found.append(
+                CounterexampleToInduction(missing.conjunct, missing.action, trace, explored[size].reaches(trace))
+            )
+    return ProofResult(proof.status, proof, counterexamples_to_induction=tuple(found))
 
 
-def at_size(instance: Instance, invariant: Sequence[Property], method: str, phase: Callable[[str], None]) -> Result:
+def at_size(
+    instance: Instance, invariant: Sequence[Property], method: str, phase: Callable[[str], None]
+) -> ProofResult:
     """Prove the instance's properties of states and steps by one of the `METHODS`; if that fails, say why."""
     if method == "spacer":
         phase("Spacer looks for an invariant")
@@ -97,12 +104,14 @@ def at_size(instance: Instance, invariant: Sequence[Property], method: str, phas
         most = 1 if method == "invariant" else 3
         answer = k_induction(instance, invariant if method == "invariant" else (), most, phase)
     if answer.status is Status.PROVED:
-        return Result(Status.PROVED, answer=answer)
+        return ProofResult(Status.PROVED, answer=answer)
     phase("exploring")
     reach = Reachable(instance)
     if reach.verdict.counterexample is not None:
-        return Result(answer.status, answer=answer, refutation=reach.verdict)
-    obstacles = []
+        return ProofResult(answer.status, answer=answer, refutation=reach.verdict)
+    found = []
     if answer.trace is not None and answer.trace.violated is not None:
-        obstacles.append(Obstacle(answer.trace.violated, answer.method, answer.trace, reach.reaches(answer.trace)))
-    return Result(answer.status, answer=answer, obstacles=tuple(obstacles))
+        found.append(
+            CounterexampleToInduction(answer.trace.violated, answer.method, answer.trace, reach.reaches(answer.trace))
+        )
+    return ProofResult(answer.status, answer=answer, counterexamples_to_induction=tuple(found))

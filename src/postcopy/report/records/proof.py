@@ -8,10 +8,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from postcopy.prover.induction import Answer
-from postcopy.prover.lemmas import Answer as LemmaAnswer
+from postcopy.prover.induction import SizedProof
+from postcopy.prover.lemmas import LemmaResult
 from postcopy.prover.obligations import Proof
-from postcopy.prover.session import Obstacle, Result
+from postcopy.prover.session import CounterexampleToInduction, ProofResult
 from postcopy.report.records.story import RunRecord, StepRecord, run_record
 from postcopy.report.results.proof import WORDS, Word, sentence, verdict_of
 from postcopy.report.story.tell import tell
@@ -157,7 +157,7 @@ class LemmasRecord(msgspec.Struct, frozen=True):
     mistakes: list[MistakeRecord]
 
 
-def proof_record(result: Result, name: str) -> ProofRecord:
+def proof_record(result: ProofResult, name: str) -> ProofRecord:
     """The result of a proof as a record.
 
     Args:
@@ -171,7 +171,7 @@ def proof_record(result: Result, name: str) -> ProofRecord:
         sentence=sentence(result, name),
         violated=run.violated if run else None,
         counterexample=run_record(tell(run)) if run else None,
-        obstacles=[_obstacle(each) for each in result.obstacles],
+        obstacles=[_obstacle(each) for each in result.counterexamples_to_induction],
     )
     if result.proof is not None:
         made = _with_proof(made, result.proof)
@@ -201,7 +201,7 @@ def _with_proof(made: ProofRecord, proof: Proof) -> ProofRecord:
     )
 
 
-def _with_answer(made: ProofRecord, answer: Answer) -> ProofRecord:
+def _with_answer(made: ProofRecord, answer: SizedProof) -> ProofRecord:
     instance = answer.instance
     return replace(
         made,
@@ -215,12 +215,12 @@ def _with_answer(made: ProofRecord, answer: Answer) -> ProofRecord:
     )
 
 
-def _obstacle(obstacle: Obstacle) -> ObstacleRecord:
-    run = run_record(tell(obstacle.trace))
+def _obstacle(found: CounterexampleToInduction) -> ObstacleRecord:
+    run = run_record(tell(found.trace))
     return ObstacleRecord(
-        conjunct=obstacle.conjunct,
-        action=obstacle.action,
-        reachable=obstacle.reachable,
+        conjunct=found.conjunct,
+        action=found.action,
+        reachable=found.reachable,
         given=run.given,
         loop=run.loop,
         steps=run.steps,
@@ -228,7 +228,7 @@ def _obstacle(obstacle: Obstacle) -> ObstacleRecord:
     )
 
 
-def lemmas_record(answers: list[LemmaAnswer], mistakes: list[LemmaAnswer]) -> LemmasRecord:
+def lemmas_record(answers: list[LemmaResult], mistakes: list[LemmaResult]) -> LemmasRecord:
     """All lemmas as a record.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from postcopy.prover.session import Obstacle, Result
+from postcopy.prover.session import CounterexampleToInduction, ProofResult
 from postcopy.prover.solving import Status
 
 Word: TypeAlias = Literal["proved", "not proved", "unknown"]
@@ -12,16 +12,16 @@ Word: TypeAlias = Literal["proved", "not proved", "unknown"]
 WORDS: dict[Status, Word] = {Status.PROVED: "proved", Status.OPEN: "not proved", Status.UNKNOWN: "unknown"}
 
 
-def reached(obstacle: Obstacle) -> str:
-    """What the explorer says of the state in which an obstacle begins."""
-    if obstacle.reachable is None:
+def reached(found: CounterexampleToInduction) -> str:
+    """What the explorer says of the state in which a counterexample to induction begins."""
+    if found.reachable is None:
         return "whether its first state can be reached was not found out."
-    if obstacle.reachable:
+    if found.reachable:
         return "the explorer reaches its first state, so that what it violates is no invariant."
     return "the explorer does not reach its first state, so the invariant says too little of it."
 
 
-def sentence(result: Result, name: str) -> str:
+def sentence(result: ProofResult, name: str) -> str:
     """What was proved, or not, in one sentence."""
     if result.refutation is not None and result.refutation.violated is not None:
         return f"Refuted: {name} violates {result.refutation.violated.name}, as the run above shows."
@@ -49,6 +49,6 @@ def sentence(result: Result, name: str) -> str:
     return f"Not proved by {answer.method}: {why}; no run of {name} {at} violates a property."
 
 
-def verdict_of(result: Result) -> Word | Literal["refuted"]:
+def verdict_of(result: ProofResult) -> Word | Literal["refuted"]:
     """One word or two: proved, refuted, not proved, unknown."""
     return "refuted" if result.refutation else WORDS[result.status]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from postcopy.prover.lemmas import Answer as LemmaAnswer
+from postcopy.prover.lemmas import LemmaResult
 from postcopy.prover.obligations import Obligation, Proof
-from postcopy.prover.session import Obstacle, Result
+from postcopy.prover.session import CounterexampleToInduction, ProofResult
 from postcopy.prover.solving import Status
 from postcopy.report.results.proof import WORDS, reached, sentence
 from postcopy.report.story.tell import tell
@@ -42,21 +42,21 @@ def in_columns(width: int, action: str, conjunct: str, status: Text, seconds: fl
     return Text.assemble(f"{action}\n  {conjunct}", end, no_wrap=True)
 
 
-def print_proof(result: Result, name: str, console: Console) -> None:
+def print_proof(result: ProofResult, name: str, console: Console) -> None:
     """The result in a few lines, with the run that refutes it or the counterexamples to induction."""
     if result.refutation is not None and result.refutation.counterexample is not None:
         print_story(tell(result.refutation.counterexample), console)
         console.print()
-    for obstacle in result.obstacles:
-        _print_obstacle(obstacle, console)
+    for found in result.counterexamples_to_induction:
+        _print_counterexample_to_induction(found, console)
     if result.proof is not None:
         _print_missing(result.proof, console)
     console.print(Text(sentence(result, name), style=f"bold {_STYLES[result.status].split()[-1]}"))
 
 
-def _print_obstacle(obstacle: Obstacle, console: Console) -> None:
-    print_story(tell(obstacle.trace), console)
-    console.print(Text(f"This is a counterexample to induction: {reached(obstacle)}", style="yellow"))
+def _print_counterexample_to_induction(found: CounterexampleToInduction, console: Console) -> None:
+    print_story(tell(found.trace), console)
+    console.print(Text(f"This is a counterexample to induction: {reached(found)}", style="yellow"))
     console.print()
 
 
@@ -70,7 +70,7 @@ def _print_missing(proof: Proof, console: Console) -> None:
         print_obligation(obligation, console)
 
 
-def print_lemma(answer: LemmaAnswer, console: Console) -> None:
+def print_lemma(answer: LemmaResult, console: Console) -> None:
     """One line: lemma, size of host pages, what came of it; and the words for which it fails, as bits."""
     status = Text(WORDS[answer.status], style=_STYLES[answer.status])
     group = f"host pages of {answer.bits.group}" if answer.lemma.grouped else "any host page"
@@ -79,7 +79,7 @@ def print_lemma(answer: LemmaAnswer, console: Console) -> None:
         console.print(f"  {line}", highlight=False)
 
 
-def print_mistakes(answers: list[LemmaAnswer], mistakes: list[LemmaAnswer], console: Console) -> None:
+def print_mistakes(answers: list[LemmaResult], mistakes: list[LemmaResult], console: Console) -> None:
     """For each lemma the mistake that it catches, with words that show it; and what was proved in one sentence."""
     console.print()
     console.print("Each lemma catches a mistake:")
