@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -21,7 +21,7 @@ def require(condition: bool) -> None:
     if not isinstance(condition, bool | Truth):
         bool(condition)  # a set of pages, a number or a bitmap raises a better message here
         what = f"{condition.__name__} without ()" if callable(condition) else repr(condition)
-        raise SpecError(f"require needs a truth value, not {what}", location(sys._getframe(1), None))
+        raise SpecError(f"require needs a truth value, not {what}", location(inspect.currentframe(), None))
     if not condition:
         raise Disabled
 
@@ -66,12 +66,12 @@ def action(
         raise SpecError(
             "an action names the thread whose step it is: @action(migration) in a class with "
             'migration = Thread("migration thread")',
-            location(sys._getframe(1), None),
+            location(inspect.currentframe(), None),
         )
     if environment and fair:
         raise SpecError(
             "an action cannot be fair and environment: a step of the environment may never be taken",
-            location(sys._getframe(1), None),
+            location(inspect.currentframe(), None),
         )
 
     def mark(function: F) -> F:

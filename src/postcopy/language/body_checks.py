@@ -11,12 +11,12 @@ from __future__ import annotations
 import builtins
 import dis
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from types import CodeType, FunctionType, ModuleType
-from typing import Any, cast
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import cast
 
 from postcopy.errors import SpecError
 from postcopy.language.channel_ends import NetworkEnd, ObserverEnd, SendEnd
@@ -40,13 +40,13 @@ def check_action(machine: type[Machine], method: str) -> None:
     Raises:
         SpecError: it does; the message names the line.
     """
-    _check_method(cast(Any, machine), method)
+    _check_method(cast(Hashable, machine), method)
 
 
 def check_ghost(ghost: type[Ghost]) -> None:
     """The same for all that a ghost or monitor does."""
     for name in _own_functions(ghost):
-        _check_method(cast(Any, ghost), name)
+        _check_method(cast(Hashable, ghost), name)
 
 
 @lru_cache(maxsize=1024)
@@ -56,7 +56,8 @@ def check_function(function: FunctionType) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _check_method(part: Any, name: str) -> None:
+def _check_method(hashed: Hashable, name: str) -> None:
+    part = cast(type[Part], hashed)  # mypy does not see that classes are hashable
     walk = _Walk(part)
     walk.method(name)
     body = plain_function(getattr(part, name))
@@ -216,7 +217,7 @@ def _line_of(code: CodeType, name: str) -> int:
     return next((line for line in lines if line is not None), code.co_firstlineno)
 
 
-def _is_empty(cell: Any) -> bool:
+def _is_empty(cell: CellType) -> bool:
     try:
         return cell.cell_contents is _MISSING
     except ValueError:

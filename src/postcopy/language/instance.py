@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, get_type_hints
+from types import FunctionType
+from typing import get_type_hints
 
 from postcopy.errors import SpecError, UsageError
 from postcopy.language.actions import ActionInfo, ActionInstance
@@ -156,7 +157,7 @@ def _info(machine: type[Machine], method: str) -> ActionInfo | None:
     return None
 
 
-def _parameters(machine: type[Machine], method: str, function: Any) -> dict[str, type]:
+def _parameters(machine: type[Machine], method: str, function: FunctionType) -> dict[str, type]:
     """The action's parameters by name; each has to be a `Page` called page or a `Cpu` called cpu."""
     try:
         hints = get_type_hints(function)
@@ -175,7 +176,7 @@ def _parameters(machine: type[Machine], method: str, function: Any) -> dict[str,
 
 
 def _thread(
-    machine: type[Machine], method: str, info: ActionInfo, function: Any, parameters: Mapping[str, type]
+    machine: type[Machine], method: str, info: ActionInfo, function: FunctionType, parameters: Mapping[str, type]
 ) -> Thread:
     """The declared thread whose step an action is.
 
@@ -194,7 +195,7 @@ def _thread(
     return thread
 
 
-def _definition(function: Any) -> str:
+def _definition(function: FunctionType) -> str:
     code = function.__code__
     return f"{code.co_filename.rsplit('/', 1)[-1]}:{code.co_firstlineno}, in {code.co_name}"
 

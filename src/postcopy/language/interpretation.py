@@ -6,7 +6,7 @@ The same body is run concretely (`concrete`), symbolically (`symbolic`) and for 
 
 from __future__ import annotations
 
-import sys
+import inspect
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -187,4 +187,4 @@ class Interpretation(ABC):
 
     def where(self) -> str:
         """``file:line, in method`` of the innermost statement of the specification that is being run."""
-        return location(sys._getframe(1), self.actor)
+        return location(inspect.currentframe(), self.actor)

@@ -6,10 +6,11 @@ called with every event, and is installed again afterwards.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from postcopy.language.body_errors import LimitReached
 from postcopy.language.source_locations import foreign
@@ -17,7 +18,7 @@ from postcopy.language.source_locations import foreign
 MAX_STEPS = 100_000
 """Lines and instructions of Python in one run beyond which an action is taken never to end."""
 
-_Tracer = Callable[[FrameType, str, Any], Any]
+_Tracer = Callable[[FrameType, str, Any], "_Tracer | None"]
 
 
 def bounded(body: Callable[[], object]) -> object:
@@ -26,8 +27,8 @@ def bounded(body: Callable[[], object]) -> object:
     A plain function, not a context manager: a tracer that was there before
     has to see each call and its return, or neither.
     """
-    previous: Any = sys.gettrace()
-    sys.settrace(_counting() if previous is None else _sharing(previous, sys._getframe()))
+    previous = cast("_Tracer | None", sys.gettrace())
+    sys.settrace(_counting() if previous is None else _sharing(previous, inspect.currentframe()))
     try:
         return body()
     finally:
@@ -37,13 +38,13 @@ def bounded(body: Callable[[], object]) -> object:
 def _counting() -> _Tracer:
     steps = 0
 
-    def enters(frame: FrameType, event: str, argument: Any) -> Any:
+    def enters(frame: FrameType, event: str, argument: object) -> _Tracer | None:
         if foreign(frame.f_code.co_filename):
             return None
         frame.f_trace_opcodes = True  # a loop on one line has no line events
         return count(frame, event, argument)
 
-    def count(_frame: FrameType, _event: str, _argument: Any) -> Any:
+    def count(_frame: FrameType, _event: str, _argument: object) -> _Tracer | None:
         nonlocal steps
         steps += 1
         if steps > MAX_STEPS:
@@ -53,19 +54,19 @@ def _counting() -> _Tracer:
     return enters
 
 
-def _sharing(previous: _Tracer, outermost: FrameType) -> _Tracer:
+def _sharing(previous: _Tracer, outermost: FrameType | None) -> _Tracer:
     """The same, with each event passed on to the tracer that was there."""
     count = _counting()
 
-    def enters(frame: FrameType, event: str, argument: Any) -> Any:
+    def enters(frame: FrameType, event: str, argument: object) -> _Tracer | None:
         theirs = previous(frame, event, argument)
         sys.settrace(enters)  # a tracer written in C has put itself back
         counted = not foreign(frame.f_code.co_filename)
         frame.f_trace_opcodes = counted or frame.f_trace_opcodes
         return shared(frame, theirs, counted)
 
-    def shared(frame: FrameType, theirs: Any, counted: bool) -> _Tracer:
-        def goes_on(_frame: FrameType, event: str, argument: Any) -> Any:
+    def shared(frame: FrameType, theirs: _Tracer | None, counted: bool) -> _Tracer:
+        def goes_on(_frame: FrameType, event: str, argument: object) -> _Tracer | None:
             nonlocal theirs
             if counted:
                 try:

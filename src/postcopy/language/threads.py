@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
 from dataclasses import dataclass
 
 from postcopy.errors import SpecError
@@ -38,7 +38,7 @@ class Thread:
             problem = f"a thread can be one for each Cpu (each=Cpu), not each={self.each!r}"
         else:
             return
-        raise SpecError(f'{problem}: migration = Thread("migration thread")', location(sys._getframe(2), None))
+        raise SpecError(f'{problem}: migration = Thread("migration thread")', location(inspect.currentframe(), None))
 
     def name(self, cpu: int | None) -> str:
         """What traces call the thread that takes an action, e.g. ``listen thread`` or ``vCPU 1``."""
