@@ -22,11 +22,12 @@ from pathlib import Path
 
 from postcopy.export.printer import Guard, MaskPrinter, changes, guard_of, paths, under, without
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program, read
 from postcopy.language.properties import NO_DEADLOCK, Kind
 from postcopy.language.symbolic import Leaf
+from postcopy.language.variables import Sort, Variable
 from postcopy.model.postcopy import Postcopy
 
 WORD = 64

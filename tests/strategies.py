@@ -45,9 +45,9 @@ from postcopy.language import (
     every_step,
     require,
 )
-from postcopy.language.expressions import Sort
 from postcopy.language.instance import Instance, State
 from postcopy.language.values import Whole
+from postcopy.language.variables import Sort
 from tests.language.tiny import Letter
 
 

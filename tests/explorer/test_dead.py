@@ -17,8 +17,8 @@ from postcopy.explorer.search.interpreted import Interpreted
 from postcopy.explorer.search.status import Status
 from postcopy.language import expressions as ex
 from postcopy.language import program as constants
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance
+from postcopy.language.variables import Sort, Variable
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, Sort, Variable
+from postcopy.language.expressions import Expr
 from postcopy.language.instance import Instance
+from postcopy.language.variables import Sort, Variable
 from tests.language.evaluator import evaluate
 from tests.language.tiny import Base, Phase, protocol_of
 

@@ -19,6 +19,7 @@ from typing import get_args, get_origin, get_type_hints
 import pytest
 
 from postcopy.language import expressions as ex
+from postcopy.language.variables import Sort, Variable
 from postcopy.prover import channel_expressions
 
 ROOT = Path(__file__).parents[2]
@@ -121,8 +122,8 @@ def unchanged(e: ex.AnySort) -> ex.AnySort:
 
 def fresh(hint: object, number: int) -> ex.Expr:
     """Another expression for each number, of the sort that a field asks for; a ghost."""
-    of_number = ex.Variable(f"n{number}", "", ex.Sort.NUMBER, size=3, ghost=True)
-    of_pages = ex.PagesVariable(ex.Variable(f"p{number}", "", ex.Sort.PAGES, ghost=True))
+    of_number = Variable(f"n{number}", "", Sort.NUMBER, size=3, ghost=True)
+    of_pages = ex.PagesVariable(Variable(f"p{number}", "", Sort.PAGES, ghost=True))
     samples: dict[object, ex.Expr] = {
         ex.NumberExpr: ex.NumberVariable(of_number),
         ex.PagesExpr: of_pages,

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Sort, TruthExpr, TruthNode
+from postcopy.language.expressions import TruthExpr, TruthNode
+from postcopy.language.variables import Sort
 from postcopy.prover.clauses import parts_of
 from tests.language.evaluator import evaluate
 from tests.language.test_expressions import INSTANCE, Pair, pairs, states

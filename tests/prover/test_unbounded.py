@@ -16,10 +16,11 @@ import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.concrete import Transition, answer_in, holds, successors
-from postcopy.language.expressions import NumberVariable, PagesVariable, Sort, TruthExpr, Variable
+from postcopy.language.expressions import NumberVariable, PagesVariable, TruthExpr
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import of_each_page
 from postcopy.language.symbolic import read_action, read_predicate
+from postcopy.language.variables import Sort, Variable
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY

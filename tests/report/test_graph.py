@@ -21,8 +21,8 @@ from postcopy.explorer.explore import Exploration, Options
 from postcopy.explorer.results import Engine
 from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.concrete import successors
-from postcopy.language.expressions import Sort
 from postcopy.language.instance import Instance, State
+from postcopy.language.variables import Sort
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.state_graph import files as formats
 from postcopy.report.state_graph import quotient

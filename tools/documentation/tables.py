@@ -28,13 +28,13 @@ from postcopy.explorer.explore import Options, Verdict, explore
 from postcopy.explorer.results import Engine
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channels import Channel
-from postcopy.language.expressions import Sort
 from postcopy.language.fields import EITHER, Bitmap, CpuBitmap, Field
 from postcopy.language.instance import Instance
 from postcopy.language.machines import Ghost, Machine, Part
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import Branch, Tree, read_action
+from postcopy.language.variables import Sort
 from postcopy.model.fault import Fault
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy

@@ -14,8 +14,8 @@ from typing import ClassVar
 from postcopy.errors import UsageError
 from postcopy.export.printer import MaskPrinter, Names, Signs, guard_of, paths, under, without
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import Variable
 from postcopy.language.program import Program
+from postcopy.language.variables import Variable
 
 MAX_STATES = 100_000
 """Larger graphs are refused: the file would have more than a million lines."""

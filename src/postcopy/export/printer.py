@@ -13,9 +13,10 @@ from enum import Enum
 from typing import ClassVar, assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import Expr, NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.program import fold
 from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.language.variables import Sort, Variable
 
 Guard = tuple[TruthExpr, bool]
 """A condition and the answer that a path takes."""

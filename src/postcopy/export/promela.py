@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 from postcopy.export.printer import MaskPrinter, Names, changes, enumerations, guard_of, paths, said_of, under, without
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
 from postcopy.language.symbolic import Leaf
+from postcopy.language.variables import Sort, Variable
 
 KEYWORDS = """
     active assert atomic bit bool break byte chan d_step do else empty enabled eval false fi for full goto hidden if in

@@ -27,10 +27,11 @@ from postcopy.export.printer import (
 )
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
 from postcopy.language.symbolic import Leaf, Tree
+from postcopy.language.variables import Sort, Variable
 
 RESERVED = """
     ASSUME ASSUMPTION AXIOM CASE CHOOSE CONSTANT CONSTANTS DOMAIN ELSE ENABLED EXCEPT EXTENDS IF IN INSTANCE LAMBDA LET

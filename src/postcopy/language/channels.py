@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from postcopy.language.expressions import Sort, Variable, index_of
 from postcopy.language.values import NONE
+from postcopy.language.variables import Sort, Variable, index_of
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, locating_errors
 from postcopy.language.channels import ChannelVariables, Slot
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Monitor, let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import Step, View
 
 

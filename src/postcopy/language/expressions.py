@@ -14,72 +14,13 @@ generated text stays recognisably what was written.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import ClassVar, Protocol, Self, TypeVar, assert_never, cast, overload
 
-
-class Sort(Enum):
-    """What an expression denotes."""
-
-    TRUTH = "truth"
-    NUMBER = "number"
-    PAGES = "pages"
-    MESSAGES = "messages"
-    """What is on a channel of unbounded length; only the prover's interpretation has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable of a protocol's state.
-
-    Attributes:
-        name: qualified, as ``destination.waiting[1]`` or ``stream[0].kind``.
-        owner: the machine or channel that it belongs to.
-        sort: `Sort.NUMBER` or `Sort.PAGES`.
-        size: for a number, how many values it has (0 to size - 1).
-        values: for an enumeration or truth value, what each number means; empty for a plain number.
-        low: for a plain number, what the stored 0 means.
-        ghost: history for the properties; no guard may read it.
-        doc: what it is, in the document's words.
-    """
-
-    name: str
-    owner: str
-    sort: Sort
-    size: int = 0
-    values: tuple[object, ...] = ()
-    low: int = 0
-    ghost: bool = False
-    doc: str = ""
-
-    def __hash__(self) -> int:
-        return hash(
-            self.name
-        )  # names are unique in a protocol; hashing all the rest took a tenth of all interpretation
-
-    @property
-    def kind(self) -> str:
-        """The type of its values, in words."""
-        return type(self.values[-1]).__name__ if self.values else "whole number"
-
-    def decode(self, stored: int) -> object:
-        """The value that a stored number stands for."""
-        return self.values[stored] if self.values else stored + self.low
-
-
-def index_of(values: tuple[object, ...], value: object) -> int:
-    """Where a value stands; of another type it is another one (a member of an IntEnum equals those of others).
-
-    Raises:
-        ValueError: it is not there.
-    """
-    for index, known in enumerate(values):
-        if type(known) is type(value) and known == value:
-            return index
-    raise ValueError(value)
+from postcopy.language.variables import Sort, Variable
 
 
 class Node:
@@ -493,29 +434,6 @@ def walk(root: Expr) -> Iterator[Expr]:
 def mentions_page(root: Node) -> bool:
     """Whether the expression depends on the action's page parameter."""
     return any(node is PAGE for node in nodes(root))
-
-
-class Substitution:
-    """Replaces variables by values, and folds what that makes constant.
-
-    Args:
-        values: what to put in the place of variables.
-        known: what to put in the place of expressions; grows by all that is worked out.
-    """
-
-    def __init__(self, values: Mapping[Variable, Value], known: dict[Expr, Expr]) -> None:
-        self._values, self._known = values, known
-
-    def __call__(self, e: AnySort, /) -> AnySort:
-        """The expression with all replaced."""
-        result = self._known.get(e)
-        if result is None:
-            if isinstance(e, NumberVariable | PagesVariable):
-                result = self._values.get(e.variable, e)
-            else:
-                result = e.rebuilt(self)
-            self._known[e] = result
-        return cast(AnySort, result)
 
 
 TRUE: TruthExpr = TruthConstant(True)

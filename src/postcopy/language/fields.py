@@ -7,9 +7,9 @@ from enum import Enum
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
 
 from postcopy.errors import SpecError
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.values import NONE, Cpu, PageSet, Whole
+from postcopy.language.variables import Sort, Variable
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)

@@ -16,7 +16,6 @@ from postcopy.language.actions import ActionInfo, ActionInstance
 from postcopy.language.channel_ends import ObserverEnd
 from postcopy.language.channels import Channel, ChannelVariables
 from postcopy.language.declaration_checks import check_protocol
-from postcopy.language.expressions import Sort, Variable, index_of
 from postcopy.language.fields import EITHER
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Ghost, Machine, Part
@@ -24,6 +23,7 @@ from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.threads import Thread, thread_of, undeclared
 from postcopy.language.values import ALL, Cpu, Page
+from postcopy.language.variables import Sort, Variable, index_of
 
 MAX_PAGES = 16
 MAX_IN_FLIGHT = 8

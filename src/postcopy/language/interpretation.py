@@ -15,10 +15,10 @@ from enum import Enum
 
 from postcopy.errors import SpecError
 from postcopy.language.channels import ChannelVariables
-from postcopy.language.expressions import Variable
 from postcopy.language.messages import Event, Message, Pattern
 from postcopy.language.source_locations import location
 from postcopy.language.values import PageSet, Whole
+from postcopy.language.variables import Variable
 
 
 class Scope(typing.Protocol):

@@ -13,11 +13,13 @@ from typing import cast
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import AnySort, Expr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import AnySort, Expr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
+from postcopy.language.substitution import Substitution
 from postcopy.language.symbolic import Branch, Leaf, Tree, observe, read_body, read_predicate, read_resting
+from postcopy.language.variables import Sort, Variable
 
 PROTOCOLS_KEPT = 8
 """The bodies of so many protocols, each at a size, are remembered: a comparison needs two at two sizes."""
@@ -131,7 +133,7 @@ def _changed(tree: Tree, constants: Values) -> set[Variable]:
 
 def fold(e: AnySort, values: Mapping[Variable, Value], memo: dict[Expr, Expr] | None = None) -> AnySort:
     """The expression with variables replaced by values and constants folded."""
-    return ex.Substitution(values, {} if memo is None else memo)(e)
+    return Substitution(values, {} if memo is None else memo)(e)
 
 
 def fold_tree(tree: Tree, values: Values, memo: dict[Expr, Expr] | None = None) -> Tree:

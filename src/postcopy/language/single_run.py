@@ -18,13 +18,13 @@ from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, MessageMissing, locating_errors
 from postcopy.language.channels import ChannelVariables
 from postcopy.language.concrete import ConcreteInterpretation
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Machine
 from postcopy.language.messages import Marks, Message, Pattern
 from postcopy.language.source_locations import foreign
 from postcopy.language.values import NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import View
 
 

@@ -22,7 +22,7 @@ from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import check_action, check_callable, check_ghost
 from postcopy.language.body_errors import Disabled, RunEnded, locating_errors
 from postcopy.language.channels import ChannelVariables, Slot
-from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.limits import bounded
@@ -31,6 +31,7 @@ from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.source_locations import location, place
 from postcopy.language.values import NONE, Cpu, Page, PageSet, Truth, UnsupportedOperation, Whole
+from postcopy.language.variables import Sort, Variable, index_of
 from postcopy.language.view import Step, View
 
 MAX_DECISIONS = 60
@@ -244,7 +245,7 @@ class SymbolicNumber(Symbol[NumberExpr]):
         if not self.values and type(other) is int:
             return ex.number(other - self.low)
         try:
-            return ex.number(ex.index_of(self.values, other))
+            return ex.number(index_of(self.values, other))
         except ValueError:
             raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
 

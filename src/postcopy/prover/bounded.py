@@ -17,10 +17,11 @@ import z3
 from postcopy.bitmaps import Bitmaps
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, of_each_page
 from postcopy.language.symbolic import Leaf, read_action, read_predicate
+from postcopy.language.variables import Sort, Variable
 from postcopy.prover.clauses import paths_of
 
 Formula = Any

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Node, Sort, Variable, VariableNode
+from postcopy.language.expressions import Node, VariableNode
 from postcopy.language.messages import Pattern
+from postcopy.language.variables import Sort, Variable
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

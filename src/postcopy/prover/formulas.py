@@ -24,10 +24,11 @@ import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.channels import ChannelVariables
-from postcopy.language.expressions import NumberExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import NumberExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.messages import Pattern
 from postcopy.language.symbolic import Leaf
+from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     Carries,
     HasRoom,

@@ -17,12 +17,13 @@ import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import PagesExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property, of_each_page
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
 from postcopy.language.symbolic import Leaf, read_action, read_predicate
+from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import Sent, walk
 from postcopy.prover.clauses import parts_of, paths_of
 from postcopy.prover.formulas import Meaning, Symbols

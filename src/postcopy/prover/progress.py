@@ -9,8 +9,9 @@ from typing import Any, assert_never
 import z3
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import PagesExpr, Sort, TruthExpr, Variable
+from postcopy.language.expressions import PagesExpr, TruthExpr
 from postcopy.language.symbolic import Leaf, read_action, read_resting
+from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     Lost,
     Marked,

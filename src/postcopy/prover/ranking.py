@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import NumberExpr, PagesExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.ranking import Component, Measure
 from postcopy.language.symbolic import Leaf
+from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     HeadIs,
     Lost,

@@ -15,12 +15,13 @@ from typing import cast
 from postcopy.errors import SpecError
 from postcopy.language import expressions as ex
 from postcopy.language.channels import ChannelVariables
-from postcopy.language.expressions import Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.fields import EITHER
 from postcopy.language.instance import Instance
 from postcopy.language.messages import Marks, Message, Pattern
 from postcopy.language.symbolic import SymbolicInterpretation, SymbolicPages, SymbolicTruth
 from postcopy.language.values import ALL, NONE, PageSet
+from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     Carries,
     HasRoom,

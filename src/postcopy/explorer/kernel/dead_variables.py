@@ -20,9 +20,10 @@ from itertools import combinations, product
 from typing import assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import NumberExpr, Sort, TruthExpr, Value, Variable
+from postcopy.language.expressions import NumberExpr, TruthExpr, Value
 from postcopy.language.program import Program, fold, fold_tree
 from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.language.variables import Sort, Variable
 
 MOST_VALUES = 16
 """A number with more values does not tell where a thread stands."""

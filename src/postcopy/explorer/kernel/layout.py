@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from postcopy.errors import UsageError
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
+from postcopy.language.variables import Sort, Variable
 
 WORD = 64
 

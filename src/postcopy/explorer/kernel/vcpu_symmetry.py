@@ -11,11 +11,12 @@ from collections.abc import Hashable
 from typing import assert_never
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Expr, PagesVariable, Variable
+from postcopy.language.expressions import Expr, PagesVariable
 from postcopy.language.fields import CpuBitmap
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program, fold
 from postcopy.language.symbolic import Branch, Tree
+from postcopy.language.variables import Variable
 
 
 def families(instance: Instance) -> list[list[Variable]]:

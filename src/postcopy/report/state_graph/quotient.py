@@ -18,10 +18,10 @@ from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel.calling_convention import rests
 from postcopy.explorer.kernel.kernel import Kernel, Words
 from postcopy.explorer.kernel.labels import Meaning
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Kind
 from postcopy.language.trace import Trace
+from postcopy.language.variables import Sort, Variable
 from postcopy.report.story.words import contents, contents_words, value_words
 from postcopy.suggestions import did_you_mean
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from postcopy.explorer.liveness.fairness import Duty, broken, duties, is_fair
 from postcopy.language.concrete import ConcreteInterpretation, answer_in, holds, is_deadlock, successors
-from postcopy.language.expressions import Sort
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
 from postcopy.language.trace import Trace
 from postcopy.language.values import NONE, ConcretePages
+from postcopy.language.variables import Sort
 from postcopy.language.view import Step, View
 from postcopy.report.story.words import contents, contents_words, page_words, plain, step_words, variable_words
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
-from postcopy.language.expressions import Sort
 from postcopy.language.trace import Trace
+from postcopy.language.variables import Sort
 from postcopy.report.story.words import (
     Message,
     contents,

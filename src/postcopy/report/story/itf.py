@@ -17,9 +17,9 @@ import msgspec
 from postcopy.catalogue.properties import all_asked
 from postcopy.errors import PostcopyError, TraceError
 from postcopy.explorer.kernel.fingerprint import fingerprint
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace, follow, rebase
+from postcopy.language.variables import Sort, Variable
 from postcopy.report.story.contradiction import judge, violated_property
 from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.words import members

@@ -11,9 +11,9 @@ from itertools import chain, groupby
 
 from postcopy.language.channel_ends import Network, Receives
 from postcopy.language.concrete import Transition
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace
+from postcopy.language.variables import Sort, Variable
 from postcopy.report.story.contradiction import Contradiction, explain
 from postcopy.report.story.words import (
     Message,

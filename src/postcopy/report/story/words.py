@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from postcopy.language.channels import ChannelVariables
-from postcopy.language.expressions import Sort, Variable
 from postcopy.language.instance import Instance, State
+from postcopy.language.variables import Sort, Variable
 
 
 def members(bits: int) -> list[int]:
