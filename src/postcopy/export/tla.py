@@ -1,4 +1,4 @@
-"""The model in TLA+, for TLC and for whoever reads TLA+.
+"""The model in TLA+, for TLC and for readers of TLA+.
 
 A set of pages is a set, an enumeration's members are strings, a truth value is a BOOLEAN. Each action is an operator:
 one disjunct for each path through it. What a property asks of a step is an `Assert` in the disjunct.

@@ -1,4 +1,4 @@
-"""The proof for every size: that some conjuncts are an inductive invariant, conjunct by conjunct, action by action.
+"""The proof for every size: some conjuncts are an inductive invariant. Each conjunct is proved for each action.
 
 An obligation says of one conjunct (or property of steps) and one action: if all conjuncts hold before the action,
 this one holds after it. It is split into questions to z3, one for each path of the action and each part of the
@@ -33,7 +33,7 @@ from postcopy.prover.solving import NARROW, WIDE, Status, status_of, worse, wors
 from postcopy.prover.unbounded import UnboundedInterpretation, initially, messages_of
 
 INITIAL = "in the initial states"
-ANY = "whoever may move"
+ANY = "any thread"
 RANGES = "numbers-stay-in-range"
 _ASSUMED = "assumed "
 ONE_PAGE = "a-copy-is-of-one-page"
@@ -69,8 +69,8 @@ class Proof:
         instance: the protocol with its properties. Its size is of no importance.
         conjuncts: the invariant, the properties of states among them.
         obligations: in the order of the actions.
-        framed: pairs of a conjunct and an action that changes nothing that the conjunct speaks of.
-        seconds: in all.
+        framed: how many pairs there are of a conjunct and an action that changes no variable of the conjunct.
+        seconds: for all obligations.
     """
 
     instance: Instance
@@ -86,13 +86,13 @@ class Proof:
 
     @property
     def ends(self) -> Status:
-        """Whether every step after the handover comes closer to the end; unknown where there is no word of it."""
+        """Whether every step that the ranking speaks of comes closer to the end; unknown without a ranking."""
         asked = any(o.conjunct == CLOSER for o in self.obligations)
         return worst(o.status for o in self.obligations) if asked else Status.UNKNOWN
 
     @property
     def missing(self) -> list[Obligation]:
-        """What is not proved."""
+        """The obligations that are not proved."""
         return [o for o in self.obligations if o.status is not Status.PROVED]
 
 
@@ -151,12 +151,12 @@ class _Question:
 
 
 class Prover:
-    """z3, told of the conjuncts, and the way through all obligations.
+    """A z3 solver that has the conjuncts as assertions, and the way through all obligations.
 
     Attributes:
         instance: the protocol with its properties.
         conjuncts: the invariant, and the properties of states.
-        framed: so far, pairs of a conjunct and an action that changes nothing that the conjunct speaks of.
+        framed: how many pairs have been met of a conjunct and an action that changes no variable of the conjunct.
 
     Args:
         protocol, properties, invariant, ranking, seed: see `prove`.
@@ -199,8 +199,8 @@ class Prover:
         for conjunct in self._read:
             for part, _ in conjunct.parts:
                 claim = partial(meaning.truth, part)
-                told = meaning.for_every_page(claim) if conjunct.each_page else claim()
-                solver.add(z3.Implies(self._assumed[conjunct.name], told))
+                holds = meaning.for_every_page(claim) if conjunct.each_page else claim()
+                solver.add(z3.Implies(self._assumed[conjunct.name], holds))
         solver.add(*meaning.definitions)
         return solver
 
@@ -218,12 +218,15 @@ class Prover:
                 yield from self._of_action(action, only)
         if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
             start = time.perf_counter()
-            told = [[*s.assertions(), *self._assumptions()] for s in (self._narrow, self._wide)]
-            status, asked = no_deadlock(self._symbols, told, self._step, self._seed, self._patient)
+            asserted = [[*s.assertions(), *self._assumptions()] for s in (self._narrow, self._wide)]
+            status, asked = no_deadlock(self._symbols, asserted, self._step, self._seed, self._patient)
             yield Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
 
     def possible(self, action: ActionInstance) -> bool:
-        """Whether z3 leaves it open that an action is taken where all conjuncts hold: else it is proved of nothing."""
+        """Whether z3 does not refute that the action is taken in a state in which all conjuncts hold.
+
+        If it did, everything about the action would be proved, of no step at all.
+        """
         for guard, leaf in paths_of(read_action(self.instance, action, UnboundedInterpretation)):
             solver = self._wide
             solver.push()
@@ -261,11 +264,11 @@ class Prover:
                 self.framed += 1
 
     def _on_path(self, guard: tuple[TruthExpr, ...], leaf: Leaf, takes_page: bool) -> list[Any]:
-        """What z3 is told of a path of an action."""
+        """The assertions about a path of an action."""
         meaning = Meaning(self._symbols, "guard", self._step, wide=True)
-        told = [meaning.truth(part) for part in guard]
+        guards = [meaning.truth(part) for part in guard]
         page = [self._symbols.given(self._step)] if takes_page else []
-        return [*told, *meaning.definitions, *page, *self._symbols.touched(guard, leaf)]
+        return [*guards, *meaning.definitions, *page, *self._symbols.touched(guard, leaf)]
 
     def _questions(self, leaf: Leaf) -> Iterator[tuple[str, list[_Question]]]:
         changed = set(leaf.updates)
@@ -305,15 +308,15 @@ class Prover:
         param = self._page if question.each_page else self._step
         meaning = Meaning(self._symbols, "wrong", param, question.updates, self._step, wide=True)
         wrong = [meaning.truth(question.wrong), *([self._symbols.given(self._page)] if question.each_page else [])]
-        told = [*wrong, *meaning.definitions]
-        status, uses = self._try(only or self._narrow, told)
+        assertions = [*wrong, *meaning.definitions]
+        status, uses = self._try(only or self._narrow, assertions)
         if status is not Status.PROVED and self._patient and not only:
-            status, uses = self._try(self._wide, [*here, *told])
+            status, uses = self._try(self._wide, [*here, *assertions])
         return _QuestionResult(status, time.perf_counter() - start, uses)
 
-    def _try(self, solver: Any, told: list[Any]) -> tuple[Status, list[str]]:
+    def _try(self, solver: Any, assertions: list[Any]) -> tuple[Status, list[str]]:
         solver.push()
-        solver.add(*told)
+        solver.add(*assertions)
         status = status_of(solver, self._assumptions())
         core = solver.unsat_core() if status is Status.PROVED else []
         uses = [str(literal).removeprefix(_ASSUMED) for literal in core]

@@ -29,7 +29,7 @@ from postcopy.prover.unbounded import UnboundedInterpretation
 
 
 def no_deadlock(
-    symbols: Symbols, told: Sequence[Sequence[Any]], step: Any, seed: int, patient: bool = True
+    symbols: Symbols, asserted: Sequence[Sequence[Any]], step: Any, seed: int, patient: bool = True
 ) -> tuple[Status, int]:
     """Whether z3 refutes that all threads stand still, and how many questions it was.
 
@@ -38,10 +38,10 @@ def no_deadlock(
 
     Args:
         symbols: of the state.
-        told: what it is told of a state in which all conjuncts hold, in a narrow and in a wide way.
+        asserted: that all conjuncts hold in the state; once with few instances of quantifiers, once with many.
         step: the page of a step.
         seed: of z3's random choices.
-        patient: whether to ask in the wide way where the narrow one does not do.
+        patient: whether to ask with many instances where few do not suffice.
     """
     instance = symbols.instance
     stuck = Meaning(symbols, "stuck", step, wide=True)
@@ -59,14 +59,14 @@ def no_deadlock(
         [Case([(symbols.numbers[v], z3.IntVal(n))], []) for n in range(v.size)]
         for v in sorted(choices, key=lambda v: -v.size)
     ]
-    narrow, wide = ([*formulas, *claims, *stuck.definitions] for formulas in told)
+    narrow, wide = ([*formulas, *claims, *stuck.definitions] for formulas in asserted)
     return _by_cases(narrow, (lambda: wide) if patient else None, [*oldest, *values], len(oldest), seed)
 
 
 def _by_cases(
     narrow: list[Any], wide: Callable[[], list[Any]] | None, splits: list[list[Case]], at_least: int, seed: int
 ) -> tuple[Status, int]:
-    """Whether z3 refutes what it is told, and how often it was asked; with `at_least` so many splits into cases."""
+    """Whether z3 refutes the formulas, and how often it was asked. They are split into cases `at_least` so often."""
     status, asked = Status.UNKNOWN, 0
     if at_least <= 0:
         status, asked = _ask(narrow, seed, QUICK if splits else NARROW), 1

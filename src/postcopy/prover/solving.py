@@ -1,4 +1,4 @@
-"""How z3 is asked, and what its answers count for."""
+"""How z3 is called, and which of its answers count as a proof."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def z3_solver(seed: int, work: int) -> Any:
 
 
 def status_of(solver: Any, assumptions: Sequence[Any] = ()) -> Status:
-    """Whether z3 refutes what it has been told, under the assumptions. Nothing but "unsat" counts as proved."""
+    """Whether z3 refutes its assertions under the assumptions. Nothing but "unsat" counts as proved."""
     answer = solver.check(*assumptions)
     if answer == z3.unsat:
         return Status.PROVED
@@ -49,5 +49,5 @@ def worse(a: Status, b: Status) -> Status:
 
 
 def worst(found: Iterable[Status]) -> Status:
-    """What is left of several answers."""
+    """The worst of several answers."""
     return reduce(worse, found, Status.PROVED)

@@ -1,7 +1,7 @@
 """The steps from states in which an invariant holds, at a size: exact counterexamples to induction.
 
 Where the proof for every size fails, z3 may only have missed an instance. At a size every page and message is there:
-an answer is a state and a step, and both are checked on the concrete interpretation before anybody is told of them.
+an answer is a state and a step. Both are checked on the concrete interpretation before they are reported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from postcopy.prover.solving import EXACT
 
 
 class Steps:
-    """A protocol and an invariant at a size, told to z3 once.
+    """A protocol and an invariant at a size, asserted to z3 once.
 
     Attributes:
         instance: the protocol at its size, with its properties.
@@ -41,9 +41,9 @@ class Steps:
         self._holds = {p.name: z3.Bool(f"{p.name} holds") for p in self.claims}
         self._fails = {p.name: z3.Bool(f"{p.name} fails") for p in (*self.claims, *self._of_steps, NO_DEADLOCK)}
         self._taken = [(path, z3.Bool(f"path {n}")) for n, path in enumerate(self._bounded.paths)]
-        self._solver = self._told()
+        self._solver = self._make_solver()
 
-    def _told(self) -> Any:
+    def _make_solver(self) -> Any:
         bounded, solver = self._bounded, z3.SolverFor("QF_BV")
         solver.set("rlimit", EXACT)
         solver.add(*bounded.well_formed(self._before), bounded.one_page(self._page))
@@ -56,11 +56,11 @@ class Steps:
                 violated = bounded.violates(prop, path, self._before, self._page)
                 solver.add(z3.Implies(z3.And(taken, self._fails[prop.name]), violated))
         stuck = self._fails[NO_DEADLOCK.name]
-        solver.add(z3.Implies(stuck, z3.And(self._nobody_moves(), *(z3.Not(taken) for _, taken in self._taken))))
+        solver.add(z3.Implies(stuck, z3.And(self._no_thread_moves(), *(z3.Not(taken) for _, taken in self._taken))))
         solver.add(z3.Or(stuck, *(taken for _, taken in self._taken)))
         return solver
 
-    def _nobody_moves(self) -> Formula:
+    def _no_thread_moves(self) -> Formula:
         bounded, state = self._bounded, self._before
         if not any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties):
             return z3.BoolVal(False)
@@ -103,11 +103,11 @@ class Steps:
         return found
 
     def _trace(self, model: Any, assumed: list[str], wanted: Collection[str]) -> Trace:
-        """The step as the concrete interpretation takes it, and what it violates: z3 is believed in nothing."""
+        """The step as the concrete interpretation takes it, and what it violates: nothing of z3's answer is trusted."""
         instance, before = self.instance, self._bounded.decode(model, self._before)
-        assert not self._false(before, assumed), "z3 takes for granted what does not hold"
+        assert not self._false(before, assumed), "z3 assumes a claim that does not hold"
         if z3.is_true(model.eval(self._fails[NO_DEADLOCK.name])):
-            assert is_deadlock(instance, before), "z3 finds nobody to move where the concrete interpretation does"
+            assert is_deadlock(instance, before), "z3 finds a deadlock where the concrete interpretation finds none"
             return Trace(instance, before, (), NO_DEADLOCK.name)
         path = next(path for path, taken in self._taken if z3.is_true(model.eval(taken)))
         bits = model.eval(self._page, model_completion=True).as_long()
@@ -121,7 +121,7 @@ class Steps:
         return [p.name for p in claims if not holds(answer_in(self.instance, state, p.holds))]
 
     def without(self, conjunct: str) -> Trace | None:
-        """What goes wrong without a conjunct: a state in which all other claims hold, and what one step violates there.
+        """A counterexample to induction without a conjunct: the other claims hold in its state, its step violates one.
 
         Raises:
             TimeoutError: z3 gave up.
