@@ -71,10 +71,12 @@ def reachable(order: Mapping[str, Sequence[str]] = MAY_IMPORT) -> dict[str, froz
 def arrows_upwards(imports: Iterable[Import], order: Mapping[str, Sequence[str]] = MAY_IMPORT) -> list[str]:
     """A message for each import that the order does not allow: file, line, and the arrow between the rooms."""
     reached = reachable(order)
-    messages = []
+    messages: list[str] = []
+    without_entry: set[str] = set()
     for each in sorted(imports):
         here, there = room(each.file), room(each.imported)
-        for name in {here, there} - set(order):
+        for name in {here, there} - set(order) - without_entry:
+            without_entry.add(name)
             messages.append(f"{each.file}:{each.line}: the room {name} has no entry in tools/architecture/rooms.py")
         if here != there and here in order and there in order and there not in reached[here]:
             direction = "upwards" if here in reached[there] else "sideways"
