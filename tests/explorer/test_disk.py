@@ -54,6 +54,7 @@ def test_the_memory_is_not_enough_without_a_disk() -> None:
     assert explored(INSTANCE, max_memory=TOO_LITTLE).verdict().outcome is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.slow_but("6000000 bytes")
 @pytest.mark.parametrize("max_memory", [3_000_000, TOO_LITTLE, 6_000_000], ids=lambda n: f"{n} bytes")
 def test_wherever_the_memory_ends_the_same_is_found(tmp_path: Path, whole: Exploration, max_memory: int) -> None:
     made = on_disk(INSTANCE, tmp_path, max_memory)
@@ -69,6 +70,7 @@ def test_witnesses_are_reached_by_the_shortest_runs(tmp_path: Path, whole: Explo
     assert lengths == {bit: len(whole.search.path(at)) for bit, at in whole.findings.first.items()}
 
 
+@pytest.mark.slow_but("late-start-acts")
 @pytest.mark.parametrize("fault", ["late-start-acts", "lost-wake-up", "unpackaged"])
 def test_counterexamples_are_as_short(tmp_path: Path, fault: str) -> None:
     """These are found late: one in a state, one by a step, one as a deadlock."""
@@ -87,6 +89,7 @@ def test_the_directory_is_left_empty(tmp_path: Path) -> None:
     assert made.search.path(made.findings.states // 2)
 
 
+@pytest.mark.slow
 def test_a_shard_that_does_not_fit_makes_it_inconclusive(tmp_path: Path) -> None:
     made = explored(Instance(Postcopy, 4, 2, ()), disk=tmp_path, max_memory=TOO_LITTLE // 2)
     verdict = made.verdict()

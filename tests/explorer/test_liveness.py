@@ -253,6 +253,7 @@ def thins(state: View) -> LeadsTo:
     return LeadsTo(when=not state.left.one.empty, then=state.left.one.empty)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(protocol=turning_protocols(), size=st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2)]))
 def test_protocols_that_go_round_get_the_verdict_of_a_plain_search(

@@ -223,7 +223,7 @@ SEEDED = {
 }
 
 
-@pytest.mark.slow_but("an entry keeps the number that its state had")
+@pytest.mark.slow
 @pytest.mark.parametrize("what", SEEDED)
 def test_workers_that_do_not_mind_each_other_are_noticed(what: str, tmp_path: Path) -> None:
     right, (old, new) = loops._text(), SEEDED[what]

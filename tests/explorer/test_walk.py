@@ -118,6 +118,7 @@ def test_no_walk_goes_deeper_than_it_may(depth: int) -> None:
     assert walker.deepest == depth
 
 
+@pytest.mark.slow
 def test_at_sizes_that_cannot_be_exhausted_walks_come_to_every_phase() -> None:
     stepper = Stepper(Instance(Postcopy, 8, 4, ASKED))
     missed = {p.name for p in WITNESSES}

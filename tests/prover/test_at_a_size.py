@@ -24,6 +24,7 @@ from tests.prover.small import Ring, Shift, last_bit_clear, never_both, never_tw
 OF_STATES_AND_STEPS = [p for p in SAFETY if p.of_states or p.of_steps]
 
 
+@pytest.mark.slow_but("1-1-1")
 @pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 1, 1), (2, 2, 1), (2, 2, 2), (3, 1, 3)])
 def test_the_invariant_is_inductive_at_a_size(pages: int, in_flight: int, group: int) -> None:
     answer = k_induction(Instance(Postcopy, pages, in_flight, OF_STATES_AND_STEPS, group), INVARIANT, 1)

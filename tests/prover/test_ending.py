@@ -28,6 +28,7 @@ def test_every_step_comes_closer() -> None:
     assert goes_on(Postcopy) == set()
 
 
+@pytest.mark.slow_but("endless-scan-actions2")
 @pytest.mark.parametrize(
     ("fault", "actions"),
     [
@@ -42,6 +43,7 @@ def test_what_can_go_on_for_ever_is_found(fault: str, actions: set[str]) -> None
     assert actions <= goes_on(FAULTS[fault])
 
 
+@pytest.mark.slow_but("destination.faulted", "stream")
 @pytest.mark.parametrize("name", [component.name for component in RANKING.components])
 def test_each_component_is_needed(name: str) -> None:
     others = tuple(c for c in RANKING.components if c.name != name)

@@ -37,6 +37,7 @@ def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_ac
     assert {o.action for o in proof.obligations} == {a.name for a in proof.instance.actions} | {INITIAL, ANY}
 
 
+@pytest.mark.slow_but("0-1", "0-2")
 @pytest.mark.parametrize("group", [1, 2])
 @pytest.mark.parametrize("first", range(0, len(READABLE), BATCH))
 def test_the_invariant_holds_in_every_state_that_the_explorer_reaches(first: int, group: int) -> None:
