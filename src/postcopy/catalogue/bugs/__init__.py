@@ -1,1 +1,1 @@
-"""Known bugs of postcopy in QEMU and elsewhere, by code (A05, B05, D1): data for docs/bugs.md."""
+"""Known bugs of postcopy in QEMU and elsewhere, by their codes: the data of docs/bugs.md."""
