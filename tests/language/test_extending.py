@@ -6,7 +6,7 @@ one that does it wrongly."""
 from __future__ import annotations
 
 from enum import Enum, IntEnum, auto
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,6 +21,7 @@ from postcopy.language import (
     Machine,
     Monitor,
     Network,
+    Property,
     Protocol,
     Receives,
     Sends,
@@ -40,7 +41,6 @@ from postcopy.model.destination import Destination
 from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
-from postcopy.properties.safety import no_two_guests
 from tests.language.tiny import here
 
 
@@ -298,27 +298,54 @@ def said_once(step: Step) -> bool:
     return not step.sends(Word.HELLO) or bool(not step.before.Noted.said)
 
 
-REASON = "a talk has no guests"
+REASON = "a talk may end in silence"
 
 
 class Watched(Talk):
-    properties = (heard_was_said, is_heard)
-    inapplicable = {p.name: REASON for p in DEFAULT}
+    properties: ClassVar[tuple[Property, ...]] = (heard_was_said, is_heard)
+    inapplicable = {"no-deadlock": REASON}
 
 
 class MoreWatched(Watched):
-    properties = (said_once, no_two_guests)
+    properties = (said_once,)
     inapplicable = {"is-heard": "somebody may be deaf"}
 
 
 def test_a_protocol_is_asked_its_own_properties_and_those_of_its_bases_but_for_the_inapplicable() -> None:
     assert asked_of(Watched) == (heard_was_said, is_heard)
     assert asked_of(MoreWatched) == (heard_was_said, said_once)
-    assert set(everything(MoreWatched)) > set(asked_of(MoreWatched))
+    assert everything(MoreWatched) == asked_of(MoreWatched)
     assert reasons(MoreWatched) == {**Watched.inapplicable, **MoreWatched.inapplicable}
     assert choose(["said-once"], MoreWatched) == (said_once,)
-    assert asked_of(Talk) == DEFAULT
     assert check(MoreWatched, *asked_of(MoreWatched)).outcome is Outcome.HOLDS
+
+
+def test_the_catalogue_is_asked_of_the_documents_protocol_and_of_what_extends_it() -> None:
+    class Change(Postcopy):
+        inapplicable = {"no-page-lost": "for a test"}
+
+    assert asked_of(Postcopy) == DEFAULT
+    assert {p.name for p in DEFAULT} - {p.name for p in asked_of(Change)} == {"no-page-lost"}
+    assert set(everything(Postcopy)) > set(DEFAULT)
+
+
+def test_of_another_protocol_only_the_absence_of_deadlock_is_asked_and_what_it_declares() -> None:
+    class Excused(Talk):
+        inapplicable = {"no-page-lost": "a talk has no pages"}
+
+    assert asked_of(Talk) == everything(Talk) == (NO_DEADLOCK,)
+    assert choose(["no-deadlock"], Talk) == (NO_DEADLOCK,)
+    with pytest.raises(UsageError, match="there is no property no-page-lost"):
+        choose(["no-page-lost"], Talk)
+    with pytest.raises(SpecError, match=r"Excused\.inapplicable names no-page-lost, and there is no such property"):
+        asked_of(Excused)
+
+
+def test_a_name_of_the_catalogue_is_free_for_another_protocol() -> None:
+    class Named(Talk):
+        properties = (no_page_lost,)
+
+    assert asked_of(Named) == (NO_DEADLOCK, no_page_lost)
 
 
 def test_a_property_of_another_protocol_is_not_known() -> None:
@@ -343,15 +370,15 @@ class NotATuple(Talk):
     properties = heard_was_said  # type: ignore[assignment]
 
 
-class Stolen(Talk):
+class Stolen(Postcopy):
     properties = (no_page_lost,)
 
 
-class Misspelt(Talk):
+class Misspelt(Postcopy):
     inapplicable = {"no-page-lot": REASON}
 
 
-class Silent(Talk):
+class Silent(Postcopy):
     inapplicable = {"no-page-lost": " "}
 
 

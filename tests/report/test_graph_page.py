@@ -16,7 +16,6 @@ from postcopy.report.state_graph import layout as graph_layout
 from postcopy.report.state_graph.files import Graph, build, to_html, write
 from postcopy.report.state_graph.layout import Layout, Place, lay_out
 from postcopy.report.state_graph.page import LIBRARY, data, page, parent
-from postcopy.report.state_graph.quotient import PHASE
 from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.report.examples import Handover, nothing_arrives
 from tests.report.test_graph import document, graph_of, refusal
@@ -113,7 +112,7 @@ def test_of_a_thousand_nodes_the_boxes_are_laid_out_and_edges_wait_for_a_choice(
     text = page(graph)
     assert len(placed(text, "node")) == graph.nodes
     assert placed(text, "way") == []
-    phases = {node["values"][PHASE] for _, node in graph.networkx.nodes(data=True)}
+    phases = {node["values"]["source.phase"] for _, node in graph.networkx.nodes(data=True)}
     assert {box["data-box"] for box in placed(text, "box")} == phases
     assert len(text) < 1_200_000
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -103,7 +105,8 @@ def _protocols(path: Path) -> dict[str, type[Protocol]]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        exec(compile(source, str(path), "exec"), module.__dict__)
+        with _neighbours(path.parent.resolve()):
+            exec(compile(source, str(path), "exec"), module.__dict__)
     except SyntaxError as error:
         raise UsageError(f"cannot read {path}: line {error.lineno}: {error.msg}") from None
     except PostcopyError:
@@ -112,3 +115,28 @@ def _protocols(path: Path) -> dict[str, type[Protocol]]:
         raise UsageError(f"cannot read {path}: {explain(error, source, str(path))}") from None
     found = vars(module).values()
     return {c.__name__: c for c in found if isinstance(c, type) and issubclass(c, Protocol) and c.__module__ == name}
+
+
+_NEIGHBOUR = "_postcopy_neighbour"
+"""The attribute that marks a module which a user's file imported from its own directory."""
+
+
+@contextmanager
+def _neighbours(directory: Path) -> Iterator[None]:
+    """Let a file import the files beside it, as Python does for a script.
+
+    They are imported anew for each file: another directory may have another file of the same name.
+    """
+    for name in [name for name, module in sys.modules.items() if hasattr(module, _NEIGHBOUR)]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    before = set(sys.modules)
+    sys.path.insert(0, str(directory))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(directory))
+        for name in sys.modules.keys() - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and Path(file).parent == directory:
+                setattr(sys.modules[name], _NEIGHBOUR, True)

@@ -4,40 +4,74 @@ choose from."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from postcopy.catalogue.loading import by_name
 from postcopy.errors import SpecError, UsageError
 from postcopy.language.instance import Instance
-from postcopy.language.properties import Property
+from postcopy.language.properties import NO_DEADLOCK, Property
 from postcopy.language.protocol import Protocol
+from postcopy.language.ranking import Ranking
 from postcopy.language.source_locations import of_class
+from postcopy.model.postcopy import Postcopy
 from postcopy.properties.beyond import BEYOND
+from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.liveness import LIVENESS
+from postcopy.properties.ranking import RANKING
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 from postcopy.suggestions import did_you_mean, unknown
 
 DEFAULT: tuple[Property, ...] = (*SAFETY, *WITNESSES, *LIVENESS)
-"""What is asked of every protocol, unless it declares a property inapplicable."""
+"""What is asked of the document's protocol and of all that extends it, unless it declares a property inapplicable."""
 
 BY_NAME: dict[str, Property] = {p.name: p for p in (*DEFAULT, *BEYOND)}
+"""All that can be asked of the document's protocol and of all that extends it."""
 
 
 def asked_of(protocol: type[Protocol]) -> tuple[Property, ...]:
-    """What is checked of a protocol when nothing is chosen: the catalogue's properties but for those that it declares
-    inapplicable, and its own.
+    """What is checked of a protocol when nothing is chosen: the catalogue's properties and its own, but for those that
+    it declares inapplicable. Of the catalogue, a protocol that does not extend the document's is asked for the absence
+    of deadlock alone.
 
     Raises:
         SpecError: the protocol declares one wrongly; the message names the class and the line.
     """
     own, excused = _own(protocol), reasons(protocol)
-    asked = [p for p in dict.fromkeys((*DEFAULT, *own)) if p.name not in excused]
+    asked = [p for p in dict.fromkeys((*_default(protocol), *own)) if p.name not in excused]
     return tuple(sorted(asked, key=lambda p: (p.of_runs, p.is_witness)))  # the kernel has few bits for those of steps
 
 
 def everything(protocol: type[Protocol]) -> tuple[Property, ...]:
     """All properties that can be asked of a protocol, those included that are not asked by default."""
-    return tuple(dict.fromkeys((*asked_of(protocol), *BEYOND)))
+    return tuple(dict.fromkeys((*asked_of(protocol), *(BEYOND if issubclass(protocol, Postcopy) else ()))))
+
+
+class ToProve(NamedTuple):
+    """What a proof for every size is about.
+
+    Attributes:
+        properties: of states and steps, and the absence of deadlock.
+        invariant: the conjuncts that help to prove them.
+        ranking: why the protocol ends, if that is known.
+    """
+
+    properties: tuple[Property, ...]
+    invariant: tuple[Property, ...]
+    ranking: Ranking | None
+
+
+def proved_of(protocol: type[Protocol]) -> ToProve:
+    """What is proved of a protocol. Of the document's and of what extends it: the catalogue's safety properties, with
+    the catalogue's invariant and the protocol's own. Of another protocol: its own properties, with its own invariant.
+
+    Raises:
+        SpecError: as `asked_of`; or a conjunct is none.
+    """
+    asked, own = asked_of(protocol), tuple(_declared(protocol, "invariant").values())
+    if issubclass(protocol, Postcopy):
+        return ToProve(tuple(p for p in asked if p in SAFETY), (*INVARIANT, *own), RANKING)
+    return ToProve(tuple(p for p in asked if not p.is_witness and not p.of_runs), own, None)
 
 
 def with_everything(name: str, pages: int, in_flight: int, group: int) -> Instance:
@@ -66,7 +100,7 @@ def reasons(protocol: type[Protocol]) -> dict[str, str]:
     Raises:
         SpecError: there is no such property, or no reason.
     """
-    known = {p.name for p in (*DEFAULT, *_own(protocol))}
+    known = {p.name for p in (*_default(protocol), *_own(protocol))}
     found: dict[str, str] = {}
     for base in reversed(protocol.__mro__):
         declared = vars(base).get("inapplicable", {})
@@ -89,27 +123,45 @@ def choose(names: list[str], protocol: type[Protocol]) -> tuple[Property, ...]:
         UsageError: there is no property of that name.
         SpecError: as `asked_of`.
     """
-    known = BY_NAME | {p.name: p for p in _own(protocol)}
+    known = _by_name(protocol) | {p.name: p for p in _own(protocol)}
     for name in names:
         if name not in known:
             raise UsageError(unknown("property", name, known))
     return tuple(known[name] for name in dict.fromkeys(names)) or asked_of(protocol)
 
 
+def _default(protocol: type[Protocol]) -> tuple[Property, ...]:
+    """What the catalogue asks of a protocol that excuses itself from nothing."""
+    return DEFAULT if issubclass(protocol, Postcopy) else (NO_DEADLOCK,)
+
+
+def _by_name(protocol: type[Protocol]) -> dict[str, Property]:
+    """All of the catalogue that can be asked of a protocol."""
+    return BY_NAME if issubclass(protocol, Postcopy) else {NO_DEADLOCK.name: NO_DEADLOCK}
+
+
 def _own(protocol: type[Protocol]) -> tuple[Property, ...]:
     """The properties that a protocol and its bases declare, the bases' first."""
+    return tuple(_declared(protocol, "properties").values())
+
+
+def _declared(protocol: type[Protocol], attribute: str) -> dict[str, Property]:
+    """The properties in an attribute of a protocol and its bases, the bases' first."""
     own: dict[str, Property] = {}
+    catalogue = _by_name(protocol)
     for base in reversed(protocol.__mro__):
-        declared = vars(base).get("properties", ())
+        declared = vars(base).get(attribute, ())
         if not isinstance(declared, tuple):
-            raise _error(base, "properties", "is not a tuple: properties = (one, another)")
+            raise _error(base, attribute, f"is not a tuple: {attribute} = (one, another)")
+        decorator = "@conjunct" if attribute == "invariant" else "@always"
         for prop in declared:
             if not isinstance(prop, Property):
                 name = getattr(prop, "__name__", repr(prop))
-                raise _error(base, "properties", f"holds {name}, which is no property: decorate it, e.g. with @always")
-            if own.setdefault(prop.name, BY_NAME.get(prop.name, prop)) is not prop:
-                raise _error(base, "properties", f"holds another property called {prop.name}: choose another name")
-    return tuple(own.values())
+                raise _error(base, attribute, f"holds {name}, which is no property: decorate it, e.g. with {decorator}")
+            known = catalogue.get(prop.name, prop)
+            if own.setdefault(prop.name, known) is not prop and prop is not NO_DEADLOCK:
+                raise _error(base, attribute, f"holds another property called {prop.name}: choose another name")
+    return own
 
 
 def _error(cls: type, attribute: str, what: str) -> SpecError:

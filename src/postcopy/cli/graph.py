@@ -18,10 +18,9 @@ from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration, Options, Outcome
 from postcopy.report.state_graph.files import FORMATS, build, format_of, write
+from postcopy.report.state_graph.quotient import usual_variables
 
 ENDINGS = ", ".join(form.ending for form in FORMATS)
-ABSTRACTION = ("source.phase", "destination.state")
-"""The variables that distinguish the states where none is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ def command(asked: GraphOptions) -> int:
     with progress() as show:
         exploration = Exploration(instance, Options(symmetry=not asked.no_symmetry, max_memory=memory), of_search(show))
         exploration.run()
-    chosen = None if asked.all_states else tuple(asked.by or ABSTRACTION)
+    chosen = None if asked.all_states else tuple(asked.by or usual_variables(instance))
     drawn = build(exploration, chosen)
     write(drawn, asked.out, loops=asked.loops, command=command_line(asked.context))
     print(f"{asked.out}: {drawn.nodes:,} nodes for {drawn.states:,} states")

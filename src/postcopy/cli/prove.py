@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from postcopy.catalogue.properties import asked_of
+from postcopy.catalogue.properties import proved_of
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.options import HOW, WHAT, AsJson, Selection
 from postcopy.cli.output import print_json
@@ -18,9 +18,6 @@ from postcopy.cli.progress import progress
 from postcopy.errors import UsageError
 from postcopy.language.instance import Instance
 from postcopy.properties.bitmaps import LEMMAS
-from postcopy.properties.invariant import INVARIANT
-from postcopy.properties.ranking import RANKING
-from postcopy.properties.safety import SAFETY
 from postcopy.prover import lemmas, session
 from postcopy.report.records.proof import lemmas_record, proof_record
 from postcopy.report.results.proof import verdict_of
@@ -89,17 +86,17 @@ def command(asked: ProveOptions) -> int:
             "--in-flight, --host-page and --method go with --pages; without it the proof is for every size"
         )
     name, protocol = asked.load()
-    properties = [p for p in asked_of(protocol) if p in SAFETY]
+    properties, invariant, ranking = proved_of(protocol)
     with progress() as show:
         if asked.pages is None:
             shown = (lambda _: None) if asked.as_json else (lambda o: print_obligation(o, console))
-            result = session.every_size(protocol, properties, INVARIANT, RANKING, asked.seed, shown, show)
+            result = session.every_size(protocol, properties, invariant, ranking, asked.seed, shown, show)
         else:
             group = protocol.group if asked.host_page is None else asked.host_page
             in_flight = 2 if asked.in_flight is None else asked.in_flight
             of_steps = [p for p in properties if p.of_states or p.of_steps]
             instance = Instance(protocol, asked.pages, in_flight, of_steps, group)
-            result = session.at_size(instance, INVARIANT, asked.method.value, show)
+            result = session.at_size(instance, invariant, asked.method.value, show)
     if asked.as_json:
         print_json(proof_record(result, name))
     else:

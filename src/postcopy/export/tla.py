@@ -379,7 +379,7 @@ class _Module:
         yield "Progress =="
         yield from [f"    \\/ {self._call(a)}" for a in progress] or ["    FALSE"]
         yield ""
-        yield "\\* and what the guest, the operator and the network may do"
+        yield "\\* and the steps of the environment, which may never be taken"
         yield "Next =="
         yield "    \\/ Progress"
         yield from (f"    \\/ {self._call(a)}" for a in self.actions if a.info.environment)

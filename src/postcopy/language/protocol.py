@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
 from postcopy.language.properties import Property
@@ -20,12 +21,20 @@ class Protocol:
         properties: what must hold (or be reachable) beside the properties of the catalogue. Those of a subclass
             are added to those of its bases.
         inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
+        invariant: conjuncts that help to prove the properties for every size. Collected in the same way.
+        drawn_by: variables by which a graph tells states apart where no others are chosen. The values of the first are
+            drawn as boxes around nodes. Empty: the machines' enumerations.
+        visible: beside messages, what two protocols are compared by: an event that actions observe, with a verb for it;
+            or the name of a flag, with a clause for its rise and one for its fall.
     """
 
     cpus: ClassVar[int] = 2
     group: ClassVar[int] = 1
     properties: ClassVar[tuple[Property, ...]] = ()
     inapplicable: ClassVar[Mapping[str, str]] = {}
+    invariant: ClassVar[tuple[Property, ...]] = ()
+    drawn_by: ClassVar[tuple[str, ...]] = ()
+    visible: ClassVar[Mapping[Enum | str, tuple[str, ...]]] = {}
 
     @staticmethod
     def may_rest(state: View) -> bool:

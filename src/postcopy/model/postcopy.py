@@ -1,7 +1,12 @@
 """The protocol of the seed document, put together: two hosts, one connection with two directions, one guest."""
 
+from collections.abc import Mapping
+from enum import Enum
+from typing import ClassVar
+
 from postcopy.language import Channel, Protocol, View
 from postcopy.model import destination, guest, network, source
+from postcopy.model.guest import Memory
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
 
@@ -15,6 +20,12 @@ class Postcopy(Protocol):
     guest = guest.Guest
     stream = Channel(Command, marks=("stale",), marked=(Command.PAGE,))
     return_path = Channel(Reply)
+    drawn_by = ("source.phase", "destination.state")
+    visible: ClassVar[Mapping[Enum | str, tuple[str, ...]]] = {
+        Memory.PLACE: ("places",),
+        "source.running": ("the guest runs at the source", "the guest stops at the source"),
+        "destination.running": ("the guest runs at the destination", "the guest stops at the destination"),
+    }
 
     @staticmethod
     def may_rest(state: View) -> bool:

@@ -190,7 +190,7 @@ Progress ==
     \/ right_takes
     \/ right_stops
 
-\* and what the guest, the operator and the network may do
+\* and the steps of the environment, which may never be taken
 Next ==
     \/ Progress
     \/ \E page \in Pages : left_writes(page)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import Literal, TypeAlias
 
@@ -11,15 +12,16 @@ from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Options, Progress, explore
+from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channels import Channel
-from postcopy.language.concrete import ConcreteInterpretation, Transition
+from postcopy.language.concrete import Transition
+from postcopy.language.expressions import AnySort, Expr, Value, Variable
 from postcopy.language.instance import Instance, State
 from postcopy.language.machines import Ghost, Machine
-from postcopy.language.program import bodies_of
+from postcopy.language.program import bodies_of, fold
 from postcopy.language.protocol import Protocol
-from postcopy.language.view import View
-from postcopy.model.guest import Memory
+from postcopy.language.symbolic import Branch, Tree
 from postcopy.report.results.check import Answer, answer
 from postcopy.report.story.words import page_words
 
@@ -46,6 +48,7 @@ class Difference:
         added, removed, changed: actions.
         fields, messages: those that only the change has, and those that only the base has.
         turned: for each property asked of either and not of the same answer: what base and change say.
+        visible: what is compared beside messages, in words.
         at: the size at which behaviours are compared.
         states: how many states each has there.
         gained: whether the change does only what the base does.
@@ -59,6 +62,7 @@ class Difference:
     fields: tuple[tuple[str, ...], tuple[str, ...]]
     messages: tuple[tuple[str, ...], tuple[str, ...]]
     turned: dict[str, tuple[Said, Said]]
+    visible: tuple[str, ...]
     at: Size
     states: tuple[int, int]
     gained: Inclusion
@@ -87,9 +91,9 @@ def compare(
         SpecError: one of them cheats or errs.
     """
     old, new = (Instance(protocol, behaviours.pages, behaviours.in_flight) for protocol in (base, change))
-    kinds = _shared_messages(base, change)
+    kinds, visible = _shared_messages(base, change), _visible(old, new)
     look(Progress("looking at what can be seen of the two"))
-    graphs = [behaviour(i, partial(_seen, i, kinds), MAX_STATES) for i in (old, new)]
+    graphs = [behaviour(i, partial(_seen, i, kinds, visible), MAX_STATES) for i in (old, new)]
     actions = [{a.name: a for a in i.actions} for i in (old, new)]
     both = [name for name in actions[0] if name in actions[1]]
     answers = [_answers(protocol, verdicts, look) for protocol in (base, change)]
@@ -108,6 +112,7 @@ def compare(
             for name in answers[0] | answers[1]
             if answers[0].get(name) != answers[1].get(name)
         },
+        tuple(words for its in visible.values() for words in its),
         behaviours,
         (graphs[0].states, graphs[1].states),
         included(graphs[1], graphs[0], MAX_PAIRS),
@@ -117,7 +122,38 @@ def compare(
 
 def _differ(old: Instance, action: ActionInstance, new: Instance, other: ActionInstance) -> bool:
     """Whether an action does something else; that it is written elsewhere does not count."""
-    return action.info != other.info or bodies_of(old).tree(action) != bodies_of(new).tree(other)
+    if action.info != other.info:
+        return True
+    known = {
+        mine: ex.variable(its)
+        for mine in new.variables
+        for its in (old.variable.get(mine.name),)
+        if its is not None and _shape(its) == _shape(mine)
+    }
+    return _plain(bodies_of(old).tree(action), {}, {}) != _plain(bodies_of(new).tree(other), known, {})
+
+
+def _shape(variable: Variable) -> tuple[object, ...]:
+    """All that a variable is, but for its words; members of enumerations by name, as two files may both define them."""
+    values = tuple(value.name if isinstance(value, Enum) else value for value in variable.values)
+    return variable.sort, variable.size, values, variable.low, variable.ghost
+
+
+def _plain(tree: Tree, known: Mapping[Variable, Value], memo: dict[Expr, Expr]) -> object:
+    """A tree without what depends on the file that it was read from: places, and the identity of enumerations."""
+
+    def renamed(e: AnySort) -> AnySort:
+        return fold(e, known, memo)
+
+    if tree is None:
+        return None
+    if isinstance(tree, Branch):
+        return renamed(tree.condition), _plain(tree.yes, known, memo), _plain(tree.no, known, memo)
+    return (
+        {variable.name: renamed(e) for variable, e in tree.updates.items()},
+        [(event.what.name, renamed(event.pages), event.channel, event.sent) for event in tree.events],
+        [(renamed(e), message) for e, message, _ in tree.checks],
+    )
 
 
 def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, Answer]:
@@ -147,20 +183,33 @@ def _fields(protocol: type[Protocol]) -> Iterator[str]:
             yield f"{name}.{field}"
 
 
-def _seen(instance: Instance, kinds: frozenset[str], before: State, step: Transition) -> Observation:
-    """The observation of a step: messages that both protocols know, placements, and at which host the guest runs."""
+def _visible(old: Instance, new: Instance) -> dict[Enum | str, tuple[str, ...]]:
+    """What both protocols declare as visible beside messages, and have."""
+    return {
+        what: words
+        for what, words in old.protocol.visible.items()
+        if what in new.protocol.visible and (isinstance(what, Enum) or (what in old.variable and what in new.variable))
+    }
+
+
+def _seen(
+    instance: Instance,
+    kinds: frozenset[str],
+    visible: Mapping[Enum | str, tuple[str, ...]],
+    before: State,
+    step: Transition,
+) -> Observation:
+    """The observation of a step: messages that both protocols know, and what both declare as visible."""
     seen = [
         f"sends {event.what.name}" + _of(event.pages)
         for event in step.events
         if event.sent and event.what.name in kinds
     ]
-    seen += [f"places {_of(event.pages).strip()}" for event in step.events if event.what is Memory.PLACE]
-    for host in ("source", "destination"):
-        ran, runs = (
-            getattr(View(ConcreteInterpretation(instance, state)), host).running for state in (before, step.state)
-        )
-        if ran != runs:
-            seen.append(f"the guest {'runs' if runs else 'stops'} at the {host}")
+    seen += [visible[event.what][0] + _of(event.pages) for event in step.events if event.what in visible]
+    for flag, (rises, falls) in ((what, words) for what, words in visible.items() if isinstance(what, str)):
+        index = instance.index[instance.variable[flag]]
+        if before[index] != step.state[index]:
+            seen.append(rises if step.state[index] else falls)
     return tuple(seen)
 
 

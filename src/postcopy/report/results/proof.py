@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from postcopy.prover.obligations import CLOSER
 from postcopy.prover.session import CounterexampleToInduction, ProofResult
 from postcopy.prover.solving import Status
 
@@ -29,14 +30,14 @@ def sentence(result: ProofResult, name: str) -> str:
     if proof is not None:
         properties = len(proof.instance.properties)
         if result.status is Status.PROVED:
-            ends = (
-                "and every step after the handover brings its end closer"
-                if proof.ends is Status.PROVED
-                else "but that it comes to an end after the handover is not proved"
-            )
+            ends = ""
+            if proof.ends is Status.PROVED:
+                ends = ", and every step after the handover brings its end closer"
+            elif any(obligation.conjunct == CLOSER for obligation in proof.obligations):
+                ends = ", but that it comes to an end after the handover is not proved"
             return (
                 f"Proved: for any number of pages, host pages of any size and channels of any length, {name} "
-                f"satisfies all {properties} properties, {ends}."
+                f"satisfies all {properties} properties{ends}."
             )
         why = "z3 gave up on some obligations" if result.status is Status.UNKNOWN else "some obligations are open"
         return f"Not proved: {why}, and no run at small sizes violates a property of {name}."

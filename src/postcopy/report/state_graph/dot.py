@@ -1,6 +1,6 @@
 """How a graph of states is drawn: the text for Graphviz. What nodes and edges are stands in `quotient`.
 
-Boxes are phases of the source, colours are machines, dashes are steps that need not happen, red is the
+Boxes are the values of `Graph.phase`, colours are machines, dashes are steps that need not happen, red is the
 counterexample; every colour is joined by a word, a shape or a width. Where many nodes lead to the same change
 of value ("from wherever it is, the source may die"), a letter in each of these nodes and one line at the head
 stand for all the edges.
@@ -17,7 +17,7 @@ from typing import Any
 import graphviz
 
 from postcopy.language.actions import ActionInstance
-from postcopy.report.state_graph.quotient import PHASE, Graph
+from postcopy.report.state_graph.quotient import Graph
 from postcopy.report.story.words import plain
 
 COMMON = 4
@@ -100,8 +100,8 @@ class _Drawing:
         self.nodes = nodes
         values = [node["values"] for node in nodes.values()]
         names = list(values[0])
-        self.boxes = PHASE in names and len(names) > 1
-        shown = [name for name in names if not (self.boxes and name == PHASE)]
+        self.phase = graph.phase if len(names) > 1 else None
+        shown = [name for name in names if name != self.phase]
         self.differing = [name for name in shown if len({v[name] for v in values}) > 1] or shown
         self.drawn = [
             (source, target, edge)
@@ -126,16 +126,16 @@ class _Drawing:
         dot.attr("edge", fontname=_FONT, fontsize="9", arrowsize="0.7", color=_MIXED, fontcolor=_MIXED)
         boxes: dict[str, list[int]] = {}
         for number, node in self.nodes.items():
-            boxes.setdefault(node["values"][PHASE] if self.boxes else "", []).append(number)
+            boxes.setdefault(node["values"][self.phase] if self.phase else "", []).append(number)
         for index, (phase, numbers) in enumerate(boxes.items()):
-            if not self.boxes:
+            if not self.phase:
                 self._add_nodes(dot, numbers)
                 continue
             with dot.subgraph(name=f"cluster_{index}") as box:
                 box.attr(
                     style="rounded,filled", color=_BOX_EDGE, fillcolor=_BOX, margin="10", labelloc="t",
                     labeljust="l", label=f"<<B>{_html(phase)}</B>>", fontsize="12", fontcolor=_SOFT,
-                    tooltip=f"{PHASE} {_html(phase)}",
+                    tooltip=f"{self.phase} {_html(phase)}",
                 )  # fmt: skip
                 self._add_nodes(box, numbers)
         for source, target, edge in self.drawn:
@@ -246,8 +246,8 @@ class _Drawing:
             what += " up to a renaming of pages"
         rows = [f'<FONT POINT-SIZE="16"><B>{_html(title)}</B></FONT>', _font(_html(what), 11, _SOFT)]
         if graph.by is not None:
-            where = f"boxes are {PHASE}, " if self.boxes else ""
-            names = ", ".join(name for name in graph.by if not (self.boxes and name == PHASE))
+            where = f"boxes are {self.phase}, " if self.phase else ""
+            names = ", ".join(name for name in graph.by if name != self.phase)
             rows.append(_font(_html(f"{where}nodes are {names}"), 11, _SOFT))
         if len(self.differing) > _ROWS:
             rows.append(_font("Of so many variables nodes name those that differ from the first node.", 11, _SOFT))
@@ -279,7 +279,7 @@ class _Drawing:
         colours = {machine: colour for machine, colour in self.colours.items() if machine in used}
         key = [_font(f"<B>→ {_html(plain(m))}</B>", 10, colour) for m, colour in colours.items()]
         if any(edge["free"] for edge in usual):
-            key.append(_font("⇢ guest, operator or failure", 10, _INK))
+            key.append(_font("⇢ a step of the environment: it may never be taken", 10, _INK))
         if self.graph.trace is not None:
             key.append(_font("<B>➔ the counterexample, step by step</B>", 10, _BAD))
         key.append(_font("bold border: initial", 10, _INK))

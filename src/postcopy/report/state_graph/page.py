@@ -13,7 +13,7 @@ from typing import Any
 from postcopy.report.charts.drawing import text_width
 from postcopy.report.pages import template as pages
 from postcopy.report.state_graph.layout import Edge, Layout, Place, lay_out
-from postcopy.report.state_graph.quotient import PHASE, Graph
+from postcopy.report.state_graph.quotient import Graph
 from postcopy.report.story.tell import OBSERVER
 from postcopy.report.story.words import plain, variable_words
 
@@ -99,7 +99,7 @@ def _boxes(graph: Graph) -> dict[str, list[int]]:
     rows = [(number, node["values"], node["distance"]) for number, node in graph.networkx.nodes(data=True)]
     names = list(rows[0][1])
     several = [name for name in names if 1 < len({values[name] for _, values, _ in rows}) <= BOXES]
-    name = None if len(names) == 1 else PHASE if PHASE in names else next(iter(several), None)
+    name = None if len(names) == 1 else graph.phase or next(iter(several), None)
     found: dict[str, list[int]] = {}
     for number, values, _ in sorted(rows, key=lambda row: (row[2], row[0])):
         found.setdefault(values[name] if name else "", []).append(number)
@@ -116,7 +116,7 @@ def parent(graph: Graph, number: int) -> int | None:
 def _label(graph: Graph, number: int) -> list[tuple[str, str]]:
     """The lines of a node on the map: its values where there are few, else those that differ from its `parent`'s."""
     values = graph.networkx.nodes[number]["values"]
-    shown = [name for name in values if len(values) == 1 or name != PHASE]
+    shown = [name for name in values if len(values) == 1 or name != graph.phase]
     if len(shown) > 3:
         before = parent(graph, number)
         if before is None:

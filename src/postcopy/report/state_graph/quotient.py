@@ -31,9 +31,6 @@ MAX_STATES = 500_000
 READABLE = 300
 """Nodes that a person can still find their way among."""
 
-PHASE = "source.phase"
-"""The variable whose values are drawn as boxes around nodes."""
-
 
 @dataclass(frozen=True)
 class Graph:
@@ -79,6 +76,12 @@ class Graph:
     symmetry: bool
     trace: Trace | None
     readable: tuple[tuple[str, ...], int] | None
+
+    @property
+    def phase(self) -> str | None:
+        """The variable whose values are drawn as boxes around nodes, if the nodes have it."""
+        first = next(iter(usual_variables(self.instance)), None)
+        return first if first in self.networkx.nodes[0]["values"] else None
 
     @property
     def nodes(self) -> int:
@@ -133,6 +136,18 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
     readable = _readable(kernel, stored) if len(graph) > READABLE else None
     symmetry = exploration.options.symmetry and instance.pages > 1
     return Graph(graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable)
+
+
+def usual_variables(instance: Instance) -> tuple[str, ...]:
+    """The variables by which a graph of a protocol is best drawn: those that it names, or else its machines'
+    enumerations. None of them where it has neither."""
+    named = tuple(name for name in instance.protocol.drawn_by if name in instance.variable)
+    return named or tuple(v.name for v in _enumerations(instance))
+
+
+def _enumerations(instance: Instance) -> list[Variable]:
+    """The numbers of the machines that have more than two values."""
+    return [v for v in instance.variables if v.owner in instance.machines and v.sort is Sort.NUMBER and v.size > 2]
 
 
 def choose_variables(instance: Instance, by: Sequence[str]) -> tuple[Variable, ...]:
@@ -297,8 +312,9 @@ def _mark(graph: nx.MultiDiGraph, trace: Trace, nodes: list[int]) -> None:
 def _readable(kernel: Kernel, stored: Sequence[Words]) -> tuple[tuple[str, ...], int] | None:
     """The most choices of the machines, in order, that tell at most `READABLE` classes apart."""
     instance, best = kernel.instance, None
-    machines = [v for v in instance.variables if v.owner in instance.machines and v.sort is Sort.NUMBER]
-    candidates = [v for v in machines if v.size > 2] or machines
+    candidates = _enumerations(instance) or [
+        v for v in instance.variables if v.owner in instance.machines and v.sort is Sort.NUMBER
+    ]
     for count in range(1, len(candidates) + 1):
         classes = _Classes(kernel, candidates[:count])
         for words in stored:

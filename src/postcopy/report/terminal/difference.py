@@ -40,12 +40,8 @@ def print_difference(found: Difference, console: Console) -> None:
     pages = f"{at.pages} page{'s' * (at.pages > 1)}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight"
     console.print()
     console.print(Text(f"Behaviours ({pages}; {found.states[0]:,} and {found.states[1]:,} states)", style="bold"))
-    console.print(
-        Text(
-            "  observed: messages that both know, placements, and at which host the guest runs; by trace inclusion",
-            "dim",
-        )
-    )
+    observed = "; ".join(("messages that both know", *found.visible))
+    console.print(Text(f"  compared by trace inclusion; observed: {observed}", "dim"))
     _print_inclusion(found.gained, change, base, console)
     _print_inclusion(found.lost, base, change, console)
 
