@@ -139,9 +139,11 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
 
 
 def usual_variables(instance: Instance) -> tuple[str, ...]:
-    """The variables by which a graph of a protocol is best drawn: those that it names, or else its machines'
-    enumerations. None of them where it has neither."""
-    named = tuple(name for name in instance.protocol.drawn_by if name in instance.variable)
+    """The names by which a graph of a protocol is drawn where none are chosen (see `build`): those that the protocol
+    declares, without what a change has removed; or else its machines' enumerations. Empty where it has neither."""
+    named = tuple(
+        name for name in instance.protocol.drawn_by if any(_stands_for(name, v.name) for v in instance.variables)
+    )
     return named or tuple(v.name for v in _enumerations(instance))
 
 
