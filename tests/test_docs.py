@@ -45,6 +45,7 @@ def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert program is not None
     file = tmp_path_factory.mktemp("change") / "my_change.py"
     file.write_text(program[1], encoding="utf-8")
+    (file.parent / "examples").symlink_to(ROOT / "examples")
     return file
 
 
@@ -164,6 +165,15 @@ def test_a_page_with_words_of_the_field_leads_to_the_glossary(page: Path) -> Non
     assert "glossary.md" in page.read_text(encoding="utf-8")
 
 
+def test_what_the_language_page_shows_of_the_protocol_from_nothing_is_in_its_file() -> None:
+    text = (ROOT / "docs/language.md").read_text(encoding="utf-8")
+    section = text.partition("## A protocol from nothing")[2].partition("\n## ")[0]
+    shown = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert len(shown) == 3
+    program = (ROOT / "examples/two_phase_commit.py").read_text(encoding="utf-8")
+    assert all(excerpt in program for excerpt in shown)
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitLab and GitHub make them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
@@ -182,5 +192,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", DOCS, ids=names)
 def test_files_of_the_repository_that_are_named_exist(page: Path) -> None:
-    for path in re.findall(r"`((?:src|tests|docs)/[\w./-]+|(?:model|explorer|report)/\w+\.py)`", page.read_text()):
+    for path in re.findall(
+        r"`((?:src|tests|docs|examples)/[\w./-]+|(?:model|explorer|report)/\w+\.py)`", page.read_text()
+    ):
         assert (ROOT / path).exists() or (ROOT / "src/postcopy" / path).exists(), path
