@@ -15,7 +15,7 @@ two_phase_commit_variants.py has two variants that are wrong, two_phase_commit_p
 from enum import Enum
 
 from postcopy.language import ALL, Bitmap, Channel, Choice, LeadsTo, Machine, Page, PageSet, Protocol, Receives, Sends
-from postcopy.language import Step, View, action, always, eventually, every_step, require, sometimes
+from postcopy.language import Step, Thread, View, action, always, eventually, every_step, require, sometimes
 
 Vote = Enum("Vote", "PREPARED REFUSED")
 Decision = Enum("Decision", "COMMIT ABORT")
@@ -25,32 +25,33 @@ Phase = Enum("Phase", "COLLECTING COMMITTED ABORTED")
 class Coordinator(Machine):
     """Collects the votes and decides."""
 
+    thread = Thread("coordinator")
     phase = Choice("what the coordinator has decided", Phase.COLLECTING)
     votes_for = Bitmap("participants whose vote to commit has arrived")
     informed = Bitmap("participants to which the decision has been sent")
     votes = Receives("votes")
     decisions = Sends("decisions")
 
-    @action(thread="coordinator")
+    @action(thread)
     def counts_vote(self) -> None:
         """counts a vote to commit"""
         self.votes_for |= self.votes.receive(Vote.PREPARED).pages
 
-    @action(thread="coordinator")
+    @action(thread)
     def reads_refusal(self) -> None:
         """reads a refusal, and decides to abort"""
         self.votes.receive(Vote.REFUSED)
         if self.phase == Phase.COLLECTING:
             self.phase = Phase.ABORTED
 
-    @action(thread="coordinator")
+    @action(thread)
     def commits(self) -> None:
         """decides to commit: all have prepared"""
         require(self.phase == Phase.COLLECTING)
         require(self.votes_for.full)
         self.phase = Phase.COMMITTED
 
-    @action(thread="coordinator")
+    @action(thread)
     def informs(self, page: Page) -> None:
         """sends the decision to a participant"""
         require(self.phase != Phase.COLLECTING)
@@ -63,6 +64,7 @@ class Coordinator(Machine):
 class Participants(Machine):
     """All participants. Each of them is in one of four sets."""
 
+    thread = Thread("participants")
     working = Bitmap("participants that have not voted", initial=ALL)
     prepared = Bitmap("participants that have prepared and wait for the decision")
     committed = Bitmap("participants that have committed")
@@ -70,7 +72,7 @@ class Participants(Machine):
     votes = Sends("votes")
     decisions = Receives("decisions")
 
-    @action(thread="participants")
+    @action(thread)
     def prepares(self, page: Page) -> None:
         """prepares, and votes to commit"""
         require(self.working[page])
@@ -79,7 +81,7 @@ class Participants(Machine):
         self.prepared |= page
         self.votes.send(Vote.PREPARED, page)
 
-    @action(thread="participants")
+    @action(thread)
     def refuses(self, page: Page) -> None:
         """refuses, and aborts at once"""
         require(self.working[page])
@@ -88,14 +90,14 @@ class Participants(Machine):
         self.aborted |= page
         self.votes.send(Vote.REFUSED, page)
 
-    @action(thread="participants")
+    @action(thread)
     def takes_commit(self) -> None:
         """commits, because the coordinator says so"""
         pages = self.decisions.receive(Decision.COMMIT).pages
         self.prepared -= pages
         self.committed |= pages
 
-    @action(thread="participants")
+    @action(thread)
     def takes_abort(self) -> None:
         """aborts, because the coordinator says so"""
         pages = self.decisions.receive(Decision.ABORT).pages

@@ -9,7 +9,7 @@ its coordinator, a participant that has prepared may neither commit nor abort.
 
 from two_phase_commit import Coordinator, Phase, TwoPhaseCommit
 
-from postcopy.language import Flag, Page, action, require
+from postcopy.language import Flag, Page, Thread, action, require
 
 
 class CommitsTooEarly(TwoPhaseCommit):
@@ -31,9 +31,10 @@ class CoordinatorCrashes(TwoPhaseCommit):
     class coordinator(Coordinator):
         """Does nothing any more after a crash."""
 
+        host = Thread("coordinator's host")
         crashed = Flag("the coordinator has crashed")
 
-        @action(thread="coordinator's host", environment=True)
+        @action(host, environment=True)
         def crashes(self) -> None:
             """crashes"""
             self.crashed = True

@@ -22,13 +22,14 @@ NOT_ITS = re.compile(r"guest|migrat|operator|handover|source\b|destination|\bR\d
 """Words and rules of postcopy, which two-phase commit has none of."""
 
 SMALLEST = '''
-from postcopy.language import Flag, Machine, Protocol, View, action, require
+from postcopy.language import Flag, Machine, Protocol, Thread, View, action, require
 
 class M(Machine):
     """One flag."""
+    thread = Thread("t")
     done = Flag("it is done")
 
-    @action(thread="t")
+    @action(thread)
     def does(self) -> None:
         """does it"""
         require(not self.done)
@@ -92,13 +93,13 @@ def test_a_property_of_postcopy_is_not_known(run: Run) -> None:
 def test_a_stored_run_is_told_again_and_reported(run: Run, tmp_path: Path) -> None:
     stored, report = tmp_path / "run.itf.json", tmp_path / "report.html"
     assert run("check", TOO_EARLY, "--trace", str(stored), "--report", str(report), *FAST).code == 12
-    told = run("trace", str(stored))
+    told = run("trace", str(stored), TOO_EARLY)
     assert told.code == 0
     assert "decides to commit: one has prepared" in told.out
     assert "The transaction is carried out in part" in told.out
     assert not NOT_ITS.search(told.out)
     chart = tmp_path / "chart.svg"
-    assert run("trace", str(stored), "--svg", str(chart)).code == 0
+    assert run("trace", str(stored), TOO_EARLY, "--svg", str(chart)).code == 0
     assert "PARTICIPANTS" in chart.read_text()
     assert "No participant commits where another aborts" in report.read_text()
 

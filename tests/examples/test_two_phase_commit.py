@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postcopy.catalogue.loading import load
-from postcopy.catalogue.properties import asked_of, proved_of, with_everything
+from postcopy.catalogue.properties import all_asked, asked_of, proved_of
 from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation
 from postcopy.export.aut import aut
@@ -117,7 +117,7 @@ def test_walks_find_the_broken_agreement_and_nothing_in_the_sound_protocol() -> 
 
 def test_its_invariant_proves_it_for_any_number_of_participants() -> None:
     protocol = example(PROVED)
-    asked, invariant = proved_of(protocol)
+    asked, invariant, _ = proved_of(protocol)
     assert [p.name for p in asked] == NAMES[:3]
     proof = prove(protocol, asked, invariant)
     assert proof.status is Status.PROVED
@@ -127,7 +127,7 @@ def test_its_invariant_proves_it_for_any_number_of_participants() -> None:
 @pytest.mark.parametrize("missing", range(4))
 def test_it_takes_every_conjunct(missing: int) -> None:
     protocol = example(PROVED)
-    asked, invariant = proved_of(protocol)
+    asked, invariant, _ = proved_of(protocol)
     left = [conjunct for index, conjunct in enumerate(invariant) if index != missing]
     assert prove(protocol, asked, left).status is not Status.PROVED
 
@@ -217,8 +217,7 @@ def test_two_files_with_the_same_protocol_are_the_same(tmp_path: Path) -> None:
 
 
 def test_its_page_to_step_by_hand_offers_the_first_steps() -> None:
-    name = str(ROOT / "examples" / SOUND)
-    page = Stepping(name, with_everything(name, 2, 2, 1)).answer("/")
+    page = Stepping(SOUND, all_asked(example(SOUND), 2, 2, 1)).answer("/")
     text = page.body.decode()
     assert page.status == 200
     assert "prepares, and votes to commit" in text
