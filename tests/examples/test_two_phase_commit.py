@@ -9,7 +9,7 @@ import pytest
 
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import all_asked, asked_of, proved_of
-from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
+from postcopy.explorer.explore import Engine, Exploration, Options, Outcome, Verdict, explore
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation
 from postcopy.export.aut import aut
 from postcopy.export.tla import tla
@@ -37,7 +37,7 @@ NAMES = ["no-deadlock", "agreement", "outcome-is-final", "all-commit", "outcome-
 
 def check(protocol: type[Protocol], pages: int = 2, *, only: str = "", symmetry: bool = True) -> Verdict:
     properties = [p for p in asked_of(protocol) if not only or p.name == only]
-    return explore(Instance(protocol, pages, 2, properties), Options(symmetry, engine="interpreted"))
+    return explore(Instance(protocol, pages, 2, properties), Options(symmetry, engine=Engine.INTERPRETED))
 
 
 def test_it_is_short_enough_to_be_read_at_once() -> None:
@@ -192,7 +192,7 @@ def test_a_protocol_that_names_no_variables_is_drawn_by_its_enumerations() -> No
 
 
 def drawn(instance: Instance) -> Graph:
-    exploration = Exploration(instance, Options(engine="interpreted"))
+    exploration = Exploration(instance, Options(engine=Engine.INTERPRETED))
     exploration.run()
     return build(exploration, usual_variables(instance))
 
