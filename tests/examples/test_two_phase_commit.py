@@ -9,7 +9,8 @@ import pytest
 
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import all_asked, asked_of, proved_of
-from postcopy.explorer.explore import Engine, Exploration, Options, Outcome, Verdict, explore
+from postcopy.explorer.explore import Exploration, explore
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation
 from postcopy.export.aut import aut
 from postcopy.export.tla import tla

@@ -16,12 +16,13 @@ from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channels import Channel
 from postcopy.language.concrete import Transition
-from postcopy.language.expressions import AnySort, Expr, Value, Variable
+from postcopy.language.expressions import AnySort, Expr, Value
 from postcopy.language.instance import Instance, State
 from postcopy.language.machines import Ghost, Machine
 from postcopy.language.program import bodies_of, fold
 from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import Branch, Tree
+from postcopy.language.variables import Variable
 from postcopy.report.results.check import Answer, answer
 from postcopy.report.story.words import page_words
 
