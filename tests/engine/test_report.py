@@ -63,9 +63,9 @@ def test_latencies() -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--size", "3K"], "--size 3K: from 64K to 64G"),
-        (["--memory", "paper"], "--memory paper: one of userfaultfd, software"),
-        (["--workload", "none"], "--workload none: one of random"),
+        (["--size", "3K"], "--size 3K: a size from 64K to 64G"),
+        (["--memory", "paper"], "there is no memory paper: userfaultfd, software"),
+        (["--workload", "none"], "there is no workload none: random"),
         (["--target-page", "512"], "--target-page 512: 1024, 2048 or 4096"),
         (["--vcpus", "3"], "--vcpus 3: 1 or 2"),
         (["--rate", "-1"], "--rate -1: 0 or more"),
