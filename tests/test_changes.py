@@ -51,7 +51,7 @@ def check(protocol: type[Postcopy], names: list[str] | None = None, in_flight: i
     return explore(instance, Options(engine=Engine.INTERPRETED))
 
 
-@pytest.mark.slow_but("whole-bitmap-discard", "preempt")
+@pytest.mark.slow_but("whole-bitmap-discard")
 @pytest.mark.parametrize("name", HOLDS)
 def test_a_change_that_holds(name: str) -> None:
     verdict = check(CHANGES[name])

@@ -61,6 +61,7 @@ def test_the_mended_protocol_is_asked_for_it(bug: Bug) -> None:
     assert bug.breaks in [p.name for p in asked_of(bug.mended)]
 
 
+@pytest.mark.slow_but("partial-host-pages")
 @pytest.mark.parametrize("name", [n for n, b in HISTORY.items() if b.faulty.group > 1 or b.mended not in WHOLE])
 def test_the_mended_protocol_keeps_it(name: str) -> None:
     bug = HISTORY[name]
@@ -75,6 +76,7 @@ def test_what_is_mended_keeps_everything_else_too(protocol: type[Protocol]) -> N
     assert all(verdict.witnesses.values())
 
 
+@pytest.mark.slow_but("D1-no-two-guests-True", "D2-no-two-guests-True", "D4-states-forward-True")
 @pytest.mark.parametrize("hypothesis", HYPOTHESES, ids=lambda h: f"{h.number}-{h.asked}-{h.reached}")
 def test_a_suspicion(hypothesis: Hypothesis) -> None:
     verdict = check(hypothesis.protocol, (hypothesis.asked,), hypothesis.protocol.group)

@@ -75,6 +75,7 @@ def test_a_file_is_replaced_when_it_is_forced(
     assert "it goes on to work" in refused(run, *command, str(tmp_path / name), "--force")
 
 
+@pytest.mark.slow_but("a.svg", "a.itf.json")
 @pytest.mark.parametrize("name", [f"a{form.ending}" for form in FORMATS])
 def test_an_earlier_result_is_replaced(run: Run, tmp_path: Path, name: str) -> None:
     for fault in ("no-discards", "keep-alive-first"):
@@ -82,6 +83,7 @@ def test_an_earlier_result_is_replaced(run: Run, tmp_path: Path, name: str) -> N
     assert (tmp_path / name).stat().st_size
 
 
+@pytest.mark.slow
 def test_an_earlier_graph_or_export_is_replaced(run: Run, tmp_path: Path) -> None:
     assert run("graph", str(tmp_path / "a.dot")).code == run("graph", str(tmp_path / "a.dot")).code == 0
     small = ("check", "--pages", "1", "--in-flight", "1")

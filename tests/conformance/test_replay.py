@@ -64,6 +64,9 @@ def test_every_fault_is_here() -> None:
     assert set(REFUSED_AT) == set(FAULTS)
 
 
+@pytest.mark.slow_but(
+    "background-first", "balloon-not-inhibited", "cancel-after-switch", "completes-without-shut", "request-served-again"
+)
 @pytest.mark.parametrize("name", REFUSED_AT)
 def test_the_engine_refuses(name: str) -> None:
     found = replay(read_itf(STORED / f"{name}.itf.json", with_everything, fingerprint))

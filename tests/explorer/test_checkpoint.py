@@ -186,7 +186,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(directory: Path, fres
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
 
 
-@pytest.mark.slow_but("other2-properties is", "other4-need more memory")
+@pytest.mark.slow_but("other4-need more memory")
 @pytest.mark.parametrize(
     ("other", "message"),
     [

@@ -66,7 +66,7 @@ def misjudged(instance: Instance) -> list[tuple[int, ...]]:
     return [words for words in whole.stored() if seen(words) != seen(functions.canonical(*words))]
 
 
-@pytest.mark.slow_but("1 pages, 2 in flight")
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 2), (2, 1), (2, 2)], ids=lambda s: f"{s[0]} pages, {s[1]} in flight")
 def test_no_state_is_told_from_its_representative(size: tuple[int, int]) -> None:
     assert misjudged(Instance(Postcopy, *size, PROPERTIES)) == []
@@ -102,7 +102,7 @@ def test_they_are_found() -> None:
     assert not any(name == "destination.present" for name, *_ in found)
 
 
-@pytest.mark.slow_but("pages renamed")
+@pytest.mark.slow
 @pytest.mark.parametrize("symmetry", [False, True], ids=["all", "pages renamed"])
 def test_the_protocol_is_smaller(symmetry: bool) -> None:
     instance = Instance(Postcopy, 2, 2, PROPERTIES)

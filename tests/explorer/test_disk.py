@@ -54,7 +54,7 @@ def test_the_memory_is_not_enough_without_a_disk() -> None:
     assert explored(INSTANCE, max_memory=TOO_LITTLE).verdict().outcome is Outcome.INCONCLUSIVE
 
 
-@pytest.mark.slow_but("6000000 bytes")
+@pytest.mark.slow
 @pytest.mark.parametrize("max_memory", [3_000_000, TOO_LITTLE, 6_000_000], ids=lambda n: f"{n} bytes")
 def test_wherever_the_memory_ends_the_same_is_found(tmp_path: Path, whole: Exploration, max_memory: int) -> None:
     made = on_disk(INSTANCE, tmp_path, max_memory)

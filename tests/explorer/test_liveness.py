@@ -268,6 +268,7 @@ def test_protocols_that_go_round_get_the_verdict_of_a_plain_search(
             assert broken(lasso(verdict), prop)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), size=st.sampled_from([(1, 1), (2, 1), (3, 1), (2, 2), (4, 2)]))
 def test_random_small_protocols_get_the_verdict_of_a_plain_search(

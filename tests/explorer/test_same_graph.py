@@ -117,6 +117,7 @@ def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool
     assert [getattr(fast.findings, a) for a in same] == [getattr(slow.findings, a) for a in same]
 
 
+@pytest.mark.slow_but("3-300")
 @pytest.mark.parametrize(("workers", "alone_until"), [(2, 20), (2, 100), (3, 300)])
 def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> None:
     instance = Instance(Postcopy, 2, 1, (*SAFETY, *WITNESSES))

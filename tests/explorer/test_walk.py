@@ -79,6 +79,7 @@ def test_a_walk_does_not_depend_on_how_many_follow() -> None:
     assert recorded(instance, 1, 20) == recorded(instance, 1, 40)[:20]
 
 
+@pytest.mark.slow_but("2-1-1")
 @pytest.mark.parametrize(("pages", "in_flight", "group"), [(2, 1, 1), (5, 3, 1), (4, 2, 2)])
 def test_every_step_of_a_walk_is_one_of_the_model(pages: int, in_flight: int, group: int) -> None:
     instance = Instance(Postcopy, pages, in_flight, ASKED, group)

@@ -47,6 +47,7 @@ def test_the_invariant_holds_in_every_state_that_the_explorer_reaches(first: int
     assert verdict.never_fired == []
 
 
+@pytest.mark.slow
 def test_the_conjuncts_of_each_page_hold_on_random_runs() -> None:
     instance = Instance(Postcopy, 4, 2, [p for p in SAFETY if p.kind is not Kind.NO_DEADLOCK], 2)
     asked = [p for p in INVARIANT if of_each_page(p.holds)]
