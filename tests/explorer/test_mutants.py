@@ -155,7 +155,7 @@ LOOP = {
         "            alike &= alike - ONE",
         "            alike = ZERO",
     ),
-    "notes another state as the parent": ("origin[scratch.new_of[i]]", "origin[i]"),
+    "notes another state as the parent": ("origin[new_of[i]]", "origin[i]"),
     "does not look into the next bucket": (
         "        bucket = next_bucket(bucket, bits)\n\n\n@njit\ndef entry_of",
         "        return True, bucket\n\n\n@njit\ndef entry_of",

@@ -324,7 +324,7 @@ def share_out(outboxes, scratch, at, count):
     No jump depends on whose a state is: every second one would be guessed wrongly. Each is written into both lists, and
     whether it stays there is a number.
     """
-    hashes, own, others = scratch.hashes, scratch.own, scratch.others
+    out, origin, hashes, own, others = scratch.out, scratch.origin, scratch.hashes, scratch.own, scratch.others
     rows, filled, shard, shards = outboxes
     kept = left = ZERO
     for j in range(count):
@@ -337,8 +337,8 @@ def share_out(outboxes, scratch, at, count):
         other = owner(hashes[j], shards)
         to = filled[other]
         for k in range(WORDS):
-            rows[other, to, k] = scratch.out[k, j]
-        rows[other, to, PARENT] = (at + scratch.origin[j]) * np.int64(shards) + np.int64(shard)
+            rows[other, to, k] = out[k, j]
+        rows[other, to, PARENT] = (at + origin[j]) * np.int64(shards) + np.int64(shard)
         filled[other] = to + ONE
     return kept
 
@@ -348,7 +348,7 @@ def check_new(code, states, scratch, count, notes, wanted):
     """Examine new states and note the witnesses among them; False where one violates a property."""
     if wanted.state_bits | wanted.witness_bits == 0:
         return True
-    block, new, seen, control = scratch.block, scratch.new, scratch.seen, notes.control
+    block, new, seen, control, first = scratch.block, scratch.new, scratch.seen, notes.control, notes.first
     for start in range(ZERO, count, U(BLOCK)):
         n = min(U(BLOCK), count - start)
         for i in range(n):
@@ -360,9 +360,9 @@ def check_new(code, states, scratch, count, notes, wanted):
             reached = found & wanted.witness_bits & ~control[WITNESSES]
             if reached != 0:
                 control[WITNESSES] |= reached
-                for bit in range(len(notes.first)):
+                for bit in range(len(first)):
                     if reached >> bit & 1:
-                        notes.first[bit] = new[start + i]
+                        first[bit] = new[start + i]
             if found & wanted.state_bits:
                 control[STATUS], control[AT], control[DETAIL] = STATE, new[start + i], found & wanted.state_bits
                 return False
@@ -399,10 +399,11 @@ def check_steps(scratch, count, at, control, wanted):
 @njit
 def check_deadlock(code, scratch, n, at, control):
     """Whether each state of a block can move or may rest; else the first that does not is noted."""
+    block, moved, seen = scratch.block, scratch.moved, scratch.seen
     for i in range(n):
-        if scratch.moved[i] == 0:
-            call(code[EXAMINE], (scratch.block, i, 1, scratch.seen))
-            if not rests(scratch.seen[0]):
+        if moved[i] == 0:
+            call(code[EXAMINE], (block, i, 1, seen))
+            if not rests(seen[0]):
                 control[STATUS], control[AT] = DEADLOCK, at + i
                 return False
     return True
@@ -414,62 +415,64 @@ def run(code, store, scratch, notes, outboxes, wanted, piece, end, room, alone):
 
     `room` is how many numbers may be taken before the last pieces are begun.
     """
-    control, shards, shard = notes.control, outboxes.shards, outboxes.shard
+    control, shared, shards, shard = notes.control, store.shared, outboxes.shards, outboxes.shard
+    states, parents, block, moved = store.states, store.parents, scratch.block, scratch.moved
+    out, origin, hashes, new, new_of = scratch.out, scratch.origin, scratch.hashes, scratch.new, scratch.new_of
     control[STATUS] = LEVEL
     while True:
-        if fetch_add(store.shared, TAKEN, 0) > room:
+        if fetch_add(shared, TAKEN, 0) > room:
             control[STATUS] = FULL
             return
         for other in range(shards):
-            if outboxes.filled[other] + U(len(scratch.origin)) > U(outboxes.rows.shape[1]) and other != shard:
+            if outboxes.filled[other] + U(len(origin)) > U(outboxes.rows.shape[1]) and other != shard:
                 control[STATUS] = OUTBOX_FULL
                 return
-        begin = fetch_add(store.shared, GIVEN, piece)
+        begin = fetch_add(shared, GIVEN, piece)
         if begin >= end:
             return
         for at in range(begin, min(begin + piece, end), BLOCK):
             control[HEAD] = at
             n = min(BLOCK, end - at)
-            put_block(store.states, U(at), U(n), scratch.block)
+            put_block(states, U(at), U(n), block)
             for i in range(n):
-                scratch.moved[i] = 0
+                moved[i] = 0
             found = expand_block(code, scratch, n, notes.fired)
             count = U(successors_of(found))
             if is_bad(found) and not check_steps(scratch, count, at, control, wanted):
                 return
             if wanted.deadlock and not check_deadlock(code, scratch, n, at, control):
                 return
-            call(code[CANONICAL], (scratch.out, count))
+            call(code[CANONICAL], (out, count))
             for j in range(count):
-                scratch.hashes[j] = hash_of(scratch.out, j)
+                hashes[j] = hash_of(out, j)
             picked, kept = scratch.every, count
             if shards != ONE:
                 kept = share_out(outboxes, scratch, at, count)
                 picked = scratch.own
-            new = enter_all(store, scratch, notes, scratch.out, picked, kept, alone)
-            for i in range(new):
-                parent = (at + scratch.origin[scratch.new_of[i]]) * np.int64(shards) + np.int64(shard)
-                store.parents[scratch.new[i]] = parent
-            if not check_new(code, store.states, scratch, new, notes, wanted):
+            found_new = enter_all(store, scratch, notes, out, picked, kept, alone)
+            for i in range(found_new):
+                parents[new[i]] = (at + origin[new_of[i]]) * np.int64(shards) + np.int64(shard)
+            if not check_new(code, states, scratch, found_new, notes, wanted):
                 return
 
 
 @njit(U64(I64S, STORE, SCRATCH, NOTES, ROWS, U64, WANTED, I64, types.boolean), nogil=True, cache=True)
 def receive(code, store, scratch, notes, rows, begin, wanted, room, alone):
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
-    hashes = scratch.hashes
+    parents, shared = store.parents, store.shared
+    hashes, new, new_of = scratch.hashes, scratch.new, scratch.new_of
     while begin < U(len(rows)):
-        if fetch_add(store.shared, TAKEN, 0) > room:
+        if fetch_add(shared, TAKEN, 0) > room:
             notes.control[STATUS] = FULL
             return begin
         part = rows[begin : min(begin + U(len(hashes)), U(len(rows)))]
         for j in range(len(part)):
             hashes[j] = hash_of(part.T, j)
-        new = enter_all(store, scratch, notes, part.T, scratch.every, U(len(part)), alone)
-        for i in range(new):
-            store.parents[scratch.new[i]] = part[scratch.new_of[i], PARENT]
+        found_new = enter_all(store, scratch, notes, part.T, scratch.every, U(len(part)), alone)
+        for i in range(found_new):
+            parents[new[i]] = part[new_of[i], PARENT]
         begin += U(len(part))
-        if not check_new(code, store.states, scratch, new, notes, wanted):
+        if not check_new(code, store.states, scratch, found_new, notes, wanted):
             return begin
     return begin
 
