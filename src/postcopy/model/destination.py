@@ -84,14 +84,14 @@ class Destination(Machine):
 
     # -- the main thread reads the stream ------------------------------------------------------------------------
 
-    @action(main_thread, rule="R19", qemu="loadvm_process_command")
+    @action(main_thread, rule="R19", qemu="migration/savevm.c:loadvm_process_command")
     def opens_return_path(self) -> None:
         """opens its end of the return path"""
         require(self.main == Main.STREAM)
         self.stream.receive(Command.OPEN_RETURN_PATH)
         self.return_path_open = True
 
-    @action(main_thread, rule="R19", qemu="migrate_send_rp_pong")
+    @action(main_thread, rule="R19", qemu="migration/migration.c:migrate_send_rp_pong")
     def answers_ping(self) -> None:
         """answers the ping"""
         require(self.main == Main.STREAM)
@@ -99,7 +99,7 @@ class Destination(Machine):
         self.stream.receive(Command.PING)
         self.return_path.send(Reply.PONG)
 
-    @action(main_thread, rule="R1 R9 R26", qemu="loadvm_postcopy_handle_advise")
+    @action(main_thread, rule="R1 R9 R26", qemu="migration/savevm.c:loadvm_postcopy_handle_advise")
     def handles_advise(self) -> None:
         """checks its host and prepares its memory for postcopy"""
         require(self.main == Main.STREAM)
@@ -109,7 +109,7 @@ class Destination(Machine):
         self.state = State.ADVISE
         self._prepare_memory()
 
-    @action(main_thread, rule="R1 R23", qemu="postcopy_ram_supported_by_host")
+    @action(main_thread, rule="R1 R23", qemu="migration/postcopy-ram.c:postcopy_ram_supported_by_host")
     def refuses_advise(self) -> None:
         """refuses postcopy: it has no capability for it, or its host cannot do it"""
         require(self.main == Main.STREAM)
@@ -121,7 +121,7 @@ class Destination(Machine):
         self.observe(Mishap.REFUSAL)
         self._give_up()
 
-    @action(main_thread, rule="R2", qemu="ram_load_precopy")
+    @action(main_thread, rule="R2", qemu="migration/ram.c:ram_load_precopy")
     def loads_precopy_page(self) -> None:
         """writes a page of precopy into memory"""
         require(self.main == Main.STREAM)
@@ -129,7 +129,7 @@ class Destination(Machine):
         self.present |= message.pages
         self.guest.loaded(message.pages, message.marked["stale"])
 
-    @action(main_thread, rule="R11 R21", qemu="loadvm_postcopy_ram_handle_discard")
+    @action(main_thread, rule="R11 R21", qemu="migration/savevm.c:loadvm_postcopy_ram_handle_discard")
     def discards(self) -> None:
         """discards the pages that have been dirtied again"""
         require(self.main == Main.STREAM)
@@ -139,7 +139,7 @@ class Destination(Machine):
         self.observe(Memory.DISCARD, message.pages)
         self.guest.dropped(message.pages)
 
-    @action(main_thread, rule="R4", qemu="loadvm_handle_cmd_packaged")
+    @action(main_thread, rule="R4", qemu="migration/savevm.c:loadvm_handle_cmd_packaged")
     def reads_package(self) -> None:
         """reads the whole package into memory"""
         require(self.main == Main.STREAM)
@@ -147,7 +147,7 @@ class Destination(Machine):
         self.stream.receive(Command.PACKAGED)
         self.main = Main.PACKAGE
 
-    @action(main_thread, rule="R2", qemu="process_incoming_migration_bh")
+    @action(main_thread, rule="R2", qemu="migration/migration.c:process_incoming_migration_bh")
     def loads_precopy_end(self) -> None:
         """loads the device state at the end of precopy and starts the CPUs"""
         require(self.main == Main.STREAM)
@@ -159,7 +159,7 @@ class Destination(Machine):
         self.main = Main.LEFT
         self.owes_shut = True
 
-    @action(main_thread, rule="R15", qemu="process_incoming_migration_co")
+    @action(main_thread, rule="R15", qemu="migration/migration.c:process_incoming_migration_co")
     def gives_up(self) -> None:
         """notices that the connection is gone, and gives up"""
         require(self.main == Main.STREAM)
@@ -169,7 +169,7 @@ class Destination(Machine):
 
     # -- the main thread processes the package -------------------------------------------------------------------
 
-    @action(main_thread, rule="R5 R9", qemu="loadvm_postcopy_handle_listen")
+    @action(main_thread, rule="R5 R9", qemu="migration/savevm.c:loadvm_postcopy_handle_listen")
     def handles_listen(self) -> None:
         """starts the listen thread and makes memory sensitive to access"""
         require(self.main == Main.PACKAGE)
@@ -177,7 +177,7 @@ class Destination(Machine):
         self._listen()
         self.main = Main.DEVICES
 
-    @action(main_thread, rule="R6", qemu="qemu_loadvm_section_start_full", environment=True)
+    @action(main_thread, rule="R6", qemu="migration/savevm.c:qemu_loadvm_section_start_full", environment=True)
     def device_load_touches(self, page: Page) -> None:
         """touches a page while it loads the devices"""
         require(self.main == Main.DEVICES)
@@ -188,7 +188,7 @@ class Destination(Machine):
         else:
             self.observe(Memory.DEVICE_READ, page)
 
-    @action(main_thread, rule="R6", qemu="qemu_loadvm_state_main")
+    @action(main_thread, rule="R6", qemu="migration/savevm.c:qemu_loadvm_state_main")
     def finishes_device_load(self) -> None:
         """has loaded the devices"""
         require(self.main == Main.DEVICES)
@@ -196,7 +196,7 @@ class Destination(Machine):
         self.devices_loaded = True
         self.main = Main.RUN
 
-    @action(main_thread, rule="R7 R8 R9 R20", qemu="loadvm_postcopy_handle_run")
+    @action(main_thread, rule="R7 R8 R9 R20", qemu="migration/savevm.c:loadvm_postcopy_handle_run")
     def handles_run(self) -> None:
         """starts the CPUs and leaves migration to the listen thread"""
         require(self.main == Main.RUN)
@@ -207,7 +207,7 @@ class Destination(Machine):
 
     # -- the listen thread ---------------------------------------------------------------------------------------
 
-    @action(listen, rule="R6 R21 R22", qemu="postcopy_place_page")
+    @action(listen, rule="R6 R21 R22", qemu="migration/postcopy-ram.c:postcopy_place_page")
     def places_page(self) -> None:
         """receives a page; when its host page is whole, places it and wakes who waits for it"""
         require(self._listening())
@@ -218,7 +218,7 @@ class Destination(Machine):
         if page.host_pages.subset_of(self.assembling):
             self._place(page.host_pages)
 
-    @action(listen, rule="R8 R9 R24", qemu="postcopy_ram_listen_thread")
+    @action(listen, rule="R8 R9 R24", qemu="migration/savevm.c:postcopy_ram_listen_thread")
     def ends(self) -> None:
         """reads the end of the stream and cleans up, once the main thread has started the CPUs"""
         require(self.state == State.RUNNING)
@@ -228,14 +228,14 @@ class Destination(Machine):
         self.faulted = NONE
         self.owes_shut = True
 
-    @action(listen, rule="R15", qemu="postcopy_ram_listen_thread")
+    @action(listen, rule="R15", qemu="migration/savevm.c:postcopy_ram_listen_thread")
     def loses_the_guest(self) -> None:
         """notices that the connection is gone: the guest is lost"""
         require(self._listening())
         require(self.stream.broken)
         self._give_up()
 
-    @action(listen, rule="R19 R24", qemu="migrate_send_rp_shut")
+    @action(listen, rule="R19 R24", qemu="migration/migration.c:migrate_send_rp_shut")
     def sends_shut(self) -> None:
         """tells the source that all has arrived"""
         require(self.owes_shut)
@@ -247,7 +247,7 @@ class Destination(Machine):
 
     # -- the fault thread ----------------------------------------------------------------------------------------
 
-    @action(fault, rule="R16 R19 R21", qemu="postcopy_ram_fault_thread")
+    @action(fault, rule="R16 R19 R21", qemu="migration/postcopy-ram.c:postcopy_ram_fault_thread")
     def requests_page(self, page: Page) -> None:
         """reads a fault and requests its page from the source"""
         require(self._listening())
@@ -275,7 +275,7 @@ class Destination(Machine):
         self.observe(Memory.DESTINATION_WRITE, page)
         self.guest.wrote_at_destination(page)
 
-    @action(vcpu, rule="R16", qemu="handle_userfault (kernel)", environment=True)
+    @action(vcpu, rule="R16", qemu="fs/userfaultfd.c:handle_userfault", environment=True)
     def cpu_touches_missing(self, cpu: Cpu, page: Page) -> None:
         """touches a page that is missing"""
         require(self.running)
@@ -287,7 +287,7 @@ class Destination(Machine):
         else:
             self.observe(Memory.CPU_READ, page)
 
-    @action(balloon, rule="R25", qemu="virtio_balloon_handle_output", environment=True)
+    @action(balloon, rule="R25", qemu="hw/virtio/virtio-balloon.c:virtio_balloon_handle_output", environment=True)
     def balloon_takes(self, page: Page) -> None:
         """gives a page back to the host; inhibited from LISTEN to END"""
         require(self.running)

@@ -279,7 +279,7 @@ class ResyncInPostcopy(Fault):
     class source(Source):
         """Synchronises too late."""
 
-        @action(Source.migration, rule="R10", qemu="migration_bitmap_sync")
+        @action(Source.migration, rule="R10", qemu="migration/ram.c:migration_bitmap_sync")
         def synchronises_bitmap(self, page: Page) -> None:
             """takes a late bit of the dirty log into the migration bitmap"""
             require(self.phase == Phase.POSTCOPY)

@@ -49,7 +49,7 @@ class LostWakeUp(Fault):
             else:
                 self.observe(Memory.CPU_READ, page)
 
-        @action(Destination.vcpu, rule="R16", qemu="handle_userfault (kernel)")
+        @action(Destination.vcpu, rule="R16", qemu="fs/userfaultfd.c:handle_userfault")
         def cpu_goes_to_sleep(self, cpu: Cpu) -> None:
             """goes to sleep until the page is placed"""
             require(not self.falling[cpu].empty)
@@ -119,14 +119,14 @@ class RateLimitInPostcopy(Fault):
 
         limited = Flag("the bandwidth is used up")
 
-        @action(Source.migration, rule="R17", qemu="migration_rate_limit")
+        @action(Source.migration, rule="R17", qemu="migration/migration.c:migration_rate_limit")
         def sleeps_for_the_limit(self) -> None:
             """finds the bandwidth used up, and sleeps"""
             require(self.phase == Phase.POSTCOPY)
             require(not self.limited)
             self.limited = True
 
-        @action(Source.migration, rule="R17", qemu="migration_rate_limit")
+        @action(Source.migration, rule="R17", qemu="migration/migration.c:migration_rate_limit")
         def wakes_after_the_limit(self) -> None:
             """wakes up when the limit starts anew"""
             require(self.limited)
@@ -148,7 +148,7 @@ class EndlessScan(Fault):
 
         second_half = Flag("the scan is in the second half of the bitmap")
 
-        @action(Source.migration, rule="R24", qemu="find_dirty_block")
+        @action(Source.migration, rule="R24", qemu="migration/ram.c:find_dirty_block")
         def scans_on(self) -> None:
             """finds nothing dirty in this half of the bitmap, and goes on with the other"""
             require(self.phase == Phase.POSTCOPY)

@@ -81,20 +81,20 @@ class Source(Machine):
         self.observe(Memory.SOURCE_WRITE, page)
         self.guest.wrote_at_source(page)
 
-    @action(operator, rule="R1", qemu="qmp_migrate", environment=True)
+    @action(operator, rule="R1", qemu="migration/migration.c:qmp_migrate", environment=True)
     def operator_starts_migration(self) -> None:
         """starts the migration"""
         require(self.phase == Phase.IDLE)
         require(not self.stream.broken)
         self.phase = Phase.OPENING
 
-    @action(operator, rule="R2", qemu="qmp_migrate_start_postcopy", environment=True)
+    @action(operator, rule="R2", qemu="migration/migration.c:qmp_migrate_start_postcopy", environment=True)
     def operator_starts_postcopy(self) -> None:
         """issues migrate_start_postcopy"""
         if self.postcopy_capability and Phase.IDLE < self.phase and self.phase <= Phase.PRECOPY:
             self.start_postcopy = True
 
-    @action(operator, rule="R27", qemu="qmp_migrate_cancel", environment=True)
+    @action(operator, rule="R27", qemu="migration/migration.c:qmp_migrate_cancel", environment=True)
     def operator_cancels(self) -> None:
         """cancels the migration while the package is not yet out"""
         require(Phase.IDLE < self.phase and self.phase < Phase.POSTCOPY)
@@ -113,7 +113,7 @@ class Source(Machine):
 
     # -- the migration thread: opening and precopy ---------------------------------------------------------------
 
-    @action(migration, rule="R19", qemu="qemu_savevm_send_open_return_path")
+    @action(migration, rule="R19", qemu="migration/savevm.c:qemu_savevm_send_open_return_path")
     def opens_return_path(self) -> None:
         """opens the return path"""
         require(self.phase == Phase.OPENING)
@@ -121,7 +121,7 @@ class Source(Machine):
         self.stream.send(Command.OPEN_RETURN_PATH)
         self.phase = Phase.PINGING
 
-    @action(migration, rule="R19", qemu="qemu_savevm_send_ping")
+    @action(migration, rule="R19", qemu="migration/savevm.c:qemu_savevm_send_ping")
     def pings(self) -> None:
         """pings the destination"""
         require(self.phase == Phase.PINGING)
@@ -129,7 +129,7 @@ class Source(Machine):
         self.stream.send(Command.PING)
         self.phase = Phase.ADVISING
 
-    @action(migration, rule="R1", qemu="qemu_savevm_send_postcopy_advise")
+    @action(migration, rule="R1", qemu="migration/savevm.c:qemu_savevm_send_postcopy_advise")
     def advises(self) -> None:
         """advises the destination that postcopy may come; without the capability goes straight on to precopy"""
         require(self.phase == Phase.ADVISING)
@@ -138,7 +138,7 @@ class Source(Machine):
             self.stream.send(Command.ADVISE)
         self.phase = Phase.PRECOPY
 
-    @action(migration, rule="R2 R10", qemu="ram_save_iterate")
+    @action(migration, rule="R2 R10", qemu="migration/ram.c:ram_save_iterate")
     def sends_precopy_page(self, page: Page) -> None:
         """sends a dirty page in precopy"""
         require(self.phase == Phase.PRECOPY or self.phase == Phase.FINISHING)
@@ -148,14 +148,14 @@ class Source(Machine):
         self._remember_sent(page)
         self._send_page(page)
 
-    @action(migration, rule="R2", qemu="migration_completion")
+    @action(migration, rule="R2", qemu="migration/migration.c:migration_completion")
     def stops_cpus_to_finish_in_precopy(self) -> None:
         """stops the CPUs, because what is left is little enough to finish in precopy"""
         require(self.phase == Phase.PRECOPY)
         self.running = False
         self.phase = Phase.FINISHING
 
-    @action(migration, rule="R2", qemu="qemu_savevm_state_complete_precopy")
+    @action(migration, rule="R2", qemu="migration/savevm.c:qemu_savevm_state_complete_precopy")
     def ends_precopy(self) -> None:
         """sends the device state and the end of the stream"""
         require(self.phase == Phase.FINISHING)
@@ -168,7 +168,7 @@ class Source(Machine):
 
     # -- the migration thread: the switch and postcopy -----------------------------------------------------------
 
-    @action(migration, rule="R3 R11 R21", qemu="postcopy_start", fair=True)
+    @action(migration, rule="R3 R11 R21", qemu="migration/migration.c:postcopy_start", fair=True)
     def stops_cpus_to_switch(self) -> None:
         """stops the CPUs and masks the sent map with the migration bitmap: the discard set"""
         # fair: the thread looks for the command before each round of sending (QEMU: migration_iteration_run), which
@@ -180,7 +180,7 @@ class Source(Machine):
         self.start_postcopy = False
         self.phase = Phase.SWITCHING
 
-    @action(migration, rule="R11 R12", qemu="ram_postcopy_send_discard_bitmap")
+    @action(migration, rule="R11 R12", qemu="migration/ram.c:ram_postcopy_send_discard_bitmap")
     def sends_discards(self) -> None:
         """sends the discard set, if there is anything to discard"""
         require(self.phase == Phase.SWITCHING)
@@ -190,7 +190,7 @@ class Source(Machine):
         self._sacrifice_sent_map()
         self.phase = Phase.PACKAGING
 
-    @action(migration, rule="R4", qemu="qemu_savevm_send_packaged")
+    @action(migration, rule="R4", qemu="migration/savevm.c:qemu_savevm_send_packaged")
     def sends_package(self) -> None:
         """sends LISTEN, the device state and RUN in one package"""
         require(self.phase == Phase.PACKAGING)
@@ -198,7 +198,7 @@ class Source(Machine):
         self.stream.send(Command.PACKAGED)
         self.phase = Phase.POSTCOPY
 
-    @action(migration, rule="R13 R17", qemu="get_queued_page")
+    @action(migration, rule="R13 R17", qemu="migration/ram.c:get_queued_page")
     def serves_request(self, page: Page) -> None:
         """serves a requested page, or drops the request where the page has already been sent"""
         require(self.phase == Phase.POSTCOPY)
@@ -209,7 +209,7 @@ class Source(Machine):
             self._ready_to_send()
             self._send_in_postcopy(page)
 
-    @action(migration, rule="R17", qemu="ram_find_and_save_block")
+    @action(migration, rule="R17", qemu="migration/ram.c:ram_find_and_save_block")
     def sends_background_page(self, page: Page) -> None:
         """sends a page that nobody has asked for yet"""
         require(self.phase == Phase.POSTCOPY)
@@ -219,7 +219,7 @@ class Source(Machine):
         self._ready_to_send()
         self._send_in_postcopy(page)
 
-    @action(migration, rule="R21", qemu="ram_save_host_page")
+    @action(migration, rule="R21", qemu="migration/ram.c:ram_save_host_page")
     def sends_rest_of_host_page(self, page: Page) -> None:
         """sends another target page of the host page that is on its way"""
         require(self.phase == Phase.POSTCOPY)
@@ -227,7 +227,7 @@ class Source(Machine):
         self._ready_to_send()
         self._send_in_postcopy(page)
 
-    @action(migration, rule="R24", qemu="qemu_savevm_state_complete_postcopy")
+    @action(migration, rule="R24", qemu="migration/savevm.c:qemu_savevm_state_complete_postcopy")
     def ends_postcopy(self) -> None:
         """ends the stream: nothing is dirty and no request is open"""
         require(self.phase == Phase.POSTCOPY)
@@ -237,7 +237,7 @@ class Source(Machine):
         self.stream.send(Command.EOF)
         self.phase = Phase.ENDING
 
-    @action(migration, rule="R15", qemu="migration_detect_error")
+    @action(migration, rule="R15", qemu="migration/migration.c:migration_detect_error")
     def notices_loss(self) -> None:
         """notices that the connection is gone"""
         require(Phase.IDLE < self.phase and self.phase < Phase.COMPLETED)
@@ -246,13 +246,13 @@ class Source(Machine):
 
     # -- the return-path thread ----------------------------------------------------------------------------------
 
-    @action(return_path_thread, rule="R19", qemu="source_return_path_thread")
+    @action(return_path_thread, rule="R19", qemu="migration/migration.c:source_return_path_thread")
     def receives_pong(self) -> None:
         """receives the answer to the ping"""
         require(self.phase < Phase.COMPLETED)
         self.return_path.receive(Reply.PONG)
 
-    @action(return_path_thread, rule="R13 R16", qemu="ram_save_queue_pages")
+    @action(return_path_thread, rule="R13 R16", qemu="migration/ram.c:ram_save_queue_pages")
     def receives_request(self) -> None:
         """receives a page request and queues it"""
         require(self.phase < Phase.COMPLETED)
@@ -260,14 +260,14 @@ class Source(Machine):
         if self.phase < Phase.ENDING:
             self.requests |= message.pages
 
-    @action(return_path_thread, rule="R24", qemu="source_return_path_thread")
+    @action(return_path_thread, rule="R24", qemu="migration/migration.c:source_return_path_thread")
     def receives_shut(self) -> None:
         """receives the destination's word that all has arrived: the migration is completed"""
         require(self.phase == Phase.ENDING)
         self.return_path.receive(Reply.SHUT_OK)
         self.phase = Phase.COMPLETED
 
-    @action(return_path_thread, rule="R15 R23", qemu="source_return_path_thread")
+    @action(return_path_thread, rule="R15 R23", qemu="migration/migration.c:source_return_path_thread")
     def receives_shut_with_error(self) -> None:
         """receives the destination's word that it has failed"""
         require(self.phase < Phase.COMPLETED)

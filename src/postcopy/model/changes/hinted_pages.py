@@ -25,7 +25,7 @@ class HintingSource(Source):
 
     hinted = Bitmap("pages that the guest has given back and not written since")
 
-    @action(Source.source_guest, qemu="qemu_guest_free_page_hint", environment=True)
+    @action(Source.source_guest, qemu="migration/ram.c:qemu_guest_free_page_hint", environment=True)
     def guest_gives_back(self, page: Page) -> None:
         """gives a page back: it need not be sent"""
         require(self.running)

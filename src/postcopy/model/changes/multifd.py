@@ -37,7 +37,7 @@ class MultifdSource(Source):
     flushed = Flag("the other connection has been flushed since the CPUs stopped")
     multi = Sends("multi")
 
-    @action(multifd_thread, rule="R2 R10", qemu="multifd_send_thread")
+    @action(multifd_thread, rule="R2 R10", qemu="migration/multifd.c:multifd_send_thread")
     def sends_precopy_page(self, page: Page) -> None:
         """sends a dirty page in precopy, on the other connection"""
         require(self.phase == Phase.PRECOPY or self.phase == Phase.FINISHING)
@@ -48,7 +48,7 @@ class MultifdSource(Source):
         self._remember_sent(page)
         self.multi.send(Command.PAGE, page, stale=self.guest.stale_at_source)
 
-    @action(Source.migration, rule="R3", qemu="multifd_send_sync_main")
+    @action(Source.migration, rule="R3", qemu="migration/multifd.c:multifd_send_sync_main")
     def flushes(self) -> None:
         """flushes the other connection, because the CPUs have stopped and no page of precopy will follow"""
         require(self.phase == Phase.SWITCHING or (self.phase == Phase.FINISHING and self.dirty.empty))
@@ -85,14 +85,14 @@ class MultifdDestination(Destination):
     multi = Receives("multi")
     loads_precopy_page = None
 
-    @action(multifd_thread, rule="R2", qemu="multifd_recv_thread")
+    @action(multifd_thread, rule="R2", qemu="migration/multifd.c:multifd_recv_thread")
     def writes_precopy_page(self) -> None:
         """writes a page of precopy into memory"""
         message = self.multi.receive(Command.PAGE)
         self.present |= message.pages
         self.guest.loaded(message.pages, message.marked["stale"])
 
-    @action(Destination.main_thread, rule="R3", qemu="multifd_recv_sync_main")
+    @action(Destination.main_thread, rule="R3", qemu="migration/multifd.c:multifd_recv_sync_main")
     def waits_for_other_connection(self) -> None:
         """waits until the other connection has come to its SYNC"""
         require(self.main == Main.STREAM)
@@ -171,7 +171,11 @@ class MultifdSkipsZeroPages(MultifdBeforeTheSwitch):
     class destination(MultifdDestination):
         """Spares itself the writing."""
 
-        @action(MultifdDestination.multifd_thread, rule="R2", qemu="multifd_recv_zero_page_process")
+        @action(
+            MultifdDestination.multifd_thread,
+            rule="R2",
+            qemu="migration/multifd-zero-page.c:multifd_recv_zero_page_process",
+        )
         def skips_zero_page(self) -> None:
             """receives a page of zeros, and does not write it"""
             message = self.multi.receive(Command.PAGE)

@@ -75,7 +75,7 @@ class PreemptSource(Source):
         super().receives_pong()
         self.answered = True
 
-    @action(Source.return_path_thread, qemu="postcopy_preempt_establish_channel")
+    @action(Source.return_path_thread, qemu="migration/postcopy-ram.c:postcopy_preempt_establish_channel")
     def opens_fast_channel(self) -> None:
         """opens the preempt channel, after the main one (A25)"""
         require(self.phase == Phase.PRECOPY)
@@ -91,7 +91,7 @@ class PreemptSource(Source):
         require(self.fast_open)
         super().stops_cpus_to_switch()
 
-    @action(Source.return_path_thread, rule="R13 R17", qemu="ram_save_host_page_urgent")
+    @action(Source.return_path_thread, rule="R13 R17", qemu="migration/ram.c:ram_save_host_page_urgent")
     def serves_request(self, page: Page) -> None:
         """serves a requested page on the preempt channel, or drops the request where the page has been sent"""
         require(self.phase == Phase.POSTCOPY)
@@ -133,7 +133,7 @@ class PreemptDestination(Destination):
     assembling_urgent = Bitmap("target pages received on the preempt channel of a host page that is not whole yet")
     fast = Receives("fast")
 
-    @action(Destination.main_thread, qemu="migration_ioc_process_incoming")
+    @action(Destination.main_thread, qemu="migration/migration.c:migration_ioc_process_incoming")
     def accepts_fast_channel(self) -> None:
         """accepts the preempt channel"""
         require(self.main == Main.STREAM)
@@ -145,7 +145,7 @@ class PreemptDestination(Destination):
         require(self.fast_ready)
         super().reads_package()
 
-    @action(preempt_thread, rule="R21 R22", qemu="postcopy_preempt_thread")
+    @action(preempt_thread, rule="R21 R22", qemu="migration/postcopy-ram.c:postcopy_preempt_thread")
     def places_urgent_page(self) -> None:
         """receives an urgent page, places it when it is whole, and wakes who waits for it"""
         require(self._listening())

@@ -82,7 +82,7 @@ class RecoveringSource(Source):
         else:
             self._fail()
 
-    @action(Source.operator, qemu="qmp_migrate (resume)", environment=True)
+    @action(Source.operator, qemu="migration/migration.c:qmp_migrate (resume)", environment=True)
     def operator_resumes(self) -> None:
         """resumes the migration on a new connection"""
         require(self.recovery == Recovering.PAUSED)
@@ -90,7 +90,7 @@ class RecoveringSource(Source):
         self.return_path.listen()
         self.recovery = Recovering.RECOVER
 
-    @action(Source.migration, qemu="qemu_savevm_send_recv_bitmap")
+    @action(Source.migration, qemu="migration/savevm.c:qemu_savevm_send_recv_bitmap")
     def asks_what_arrived(self) -> None:
         """asks the destination for the bitmap of what has arrived"""
         require(self.recovery == Recovering.RECOVER)
@@ -98,7 +98,7 @@ class RecoveringSource(Source):
         self.stream.send(RecoveryCommand.RECV_BITMAP)
         self.recovery = Recovering.ASKED
 
-    @action(Source.return_path_thread, qemu="ram_dirty_bitmap_reload")
+    @action(Source.return_path_thread, qemu="migration/ram.c:ram_dirty_bitmap_reload")
     def reloads_bitmap(self) -> None:
         """receives the bitmap of what has arrived: all the rest needs sending"""
         require(self.recovery == Recovering.ASKED)
@@ -107,7 +107,7 @@ class RecoveringSource(Source):
         self.phase = Phase.POSTCOPY
         self.recovery = Recovering.RELOADED
 
-    @action(Source.migration, qemu="qemu_savevm_send_postcopy_resume")
+    @action(Source.migration, qemu="migration/savevm.c:qemu_savevm_send_postcopy_resume")
     def sends_resume(self) -> None:
         """tells the destination that the migration goes on"""
         require(self.recovery == Recovering.RELOADED)
@@ -115,7 +115,7 @@ class RecoveringSource(Source):
         self.stream.send(RecoveryCommand.RESUME)
         self.recovery = Recovering.RESUMING
 
-    @action(Source.return_path_thread, qemu="migrate_handle_rp_resume_ack")
+    @action(Source.return_path_thread, qemu="migration/migration.c:migrate_handle_rp_resume_ack")
     def receives_resume_ack(self) -> None:
         """receives the acknowledgement: the migration goes on"""
         require(self.recovery == Recovering.RESUMING)
@@ -180,14 +180,14 @@ class RecoveringDestination(Destination):
         else:
             self._give_up()
 
-    @action(destination_operator, qemu="qmp_migrate_recover", environment=True)
+    @action(destination_operator, qemu="migration/migration.c:qmp_migrate_recover", environment=True)
     def operator_recovers(self) -> None:
         """lets the destination wait for a new connection"""
         require(self.recovery == Recovering.PAUSED)
         self.stream.listen()
         self.recovery = Recovering.LISTENING
 
-    @action(Destination.main_thread, qemu="migration_incoming_process")
+    @action(Destination.main_thread, qemu="migration/migration.c:migration_incoming_process")
     def accepts(self) -> None:
         """accepts the new connection, or pauses again if it is broken already"""
         require(self.recovery == Recovering.LISTENING)
@@ -199,7 +199,7 @@ class RecoveringDestination(Destination):
             self.return_path_open = True
             self.recovery = Recovering.RECOVER
 
-    @action(Destination.listen, qemu="migrate_send_rp_recv_bitmap")
+    @action(Destination.listen, qemu="migration/migration.c:migrate_send_rp_recv_bitmap")
     def says_what_arrived(self) -> None:
         """answers with the bitmap of what has arrived"""
         require(self.recovery == Recovering.RECOVER)
@@ -207,7 +207,7 @@ class RecoveringDestination(Destination):
         self.stream.receive(RecoveryCommand.RECV_BITMAP)
         self.return_path.send(RecoveryReply.BITMAP, self.present)
 
-    @action(Destination.listen, qemu="loadvm_postcopy_handle_resume")
+    @action(Destination.listen, qemu="migration/savevm.c:loadvm_postcopy_handle_resume")
     def resumes(self) -> None:
         """acknowledges that the migration goes on, and asks again for what is waited for"""
         require(self.recovery == Recovering.RECOVER)

@@ -109,7 +109,7 @@ class SwitchAfterPong(Change):
 
         loaded = Flag("the destination has loaded the devices")
 
-        @action(Source.return_path_thread, qemu="source_return_path_thread")
+        @action(Source.return_path_thread, qemu="migration/migration.c:source_return_path_thread")
         def receives_loaded(self) -> None:
             """receives the PONG of the package: the devices are loaded"""
             require(self.phase < Phase.COMPLETED)
@@ -132,7 +132,7 @@ class SwitchAfterPong(Change):
 
         answered = Flag("the PING of the package has been answered")
 
-        @action(Destination.main_thread, qemu="migrate_send_rp_pong")
+        @action(Destination.main_thread, qemu="migration/migration.c:migrate_send_rp_pong")
         def answers_ping_of_package(self) -> None:
             """answers the PING of the package, if it still can"""
             require(self.main == Main.RUN)
@@ -272,7 +272,7 @@ class LockingDestination(Destination):
         super().loads_precopy_end()
         self._lock()
 
-    @action(Destination.main_thread, qemu="bdrv_activate_all")
+    @action(Destination.main_thread, qemu="block.c:bdrv_activate_all")
     def cannot_lock(self) -> None:
         """cannot lock the disk, and gives up"""
         require(self.main == Main.RUN)

@@ -39,7 +39,7 @@ class TwoStepDestination(Destination):
         require(not self.present[page])
         self.falling_asleep[cpu] = page
 
-    @action(Destination.vcpu, rule="R16", qemu="handle_userfault (kernel)")
+    @action(Destination.vcpu, rule="R16", qemu="fs/userfaultfd.c:handle_userfault")
     def cpu_queues_fault(self, cpu: Cpu) -> None:
         """queues the fault, and sleeps"""
         require(not self.falling_asleep[cpu].empty)

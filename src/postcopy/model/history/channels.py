@@ -85,7 +85,7 @@ class UnlocksTooLate(SwitchAtPackageLocked):
             """sends LISTEN, the device state and RUN in one package"""
             Source.sends_package(self)
 
-        @action(LockingSource.migration, qemu="bdrv_inactivate_all")
+        @action(LockingSource.migration, qemu="block.c:bdrv_inactivate_all")
         def unlocks(self) -> None:
             """gives up the lock on the disk"""
             require(self.phase >= Phase.POSTCOPY)
@@ -125,7 +125,7 @@ class ManagedSource(Source):
         super().sends_package()
         self._tell(Event.POSTCOPY_ACTIVE)
 
-    @action(main_thread, qemu="qmp_cont")
+    @action(main_thread, qemu="monitor/qmp-cmds.c:qmp_cont")
     def obeys(self) -> None:
         """starts the CPUs, as it is told to"""
         self.orders.receive(Order.CONT)
@@ -205,7 +205,7 @@ class ShutdownAfterError(Postcopy):
         error = Flag("the destination's end of the stream has its error noted")
         shut = Flag("the destination's end of the stream has been shut down")
 
-        @action(destination_operator, qemu="qemu_file_set_error", environment=True)
+        @action(destination_operator, qemu="migration/qemu-file.c:qemu_file_set_error", environment=True)
         def notes_error(self) -> None:
             """notes an error of the stream"""
             require(self._listening())
@@ -213,7 +213,7 @@ class ShutdownAfterError(Postcopy):
             self._may_note()
             self.error = True
 
-        @action(destination_operator, qemu="qemu_file_shutdown", environment=True)
+        @action(destination_operator, qemu="migration/qemu-file.c:qemu_file_shutdown", environment=True)
         def shuts_down(self) -> None:
             """shuts the stream down"""
             require(self._listening())
@@ -223,7 +223,7 @@ class ShutdownAfterError(Postcopy):
             self.shut = True
             self.stream.close()
 
-        @action(Destination.listen, qemu="ram_load_postcopy")
+        @action(Destination.listen, qemu="migration/ram.c:ram_load_postcopy")
         def reads_zeros(self, page: Page) -> None:
             """reads nothing from a stream that was shut down, sees no error, and places the zeros in its buffer"""
             require(self._listening())

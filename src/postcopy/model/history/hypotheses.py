@@ -27,7 +27,7 @@ class _ActsOnState(SwitchAfterPong.source):
 
     active = Flag("the migration's state says active")
 
-    @action(SwitchAfterPong.source.migration, qemu="migration_iteration_run")
+    @action(SwitchAfterPong.source.migration, qemu="migration/migration.c:migration_iteration_run")
     def becomes_active(self) -> None:
         """sees that the package is loaded, and sets the state to active"""
         require(self.phase == Phase.POSTCOPY)
@@ -79,7 +79,7 @@ class NotesReceivedLater(RecoveryWithPreempt):
             super().places_urgent_page()
             self.unnoted = self.present - before
 
-        @action(RecoveryWithPreempt.destination.preempt_thread, qemu="ramblock_recv_bitmap_set_range")
+        @action(RecoveryWithPreempt.destination.preempt_thread, qemu="migration/ram.c:ramblock_recv_bitmap_set_range")
         def notes_received(self) -> None:
             """notes in the received bitmap what it has placed"""
             require(not self.unnoted.empty)

@@ -31,7 +31,7 @@ class HugePagesFillIn(Postcopy):
 
         kernel = Thread("kernel")
 
-        @action(kernel, qemu="khugepaged", environment=True)
+        @action(kernel, qemu="mm/khugepaged.c:khugepaged", environment=True)
         def kernel_fills_in(self, page: Page) -> None:
             """makes a huge page, and fills what is missing with zeros"""
             require(self._listening())
@@ -73,14 +73,14 @@ class DeltasInPrecopy(Postcopy):
     class destination(Destination):
         """Applies deltas to what it has."""
 
-        @action(Destination.main_thread, qemu="load_xbzrle")
+        @action(Destination.main_thread, qemu="migration/ram.c:load_xbzrle")
         def applies_delta(self) -> None:
             """applies a delta to its copy of a page"""
             require(self.main == Main.STREAM)
             message = self.stream.receive(Encoded.DELTA)
             self.guest.loaded(message.pages, message.marked["stale"])
 
-        @action(Destination.listen, qemu="load_xbzrle")
+        @action(Destination.listen, qemu="migration/ram.c:load_xbzrle")
         def applies_delta_to_nothing(self) -> None:
             """applies a delta to an empty page, because the copy that it belongs to was discarded"""
             require(self._listening())
@@ -108,7 +108,7 @@ class GrowsAndDiscards(Postcopy):
 
         grown = Flag("the memory has grown")
 
-        @action(Destination.main_thread, qemu="ram_mig_ram_block_resized", environment=True)
+        @action(Destination.main_thread, qemu="migration/ram.c:ram_mig_ram_block_resized", environment=True)
         def memory_grows(self, page: Page) -> None:
             """learns that its memory is longer by a page, which is there, with zeros in it"""
             require(self.main == Main.STREAM)

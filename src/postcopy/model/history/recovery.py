@@ -41,7 +41,7 @@ class PublishesPausedTooEarly(Recovery):
             self.sending = NONE
             self.to_close = True
 
-        @action(RecoveringSource.migration, qemu="postcopy_pause")
+        @action(RecoveringSource.migration, qemu="migration/migration.c:postcopy_pause")
         def closes_old_connection(self) -> None:
             """closes what it takes for the old connection"""
             require(self.to_close)
