@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 import c_search
-from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options
 from postcopy.export import spin
 from postcopy.export.promela import promela
 from postcopy.language.instance import Instance

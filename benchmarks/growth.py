@@ -15,9 +15,9 @@ from dataclasses import replace
 from rich.console import Console
 from rich.table import Table
 
-from postcopy.explorer.explore import Exploration, Options, Outcome
+from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel.orbits import orbit
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy

@@ -13,8 +13,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.loops import machine_of
 from postcopy.language.instance import Instance

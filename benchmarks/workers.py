@@ -14,8 +14,8 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.findings import Question
 from postcopy.explorer.search.loops import Machine, machine_of

@@ -7,8 +7,8 @@ import pytest
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.properties import asked_of, choose, reasons
-from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.language.instance import Instance
 from postcopy.model.changes.change import Change
 from postcopy.model.changes.preempt import requested_pages_do_not_queue

@@ -14,8 +14,8 @@ from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.cli.main import main
 from postcopy.errors import UsageError
-from postcopy.explorer.explore import Options, Outcome, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy

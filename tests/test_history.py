@@ -10,8 +10,8 @@ import pytest
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
 from postcopy.catalogue.properties import asked_of, choose
-from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.fault import name_of

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
-from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.language import Thread, action
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind

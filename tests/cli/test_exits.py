@@ -2,7 +2,7 @@
 
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.engine import report
-from postcopy.explorer.explore import Outcome
+from postcopy.explorer.results import Outcome
 from postcopy.explorer.simulation.simulate import Finding
 from postcopy.report.results.proof import WORDS
 

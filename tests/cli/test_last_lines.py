@@ -10,8 +10,8 @@ from rich.console import Console
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.enumerate import further
-from postcopy.explorer.explore import Options, Verdict, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Verdict
 from postcopy.explorer.simulation.simulate import Plan, Simulation
 from postcopy.language.instance import Instance
 from postcopy.report.story.tell import tell

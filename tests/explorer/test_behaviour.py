@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postcopy.explorer.behaviour import Behaviour, Observation, behaviour, included
-from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options
 from postcopy.language.concrete import Transition
 from postcopy.language.instance import Instance, State
 from postcopy.model.postcopy import Postcopy

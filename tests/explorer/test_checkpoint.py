@@ -18,8 +18,8 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
-from postcopy.explorer.explore import Exploration, Options, Outcome
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.explorer.search.checkpoint import NAME, Checkpoint
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.language.instance import Instance

@@ -14,8 +14,8 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
-from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Engine, Options
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy

@@ -3,8 +3,8 @@
 import pytest
 
 from postcopy.catalogue.properties import DEFAULT
-from postcopy.explorer.explore import Options, Outcome, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 

@@ -9,10 +9,10 @@ import pytest
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.properties import asked_of
-from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.kernel import dead_variables as dead
 from postcopy.explorer.kernel.dead_variables import Reset
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search.interpreted import Interpreted
 from postcopy.explorer.search.status import Status
 from postcopy.language import expressions as ex

@@ -11,8 +11,8 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
-from postcopy.explorer.explore import Exploration, Options, Outcome
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.explorer.search.disk import OnDisk, RowFile
 from postcopy.explorer.search.shard import Shard
 from postcopy.language.instance import Instance

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.errors import SpecError
-from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
+from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.fairness import broken, duties, is_fair, moves, units
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.liveness.state_graph import history_masks, recorded
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.explorer.search.findings import Space
 from postcopy.explorer.search.interpreted import Interpreted
 from postcopy.explorer.search.loops import machine_of

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from postcopy.explorer.explore import Exploration, Options
+from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel import compiler, machine_code, state_code
 from postcopy.explorer.kernel.orbits import orbit
 from postcopy.explorer.liveness.compiled_state_graph import expand_all
 from postcopy.explorer.liveness.state_graph import recorded
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search import loops, shard
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.interpreted import Interpreted

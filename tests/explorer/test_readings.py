@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from postcopy.cli.main import main
-from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options
 from postcopy.language import body_checks, program, symbolic
 from postcopy.language.instance import Instance
 from postcopy.model.changes.preempt import Preempt

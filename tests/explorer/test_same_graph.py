@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.kernel.kernel import Kernel, Reductions
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.loops import machine_of
 from postcopy.explorer.search.status import Status

@@ -7,9 +7,9 @@ import pytest
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import TraceError
-from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.explore import explore
 from postcopy.explorer.kernel.stepper import Stepper
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.simulation import shorten
 from postcopy.explorer.simulation.shorten import Replay, breaks
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulated, Simulation, retrace

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postcopy.catalogue.properties import BY_NAME
-from postcopy.explorer.explore import Exploration, Options, explore
+from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.kernel.orbits import orbit
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options
 from postcopy.language import Cpu, Page, Protocol, require
 from postcopy.language.instance import Instance
 from postcopy.model.destination import Destination

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import TraceError, UsageError
-from postcopy.explorer.explore import Exploration, Options
+from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.kernel.stepper import Look, Move, Stepper
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.simulation.hyperloglog import Census
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation, retrace
 from postcopy.explorer.simulation.walk import Walker

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from postcopy.catalogue.properties import BY_NAME
-from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options
 from postcopy.export import spin
 from postcopy.export.promela import promela
 from postcopy.language import Property, Protocol

@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from postcopy.catalogue.properties import BY_NAME
-from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options
 from postcopy.language import NO_DEADLOCK
 from postcopy.language.instance import Instance
 from postcopy.language.program import read

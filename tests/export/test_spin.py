@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import UsageError
-from postcopy.explorer.explore import Options, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options
 from postcopy.export import spin
 from postcopy.export.promela import promela
 from postcopy.language import NO_DEADLOCK, Property, Protocol

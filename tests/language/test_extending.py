@@ -12,8 +12,8 @@ import pytest
 
 from postcopy.catalogue.properties import DEFAULT, asked_of, choose, everything, reasons
 from postcopy.errors import SpecError, UsageError
-from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.language import (
     NO_DEADLOCK,
     Channel,

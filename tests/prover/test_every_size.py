@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from postcopy.explorer.explore import Options, Outcome, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.concrete import answer_in, holds
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind, of_each_page

@@ -17,8 +17,8 @@ import networkx as nx
 import pytest
 
 from postcopy.errors import UsageError
-from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Engine, Options
 from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.concrete import successors
 from postcopy.language.instance import Instance, State

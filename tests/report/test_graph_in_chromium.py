@@ -15,8 +15,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import choose
-from postcopy.explorer.explore import Exploration, Options
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Engine, Options
 from postcopy.language.instance import Instance
 from postcopy.report.state_graph.files import Graph, build
 from postcopy.report.state_graph.page import page

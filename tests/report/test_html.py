@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from postcopy.explorer.explore import Options, Outcome, Verdict, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.trace import Trace

@@ -14,9 +14,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from postcopy.catalogue.properties import DEFAULT, with_everything
-from postcopy.explorer.explore import Options, Outcome, Verdict, explore
+from postcopy.explorer.explore import explore
 from postcopy.explorer.kernel.fingerprint import fingerprint
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.pages.check import html

@@ -24,8 +24,8 @@ from documentation.tables_of_bugs import linked
 from postcopy.catalogue import qemu_source
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import UsageError
-from postcopy.explorer.explore import Options, Verdict, explore
-from postcopy.explorer.results import Engine
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Engine, Options, Verdict
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channels import Channel
 from postcopy.language.fields import EITHER, Bitmap, CpuBitmap, Field

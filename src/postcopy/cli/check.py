@@ -41,8 +41,9 @@ from postcopy.cli.progress import of_search, progress
 from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
 from postcopy.explorer.enumerate import further
-from postcopy.explorer.explore import Exploration, Options, Progress, Verdict
+from postcopy.explorer.explore import Exploration
 from postcopy.explorer.results import Engine as Driver
+from postcopy.explorer.results import Options, Progress, Verdict
 from postcopy.language.instance import Instance
 from postcopy.report.pages.check import FORMAT as PAGE
 from postcopy.report.pages.check import html

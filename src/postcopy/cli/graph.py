@@ -16,7 +16,8 @@ from postcopy.cli.parameters import takes
 from postcopy.cli.progress import of_search, progress
 from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
-from postcopy.explorer.explore import Exploration, Options, Outcome
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Options, Outcome
 from postcopy.report.state_graph.files import FORMATS, build, format_of, write
 from postcopy.report.state_graph.quotient import usual_variables
 

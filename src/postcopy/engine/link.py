@@ -19,7 +19,7 @@ class Link:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
-    def send(self, what: Any, descriptors: list[int] | None = None) -> None:
+    def send(self, what: object, descriptors: list[int] | None = None) -> None:
         """Send anything that MessagePack knows, and descriptors with it."""
         data = msgspec.msgpack.encode(what)
         try:

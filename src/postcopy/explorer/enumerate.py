@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
-from postcopy.explorer.explore import Exploration, Options, Progress, Verdict
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.results import Options, Progress, Verdict
 from postcopy.language.instance import Instance
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from postcopy.explorer.explore import Exploration, Options, Outcome, Verdict, explore
+from postcopy.explorer.explore import Exploration, explore
+from postcopy.explorer.results import Options, Outcome, Verdict
 from postcopy.language.concrete import violated_by
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property, of_each_page

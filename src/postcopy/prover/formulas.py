@@ -232,7 +232,7 @@ class Meaning:
         self.wide = wide
         self.before = Meaning(symbols, f"{prefix}.before", step, wide=wide) if updates is not None else self
         self.definitions: list[Bool] = self.before.definitions if updates is not None else []
-        self._bound: list[Term] = self.before._bound if updates is not None else []
+        self.bound: list[Term] = self.before.bound if updates is not None else []
         self._names: dict[object, Any] = {}
         self._registered: set[object] = set()
         self._queues: dict[Messages, Queue] = {}
@@ -251,9 +251,9 @@ class Meaning:
         return z3.FreshConst(sort, "x")
 
     def _for_all(self, variables: list[Term], body: Callable[[], Bool], *match: Bool) -> Bool:
-        self._bound.extend(variables)
+        self.bound.extend(variables)
         inner = body()
-        del self._bound[-len(variables) :]
+        del self.bound[-len(variables) :]
         return z3.ForAll(variables, inner, patterns=[_pattern(*match)])
 
     def _witness(
@@ -264,7 +264,7 @@ class Meaning:
         Returns:
             The term, and what registers it as named, to be asserted along with what is said of it.
         """
-        varies = ex.mentions_page(key[1]) and any(self.param is v for v in self._bound)
+        varies = ex.mentions_page(key[1]) and any(self.param is v for v in self.bound)
         terms = [*of, *([self.param] if varies and not any(self.param.eq(t) for t in of) else [])]
         shape = (*key, len(terms), varies)
         if shape not in self._names:
@@ -272,14 +272,14 @@ class Meaning:
             sorts = [t.sort() for t in terms]
             self._names[shape] = z3.Function(label, *sorts, sort) if terms else z3.Const(label, sort)
         term = self._names[shape](*terms) if terms else self._names[shape]
-        if not self._bound:
+        if not self.bound:
             return term, [register(term, *terms), *([self.symbols.given(term)] if sort == self.symbols.page else [])]
         self._register(shape, term, terms, register)
         return term, []
 
     def _register(self, key: object, term: Term, terms: list[Term], register: Callable[..., Bool]) -> None:
         """Register a term for the pages that an obligation speaks of; if `wide`, a position for all named pages."""
-        variables = [v for v in self._bound if any(_occurs(v, t) for t in terms)]
+        variables = [v for v in self.bound if any(_occurs(v, t) for t in terms)]
         shape = (key, *(str(t.decl()) if t.num_args() else "" for t in terms))
         if shape in self._registered or not all(v.sort() == self.symbols.page for v in variables):
             return
@@ -295,10 +295,10 @@ class Meaning:
         """There is something: asserted positively, of a witness; negatively, of all that has a name."""
         if polarity is not Polarity.BOTH:
             return positive() if polarity is Polarity.POSITIVE else negative()
-        sorts = [v.sort() for v in self._bound]
-        it = z3.FreshFunction(*sorts, z3.BoolSort())(*self._bound) if sorts else z3.FreshBool("exists")
+        sorts = [v.sort() for v in self.bound]
+        it = z3.FreshFunction(*sorts, z3.BoolSort())(*self.bound) if sorts else z3.FreshBool("exists")
         both = z3.And(z3.Implies(it, positive()), z3.Implies(negative(), it))
-        self.definitions.append(z3.ForAll(list(self._bound), both, patterns=[it]) if sorts else both)
+        self.definitions.append(z3.ForAll(list(self.bound), both, patterns=[it]) if sorts else both)
         return it
 
     # -- truth values --------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from postcopy.explorer.explore import Verdict
+from postcopy.explorer.results import Verdict
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol

@@ -18,9 +18,9 @@ from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.loading import by_name
 from postcopy.catalogue.properties import choose, with_everything
 from postcopy.errors import UsageError
-from postcopy.explorer.explore import Options, explore
+from postcopy.explorer.explore import explore
 from postcopy.explorer.kernel.fingerprint import fingerprint
-from postcopy.explorer.results import Engine
+from postcopy.explorer.results import Engine, Options
 from postcopy.language.instance import Instance
 from postcopy.language.trace import rebase
 from postcopy.model.faults import FAULTS

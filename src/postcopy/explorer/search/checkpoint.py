@@ -231,7 +231,7 @@ def make_room(directory: Path) -> None:
         raise UsageError(f"{directory}: {error.strerror}") from None
 
 
-def read(directory: Path) -> Any:
+def read(directory: Path) -> dict[str, Any]:
     """What stands in a checkpoint's description.
 
     Raises:
@@ -239,7 +239,7 @@ def read(directory: Path) -> Any:
     """
     path = directory / NAME
     try:
-        content = json.loads(path.read_bytes())
+        content: dict[str, Any] = json.loads(path.read_bytes())
         if content.pop("format") != FORMAT:
             raise UsageError(f"{path} is a checkpoint of another version of this program")
         if content.pop("sum") != _sum(content):

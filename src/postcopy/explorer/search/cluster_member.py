@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +68,7 @@ class Member:
         """A state and its parent's number."""
         return self.shard.row(place)
 
-    def states(self) -> Any:
+    def states(self) -> npt.NDArray[np.int64]:
         """All states; int64[count, words]."""
         return self.shard.states[: int(self.shard.control[COUNT])].copy()
 

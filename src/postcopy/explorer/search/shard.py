@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -225,7 +224,7 @@ class Shard:
         if worker.status == Status.STATE and len(self.workers) == 1:
             self.control[COUNT] = worker.notes.control[AT] + 1
 
-    def take(self, rows: Any) -> bool:
+    def take(self, rows: npt.NDArray[np.int64]) -> bool:
         """Enter states sent by others, with their parents' numbers behind them; False where that ends the search."""
         at, worker = 0, self.workers[0]
         while True:
@@ -247,7 +246,14 @@ class Shard:
                 self.control[STATUS] = Status.FULL
                 return False
 
-    def restore(self, states: Any, parents: Any, control: list[int], fired: list[int], first: list[int]) -> bool:
+    def restore(
+        self,
+        states: npt.NDArray[np.int64],
+        parents: npt.NDArray[np.int64],
+        control: list[int],
+        fired: list[int],
+        first: list[int],
+    ) -> bool:
         """Stand where such a shard stood; False where the memory allowed does not suffice."""
         known = len(states)
         if known + self.reserve > len(self.parents):
@@ -258,7 +264,7 @@ class Shard:
             self.control[STATUS] = Status.RUNNING
         return self._fill()
 
-    def change(self, number: int, control: Any) -> bool:
+    def change(self, number: int, control: npt.NDArray[np.int64]) -> bool:
         """Become another of the shards, whose states and parents have been put in place of this one's.
 
         False where the memory allowed does not suffice for it.
@@ -365,7 +371,7 @@ def gather(status: Status, depth: int, reports: Sequence[Report]) -> Findings:
     return found
 
 
-def words_of(row: Any) -> Words:
+def words_of(row: npt.NDArray[np.int64]) -> Words:
     """A row of states as the words that it packs."""
     return tuple(int(word) & (1 << 64) - 1 for word in row)
 

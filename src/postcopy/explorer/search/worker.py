@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -58,7 +56,7 @@ class Worker:
         """How it stands."""
         return Status(int(self.notes.control[STATUS]))
 
-    def expand(self, states: Any, begin: int, end: int) -> int:
+    def expand(self, states: npt.NDArray[np.int64], begin: int, end: int) -> int:
         """Make the successors of states and count them; those of one block are left in its scratch memory."""
         fired = self.notes.fired.copy()
         code, loop = self.machine

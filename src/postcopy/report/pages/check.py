@@ -12,7 +12,7 @@ from itertools import groupby
 
 import msgspec
 
-from postcopy.explorer.explore import Verdict
+from postcopy.explorer.results import Verdict
 from postcopy.language.actions import ActionInstance
 from postcopy.language.properties import Property
 from postcopy.report.files.file_format import WRITTEN, FileFormat

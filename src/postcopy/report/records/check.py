@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from postcopy.explorer.explore import Verdict
+from postcopy.explorer.results import Verdict
 from postcopy.report.records.story import RunRecord, run_record
 from postcopy.report.results.check import answer, not_asked, reductions
 from postcopy.report.story.tell import tell

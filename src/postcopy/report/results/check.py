@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from postcopy.catalogue.properties import reasons
-from postcopy.explorer.explore import Outcome, Verdict
+from postcopy.explorer.results import Outcome, Verdict
 from postcopy.language.properties import Property
 
 SECTIONS: dict[str, Callable[[Property], bool]] = {

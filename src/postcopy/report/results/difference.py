@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
 from postcopy.explorer.enumerate import further
-from postcopy.explorer.explore import Options, Progress, explore
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Options, Progress
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channels import Channel

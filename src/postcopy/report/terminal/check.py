@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from postcopy.explorer.explore import Outcome, Verdict
+from postcopy.explorer.results import Outcome, Verdict
 from postcopy.language.properties import Property
 from postcopy.report.results.check import (
     SECTIONS,
