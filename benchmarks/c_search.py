@@ -26,7 +26,7 @@ from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program, read
 from postcopy.language.properties import NO_DEADLOCK, Kind
-from postcopy.language.symbolic import Leaf
+from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.model.postcopy import Postcopy
 

@@ -13,7 +13,7 @@ from typing import assert_never
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import Expr
 from postcopy.language.instance import Instance, State
-from postcopy.language.symbolic import Branch, Tree
+from postcopy.language.trees import Branch, Tree
 
 
 @dataclass(frozen=True)

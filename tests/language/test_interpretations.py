@@ -13,7 +13,8 @@ from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInstance
 from postcopy.language.concrete import may_rest, successors, take, violated_by
 from postcopy.language.instance import Instance, State
-from postcopy.language.symbolic import Tree, read_action, read_predicate, read_resting
+from postcopy.language.symbolic import read_action, read_predicate, read_resting
+from postcopy.language.trees import Tree
 from postcopy.language.values import ConcretePages
 from postcopy.model.network import Command
 from postcopy.model.postcopy import Postcopy

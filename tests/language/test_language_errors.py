@@ -15,7 +15,8 @@ from postcopy.errors import SpecError
 from postcopy.language import NONE, Ghost, Machine, Page, action, require
 from postcopy.language.concrete import take
 from postcopy.language.instance import Instance
-from postcopy.language.symbolic import Leaf, read_action
+from postcopy.language.symbolic import read_action
+from postcopy.language.trees import Leaf
 from tests.language.tiny import (
     Base,
     Cases,

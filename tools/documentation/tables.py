@@ -33,7 +33,8 @@ from postcopy.language.instance import Instance
 from postcopy.language.machines import Ghost, Machine, Part
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
-from postcopy.language.symbolic import Branch, Tree, read_action
+from postcopy.language.symbolic import read_action
+from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Sort
 from postcopy.model.fault import Fault
 from postcopy.model.faults import FAULTS

@@ -15,7 +15,7 @@ from typing import ClassVar, assert_never
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import Expr, NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.program import fold
-from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.language.trees import Branch, Leaf, Tree
 from postcopy.language.variables import Sort, Variable
 
 Guard = tuple[TruthExpr, bool]

@@ -15,7 +15,7 @@ from postcopy.language import expressions as ex
 from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
-from postcopy.language.symbolic import Leaf
+from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 
 KEYWORDS = """

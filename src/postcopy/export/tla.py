@@ -30,7 +30,7 @@ from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
-from postcopy.language.symbolic import Leaf, Tree
+from postcopy.language.trees import Leaf, Tree
 from postcopy.language.variables import Sort, Variable
 
 RESERVED = """

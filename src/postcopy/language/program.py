@@ -18,7 +18,8 @@ from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.substitution import Substitution
-from postcopy.language.symbolic import Branch, Leaf, Tree, observe, read_body, read_predicate, read_resting
+from postcopy.language.symbolic import observe, read_body, read_predicate, read_resting
+from postcopy.language.trees import Branch, Leaf, Tree
 from postcopy.language.variables import Sort, Variable
 
 PROTOCOLS_KEPT = 8

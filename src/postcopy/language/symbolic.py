@@ -10,18 +10,18 @@ that the explorer's compiler and the provers know of an action.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from itertools import combinations
-from typing import Any, Generic, TypeVar, assert_never, cast
+from typing import Any, Generic, TypeVar, cast
 
 from postcopy.errors import SpecError
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import check_action, check_callable, check_ghost
-from postcopy.language.body_errors import Disabled, RunEnded, locating_errors
+from postcopy.language.body_errors import Disabled, locating_errors
 from postcopy.language.channels import ChannelVariables, Slot
+from postcopy.language.decisions import DecisionNeeded, Decisions, RunsDiffer
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
@@ -30,6 +30,7 @@ from postcopy.language.machines import Monitor, let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.source_locations import location, place
+from postcopy.language.trees import Branch, Happening, Leaf, Tree
 from postcopy.language.values import NONE, Cpu, Page, PageSet, Truth, UnsupportedOperation, Whole
 from postcopy.language.variables import Sort, Variable, index_of
 from postcopy.language.view import Step, View
@@ -39,145 +40,6 @@ MAX_DECISIONS = 60
 
 MAX_PATHS = 4_096
 """Runs of one action beyond which it is taken to be several actions in one."""
-
-
-@dataclass(frozen=True)
-class Happening:
-    """An event of a path: what, which pages, and for a message its channel and direction."""
-
-    what: Enum
-    pages: PagesExpr
-    channel: str
-    sent: bool
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """The end of a path: what the step does.
-
-    Attributes:
-        updates: new values, for the variables that change.
-        events: what happened.
-        violated: for each property that speaks of steps, its index and when this step violates it.
-        checks: (condition, message, place): where a condition fails, the specification is wrong.
-    """
-
-    updates: dict[Variable, Value]
-    events: tuple[Happening, ...]
-    violated: tuple[tuple[int, TruthExpr], ...]
-    checks: tuple[tuple[TruthExpr, str, str], ...]
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A decision on the state before the step (or, in monitors, on what the step has computed)."""
-
-    condition: TruthExpr
-    yes: Tree
-    no: Tree
-
-
-Tree = Branch | Leaf | None
-
-Condition = TruthExpr | ex.Atom
-"""What a run decides on."""
-
-
-class _DecisionNeeded(RunEnded):
-    def __init__(self, condition: TruthExpr) -> None:
-        self.condition = condition
-
-
-class _Path:
-    """The decisions of one run: those given, and what follows from them.
-
-    Args:
-        given: conditions with their answers, in the order in which the run asks for them.
-        behind: how many of them, the first ones, were asked before this run begins.
-    """
-
-    def __init__(self, given: tuple[tuple[TruthExpr, bool], ...], behind: int = 0) -> None:
-        self.given = given
-        self.used = behind
-        self.known: dict[Condition, bool] = {}
-        self.domains: dict[Variable, frozenset[int]] = {}
-        for condition, answer in given[:behind]:
-            self._learn(condition, answer)
-
-    def decide(self, condition: TruthExpr) -> bool:
-        """The answer on this path; a decision that is still open ends the run with `_DecisionNeeded`."""
-        answer = self.implied(condition)
-        if answer is not None:
-            return answer
-        if self.used == len(self.given):
-            raise _DecisionNeeded(condition)
-        expected, answer = self.given[self.used]
-        if expected != condition:
-            raise _RunsDiffer
-        self.used += 1
-        self._learn(condition, answer)
-        return answer
-
-    def implied(self, condition: Condition) -> bool | None:
-        """What the decisions so far say of a condition, if anything."""
-        known = self.known.get(condition)
-        if known is not None:
-            return known
-        match condition:
-            case ex.Equal(left, right):
-                return self._equality(left, right)
-            case ex.Not(operand):
-                inner = self.implied(operand)
-                return None if inner is None else not inner
-            case ex.And(parts):
-                return self._several(parts, absorbing=False)
-            case ex.Or(parts):
-                return self._several(parts, absorbing=True)
-            case ex.TruthConstant(value):
-                return value
-            case ex.Less() | ex.IsEmpty() | ex.Atom():
-                return None
-            case _:
-                assert_never(condition)
-
-    def _several(self, parts: tuple[TruthExpr, ...], absorbing: bool) -> bool | None:
-        answers = [self.implied(part) for part in parts]
-        if absorbing in answers:
-            return absorbing
-        return None if None in answers else not absorbing
-
-    def _equality(self, subject: NumberExpr, value: NumberExpr) -> bool | None:
-        if not isinstance(subject, ex.NumberVariable) or not isinstance(value, ex.Number):
-            return None
-        domain = self._domain(subject.variable)
-        if value.value not in domain:
-            return False
-        return True if len(domain) == 1 else None
-
-    def _domain(self, variable: Variable) -> frozenset[int]:
-        return self.domains.get(variable) or frozenset(range(variable.size))
-
-    def _learn(self, condition: Condition, answer: bool) -> None:
-        self.known[condition] = answer
-        match condition:
-            case ex.Not(operand):
-                self._learn(operand, not answer)
-            case ex.And(parts):
-                for part in parts if answer else ():
-                    self._learn(part, answer)
-            case ex.Or(parts):
-                for part in () if answer else parts:
-                    self._learn(part, answer)
-            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
-                self.domains[variable] = frozenset({value}) if answer else self._domain(variable) - {value}
-            case ex.Equal() | ex.Less() | ex.IsEmpty() | ex.TruthConstant() | ex.Atom():
-                pass
-            case _:
-                assert_never(condition)
-
-
-class _RunsDiffer(RunEnded):
-    """A repeated run asked another question: the body depends on something that is not part of the state."""
 
 
 _Of = TypeVar("_Of", bound=ex.Expr)
@@ -359,7 +221,7 @@ class SymbolicInterpretation(Interpretation):
 
     instance: Instance
 
-    def __init__(self, instance: Instance, path: _Path, updates: dict[Variable, Value] | None = None) -> None:
+    def __init__(self, instance: Instance, path: Decisions, updates: dict[Variable, Value] | None = None) -> None:
         super().__init__(instance)
         self.path = path
         self.updates: dict[Variable, Value] = {} if updates is None else updates
@@ -557,7 +419,7 @@ class SymbolicInterpretation(Interpretation):
 
 
 def _explore(
-    run: Callable[[_Path], Leaf],
+    run: Callable[[Decisions], Leaf],
     where: str,
     given: tuple[tuple[TruthExpr, bool], ...] = (),
     runs: list[int] | None = None,
@@ -569,15 +431,15 @@ def _explore(
     if runs[0] > MAX_PATHS:
         raise SpecError(f"more than {MAX_PATHS} ways through it: split it into several actions", where)
     try:
-        return run(_Path(given, behind))
+        return run(Decisions(given, behind))
     except Disabled:
         return None
-    except _RunsDiffer as differ:
+    except RunsDiffer as differ:
         raise SpecError(
             "two runs on the same values took different ways: it branches on something that is not part of the state",
             location(None, where, differ.__traceback__),
         ) from None
-    except _DecisionNeeded as needed:
+    except DecisionNeeded as needed:
         condition = needed.condition
         if len(given) == MAX_DECISIONS:
             raise SpecError(
@@ -617,7 +479,7 @@ def read_body(
     body = getattr(machine, action.method)
     where = _where(instance, action)
 
-    def run(path: _Path) -> Leaf:
+    def run(path: Decisions) -> Leaf:
         interpretation = make(instance, path)
         arguments: dict[str, object] = {}
         if action.cpu is not None:
@@ -690,7 +552,7 @@ def _leaf(interpretation: SymbolicInterpretation, violated: tuple[tuple[int, Tru
 
 
 def _observed(
-    instance: Instance, action: ActionInstance, leaf: Leaf, make: type[SymbolicInterpretation], path: _Path
+    instance: Instance, action: ActionInstance, leaf: Leaf, make: type[SymbolicInterpretation], path: Decisions
 ) -> Leaf:
     """Let the monitors watch the step, and ask the properties that speak of steps."""
     interpretation = make(instance, path, dict(leaf.updates))
@@ -725,7 +587,7 @@ def _predicate(
     where = place(holds.__code__, holds.__code__.co_firstlineno)
 
     def ask(given: tuple[tuple[TruthExpr, bool], ...]) -> TruthExpr:
-        path = _Path(given)
+        path = Decisions(given)
         after = make(instance, path, dict(updates))
         subject: object = View(after)
         if action is not None:
@@ -738,7 +600,7 @@ def _predicate(
         arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
         try:
             answer = bounded(lambda: holds(*arguments))
-        except _DecisionNeeded as needed:
+        except DecisionNeeded as needed:
             condition = needed.condition
             if len(given) == MAX_DECISIONS:
                 raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: it never ends", where) from None

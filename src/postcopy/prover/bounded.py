@@ -20,7 +20,8 @@ from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, of_each_page
-from postcopy.language.symbolic import Leaf, read_action, read_predicate
+from postcopy.language.symbolic import read_action, read_predicate
+from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.clauses import paths_of
 

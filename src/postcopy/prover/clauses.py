@@ -7,7 +7,7 @@ from typing import assert_never
 
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import TruthExpr
-from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.language.trees import Branch, Leaf, Tree
 from postcopy.prover.channel_expressions import Carries, HasRoom, HeadIs, HeadMarked, Truth, as_truth
 
 

@@ -27,7 +27,7 @@ from postcopy.language.channels import ChannelVariables
 from postcopy.language.expressions import NumberExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.messages import Pattern
-from postcopy.language.symbolic import Leaf
+from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     Carries,

@@ -22,7 +22,8 @@ from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property, of_each_page
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
-from postcopy.language.symbolic import Leaf, read_action, read_predicate
+from postcopy.language.symbolic import read_action, read_predicate
+from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import Sent, walk
 from postcopy.prover.clauses import parts_of, paths_of

@@ -10,7 +10,8 @@ import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import PagesExpr, TruthExpr
-from postcopy.language.symbolic import Leaf, read_action, read_resting
+from postcopy.language.symbolic import read_action, read_resting
+from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     Lost,

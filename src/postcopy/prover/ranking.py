@@ -9,7 +9,7 @@ from postcopy.language import expressions as ex
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.ranking import Component, Measure
-from postcopy.language.symbolic import Leaf
+from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     HeadIs,

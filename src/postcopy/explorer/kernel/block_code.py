@@ -26,7 +26,7 @@ from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import PagesExpr, TruthExpr
 from postcopy.language.program import Program
-from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.language.trees import Branch, Leaf, Tree
 
 _UNROLLED_PAGES = 8
 """Up to here pages are tried one by one instead of by their bits: no jump that depends on the state."""

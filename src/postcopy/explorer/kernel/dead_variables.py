@@ -22,7 +22,7 @@ from typing import assert_never
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import NumberExpr, TruthExpr, Value
 from postcopy.language.program import Program, fold, fold_tree
-from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.language.trees import Branch, Leaf, Tree
 from postcopy.language.variables import Sort, Variable
 
 MOST_VALUES = 16

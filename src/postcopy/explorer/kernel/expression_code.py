@@ -14,7 +14,7 @@ from typing import assert_never
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
-from postcopy.language.symbolic import Branch, Tree
+from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Variable
 
 

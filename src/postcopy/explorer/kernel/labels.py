@@ -20,7 +20,7 @@ from postcopy.explorer.kernel.calling_convention import (
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind, Property
-from postcopy.language.symbolic import Branch, Leaf, Tree
+from postcopy.language.trees import Branch, Leaf, Tree
 
 
 class Meaning(NamedTuple):

@@ -31,7 +31,7 @@ from postcopy.explorer.kernel.vcpu_symmetry import families
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import TruthExpr
 from postcopy.language.program import Program
-from postcopy.language.symbolic import Leaf, Tree
+from postcopy.language.trees import Leaf, Tree
 
 _PIECE = (1 << 62) - 1
 

@@ -15,7 +15,7 @@ from postcopy.language.expressions import Expr, PagesVariable
 from postcopy.language.fields import CpuBitmap
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program, fold
-from postcopy.language.symbolic import Branch, Tree
+from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Variable
 
 

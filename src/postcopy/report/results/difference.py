@@ -22,7 +22,7 @@ from postcopy.language.instance import Instance, State
 from postcopy.language.machines import Ghost, Machine
 from postcopy.language.program import bodies_of, fold
 from postcopy.language.protocol import Protocol
-from postcopy.language.symbolic import Branch, Tree
+from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Variable
 from postcopy.report.results.check import Answer, answer
 from postcopy.report.story.words import page_words

@@ -1,0 +1,51 @@
+"""Trees of guarded updates: what the symbolic interpretation makes of an action's body, and all that its readers know.
+
+A tree is a `Branch`, a `Leaf`, or None where a guard fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from postcopy.language.expressions import PagesExpr, TruthExpr, Value
+from postcopy.language.variables import Variable
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event of a path: what, which pages, and for a message its channel and direction."""
+
+    what: Enum
+    pages: PagesExpr
+    channel: str
+    sent: bool
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """The end of a path: what the step does.
+
+    Attributes:
+        updates: new values, for the variables that change.
+        events: what happened.
+        violated: for each property that speaks of steps, its index and when this step violates it.
+        checks: (condition, message, place): where a condition fails, the specification is wrong.
+    """
+
+    updates: dict[Variable, Value]
+    events: tuple[Happening, ...]
+    violated: tuple[tuple[int, TruthExpr], ...]
+    checks: tuple[tuple[TruthExpr, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A decision on the state before the step (or, in monitors, on what the step has computed)."""
+
+    condition: TruthExpr
+    yes: Tree
+    no: Tree
+
+
+Tree = Branch | Leaf | None
