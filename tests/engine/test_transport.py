@@ -238,7 +238,7 @@ def test_a_source_that(liar: str, says: list[StreamMessage | bytes], why: str) -
     ("reply", "why"),
     [
         (b"\0\x09\0\0", "unknown reply 9"),
-        (b"\0\x01\0\x04\0\0\0\0", "SHUT comes in PRECOPY, before the end of the stream (R24)"),
+        (b"\0\x01\0\x04\0\0\0\0", "SHUT comes in PRECOPY, not after the end of the stream (R24)"),
         (b"\0\x03\0\x16\0\0\0\0\0\0\0\0\0\0\x10\0\x09guest.ram", "a request comes in PRECOPY"),
     ],
 )
