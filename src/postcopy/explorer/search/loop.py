@@ -197,14 +197,12 @@ def guess(table, bits, states, mixed):
 
 
 @njit
-def enter_all(store, scratch, notes, columns, picked, count, alone):
+def enter_all(table, bits, states, shared, numbers, hashes, new, new_of, columns, picked, count, alone):
     """Enter those of some states that are new; returns how many are.
 
     `picked` lists which columns to enter, whose hashes are known; `new` gets the numbers of the new states and `new_of`
     their columns.
     """
-    table, bits, states, numbers = store.table, store.bits, store.states, notes.numbers
-    hashes, new, new_of = scratch.hashes, scratch.new, scratch.new_of
     guessed = np.empty(RING, dtype=np.uint64)
     found = ZERO
     for i in range(min(count, AHEAD)):
@@ -225,7 +223,7 @@ def enter_all(store, scratch, notes, columns, picked, count, alone):
             if there:
                 break
             if numbers[NEXT] == numbers[LAST]:
-                numbers[NEXT] = fetch_add(store.shared, TAKEN, CHUNK)
+                numbers[NEXT] = fetch_add(shared, TAKEN, CHUNK)
                 numbers[LAST] = numbers[NEXT] + CHUNK
             number = numbers[NEXT]
             for k in range(WORDS):
@@ -294,17 +292,17 @@ def close_gaps(store, gaps, top, found):
 @njit(types.void(U32S, U64, ROWS, COLUMNS, I64, I64S), nogil=True, cache=True)
 def find(table, bits, states, columns, count, numbers):
     """The numbers of some states; -1 for one that is not in the table."""
-    for j in range(count):
+    for j in range(U(count)):
         there, entry = look_up(table, bits, states, columns, j, hash_of(columns, j))
         numbers[j] = number_in(table, entry, bits) if there else -1
 
 
 @njit
-def put_block(states, begin, n, block):
-    """Some states as columns."""
+def put_block(rows, begin, n, columns):
+    """Some states, which are rows, as columns."""
     for i in range(n):
         for k in range(WORDS):
-            block[k, i] = states[begin + i, k]
+            columns[k, i] = rows[begin + i, k]
 
 
 @njit(types.void(ROWS, I64, U64, I64S), nogil=True, cache=True)
@@ -318,13 +316,12 @@ def number(states, count, shards, ids):
 
 
 @njit
-def share_out(outboxes, scratch, at, count):
+def share_out(outboxes, out, origin, hashes, own, others, at, count):
     """List the successors of a block that belong here, put the others into outboxes; returns how many are listed.
 
     No jump depends on whose a state is: every second one would be guessed wrongly. Each is written into both lists, and
     whether it stays there is a number.
     """
-    out, origin, hashes, own, others = scratch.out, scratch.origin, scratch.hashes, scratch.own, scratch.others
     rows, filled, shard, shards = outboxes
     kept = left = ZERO
     for j in range(count):
@@ -344,11 +341,10 @@ def share_out(outboxes, scratch, at, count):
 
 
 @njit
-def check_new(code, states, scratch, count, notes, wanted):
+def check_new(code, states, block, new, seen, count, control, first, wanted):
     """Examine new states and note the witnesses among them; False where one violates a property."""
     if wanted.state_bits | wanted.witness_bits == 0:
         return True
-    block, new, seen, control, first = scratch.block, scratch.new, scratch.seen, notes.control, notes.first
     for start in range(ZERO, count, U(BLOCK)):
         n = min(U(BLOCK), count - start)
         for i in range(n):
@@ -382,24 +378,22 @@ def expand_block(code, scratch, n, fired):
 
 
 @njit
-def check_steps(scratch, count, at, control, wanted):
+def check_steps(label, origin, out, count, at, control, wanted):
     """Whether no step of a block violates a property and no check failed; else the first that does is noted."""
     for j in range(count):
-        label = scratch.label[j]
-        wrong = failed(label)
-        if wrong or violations(label) & wanted.step_bits:
-            control[STATUS], control[AT] = WRONG if wrong else STEP, at + scratch.origin[j]
-            control[DETAIL] = label
+        wrong = failed(label[j])
+        if wrong or violations(label[j]) & wanted.step_bits:
+            control[STATUS], control[AT] = WRONG if wrong else STEP, at + origin[j]
+            control[DETAIL] = label[j]
             for k in range(WORDS):
-                scratch.out[k, 0] = scratch.out[k, j]
+                out[k, 0] = out[k, j]
             return False
     return True
 
 
 @njit
-def check_deadlock(code, scratch, n, at, control):
+def check_deadlock(code, block, moved, seen, n, at, control):
     """Whether each state of a block can move or may rest; else the first that does not is noted."""
-    block, moved, seen = scratch.block, scratch.moved, scratch.seen
     for i in range(n):
         if moved[i] == 0:
             call(code[EXAMINE], (block, i, 1, seen))
@@ -438,41 +432,57 @@ def run(code, store, scratch, notes, outboxes, wanted, piece, end, room, alone):
                 moved[i] = 0
             found = expand_block(code, scratch, n, notes.fired)
             count = U(successors_of(found))
-            if is_bad(found) and not check_steps(scratch, count, at, control, wanted):
+            if is_bad(found) and not check_steps(scratch.label, origin, out, count, at, control, wanted):
                 return
-            if wanted.deadlock and not check_deadlock(code, scratch, n, at, control):
+            if wanted.deadlock and not check_deadlock(code, block, moved, scratch.seen, n, at, control):
                 return
             call(code[CANONICAL], (out, count))
             for j in range(count):
                 hashes[j] = hash_of(out, j)
             picked, kept = scratch.every, count
             if shards != ONE:
-                kept = share_out(outboxes, scratch, at, count)
+                kept = share_out(outboxes, out, origin, hashes, scratch.own, scratch.others, at, count)
                 picked = scratch.own
-            found_new = enter_all(store, scratch, notes, out, picked, kept, alone)
+            found_new = enter_all(
+                store.table, store.bits, states, shared, notes.numbers, hashes, new, new_of, out, picked, kept, alone
+            )
             for i in range(found_new):
                 parents[new[i]] = (at + origin[new_of[i]]) * np.int64(shards) + np.int64(shard)
-            if not check_new(code, states, scratch, found_new, notes, wanted):
+            if not check_new(code, states, block, new, scratch.seen, found_new, control, notes.first, wanted):
                 return
 
 
 @njit(U64(I64S, STORE, SCRATCH, NOTES, ROWS, U64, WANTED, I64, types.boolean), nogil=True, cache=True)
 def receive(code, store, scratch, notes, rows, begin, wanted, room, alone):
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
-    parents, shared = store.parents, store.shared
-    hashes, new, new_of = scratch.hashes, scratch.new, scratch.new_of
+    parents, shared, states, control = store.parents, store.shared, store.states, notes.control
+    out, hashes, new, new_of = scratch.out, scratch.hashes, scratch.new, scratch.new_of
     while begin < U(len(rows)):
         if fetch_add(shared, TAKEN, 0) > room:
-            notes.control[STATUS] = FULL
+            control[STATUS] = FULL
             return begin
-        part = rows[begin : min(begin + U(len(hashes)), U(len(rows)))]
-        for j in range(len(part)):
-            hashes[j] = hash_of(part.T, j)
-        found_new = enter_all(store, scratch, notes, part.T, scratch.every, U(len(part)), alone)
+        count = min(U(len(hashes)), U(len(rows)) - begin)
+        put_block(rows, begin, count, out)
+        for j in range(count):
+            hashes[j] = hash_of(out, j)
+        found_new = enter_all(
+            store.table,
+            store.bits,
+            states,
+            shared,
+            notes.numbers,
+            hashes,
+            new,
+            new_of,
+            out,
+            scratch.every,
+            count,
+            alone,
+        )
         for i in range(found_new):
-            parents[new[i]] = part[new_of[i], PARENT]
-        begin += U(len(part))
-        if not check_new(code, store.states, scratch, found_new, notes, wanted):
+            parents[new[i]] = rows[begin + new_of[i], PARENT]
+        begin += count
+        if not check_new(code, states, scratch.block, new, scratch.seen, found_new, control, notes.first, wanted):
             return begin
     return begin
 
