@@ -116,7 +116,7 @@ class TestContradiction:
         assert contradiction is not None
         assert contradiction.culprits == (
             "After step 1 no thread can move. vCPU 0 waits for page 1. "
-            "Only these could still act, and nobody can rely on it: author, vCPU 0."
+            "Only these could still act, and nothing obliges them to: author, vCPU 0."
         )
 
     def test_a_run_that_does_not_show_what_it_claims_is_not_explained_away(self) -> None:

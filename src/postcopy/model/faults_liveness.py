@@ -1,5 +1,5 @@
-"""Faults that break what has to happen in the end: with each of them nothing forbidden happens, and something that was
-promised never does. Gathered with the others in `postcopy.model.faults`.
+"""Faults that violate liveness alone: with each of them no state or step is wrong, and something that was promised
+never happens. Gathered with the others in `postcopy.model.faults`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class LostWakeUp(Fault):
             super().cpu_writes(cpu, page)
 
         def _give_up(self) -> None:
-            """Nobody is about to sleep any more."""
+            """No vCPU is about to sleep any more."""
             super()._give_up()
             self.falling.remove(ALL)
 

@@ -364,7 +364,7 @@ def one_place(state: View) -> Answer:
 
 @conjunct("What is being assembled was sent in postcopy and is good", rules="R13")
 def assembling_is_good(state: View) -> Answer:
-    """It came from the stream, and nobody can write it."""
+    """It came from the stream, and no vCPU can write it."""
     if not _past_package(state):
         return True
     return state.destination.assembling & (~state.SentSinceSwitch.pages | state.guest.stale_in_assembly)
@@ -464,9 +464,9 @@ def devices_wait_while_loading(state: View) -> Answer:
     return True if state.destination.main == Main.DEVICES else state.destination.device_waiting
 
 
-@conjunct("Nobody waits for a page that is there", rules="R16 R22")
+@conjunct("No thread waits for a page that is there", rules="R16 R22")
 def waits_for_missing(state: View) -> Answer:
-    """Who waits is woken when the page is placed."""
+    """Placing the page wakes every thread that waits for it."""
     return (state.destination.waiting.any | state.destination.device_waiting) & state.destination.present
 
 
@@ -523,7 +523,7 @@ def _alive(state: View) -> bool:
 
 @conjunct("One connection carries both directions", rules="R15")
 def both_break_together(state: View) -> bool:
-    """Whoever closes one closes the other."""
+    """A host that closes one closes the other."""
     return bool(state.stream.broken == state.return_path.broken)
 
 
@@ -607,8 +607,8 @@ def package_comes(state: View) -> bool:
     return state.stream.carries(Command.PACKAGED)
 
 
-@conjunct("A source that waits for SHUT has told the destination that this is the end", rules="R24")
-def end_is_told(state: View) -> bool:
+@conjunct("A source that waits for SHUT has announced the end to the destination", rules="R24")
+def end_is_announced(state: View) -> bool:
     """EOF or the end of precopy is on its way, or was read."""
     if not (_alive(state) & (state.source.phase == Phase.ENDING)) or state.destination.state == State.END:
         return True

@@ -26,8 +26,8 @@ def over(state: View) -> bool:
 
 @eventually("Every requested page arrives", rules="R13 R16 R17", monitor=Handover)
 def every_requested_page_arrives(state: View, page: Page) -> LeadsTo:
-    """The destination has asked for this page and gets it only from the source: whoever touched it sleeps for ever,
-    although nothing has failed."""
+    """The destination has asked for this page and gets it only from the source: the thread that touched it sleeps for
+    ever, although nothing has failed."""
     asked_for = state.source.requests | state.return_path.in_flight(Reply.REQ_PAGES)
     return LeadsTo(when=asked_for[page], then=state.destination.present[page] or excused(state))
 

@@ -145,8 +145,8 @@ def guest_goes_on_in_precopy(state: View) -> bool:
 
 @every_step("Pages are discarded only before the CPUs start", rules="R11")
 def discards_before_start(step: Step) -> bool:
-    """The guest already runs on these pages: whoever read one before had the stale copy, and what the guest wrote to it
-    is thrown away."""
+    """The guest already runs on these pages: a vCPU that read one before had the stale copy, and what the guest wrote
+    to it is thrown away."""
     if not step.happened(Memory.DISCARD):
         return True
     destination = step.before.destination
@@ -168,8 +168,8 @@ def discard_set_exact(step: Step) -> Answer:
 
 @always("When the CPUs start nothing stale is left at the destination", rules="R3 R11")
 def nothing_stale_at_start(state: View) -> Answer:
-    """The destination's CPUs run, and this page is there, sensitive to nobody's touch, with a content that is not the
-    guest's last write."""
+    """The destination's CPUs run, and they can touch this page without a fault, although its content is not the guest's
+    last write."""
     if not state.destination.running:
         return True
     stale: PageSet = state.destination.present & state.guest.stale_at_destination
@@ -233,15 +233,15 @@ def requested_first(step: Step) -> Answer:
 
 @always("No request is lost", rules="R12 R16 R19 R25")
 def no_request_lost(state: View) -> Answer:
-    """Somebody at the destination sleeps until this page comes, and nobody is going to bring it: no fault is queued, no
-    request is under way or waits at the source, and the page is not on the stream."""
+    """A thread at the destination sleeps until this page comes, and it will not come: no fault is queued, no request is
+    under way or waits at the source, and the page is not on the stream."""
     if state.stream.broken or state.source.phase > Phase.COMPLETED:
         return True
     return lost_requests(state)
 
 
 def lost_requests(state: View) -> PageSet:
-    """The pages that somebody at the destination sleeps for and that nobody is going to bring."""
+    """The pages for which a thread at the destination sleeps and which will not come."""
     destination, source = state.destination, state.source
     waiting: PageSet = destination.waiting.any | destination.device_waiting
     asked_for = destination.faulted | state.return_path.in_flight(Reply.REQ_PAGES) | source.requests
@@ -297,8 +297,8 @@ def nothing_missing_at_end(state: View) -> Answer:
 
 no_deadlock = replace(
     NO_DEADLOCK,
-    because="Yet the migration is neither over nor still waiting to be started, and what only the guest, the operator "
-    "or the network might do, nobody can rely on.",
+    because="Yet the migration is neither over nor waiting to be started, and nothing obliges the guest, the operator "
+    "or the network to act.",
     rules=("R4", "R6", "R16", "R24"),
 )
 

@@ -1,4 +1,4 @@
-"""Situations that must be reachable: without them what `safety` and `liveness` say would be said of nothing.
+"""Situations that must be reachable: without them `safety` and `liveness` could hold because nothing happens.
 
 `WITNESSES` lists them; `SPEAKS_OF` says for each property which situation it is about.
 """
@@ -19,7 +19,7 @@ def resent_in_postcopy(state: View) -> bool:
 
 @sometimes("The guest runs at the destination while pages are still missing", rules="R7 R16")
 def runs_with_missing_pages(state: View) -> bool:
-    """This is what postcopy is for."""
+    """Postcopy exists so that this can happen."""
     return bool(state.destination.running and not state.destination.present.full)
 
 
@@ -50,7 +50,7 @@ def late_request(state: View) -> bool:
 
 @sometimes("Both vCPUs wait", rules="R16 R17")
 def both_cpus_wait(state: View) -> bool:
-    """Nothing of the guest can move."""
+    """Every vCPU of the guest stands still."""
     return not state.destination.waiting[0].empty and not state.destination.waiting[1].empty
 
 
@@ -135,7 +135,7 @@ def switch_asked_for(state: View) -> bool:
 
 @sometimes("A request waits at the source for a page that the destination does not have", rules="R16 R17")
 def request_for_missing_page(state: View) -> bool:
-    """Somebody sleeps until it comes."""
+    """A thread sleeps until it comes."""
     return not (state.source.requests - state.destination.present).empty
 
 

@@ -14,7 +14,7 @@ from postcopy.model.source import Phase, Source
 
 @sometimes("The guest touches a page that it had given back, and waits for it", rules="R16")
 def waits_for_hinted_page(state: View) -> bool:
-    """Here somebody has to bring a page that nobody will send."""
+    """The source will not send this page, so it has to come from elsewhere."""
     destination = state.destination
     hinted = state.guest.given_up & (destination.waiting.any | destination.device_waiting)
     return not hinted.empty
@@ -89,14 +89,14 @@ class HintsRefused(HintedPages):
 
 
 class HintedPagesFilled(HintedPages):
-    """The other way, as for memory that virtio-mem has unplugged: the set travels with the package, and the destination
-    places zeros where such a page is touched."""
+    """The other remedy, as for memory that virtio-mem has unplugged: the set of hinted pages travels with the package,
+    and the destination places zeros when such a page is touched."""
 
     origin = "QEMU 9470c5e082, be39b4cd20 (2021); A17"
     breaks = ()
 
     class source(HintingSource):
-        """Tells the destination what will not come."""
+        """Tells the destination which pages will not come."""
 
         def sends_package(self) -> None:
             """sends LISTEN, the device state with the set of pages that will not come, and RUN in one package"""
@@ -106,7 +106,7 @@ class HintedPagesFilled(HintedPages):
             self.phase = Phase.POSTCOPY
 
     class destination(Destination):
-        """Brings these pages itself."""
+        """Places these pages itself."""
 
         will_not_come = Bitmap("pages that the source will not send")
 
@@ -119,7 +119,7 @@ class HintedPagesFilled(HintedPages):
             self.main = Main.PACKAGE
 
         def requests_page(self, page: Page) -> None:
-            """reads a fault; places zeros where the page will not come, and else requests it from the source"""
+            """reads a fault; places zeros if the page will not come, and otherwise requests it from the source"""
             require(self._listening())
             require(self.faulted[page])
             if self.will_not_come[page]:
@@ -129,7 +129,7 @@ class HintedPagesFilled(HintedPages):
                 super().requests_page(page)
 
         def ends(self) -> None:
-            """reads the end of the stream and cleans up, once nobody waits for what will not come"""
+            """reads the end of the stream and cleans up, once no thread waits for a page that will not come"""
             require(((self.waiting.any | self.device_waiting) & self.will_not_come).empty)
             super().ends()
             self.will_not_come = NONE

@@ -15,7 +15,7 @@ from postcopy.model.source import Phase, Source
 
 
 class Multifd(Enum):
-    """What says that a connection has been emptied."""
+    """Messages that say that a connection has been emptied."""
 
     FLUSH = auto()
     """On the stream: wait until the other connection has come to its SYNC."""
@@ -25,7 +25,7 @@ class Multifd(Enum):
 
 @sometimes("The main thread waits for the other connection", rules="R3")
 def waits_for_sync(state: View) -> bool:
-    """Here the flush has something to do."""
+    """A page is still on the other connection, so the flush has to wait for it."""
     return bool(state.stream.next_is(Multifd.FLUSH) and state.multi.next_is(Command.PAGE))
 
 
@@ -105,7 +105,7 @@ class MultifdDestination(Destination):
 
 
 class MultifdWire(Wire):
-    """The connections are two, and the network that they share fails them both."""
+    """There are two connections over one network: its failure breaks both."""
 
     multi = Network("multi")
 
@@ -163,13 +163,14 @@ class MultifdSkipsZeroPages(MultifdBeforeTheSwitch):
     """A page of zeros that comes for the first time is not written, because the memory is zero anyway: it stays
     missing.
 
-    In precopy nobody sees the difference. In postcopy its touch is a fault, and the source has sent the page.
+    In precopy the guest cannot see the difference. In postcopy a touch of it is a fault, and the source has already
+    sent the page.
     """
 
     breaks = ("no-page-lost", "no-request-lost")
 
     class destination(MultifdDestination):
-        """Spares itself the writing."""
+        """Does not write pages of zeros."""
 
         @action(
             MultifdDestination.multifd_thread,

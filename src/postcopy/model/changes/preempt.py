@@ -38,9 +38,9 @@ class Fast(Enum):
     """The first message: the destination knows by it which connection this is."""
 
 
-@every_step("No page sent on request queues behind pages that nobody waits for", rules="R17 R18")
+@every_step("No page sent on request queues behind pages for which no thread waits", rules="R17 R18")
 def requested_pages_do_not_queue(step: Step) -> Answer:
-    """A vCPU stands still until its page comes: this one, which nobody waits for, is ahead of it on the same
+    """A vCPU stands still until its page comes; yet this page, for which no thread waits, is ahead of it on the same
     channel."""
     before = step.before
     if before.source.phase != Phase.POSTCOPY:
@@ -59,7 +59,7 @@ def requested_pages_do_not_queue(step: Step) -> Answer:
 
 @sometimes("A requested page overtakes a background page")
 def overtakes(state: View) -> bool:
-    """This is what the second channel is for."""
+    """The second channel exists so that this can happen."""
     return not state.fast.in_flight(Command.PAGE).empty and not state.stream.in_flight(Command.PAGE).empty
 
 
@@ -112,7 +112,8 @@ class PreemptSource(Source):
         self._send_in_postcopy(page)
 
     def _on_main_channel(self, page: PageSet) -> bool:
-        """A host page that is partly sent goes on where it began: else neither channel has all of it (A22)."""
+        """A host page that is partly sent is finished on the channel on which it began: otherwise neither channel
+        carries all of it (A22)."""
         return not (self.sending & page.host_pages).empty
 
     def _fast_ready(self) -> None:
@@ -147,7 +148,7 @@ class PreemptDestination(Destination):
 
     @action(preempt_thread, rule="R21 R22", qemu="migration/postcopy-ram.c:postcopy_preempt_thread")
     def places_urgent_page(self) -> None:
-        """receives an urgent page, places it when it is whole, and wakes who waits for it"""
+        """receives an urgent page, places its host page when that is whole, and wakes the threads that wait for it"""
         require(self._listening())
         message = self.fast.receive(Command.PAGE)
         whole = message.pages.host_pages
@@ -163,7 +164,8 @@ class PreemptDestination(Destination):
         super().ends()
 
     def _requests_open(self) -> bool:
-        """QEMU counts what was requested and has not come. Whoever waits, waits for such a page, or is about to ask."""
+        """QEMU counts the pages that were requested and have not come. A thread that waits for a page has requested it
+        or is about to."""
         return not (self.waiting.any | self.device_waiting).empty
 
     def _give_up(self) -> None:
@@ -173,7 +175,7 @@ class PreemptDestination(Destination):
 
 
 class PreemptWire(Wire):
-    """The connections are two, and the network that they share fails them both."""
+    """There are two connections over one network: its failure breaks both."""
 
     fast = Network("fast")
 

@@ -43,8 +43,8 @@ class Bulk(Enum):
 
 @always("No page is lost: it is in memory, in the cache, on its way, or still to be sent", rules="R10 R17 R18 R24")
 def no_page_lost_beside_the_cache(state: View) -> Answer:
-    """The last write of this page is nowhere from where the destination could still get it: not in its memory, not in
-    its cache, not on either connection, and the source does not mean to send it."""
+    """The destination cannot get the last write of this page any more: it is not in its memory, not in its cache and
+    not on either connection, and the source is not going to send it."""
     phase = state.source.phase
     broken = state.stream.broken or state.destination.state == State.FAILED
     if phase < Phase.PRECOPY or phase > Phase.COMPLETED or broken:
@@ -54,7 +54,7 @@ def no_page_lost_beside_the_cache(state: View) -> Answer:
 
 @sometimes("A fault is answered from the cache")
 def cache_hit(state: View) -> bool:
-    """This is what the cache is for."""
+    """The cache exists so that this can happen."""
     return not (state.destination.cache & state.destination.faulted).empty
 
 
@@ -66,7 +66,7 @@ def asked_too_late(state: View) -> bool:
 
 
 class BulkSource(Source):
-    """Has one more thread, which sends what nobody asks for."""
+    """Has one more thread, which sends the pages that are not requested."""
 
     bulk_thread = Thread("bulk thread")
 
@@ -120,7 +120,7 @@ class CachingDestination(Destination):
 
     @action(cache_thread, rule="R18")
     def receives_bulk_page(self) -> None:
-        """receives a page on the second connection; places it if somebody waits for it, and else keeps it"""
+        """receives a page on the second connection; places it if a thread waits for it, and otherwise keeps it"""
         require(self._listening())
         message = self.bulk.receive(Command.PAGE)
         self.guest.arrived(message.pages, message.marked["stale"])
@@ -176,7 +176,7 @@ class CachingDestination(Destination):
 
 
 class BulkWire(Wire):
-    """The connections are two, and the network that they share fails them both."""
+    """There are two connections over one network: its failure breaks both."""
 
     bulk = Network("bulk")
 
@@ -205,16 +205,16 @@ class CachingGuest(Guest):
 class RamCache(Change):
     """The mail's proposal: the rest travels on a second connection into a cache, and a fault looks there first.
 
-    Kept for it to be correct: one migration bitmap for both connections; a page that comes while somebody waits for
-    it is placed at once, because the source ignores the request; the end waits for both connections; what is in the
-    cache is placed before the end.
+    Kept for it to be correct: one migration bitmap for both connections; a page that comes while a thread waits for it
+    is placed at once, because the source ignores the request; the end waits for both connections; what is in the cache
+    is placed before the end.
     """
 
     origin = "the mail of 2015-06-26 (558D04F0.5050904@huawei.com); R18"
     properties = (no_page_lost_beside_the_cache, requested_pages_do_not_queue, cache_hit, asked_too_late)
     inapplicable = {  # noqa: RUF012
         "no-page-lost": "a page may wait in the cache: see no-page-lost-beside-the-cache",
-        "requested-first": "what nobody asks for has a connection of its own: see requested-pages-do-not-queue",
+        "requested-first": "background pages have a connection of their own: see requested-pages-do-not-queue",
     }
     bulk = Channel((Bulk.END, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
     source = BulkSource
@@ -224,25 +224,27 @@ class RamCache(Change):
 
 
 class SecondConnection(RamCache):
-    """The second connection without the cache: what comes is placed where it belongs. As good, and simpler."""
+    """The second connection without the cache: a page that comes on it is placed in memory at once. As good as the
+    cache, and simpler."""
 
     origin = "the answer to the mail of 2015-06-26 (558D04F0.5050904@huawei.com); R18"
     inapplicable = {"cache-hit": "there is no cache"}  # noqa: RUF012
 
     class destination(CachingDestination):
-        """Waits for nobody to ask."""
+        """Places every page at once, whether or not a thread waits for it."""
 
         def _waited_for(self, pages: PageSet) -> bool:  # noqa: ARG002
             return True
 
 
 class CacheKeepsWhatIsWaitedFor(RamCache):
-    """Not kept: what comes goes into the cache, whoever waits for it. Who looked before it came is not told."""
+    """Not kept: every page goes into the cache, even one for which a vCPU waits. A fault that was read before its page
+    came is never answered."""
 
     breaks = ("no-request-lost",)
 
     class destination(CachingDestination):
-        """Caches, and tells nobody."""
+        """Puts every page into the cache, and wakes no thread."""
 
         def _waited_for(self, pages: PageSet) -> bool:  # noqa: ARG002
             return False
@@ -263,7 +265,7 @@ class CacheEndsWithTheStream(RamCache):
 
 
 class CacheLostAtTheEnd(RamCache):
-    """Not kept: the destination ends while pages are still in the cache, where nobody will look for them."""
+    """Not kept: the destination ends while pages are still in the cache, where no thread will look for them."""
 
     breaks = ("nothing-missing-at-end",)
 

@@ -2,7 +2,7 @@
 
 Both hosts pause, the operator makes a new connection, and the source learns from the destination which pages have
 arrived: its own bitmap says what was sent, and what was on its way is lost. Then the source says RESUME, the
-destination acknowledges it, and what its vCPUs still wait for is asked for again.
+destination acknowledges it, and requests again the pages for which its vCPUs still wait.
 """
 
 from enum import Enum, auto
@@ -147,7 +147,7 @@ class RecoveringSource(Source):
         super()._ready_to_send()
 
     def _reload(self, arrived: PageSet) -> None:
-        """What the bitmap says was sent may be lost: only the destination knows."""
+        """Pages that the bitmap says were sent may be lost: only the destination knows."""
         self.dirty = ~arrived
 
     def _pause(self) -> None:
@@ -171,7 +171,7 @@ class RecoveringDestination(Destination):
     recovery = Choice("where the destination is in recovery", Recovering.NO)
 
     def loses_the_guest(self) -> None:
-        """notices that the connection is gone: pauses if the guest runs here, else the guest is lost"""
+        """notices that the connection is gone: pauses if the guest runs here; otherwise the guest is lost"""
         require(self._listening())
         require(self.stream.broken)
         require(self.recovery != Recovering.PAUSED and self.recovery != Recovering.LISTENING)
@@ -209,7 +209,7 @@ class RecoveringDestination(Destination):
 
     @action(Destination.listen, qemu="migration/savevm.c:loadvm_postcopy_handle_resume")
     def resumes(self) -> None:
-        """acknowledges that the migration goes on, and asks again for what is waited for"""
+        """acknowledges that the migration goes on, and requests again the pages for which threads wait"""
         require(self.recovery == Recovering.RECOVER)
         self._ready_to_reply()
         self.stream.receive(RecoveryCommand.RESUME)
@@ -238,7 +238,7 @@ class RecoveringDestination(Destination):
         self.return_path.close()
 
     def _forget_partial_pages(self) -> None:
-        """What has come of a host page that is not whole comes again with the rest (A43)."""
+        """The parts of an incomplete host page that have come are sent again with the rest (A43)."""
         self.guest.threw_away(self.assembling)
         self.assembling = NONE
 
@@ -265,7 +265,7 @@ class RecoveringGuest(Guest):
     """Knows that copies can be thrown away before they are placed."""
 
     def threw_away(self, pages: PageSet) -> None:
-        """Copies that waited for the rest of their host page are no more."""
+        """Copies that waited for the rest of their host page have been thrown away."""
         self.stale_in_assembly -= pages
 
 
@@ -291,8 +291,8 @@ def recovering(state: View) -> bool:
 
 @always("The network alone never costs a guest that runs at the destination", rules="R15", monitor=Outlived)
 def network_costs_no_guest(state: View) -> bool:
-    """No host has died, and the guest ran at the destination when the connection broke: it is what recovery is there
-    for. Now nobody runs it, or it waits for a source that has given up."""
+    """No host has died, and the guest ran at the destination when the connection broke: recovery is made for this case.
+    Yet now no host runs the guest, or it waits for a source that has given up."""
     destination = state.destination
     given_up = state.source.phase == Phase.FAILED and destination.recovery != Recovering.NO
     kept = destination.running and not given_up
@@ -308,14 +308,14 @@ def paused_means_running(state: View) -> bool:
 
 @always("A source pauses only in postcopy", rules="R15")
 def pauses_only_in_postcopy(state: View) -> bool:
-    """The guest runs on at the source, and the migration might just fail; but it waits for a recovery that cannot
-    come."""
+    """The guest still runs at the source, so the migration could simply fail; instead it waits for a recovery that
+    cannot come."""
     return bool(state.source.recovery == Recovering.NO or state.source.switched)
 
 
-@every_step("Nobody but the network breaks a new connection")
+@every_step("Only the network breaks a new connection")
 def new_connection_stays(step: Step) -> bool:
-    """The connection is being used for recovery, and somebody closes it who means the old one."""
+    """Recovery uses this connection, and a thread that means to close the old one closes it."""
     recovery = step.before.source.recovery
     if step.action.machine == "wire" or step.happened(Mishap.FAILURE):
         return True
@@ -348,8 +348,8 @@ def dirtied_only_if_missing(step: Step) -> Answer:
 
 @always("When recovery is over no page is lost", rules="R10 R17 R24")
 def no_page_lost_for_good(state: View) -> Answer:
-    """The connection stands and both hosts go on; but the last write of this page is nowhere from where the destination
-    could still get it."""
+    """The connection stands and both hosts go on; but the destination cannot get the last write of this page any
+    more."""
     source = state.source
     over = source.phase < Phase.PRECOPY or source.phase > Phase.COMPLETED
     if over or recovering(state) or state.destination.state == State.FAILED:
@@ -359,8 +359,8 @@ def no_page_lost_for_good(state: View) -> Answer:
 
 @always("When recovery is over no request is lost", rules="R12 R16 R19 R25")
 def no_request_lost_for_good(state: View) -> Answer:
-    """The connection stands and both hosts go on; but somebody at the destination sleeps until this page comes, and
-    nobody has asked for it on this connection."""
+    """The connection stands and both hosts go on; but a thread at the destination sleeps until this page comes, and has
+    not requested it on this connection."""
     if recovering(state) or state.source.phase > Phase.COMPLETED:
         return True
     return lost_requests(state)
@@ -368,8 +368,8 @@ def no_request_lost_for_good(state: View) -> Answer:
 
 @eventually("A migration that has left precopy ends, or waits for its operators", rules="R14 R15 R24")
 def ends_or_waits_for_operators(state: View) -> LeadsTo:
-    """The connection may break again and again, and nobody can rely on operators; but here a host neither comes to its
-    end nor pauses, so that there is nothing for an operator to do."""
+    """The connection may break again and again, and operators are not obliged to act; but here a host neither ends nor
+    pauses, so that an operator has nothing to do."""
     source, destination = state.source, state.destination
     source_waits = source.phase >= Phase.COMPLETED or source.recovery == Recovering.PAUSED
     paused = destination.recovery == Recovering.PAUSED or destination.recovery == Recovering.LISTENING
@@ -406,8 +406,8 @@ def completes_after_break(state: View) -> bool:
 class Recovery(Change):
     """A connection that breaks in postcopy costs nothing but time: both hosts pause, and go on over a new connection.
 
-    Where it breaks while the destination still loads the package, or has ended and its SHUT is lost, there is nothing
-    to go on with.
+    Where it breaks while the destination still loads the package, or has ended and its SHUT is lost, the migration
+    cannot go on.
     """
 
     origin = "QEMU 2018: edd090c728, f25d42253c, 13955b89ce; A02, A08, A11, A14"
@@ -442,8 +442,8 @@ class Recovery(Change):
 
     @staticmethod
     def may_rest(state: View) -> bool:
-        """As ever; or the source is paused, and the operator has not yet resumed it, or there is nobody to resume
-        with."""
+        """Where the document's protocol may rest; or the source is paused, and the destination either waits for the
+        operator to resume the migration, or is over."""
         if Postcopy.may_rest(state):
             return True
         paused = state.source.recovery == Recovering.PAUSED or state.source.phase > Phase.COMPLETED

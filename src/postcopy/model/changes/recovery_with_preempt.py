@@ -11,8 +11,8 @@ from postcopy.model.changes.recovery import (
 
 
 class RecoveryWithPreempt(Preempt, Recovery):
-    """Each of the two is the change that it is alone. What they share is that the preempt channel breaks and is made
-    anew with the main one, and that an urgent host page that is not whole is forgotten, too."""
+    """Recovery and the preempt channel, each as it is alone. In addition the preempt channel breaks and is made anew
+    with the main one, and an urgent host page that is not whole is thrown away, too."""
 
     origin = "QEMU since 2022, where both can be on; A02, A05, A22"
     properties = ()
@@ -31,7 +31,7 @@ class RecoveryWithPreempt(Preempt, Recovery):
             self.fast.close()
 
     class destination(RecoveringDestination, PreemptDestination):
-        """Waits for both."""
+        """Waits for both connections."""
 
         def operator_recovers(self) -> None:
             """lets the destination wait for two new connections"""
@@ -43,7 +43,7 @@ class RecoveryWithPreempt(Preempt, Recovery):
             self.fast.close()
 
         def _forget_partial_pages(self) -> None:
-            """What has come of a host page that is not whole, on either connection, comes again."""
+            """The parts of an incomplete host page that have come, on either connection, are sent again."""
             super()._forget_partial_pages()
             self.guest.threw_away(self.assembling_urgent)
             self.assembling_urgent = NONE

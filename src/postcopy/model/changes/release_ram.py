@@ -6,7 +6,7 @@ from postcopy.model.network import Command
 
 
 class ReleasingSource(RecoveringSource):
-    """Frees a page when it has been sent in postcopy; what is sent of it afterwards is zeros."""
+    """Frees a page when it has been sent in postcopy; if it is sent again, zeros are sent."""
 
     freed = Bitmap("pages that the source has given back to its host: it reads zeros there")
 
@@ -23,7 +23,8 @@ class ReleasingSource(RecoveringSource):
 
 
 class ReleaseRamWithRecovery(Recovery):
-    """Both at once: what was on its way when the connection broke is freed at the source, and comes again as zeros."""
+    """release-ram and recovery together: pages that were on their way when the connection broke have been freed at the
+    source, and come again as zeros."""
 
     origin = "QEMU 53f09a1076 (2017), 97ca211c62 (2018); A03"
     breaks = ("no-page-lost-for-good", "no-stale-read")
@@ -31,8 +32,8 @@ class ReleaseRamWithRecovery(Recovery):
 
 
 class ReleaseRamRefusesRecovery(ReleaseRamWithRecovery):
-    """What was done about it: with release-ram a migration that has paused is not resumed. The guest waits for ever for
-    what is missing, but reads nothing wrong."""
+    """What was done about it: with release-ram a migration that has paused is not resumed. The guest waits for the
+    missing pages for ever, but reads no wrong content."""
 
     breaks = ()
     inapplicable = {  # noqa: RUF012

@@ -1,7 +1,8 @@
 """The switch itself: who may run the guest when something fails while the destination loads the package (A01).
 
 Three ways to hand over, each with and without a disk that only one host can lock. The source decides between two
-evils: to start its guest again although the destination may have started it, or not to although nobody else will.
+evils: to start its guest again although the destination may have started it, or to leave it stopped although the
+destination never will.
 """
 
 from enum import Enum, auto
@@ -24,7 +25,7 @@ class SwitchReply(Enum):
 
 
 class Disk(Enum):
-    """The lock on the guest's disk: on its channel while nobody holds it."""
+    """The lock on the guest's disk: on its channel while no host holds it."""
 
     LOCK = auto()
 
@@ -54,15 +55,15 @@ def _nobody_runs(state: View) -> bool:
 
 @always("A failure while the devices are loaded costs no guest", rules="R15", monitor=Switch)
 def loading_costs_no_guest(state: View) -> bool:
-    """The source has all of the guest and the destination had not even loaded its devices; yet nobody runs the guest,
-    and nobody is going to."""
+    """The source has all of the guest and the destination had not even loaded its devices; yet no host runs the guest,
+    and none is going to."""
     return not (state.Switch.begun and not state.Switch.loaded and _nobody_runs(state))
 
 
 @always("A failure before the destination's CPUs start costs no guest", rules="R15", monitor=Switch)
 def switch_costs_no_guest(state: View) -> bool:
-    """The guest has never run at the destination, so that the source's is the newest; yet nobody runs the guest, and
-    nobody is going to."""
+    """The guest has never run at the destination, so that the source's is the newest; yet no host runs the guest, and
+    none is going to."""
     return not (state.Switch.begun and not state.Switch.started and _nobody_runs(state))
 
 
@@ -75,7 +76,7 @@ def no_way_back(state: View) -> bool:
 
 @sometimes("The source takes the guest back after the package was sent", rules="R15", monitor=Switch)
 def taken_back(state: View) -> bool:
-    """What the longer switch is for."""
+    """The longer switch exists so that this can happen."""
     return bool(state.source.phase == Phase.FAILED and state.source.running and state.Switch.begun)
 
 
@@ -194,7 +195,7 @@ class SwitchAfterAcknowledgement(Change):
     class destination(Destination):
         """Starts the CPUs when the source says so."""
 
-        ready = Flag("the source has been told that the CPUs may start")
+        ready = Flag("the destination has reported that its CPUs may start")
 
         @action(Destination.main_thread)
         def sends_run_ack(self) -> None:
@@ -245,7 +246,7 @@ class LockingSource(Source):
             self.holds_lock = False
 
     def _fail(self) -> None:
-        """Without the lock the guest does not start, whatever else is so."""
+        """Without the lock the guest does not start."""
         super()._fail()
         if self.running and not self.holds_lock:
             if self.lock_taken.next_is(Disk.LOCK):
@@ -297,8 +298,8 @@ class LockingDestination(Destination):
 
 
 class SwitchAtPackageLocked(SwitchAtPackage):
-    """As the document has it, with a disk that only one host can lock. The source does not take the guest back
-    anyway."""
+    """As the document has it, with a disk that only one host can lock. The lock changes nothing, because the source
+    never takes the guest back."""
 
     disk = Channel(Disk)
     source = LockingSource

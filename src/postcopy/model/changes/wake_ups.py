@@ -11,7 +11,7 @@ from postcopy.model.destination import Destination
 
 @sometimes("A page is placed between a vCPU's finding it missing and its going to sleep", rules="R16 R22")
 def placed_in_between(state: View) -> bool:
-    """Nobody slept yet when sleepers were woken."""
+    """The vCPU did not sleep yet when the sleepers were woken."""
     return not (state.destination.falling_asleep.any & state.destination.present).empty
 
 
@@ -50,7 +50,7 @@ class TwoStepDestination(Destination):
             self.faulted |= page
 
     def ends(self) -> None:
-        """reads the end of the stream and cleans up: whoever still sleeps is woken"""
+        """reads the end of the stream and cleans up: every vCPU that still sleeps is woken"""
         super().ends()
         self.waiting.remove(ALL)
 
@@ -65,7 +65,8 @@ class TwoStepDestination(Destination):
 
 
 class MissedWakeUp(Change):
-    """Nobody looks again: a vCPU queues a fault for a page that is there, sleeps, and is not woken before the end."""
+    """The kernel does not look again: a vCPU queues a fault for a page that is there, sleeps, and is not woken before
+    the end."""
 
     origin = "kernel 8d2afd96c203 (2015), which mends it; A07"
     properties = (placed_in_between,)
@@ -86,8 +87,8 @@ class KernelLooksAgain(MissedWakeUp):
 
 
 class PageTristate(MissedWakeUp):
-    """The early series' way: the map of pages has a third state, received. Who reads a fault for a received page
-    wakes the vCPU."""
+    """The early series' way: the map of pages has a third state, received. A thread that reads a fault for a received
+    page wakes the vCPU."""
 
     origin = "the per-page map (postcopy_pmi) of the series before its merge, 2015; A07"
     breaks = ()
@@ -96,7 +97,7 @@ class PageTristate(MissedWakeUp):
         """Its fault thread looks at the map."""
 
         def requests_page(self, page: Page) -> None:
-            """reads a fault; wakes the vCPU if the page has been received, and else requests it"""
+            """reads a fault; wakes the vCPU if the page has been received, and otherwise requests it"""
             require(self._listening())
             require(self.faulted[page])
             if self.present[page]:
@@ -118,7 +119,7 @@ class PageTristateWithOneWake(PageTristate):
         """Its listen thread leaves the waking to the fault thread."""
 
         def _place(self, pages: PageSet) -> None:
-            """The page is placed, and nobody is woken."""
+            """The page is placed, and no vCPU is woken."""
             waiting = [self.waiting[Cpu(0)], self.waiting[Cpu(1)]]
             super()._place(pages)
             self.waiting[Cpu(0)], self.waiting[Cpu(1)] = waiting

@@ -8,15 +8,15 @@ from postcopy.model.source import Phase, Source
 
 @sometimes("A page is discarded that was never sent", rules="R11 R12")
 def discards_what_was_never_sent(state: View) -> bool:
-    """This is what it costs: the discards name pages that the destination does not have."""
+    """The price of having no sent map: the discards name pages that the destination does not have."""
     return not (state.stream.in_flight(Command.DISCARD) - state.destination.present).empty
 
 
 class WholeBitmapDiscard(Change):
-    """The discard set is the migration bitmap itself, and nobody keeps a sent map.
+    """The discard set is the migration bitmap itself, and there is no sent map.
 
-    What was never sent is dirty, and is not at the destination: to discard it changes nothing. So masking with the sent
-    map saves nothing but a longer list.
+    A page that was never sent is dirty and is not at the destination, so that discarding it changes nothing. The sent
+    map would only make the list of discards shorter.
     """
 
     origin = "QEMU 1e7cf8c323 (2019), “unsentmap is not necessary”; A20"
@@ -34,7 +34,7 @@ class WholeBitmapDiscard(Change):
             self.phase = Phase.PACKAGING
 
         def _remember_sent(self, page: PageSet) -> None:
-            """Nobody asks."""
+            """Keeps no sent map."""
 
         def _compute_discards(self) -> None:
             """R21: host pages that are partly dirty become wholly so."""

@@ -19,7 +19,7 @@ class Bug:
         faulty: the protocol with the bug. Its docstring says what is wrong.
         mended: the protocol without it.
         breaks: the property that it violates, as it did then.
-        beside: where the model's way to it is not the real one, what is different; may be empty.
+        beside: how the model's run to it differs from the real one; empty if it does not.
     """
 
     entry: str

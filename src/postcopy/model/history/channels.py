@@ -63,8 +63,8 @@ class WaitsForFastInListen(LoadsBeforeFastIsReady):
 
 
 class WaitsForPongForEver(SwitchAfterPong):
-    """When all pages are out the source waits for the package's PONG and for nothing else: not for the connection's
-    end."""
+    """When all pages have been sent the source waits for the package's PONG alone, and does not notice that the
+    connection has ended."""
 
     class source(SwitchAfterPong.source):
         """Sleeps on one event."""
@@ -127,7 +127,7 @@ class ManagedSource(Source):
 
     @action(main_thread, qemu="monitor/qmp-cmds.c:qmp_cont")
     def obeys(self) -> None:
-        """starts the CPUs, as it is told to"""
+        """starts the CPUs, as it was ordered to"""
         self.orders.receive(Order.CONT)
         if self.phase == Phase.FAILED:
             self.running = True
@@ -182,8 +182,8 @@ class ManagementBelievesEvents(Postcopy):
 
 
 class ManagementSamplesAtStop(ManagementBelievesEvents):
-    """The management layer asks for the state when it hears that the CPUs have stopped, which is before postcopy
-    begins, and learns no more."""
+    """The management layer asks for the migration's state when it hears that the CPUs have stopped. That is before
+    postcopy begins, and it does not ask again."""
 
     class manager(Manager):
         """Decides at STOP."""
@@ -254,7 +254,7 @@ class ShutdownBeforeError(ShutdownAfterError):
     """The stream is shut down before its error is noted. A reader in between gets zeros and takes them for a page."""
 
     class destination(ShutdownAfterError.destination):
-        """The wrong way round."""
+        """Shuts the stream down first, and notes the error afterwards."""
 
         def _may_note(self) -> None:
             require(self.shut)

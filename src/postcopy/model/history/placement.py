@@ -90,8 +90,8 @@ class DeltasInPrecopy(Postcopy):
 
 
 class DeltasInPostcopy(DeltasInPrecopy):
-    """Pages that were sent before travel as deltas in postcopy too, where the destination has discarded what they
-    refer to."""
+    """Pages that were sent before travel as deltas in postcopy too, where the destination has discarded the copies to
+    which they refer."""
 
     class source(DeltasInPrecopy.source):
         """Keeps its cache over the switch."""
@@ -101,10 +101,10 @@ class DeltasInPostcopy(DeltasInPrecopy):
 
 
 class GrowsAndDiscards(Postcopy):
-    """Memory that grows in precopy is as empty as the rest was made at ADVISE."""
+    """Memory that grows in precopy is emptied, as all memory was at ADVISE."""
 
     class destination(Destination):
-        """May be told that a block of memory is longer than it thought."""
+        """May learn that a block of memory has grown."""
 
         grown = Flag("the memory has grown")
 

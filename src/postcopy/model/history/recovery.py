@@ -7,7 +7,7 @@ from postcopy.model.source import Phase
 
 
 class KeepsOldBitmap(Recovery):
-    """The source goes on with its own bitmap, in which what was lost on the way counts as sent."""
+    """The source goes on with its own bitmap, in which pages that were lost on the way count as sent."""
 
     class source(RecoveringSource):
         """Does not look at what has arrived."""
@@ -17,7 +17,7 @@ class KeepsOldBitmap(Recovery):
 
 
 class DoesNotAskAgain(Recovery):
-    """What was requested before the break is not requested again: the kernel reports a fault only once."""
+    """Pages that were requested before the break are not requested again: the kernel reports a fault only once."""
 
     class destination(RecoveringDestination):
         """Sends no request again."""
@@ -30,7 +30,7 @@ class PublishesPausedTooEarly(Recovery):
     """The source calls itself paused before it has closed the old connection, and closes the new one later."""
 
     class source(RecoveringSource):
-        """Cleans up after the state is out."""
+        """Publishes its state before it cleans up."""
 
         to_close = Flag("the old connection has still to be closed")
 
@@ -67,11 +67,11 @@ class StuckInRecover(Recovery):
 
 
 class PausesBeforeTheGuestRuns(Recovery):
-    """The state says running before it is known that RUN was due: a destination that fails earlier pauses for a
-    recovery that cannot come."""
+    """The destination counts as running while it only listens. If it fails before RUN, it pauses for a recovery that
+    cannot come."""
 
     class destination(RecoveringDestination):
-        """Takes a failure while it listens for one while it runs."""
+        """Treats a failure while it listens like one while the guest runs."""
 
         def _may_pause(self) -> bool:
             """Whenever the listen thread is there."""
@@ -79,7 +79,8 @@ class PausesBeforeTheGuestRuns(Recovery):
 
 
 class PausesForOneErrorOnly(Recovery):
-    """Only one class of error pauses. A stream that is cut inside a message gives another, and costs the guest."""
+    """Only one class of error pauses. A stream that is cut inside a message gives another error, and the guest is
+    lost."""
 
     class destination(RecoveringDestination):
         """Looks at the number of the error."""

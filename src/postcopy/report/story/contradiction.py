@@ -169,10 +169,10 @@ def _blocked(trace: Trace) -> str:
     for name, channel in instance.channels.items():
         unread = contents(instance, state, channel)
         if unread:
-            sentences.append(f"Nobody reads what is left on the {plain(name)}: {contents_words(unread)}.")
+            sentences.append(f"No thread reads what is left on the {plain(name)}: {contents_words(unread)}.")
     free = list(dict.fromkeys(step.action.thread for step in successors(instance, state)))
     if free:
-        sentences.append(f"Only these could still act, and nobody can rely on it: {', '.join(free)}.")
+        sentences.append(f"Only these could still act, and nothing obliges them to: {', '.join(free)}.")
     return " ".join(sentences)
 
 
