@@ -1,13 +1,14 @@
 """The chart is well-formed, needs nothing from elsewhere, and no two of its texts or notes meet."""
 
 import re
+from dataclasses import replace
 from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
 
 from postcopy.language.trace import Trace
-from postcopy.report.charts.drawing import balance, text_width, wrap
+from postcopy.report.charts.drawing import BOLD, SIZE, balance, text_width, wrap
 from postcopy.report.charts.svg import sequence_svg
 from postcopy.report.story.tell import tell
 from tests.report.examples import OLD_LETTER, old_letter, run
@@ -44,6 +45,19 @@ def test_no_two_texts_meet(trace: Trace) -> None:
     for one, other in combinations(boxes, 2):
         apart = one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2] or other[3] <= one[2]
         assert apart, (one, other)
+
+
+def test_the_bold_words_of_the_last_step_fit_into_its_box() -> None:
+    story = tell(old_letter())
+    last = replace(story.steps[-1], what="touches a page while it loads the devices, page 0")
+    story = replace(story, steps=(*story.steps[:-1], last))
+    root = ElementTree.fromstring(sequence_svg(story))
+    [box] = classes(root, "rect", "last")
+    top, height, width = (float(box.get(key, 0)) for key in ("y", "height", "width"))
+    within = [text for text in classes(root, "text", "strong") if top < float(text.get("y", 0)) < top + height]
+    assert within
+    for text in within:
+        assert text_width(text.text or "", SIZE * BOLD) < width
 
 
 @pytest.mark.parametrize("trace", [old_letter(), run(CROWDED, None)], ids=["old", "crowded"])

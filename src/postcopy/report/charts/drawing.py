@@ -7,6 +7,8 @@ from xml.sax.saxutils import escape
 
 SIZE = 12.5
 """Font size of notes, in pixels."""
+BOLD = 1.2
+"""How much wider bold text may be, in the common sans-serif fonts."""
 
 _NARROW = frozenset("ijl.,:;'|!()[]{}/ ")
 _WIDE = frozenset("mwMWCDGOQ@%—→")
@@ -81,10 +83,10 @@ def wrap(text: str, width: float, size: float = SIZE) -> list[str]:
     return lines or [""]
 
 
-def balance(text: str, width: float) -> list[str]:
+def balance(text: str, width: float, size: float = SIZE) -> list[str]:
     """Break a text into as few lines as the width allows, and these about equally long."""
-    lines = wrap(text, width)
-    while len(narrower := wrap(text, width - 6)) == len(lines) and width > 60:
+    lines = wrap(text, width, size)
+    while len(narrower := wrap(text, width - 6, size)) == len(lines) and width > 60:
         lines, width = narrower, width - 6
     return lines
 

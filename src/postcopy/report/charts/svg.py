@@ -122,7 +122,7 @@ def _place_lanes(chart: _Chart) -> None:
 
 def _write_heading(chart: _Chart) -> float:
     story, y = chart.story, MARGIN + 16.0
-    for line in draw.wrap(story.title, chart.width - 2 * MARGIN, 18):
+    for line in draw.wrap(story.title, chart.width - 2 * MARGIN, 18 * draw.BOLD):
         chart.front.append(draw.text(MARGIN, y, line, "title"))
         y += 24
     chart.front.append(draw.text(MARGIN, y, f"{story.protocol}, {story.size}, {story.length}", "soft"))
@@ -155,11 +155,12 @@ def _place_notes(chart: _Chart, y: float) -> tuple[dict[int, _Note], float]:
     notes = {}
     for step in chart.story.steps:
         y += BANNER if step.number == chart.story.loop else 0
-        lines = [(line, "") for line in draw.balance(step.what, BOX - 2 * PADDING)]
+        size = draw.SIZE * (draw.BOLD if step is chart.story.culprit else 1)
+        lines = [(line, "") for line in draw.balance(step.what, BOX - 2 * PADDING, size)]
         for message in step.received:
             if message.marks:
                 lines.append((f"{message.label} is {' and '.join(message.marks)}", "bad"))
-        width = max(draw.text_width(line) for line, _ in lines) + 2 * PADDING
+        width = max(draw.text_width(line, size) for line, _ in lines) + 2 * PADDING
         both = 16 if step.sent and step.received else 0
         height = max(len(lines) * LINE, len(step.sent) * PILL + both) + 2 * PADDING - 2
         notes[step.number] = _Note(step, chart.x[step.thread], y + height / 2, width, height, tuple(lines))
@@ -266,7 +267,8 @@ def _write_contradiction(chart: _Chart, bottom: float) -> float:
     ]
     y += 8
     for style, paragraph in paragraphs:
-        for line in draw.wrap(paragraph, chart.width - 2 * MARGIN) if paragraph else []:
+        size = draw.SIZE * (draw.BOLD if "strong" in style else 1)
+        for line in draw.wrap(paragraph, chart.width - 2 * MARGIN, size) if paragraph else []:
             chart.front.append(draw.text(MARGIN, y, line, style))
             y += LINE + 2
         y += 3
