@@ -1,4 +1,4 @@
-"""What can go wrong in a migration, told apart by whose fault it is."""
+"""The errors of a migration: a class for each side that can be at fault."""
 
 from postcopy.errors import PostcopyError
 

@@ -1,8 +1,8 @@
-"""The guest process: ``python -m postcopy.engine.guest``, started by the engine, which it obeys on a socket.
+"""The guest process: ``python -m postcopy.engine.guest``, started by the engine, whose requests it answers on a socket.
 
 It is a process of its own because a thread that touches missing memory while it holds the interpreter's lock would stop
-the very threads that bring the page. Here memory is touched by `memcpy` through ctypes, which lets go of that lock, so
-that one vCPU can wait while the other runs.
+the threads that bring the page. Here memory is touched by `memcpy` through ctypes, which releases that lock, so that
+one vCPU can wait while the other runs.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _memcpy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 _memcpy.restype = ctypes.c_void_p
 
 DEVICE_LOAD = -1
-"""Who touches memory when it is the device load."""
+"""The name under which the device load touches memory."""
 RING_PAGES = 4
 
 
 class Setup(msgspec.Struct):
-    """What the engine asks for.
+    """The guest that the engine asks for.
 
     Attributes:
         memory: ``userfaultfd`` or ``software``.
@@ -54,7 +54,8 @@ class Setup(msgspec.Struct):
 
 
 class MappedMemory:
-    """Memory as it is: the kernel stops whoever touches what is missing, and remembers who wrote."""
+    """Memory under the kernel's page table: the kernel stops a thread that touches a missing page, and notes which
+    pages are written."""
 
     def __init__(self, memfd: int, size: int, page_size: int) -> None:
         self._map = mmap.mmap(memfd, size)
@@ -89,7 +90,7 @@ class TableMemory(MappedMemory):
             return
         line = self._faults[who]
         line.send(page.to_bytes(8, "little"))
-        while line.recv(1):  # an answer may be to an earlier question, or to whatever is still asked at the end
+        while line.recv(1):  # an answer may belong to an earlier question, or come for all questions at the end
             if self._table[page]:
                 return
         raise GuestError("the engine is gone, and the page with it")
@@ -169,7 +170,7 @@ class Guest:
                 cpu.check(self._memory, slot, cpu.index)
 
     def verdict(self) -> dict[str, Any]:
-        """What the vCPUs have done and found."""
+        """Counts of what the vCPUs have done, and the damage that they have found."""
         return {
             "reads": sum(cpu.reads for cpu in self._vcpus),
             "writes": sum(cpu.writes for cpu in self._vcpus),
@@ -178,7 +179,7 @@ class Guest:
 
 
 def serve(link: Link) -> None:
-    """Do what the engine asks until it hangs up."""
+    """Carry out the engine's requests until it closes the socket."""
     setup, _ = link.receive()
     guest = None
     try:

@@ -1,12 +1,12 @@
 """Guest memory as the engine sees it: a guest process, its memory, and how pages are read, logged, dropped and placed.
 
-Memory is shared (a memfd): what the engine reads and writes through its own mapping is no touch by the guest. It is of
+Memory is shared (a memfd): reads and writes of the engine through its own mapping are no touches by the guest. It is of
 one of two kinds:
 
 - ``userfaultfd``: the kernel's page table. Faults and placing by userfaultfd, the dirty log by asynchronous write
   protection, discards by punching holes.
-- ``software``: a page table of ours in shared memory, for where userfaultfd is not permitted. Cores and workload are
-  the same.
+- ``software``: the engine's own page table in shared memory, for systems that do not permit userfaultfd. Cores and
+workload are the same.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ Rows: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 """Pages and their bytes."""
 FIRST_DEVICE_SECTION = 3
 MOST_PLACED = 64
-"""Pages that are placed at once, at most: for so long a request has to wait for the core."""
+"""The most pages that are placed at once: a request for another page has to wait while the core places them."""
 BOOT_TIMEOUT = 30.0
 """Seconds."""
 
 
 class GuestOptions(msgspec.Struct, frozen=True):
-    """What guest there is.
+    """The guest: its memory and what it does.
 
     Attributes:
         size: bytes of memory.
@@ -131,7 +131,7 @@ class GuestProcess:
         except GuestError:
             self.close()
             raise
-        line.settimeout(None)  # loading a device may wait for pages; whoever gives up kills the guest
+        line.settimeout(None)  # loading a device may wait for pages; giving up kills the guest
         self.address: int = answer["address"]
         self.pid: int = answer["pid"]
 
@@ -158,17 +158,17 @@ class GuestProcess:
         self.ask("load", device.name, device.instance, device.data)
 
     def wait_for_death(self) -> None:
-        """Returns when the guest is no more, however that came."""
+        """Return when the guest process has ended, for whatever reason."""
         self._process.wait()
 
     def kill(self) -> None:
-        """The guest is no more."""
+        """End the guest process."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
-        """The guest is no more, and neither is anything that belonged to it."""
+        """End the guest process, and release its descriptors and mappings."""
         self.kill()
         self._link.close()
         for s in self.fault_lines:
@@ -225,14 +225,15 @@ def source_memory(guest: GuestProcess) -> SourceMemory:
 
 
 Fault = tuple[int, str]
-"""A page, and who waits for it."""
+"""A page, and the toucher that waits for it."""
 
 
 class DestinationMemory:
-    """Memory that pages are loaded and placed into; what the two kinds share.
+    """Memory into which pages are loaded and placed: the part that both kinds share.
 
     Args:
-        staging: room for `MOST_PLACED` target pages: what is read from the wire has gaps between pages.
+        staging: room for `MOST_PLACED` target pages; on the wire there are gaps between pages, and the kernel wants
+        none.
     """
 
     def __init__(self, guest: GuestProcess, staging: mmap.mmap | bytearray) -> None:
@@ -250,7 +251,7 @@ class DestinationMemory:
         return rows
 
     def _write(self, pages: range, rows: Rows) -> None:
-        """To the file, which costs half of what writing to a mapping of it does."""
+        """Writes to the file, which takes half the time of writing to a mapping of it."""
         os.pwrite(self.guest.memfd, rows.data, pages.start * self.geometry.target_page)
 
     def drop(self, pages: range) -> None:
@@ -259,11 +260,11 @@ class DestinationMemory:
         uffd.punch_hole(self.guest.memfd, pages.start * size, len(pages) * size)
 
     def stop_faults(self) -> None:
-        """Whoever waits for faults waits no longer."""
+        """Let a thread that waits for faults return without any."""
         self._end.send(b"x")
 
     def close(self) -> None:
-        """Nobody waits for anything any more."""
+        """Let every thread return that waits for a page or a fault."""
         self._ended.close()
         self._end.close()
 
@@ -288,7 +289,7 @@ class KernelDestinationMemory(DestinationMemory):
         uffd.register(self._fd, self.guest.address, self.guest.options.size, uffd.MODE_MISSING)
 
     def release(self) -> None:
-        """It is no fault any more."""
+        """Touching a missing page is no fault any more."""
         uffd.unregister(self._fd, self.guest.address, self.guest.options.size)
 
     def place(self, pages: range, data: Contents | None) -> None:
@@ -333,15 +334,16 @@ class TableDestinationMemory(DestinationMemory):
         super().drop(pages)
 
     def sensitise(self) -> None:
-        """Nothing to do: missing pages are missed from the start."""
+        """Nothing to do: the page table in software makes faults from the start."""
 
     def release(self) -> None:
-        """Nothing is missing any more: whoever has asked, or is about to, since it looked before that, is answered."""
+        """Mark every page as present, and answer every toucher that waits or is about to, because it looked before
+        that."""
         for line in self.guest.fault_lines:
             _answer(line)
 
     def place(self, pages: range, data: Contents | None) -> None:
-        """Place whole host pages: first their contents, then the marks, then those who wait."""
+        """Place whole host pages: first their contents, then the marks, then wake the touchers that wait."""
         found = self._table.find(b"\1", pages.start, pages.stop)
         if found >= 0:
             raise GuestError(f"page {found} is there already (R13)")
@@ -382,7 +384,7 @@ class TableDestinationMemory(DestinationMemory):
 
 
 def _answer(line: socket.socket) -> None:
-    """Wake whoever asked on this line."""
+    """Wake the toucher that asked on this line."""
     try:
         line.send(b"x")
     except OSError:
@@ -393,5 +395,5 @@ AnyDestinationMemory = KernelDestinationMemory | TableDestinationMemory
 
 
 def destination_memory(guest: GuestProcess) -> AnyDestinationMemory:
-    """The memory of a guest that is awaited."""
+    """The memory of a guest that is to be received."""
     return KernelDestinationMemory(guest) if guest.options.memory == "userfaultfd" else TableDestinationMemory(guest)

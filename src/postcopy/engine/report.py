@@ -1,4 +1,4 @@
-"""What is said of a run: one object for machines, a page of text for people, and a picture of the fault latencies."""
+"""The results of a run: one object for programs, a page of text for people, and a picture of the fault latencies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OK, FAILED, GUEST_LOST, DAMAGED = 0, 1, 3, 12
 
 
 class Latency(msgspec.Struct):
-    """From the fault's being read to the page's being placed, in milliseconds."""
+    """The times from the reading of a fault to the placing of its page, in milliseconds."""
 
     count: int
     median: float
@@ -38,8 +38,8 @@ class Summary(msgspec.Struct):
         mode: ``postcopy`` or ``precopy``: how it ended.
         guest: ``destination``, ``source`` or ``lost``.
         downtime_ms: from the stop of the CPUs at the source to their start at the destination.
-        damage: what the guest found that is not as it was written.
-        conformance: what the model says of the log, if it was asked.
+        damage: pages that the guest found with other content than it wrote.
+        conformance: whether the log is a behaviour of the model, if that was checked.
     """
 
     outcome: str
@@ -112,7 +112,7 @@ def summarize(run: Run) -> Summary:
 
 
 def latency(milliseconds: list[float]) -> Latency | None:
-    """Of sorted latencies."""
+    """Number, median, 99th percentile and maximum of latencies in ascending order; None if there are none."""
     if not milliseconds:
         return None
     p99 = milliseconds[math.ceil(0.99 * len(milliseconds)) - 1]

@@ -20,12 +20,12 @@ from postcopy.engine.transport import Listener, Tls, connect
 
 
 class Network(msgspec.Struct, frozen=True):
-    """Where the other side is, and how the way there is kept safe.
+    """The address of the other side, and how the connection is protected.
 
     Attributes:
         tls: a directory with ``ca.pem``, ``cert.pem`` and ``key.pem``.
         timeout: seconds that anything may stand still.
-        patience: seconds that a destination waits to be called.
+        patience: seconds that a destination waits for a source to connect.
     """
 
     host: str = "127.0.0.1"
@@ -37,11 +37,11 @@ class Network(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct):
-    """What the guest says of its memory.
+    """The guest's own check of its memory.
 
     Attributes:
         where: ``source``, ``destination``, or ``lost``.
-        damage: what it found that is not as it was written; at most 20 a vCPU.
+        damage: pages that it found with other content than it wrote; at most 20 for each vCPU.
     """
 
     where: str
@@ -51,7 +51,7 @@ class Check(msgspec.Struct):
 
 
 class SourceResult(msgspec.Struct):
-    """What a source tells; the guest is asked only where it lives on there."""
+    """The results of a source. The guest checks its memory only if it goes on there."""
 
     report: SourceReport
     guest: Check | None
@@ -59,7 +59,7 @@ class SourceResult(msgspec.Struct):
 
 
 class DestinationResult(msgspec.Struct):
-    """What a destination tells; the guest is asked only where it runs there."""
+    """The results of a destination. The guest checks its memory only if it runs there."""
 
     report: DestinationReport
     guest: Check | None
@@ -81,7 +81,7 @@ def run_source(
 ) -> SourceResult:
     """Start a guest, migrate it to a destination that waits, and check it if it is still here.
 
-    An interrupt asks for postcopy to be cancelled; where that is too late it is waited on.
+    An interrupt cancels the migration; if it is too late for that, the migration goes on to its end.
 
     Raises:
         EngineError: it could not begin.
@@ -117,7 +117,7 @@ def run_destination(
     """Wait for a source, take its guest, let it run for some seconds, and check it.
 
     Raises:
-        EngineError: it could not begin, or nobody called.
+        EngineError: it could not begin, or no source connected.
     """
     log = EventLog(keep=keep_log)
     tls = Tls(network.tls) if network.tls else None
@@ -133,7 +133,7 @@ def run_destination(
 
 def _check(guest: GuestProcess, where: str, settle: float) -> Check:
     try:
-        time.sleep(settle)  # the guest goes on with its day
+        time.sleep(settle)  # the guest goes on with its work
         guest.ask("stop")
         guest.ask("check")
         return Check(where, **guest.ask("verdict"))

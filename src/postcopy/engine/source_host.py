@@ -320,7 +320,7 @@ class SourceHost:
     def _alike(self, run: range) -> Iterator[Pages]:
         """Neighbouring pages as they are now, those of zeros apart."""
         geometry = self._guest.geometry
-        zero = self._words[run.start : run.stop, 0] == 0  # one word tells most pages from those of zeros
+        zero = self._words[run.start : run.stop, 0] == 0  # one word suffices for most pages
         ends = [len(run)]
         if zero.any():
             likely = np.flatnonzero(zero)

@@ -1,4 +1,5 @@
-"""One connection between two hosts: TCP, in the clear on one machine, else under TLS with certificates of both sides.
+"""One connection between two hosts: TCP, in the clear on one machine, otherwise under TLS with certificates of both
+sides.
 
 TLS runs on memory buffers (`ssl.MemoryBIO`) and not on the socket, because one thread reads while others write, which a
 TLS socket of Python does not allow. Every wait has a bound.
@@ -22,7 +23,8 @@ IOV_MAX = 1024
 CHUNK = 1 << 20
 CIPHER_ROOM = 1 << 16
 SOCKET_BUFFER = 1 << 18
-"""Bytes: what waits here goes out before a page that somebody asks for; with less, both sides wait for each other."""
+"""Bytes in the kernel's buffer. Bytes that wait here go out before a requested page; with a smaller buffer both sides
+wait for each other."""
 NOT_SENT = 1 << 15
 """Bytes that may wait on this side for room at the other."""
 
@@ -89,7 +91,7 @@ class Connection:
             pass
 
     def close(self) -> None:
-        """Whoever waits on this connection finds it closed."""
+        """Shut the connection down: a thread that waits on it finds it closed."""
         with self._close_lock:
             if not self._closed:
                 self._closed = True
@@ -99,7 +101,7 @@ class Connection:
                     pass
 
     def release(self) -> None:
-        """Give the socket back; nobody uses it any more."""
+        """Close the socket; no thread may use it any more."""
         self.close()
         self._socket.close()
 
@@ -125,7 +127,7 @@ class Connection:
 
     def _lost(self, error: OSError) -> ConnectionLost:
         if isinstance(error, BrokenPipeError | ConnectionResetError):
-            return ConnectionLost("the other side closed the connection")  # a writer learns it so, a reader by the end
+            return ConnectionLost("the other side closed the connection")  # a reader sees the end of the stream instead
         return ConnectionLost(f"the connection broke: {error.strerror or error}")
 
 
@@ -251,7 +253,7 @@ class Tls:
 
 
 def check_allowed(host: str, tls: Tls | None, *, insecure: bool) -> None:
-    """Guest memory does not cross a network in the clear unless somebody says so.
+    """Refuse to send guest memory over a network in the clear unless that is asked for.
 
     Raises:
         EngineError: it would.
@@ -291,10 +293,10 @@ class Listener:
         self.host, self.port = self._socket.getsockname()[:2]
 
     def accept(self, timeout: float) -> Connection:
-        """The first that calls; nobody else may.
+        """Accept the first source that calls, and no other.
 
         Raises:
-            ConnectionLost: nobody called in time, or who called is not trusted.
+            ConnectionLost: no source called in time, or the one that called is not trusted.
         """
         self._socket.settimeout(timeout)
         try:

@@ -1,7 +1,8 @@
 """userfaultfd and the kernel's dirty log, through system calls. Linux only; numbers are from the kernel's headers.
 
-A userfaultfd acts on the memory of the process that made it, whoever holds the descriptor: so the guest process makes
-it, and the engine uses it. `USER_MODE_ONLY` makes it work without privileges: the guest's touches are in user mode.
+A userfaultfd acts on the memory of the process that made it, and not on that of the process that holds the descriptor:
+so the guest process makes it, and the engine uses it. `USER_MODE_ONLY` makes it work without privileges: the guest's
+touches are in user mode.
 """
 
 from __future__ import annotations
@@ -62,18 +63,18 @@ def register(fd: int, address: int, length: int, mode: int) -> None:
 
 
 def unregister(fd: int, address: int, length: int) -> None:
-    """Watch it no longer."""
+    """Stop watching a part of memory."""
     fcntl.ioctl(fd, _UNREGISTER, bytearray(struct.pack("=QQ", address, length)))
 
 
 class Placer:
-    """Places host pages through a userfaultfd, each whole and in one step, and wakes who waits for them.
+    """Places host pages through a userfaultfd, each whole and in one step, and wakes the threads that wait for them.
 
     Args:
         most: bytes that can be placed in one call.
 
     Attributes:
-        staging: where to put what is to be placed: the kernel wants it without gaps.
+        staging: the buffer for pages that are to be placed: the kernel wants them without gaps.
     """
 
     def __init__(self, fd: int, most: int) -> None:
@@ -101,7 +102,7 @@ class Placer:
             try:
                 fcntl.ioctl(self._fd, request, argument)
                 return
-            except BlockingIOError:  # so far, or not at all: the guest's address space is just changing
+            except BlockingIOError:  # some bytes were placed, or none: the guest's address space is just changing
                 done += max(0, struct.unpack_from("=q", argument, len(argument) - 8)[0])
             except FileExistsError:
                 raise GuestError(f"the page at 0x{address + done:x} is there already (R13)") from None
@@ -122,7 +123,7 @@ def read_faults(fd: int) -> Iterator[tuple[int, int]]:
 
 
 class DirtyLog:
-    """What a process has written to a part of its memory, as the kernel tells by write protection.
+    """The writes of a process to a part of its memory, which the kernel finds by write protection.
 
     The process has registered the part with `MODE_WP` and `WP_ASYNC`.
     """
@@ -156,7 +157,7 @@ class DirtyLog:
 
 
 def punch_hole(memfd: int, offset: int, length: int) -> None:
-    """Throw away a part of shared memory: whoever has it mapped finds it missing."""
+    """Discard a part of shared memory: it is missing then in every process that has mapped it."""
     if _libc.fallocate(memfd, _PUNCH_HOLE, offset, length):
         raise GuestError(f"cannot discard memory: {os.strerror(ctypes.get_errno())}")
 

@@ -1,8 +1,8 @@
-"""What the guest does all day: it writes pages, reads them again, and checks every byte against what it wrote.
+"""The work of the guest: it writes pages, reads them again, and checks every byte against what it wrote.
 
 Each vCPU owns every n-th page and knows the version of each; a page is filled with its number and version. So a page
-that is torn, stale or lost is found by the first read, and what kind of damage it is can be said. The versions are part
-of the vCPU's state and travel as device state, apart from the memory that they judge.
+that is torn, stale or lost is found by the first read, which also tells the three apart. The versions are part of the
+vCPU's state and travel as device state, apart from the memory that they judge.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class GuestMemory(Protocol):
 
 
 def contents(page: int, version: int, size: int) -> bytes:
-    """What a page holds in a version; version 0 is a page never written, of zeros."""
+    """The content of a page in a version; version 0 is a page that was never written, of zeros."""
     return _STAMP.pack(page + 1, version) * (size // 16) if version else bytes(size)
 
 
 def diagnose(data: bytes, page: int, version: int) -> str:
-    """What is wrong with a page that should hold a version."""
+    """The damage of a page that should hold a version, in words."""
     stamps = set(_STAMP.iter_unpack(data))
     versions = {found for number, found in stamps if number == page + 1 and found}
     if len(stamps) > 1:
@@ -73,7 +73,7 @@ class Vcpu:
         self.damage: list[str] = []
 
     def state(self) -> dict[str, Any]:
-        """All that the vCPU is, for the device state."""
+        """The whole state of the vCPU, for the device state."""
         return {
             "versions": self.versions.tobytes(),
             "random": self.random.getrandbits(32),
@@ -81,7 +81,7 @@ class Vcpu:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Become what was saved."""
+        """Restore a saved state."""
         versions = array("I")
         versions.frombytes(state["versions"])
         if len(versions) != len(self.versions):
@@ -113,7 +113,7 @@ class Vcpu:
                 self.write(memory, slot)
 
     def run(self, memory: GuestMemory, stop: Callable[[], bool]) -> None:
-        """Touch pages until told to stop; a touch is never left half done."""
+        """Touch pages until `stop` says so; a touch that has begun is completed."""
         begin, done = time.monotonic(), 0
         while not stop():
             if self.kind == "idle" or (self.rate and done > (time.monotonic() - begin) * self.rate):

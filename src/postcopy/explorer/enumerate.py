@@ -17,13 +17,13 @@ def further(
     report: Callable[[Progress], None] | None = None,
     interruptible: bool = False,
 ) -> list[Verdict]:
-    """Search again without what was violated, until nothing is.
+    """Search again without the properties that were violated, until none is violated.
 
     Args:
         first: the verdict on the whole.
         options: how to search.
         count: how many counterexamples are wanted at most, the first included; None for all.
-        report: is told of progress.
+        report: is called with the progress.
         interruptible: a KeyboardInterrupt ends the search at hand, whose verdict is then inconclusive.
 
     Returns:

@@ -69,7 +69,7 @@ class Exploration:
     ) -> None:
         self.instance, self.options = instance, options
         self._report = report or (lambda _: None)
-        self._report(Progress("reading"))
+        self._report(Progress("interpreting the actions"))
         self.kernel = Kernel(instance, Reductions(options.symmetry, options.vcpus, options.dead))
         self.question = question_of(self.kernel, options.max_memory)
         self.seconds = 0.0

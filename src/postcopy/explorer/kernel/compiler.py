@@ -91,7 +91,7 @@ def load(text: str, names: tuple[str, ...], directory: Path) -> Native:
 
 
 def keep(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, whoever else writes it at the same time.
+    """Write a file whole or not at all, even if other processes write it at the same time.
 
     Raises:
         UsageError: it cannot be written.

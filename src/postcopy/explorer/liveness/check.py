@@ -69,8 +69,8 @@ def _too_large(max_bytes: int) -> str:
 
 
 def _run(instance: Instance, kernel: Kernel, nodes: StateGraph, lasso: Lasso, prop: Property) -> Trace:
-    """A lasso of the graph as a run of the protocol. With symmetry a round may end in a state that is the one it
-    began in but for a renaming of pages; rounds are added until it is the very same."""
+    """A lasso of the graph as a run of the protocol. With symmetry a round may end in a state that differs from its
+    first by a renaming of pages; rounds are added until both are the same state."""
     tracked = kernel.instance
     start = tuple(nodes.states[lasso.start].tolist())
     initial = next(s for s in tracked.initial_states() if kernel.representative(s) == start)

@@ -1,12 +1,12 @@
-"""What a fair run is, what a broken promise is, and whether a given run is the one and has the other. This is the
-definition that the checker of liveness is held against, on concrete states.
+"""Fair runs and broken promises: the definitions, and a check of a given run for both. This is the definition that the
+checker of liveness is held against, on concrete states.
 
-A *unit* is what is treated fairly: a thread (all its steps but those of the environment, whatever their parameters),
-and each action that is marked as fair by itself. A thread that is declared as one for each vCPU is a unit for each. A
-unit can move where one of its steps is possible that changes something; what only an observer remembers does not
-count, so that history never makes a run fair or unfair. A run that goes on for ever is (weakly) fair when every unit
-that can move at all times from some point on takes such a step again and again. Idling for ever is a run too: it is
-fair where no unit can move.
+A *unit* of fairness is a thread (all its steps but those of the environment, whatever their parameters), and each
+action that is marked as fair by itself. A thread that is declared as one for each vCPU is a unit for each. A unit can
+move where one of its steps is possible that changes something; changes of history alone do not count, so that an
+observer never makes a run fair or unfair. A run that goes on for ever is (weakly) fair when every unit that can move at
+all times from some point on takes such a step again and again. Idling for ever is a run too: it is fair where no unit
+can move.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from postcopy.language.view import View
 
 @dataclass(frozen=True)
 class Unit:
-    """What is treated fairly.
+    """A unit of fairness.
 
     Attributes:
         thread: the thread, e.g. ``listen thread``.

@@ -1,7 +1,7 @@
-"""Fair lassos in a graph: is there a run on which a promise is made, never kept, and nobody is neglected?
+"""Fair lassos in a graph: is there a run on which a promise is made and never kept, although no unit is neglected?
 
-Only graphs here, nothing of protocols: nodes are numbers, edges lie one after the other, node by node. A node can
-always idle, which is nobody's step. Why the search below is right stands in docs/decisions/0011-liveness.md.
+This file knows graphs and no protocols: nodes are numbers, and edges lie one after the other, node by node. A run can
+always idle in a node, which is no unit's step. Why the search below is right stands in docs/decisions/0011-liveness.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Graph:
         first: for each node the number of its first edge, and at the end how many edges there are; int64[nodes + 1].
         target: where each edge leads; int32[edges].
         action: its label; int16[edges].
-        moves: whether it counts as a step of whoever takes it; bool[edges].
+        moves: whether it counts as a step of its unit; bool[edges].
     """
 
     first: npt.NDArray[np.int64]
@@ -69,7 +69,7 @@ class Answer:
     """What was found.
 
     Attributes:
-        open: how many nodes can be come to with the promise made and not yet kept.
+        open: how many nodes can be reached with the promise made and not yet kept.
         lasso: a run that never keeps it, with a stem as short as any has; None where every fair run keeps it.
     """
 
@@ -79,7 +79,7 @@ class Answer:
 
 @dataclass
 class _Layer:
-    """A breadth-first search: for each node the steps to it, and the edge it was first come to by."""
+    """A breadth-first search: for each node the number of steps to it, and the edge by which it was first reached."""
 
     nodes: int
     depth: npt.NDArray[np.int32] = field(init=False)
@@ -104,7 +104,7 @@ class _Layer:
 
 @dataclass(frozen=True)
 class Fairness:
-    """Who is to be treated fairly.
+    """The units that have to be treated fairly.
 
     Attributes:
         own: for each label and unit, whether an edge with that label is the unit's step; bool[labels, units].
@@ -157,8 +157,8 @@ def _promised(graph: Graph, initial: Nodes, made: Flags, kept: Flags) -> tuple[_
 
 
 def _fair_components(graph: Graph, fair: Fairness, region: Nodes) -> tuple[Nodes, Flags]:
-    """The strongly connected components of a region: for each node its component; for each component whether a run
-    can go round in it for ever and neglect no unit."""
+    """The strongly connected components of a region: for each node its component; for each component whether a run can
+    stay in it for ever and neglect no unit."""
     number = np.full(len(graph.first) - 1, -1, dtype=np.int64)
     number[region] = np.arange(len(region))
     edges, counts = graph.edges_from(region)

@@ -1,4 +1,4 @@
-"""Properties of runs as the kernel can be asked for them, and what a check of them can say."""
+"""Properties of runs in the form in which the kernel can evaluate them, and the results of checking them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class _OnePage(Bitmap):
         self.initial = 1
 
     def problem(self) -> str | None:
-        """Nothing is wrong with it: only an author's own field has to start as NONE or ALL."""
+        """No error: only fields that an author declares have to start as NONE or ALL."""
         return None
 
 
 class Tracked(Monitor):
-    """One page that is told from the others, so that a promise can be followed that is made for each page."""
+    """One marked page, so that a promise that is made for each page can be followed for this one."""
 
     page = _OnePage("the page that is followed")
 
     def watch(self, step: Step) -> None:
-        """It stays the page that it is."""
+        """Marks the same page for ever."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Promise:
         return self.prop.promises(state, **arguments)
 
     def witnesses(self) -> tuple[Property, Property]:
-        """`when` and `then` as witnesses, which the kernel can be asked for."""
+        """`when` and `then` as witnesses, which the kernel can evaluate."""
         monitors = (self.prop.monitor, Tracked if "page" in self.prop.each else None)
 
         def when(state: View) -> bool:
@@ -73,7 +73,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Finding:
-    """What can be said of one property.
+    """The result for one property.
 
     Attributes:
         open: in how many states (of the graph that was searched) a promise of it is made and not yet kept.
@@ -86,7 +86,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Liveness:
-    """What a check of liveness has found.
+    """The results of a check of liveness.
 
     Attributes:
         findings: for each property by name; empty where the check did not come to its end.

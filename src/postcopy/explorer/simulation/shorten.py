@@ -1,8 +1,8 @@
-"""A found run made short: what does not matter is left out, until every step that is left is needed.
+"""Shortening of a run that violates a property: steps are left out until every step that is left is needed.
 
 Steps are left out in ever smaller pieces and the others are taken again by the concrete interpretation, which is the
 reference; what can no longer be taken is skipped (delta debugging: Zeller and Hildebrandt, IEEE TSE 28(2), 2002). Then
-bounded breadth-first searches from the run's own states look for an end that is nearer. What comes out is 1-minimal:
+bounded breadth-first searches from the run's own states look for a violation that is nearer. The result is 1-minimal:
 without any one of its steps the others no longer break the property. It need not be a shortest run.
 """
 
@@ -20,13 +20,13 @@ from postcopy.language.trace import Label, Trace, follow, rebase, thread_through
 
 _AT_THE_START = 5_000
 _ON_THE_WAY = 300
-"""How many states a search for a nearer end may come to know: from all initial states, and from one on the way."""
+"""How many states a search for a nearer violation may visit: from all initial states, and from one state of the run."""
 
 
 def shorten(trace: Trace, violated: Property) -> Iterator[Trace]:
     """Ever shorter runs that violate the same property; the last one is 1-minimal.
 
-    A generator, so that whoever cannot wait has the best so far.
+    A generator, so that a caller who cannot wait has the shortest run so far.
 
     Raises:
         TraceError: the trace, or what it was shortened to, does not violate the property.

@@ -1,4 +1,4 @@
-"""From a protocol too large to exhaust to what random walks find in it: how long to walk, and what came of it.
+"""Simulation of a protocol that is too large to exhaust: how many walks to make, and their results.
 
 The way of a simulation: `stepper` -> `walk` -> `retrace` -> `shorten` -> `Simulated`. A violation found is real, and
 its run is as good as one of `explore`. That none was found proves nothing.
@@ -21,7 +21,7 @@ from postcopy.language.properties import Kind, Property
 from postcopy.language.trace import Trace
 
 WALKS = 10_000
-"""How many walks are made where neither walks nor seconds are given."""
+"""How many walks are made if neither walks nor seconds are given."""
 
 
 class Finding(Enum):
@@ -35,10 +35,10 @@ class Finding(Enum):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to walk, and along which way.
+    """The plan of a simulation: how many walks, how long, and with which random numbers.
 
     Attributes:
-        seed: what all draws come from; the same seed gives the same walks.
+        seed: the start of the random numbers; the same seed gives the same walks.
         depth: steps from the start beyond which no walk goes.
         walks: how many walks to make, or None where time decides.
         seconds: how long to go on, or None where the number of walks decides.
@@ -70,7 +70,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a simulation has found.
+    """The results of a simulation.
 
     Attributes:
         instance: what was walked through.
@@ -124,7 +124,7 @@ class Simulation:
         endless = [prop.name for prop in instance.properties if prop.of_runs]
         if endless:
             raise UsageError(f"{endless[0]} is about runs without end: a walk has one; postcopy check decides it")
-        self._report("reading the protocol")
+        self._report("interpreting the actions")
         self._stepper = Stepper(instance)
         self._walker = Walker(self._stepper, plan.seed, plan.depth)
         self._bug: Bug | None = None
@@ -134,15 +134,15 @@ class Simulation:
 
     def run(self) -> None:
         """Walk until the plan is fulfilled or something is found. A KeyboardInterrupt leaves all that was found."""
-        start, told = time.perf_counter(), 0.0
+        start, reported = time.perf_counter(), 0.0
         while self._bug is None and not self._done:
             try:
                 self._bug = self._walker.walk()
             finally:
                 self._seconds = time.perf_counter() - start
             self._done = self._enough()
-            if self._seconds - told > 0.1:
-                told = self._seconds
+            if self._seconds - reported > 0.1:
+                reported = self._seconds
                 self._report(self._progress())
         if self._bug is not None:
             self._run = retrace(self._stepper, self._bug)

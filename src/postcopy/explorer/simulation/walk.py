@@ -1,6 +1,6 @@
 """Random walks through a space too large to exhaust: which step is taken next, and where a walk begins.
 
-A walk that takes any step that it can comes nowhere: most steps change nothing, and a host dies long before the switch.
+A walk that takes any possible step does not get far: most steps change nothing, and a host dies long before the switch.
 So a walk of this module
 
 - takes only steps that change the state;
@@ -34,7 +34,7 @@ _FROM_THE_START = 0.25
 """The share of walks that begin at an initial state."""
 
 _CONTEST = 3
-"""Of so many situations drawn the least known is gone on from."""
+"""So many situations are drawn, and a walk goes on from the one that was visited least."""
 
 _REST = 32
 """A walk ends after so many states in which nothing needs to happen any more."""
@@ -46,7 +46,7 @@ _PACES_OF_THE_ENVIRONMENT = 16
 
 
 class Point(NamedTuple):
-    """Where a walk has been, and how it came there.
+    """A point of a walk: a state, and how the walk reached it.
 
     Attributes:
         state: the state.
@@ -94,7 +94,7 @@ class _Situation:
 
 
 class Walker:
-    """Walks of one seed, one after the other, and what they have seen.
+    """Walks of one seed, one after the other, and counts of what they have visited.
 
     Attributes:
         stepper: the protocol that they go through.
@@ -119,7 +119,7 @@ class Walker:
         self._order: list[int] = []
 
     def walk(self) -> Bug | None:
-        """Go once more, and say what was violated, if anything was.
+        """Make one more walk, and return the violation that it found, if any.
 
         Raises:
             SpecError: a step leaves a field's range.
