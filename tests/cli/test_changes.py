@@ -34,7 +34,7 @@ def mine(tmp_path: Path) -> Path:
 def test_a_change_by_name(run: Run) -> None:
     result = run("check", "--change", "switch-at-package", "--pages", "1", "--in-flight", "1")
     assert result.code == 12
-    assert "known to break: loading-costs-no-guest, switch-costs-no-guest - found" in result.out
+    assert "known to violate: loading-costs-no-guest, switch-costs-no-guest - found" in result.out
 
 
 def test_what_is_not_asked_of_a_change_is_said_with_the_reason(run: Run) -> None:
@@ -48,7 +48,7 @@ def test_what_is_not_asked_of_a_change_is_said_with_the_reason(run: Run) -> None
 def test_a_bug_by_name(run: Run) -> None:
     result = run("check", "--bug", "pauses-in-precopy", "--pages", "1", "--in-flight", "1")
     assert result.code == 12
-    assert "known to break: pauses-only-in-postcopy - found" in result.out
+    assert "known to violate: pauses-only-in-postcopy - found" in result.out
 
 
 def test_a_bug_that_violates_something_else_earlier_says_how_to_see_what_it_is_about(run: Run) -> None:

@@ -49,7 +49,7 @@ def test_a_violation_is_told_as_check_tells_it_and_can_be_kept_and_replayed(run:
         r"violated: Never do two guests run \(no-two-guests\), shown by a run of (\d+) steps \(walk ", flat
     )
     assert shown is not None
-    assert "known to break: no-two-guests - found" in flat
+    assert "known to violate: no-two-guests - found" in flat
     replayed = run("trace", str(file))
     assert replayed.code == 0
     assert replayed.out.splitlines()[1] == f"CancelAfterSwitch, 5 pages, 4 messages in flight; {shown[1]} steps"

@@ -155,9 +155,8 @@ def test_export(run: Run, tmp_path: Path, form: str) -> None:
 def test_diff(run: Run) -> None:
     result = run("diff", SOUND, TOO_EARLY, "--behaviour-pages", "2")
     assert result.code == 0
-    assert "actions changed coordinator.commits Properties that turned agreement: holds → violated" in " ".join(
-        result.out.split()
-    )
+    said = " ".join(result.out.split())
+    assert "actions changed coordinator.commits Properties whose verdict differs agreement: holds → violated" in said
     assert not NOT_ITS.search(result.out)
 
 

@@ -224,7 +224,7 @@ def test_the_page_has_the_object_that_json_prints(run: Any, tmp_path: Path) -> N
     text = file.read_text(encoding="utf-8")
     assert data(text)["check"] == json.loads(result.out)
     assert f"postcopy check --fault unpackaged --pages 1 --in-flight 1 --json --report {file}" in words(text)
-    assert "Known to break: no-deadlock – found" in words(text)
+    assert "Known to violate: no-deadlock – found" in words(text)
 
 
 def test_where_a_report_cannot_go(run: Any, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from postcopy.errors import UsageError
 
 
 def command(
-    log: Annotated[Path | None, typer.Argument(metavar="[LOG]", help="an event log (postcopy run --log LOG)")] = None,
+    log: Annotated[Path | None, typer.Argument(metavar="LOG", help="an event log (postcopy run --log LOG)")] = None,
     exhaustive: Annotated[
         bool,
         typer.Option("--exhaustive", help="every interleaving of the engine's threads instead of one log"),

@@ -24,11 +24,20 @@ from postcopy.report.results.difference import Size, compare
 from postcopy.report.terminal.difference import print_difference
 from postcopy.suggestions import unknown
 
-ProtocolName = Annotated[
+Base = Annotated[
     str,
     typer.Argument(
-        metavar="NAME",
+        metavar="BASE",
         help="Postcopy, the name of a fault, change or bug, or FILE.py:Class",
+        show_default=False,
+        autocompletion=completes(protocol_names),
+    ),
+]
+Changed = Annotated[
+    str,
+    typer.Argument(
+        metavar="CHANGED",
+        help="the protocol that is compared with BASE, given in the same way",
         show_default=False,
         autocompletion=completes(protocol_names),
     ),
@@ -36,8 +45,8 @@ ProtocolName = Annotated[
 
 
 def command(
-    base: ProtocolName,
-    change: ProtocolName,
+    base: Base,
+    change: Changed,
     pages: Annotated[int, typer.Option("--pages", metavar="N", help="target pages where properties are asked")] = 2,
     in_flight: Annotated[int, typer.Option("--in-flight", metavar="N", help="messages in each channel there")] = 1,
     behaviour_pages: Annotated[

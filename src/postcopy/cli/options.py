@@ -56,17 +56,14 @@ def _properties() -> Iterator[str]:
 
 
 def protocol_names() -> Iterator[str]:
-    """All protocols of the catalogue by name."""
+    """All protocols of the catalogue by name, each once."""
     from postcopy.model.postcopy import Postcopy
 
-    yield Postcopy.__name__
-    yield from _faults()
-    yield from _changes()
-    yield from _bugs()
+    yield from dict.fromkeys((Postcopy.__name__, *_faults(), *_changes(), *_bugs()))  # some bugs are changes too
 
 
 Target = Annotated[
-    str | None, typer.Argument(metavar="[FILE.py:Class]", help="a protocol of your own; without it, the document's")
+    str | None, typer.Argument(metavar="FILE.py:Class", help="a protocol of your own; without it, the document's")
 ]
 Pages = Annotated[
     int, typer.Option("--pages", metavar="N", help="how many target pages the guest has", rich_help_panel=WHAT)

@@ -17,7 +17,7 @@ from postcopy.report.story.itf import read_itf
 StoredRun = Annotated[Path, typer.Argument(metavar="FILE", help="a stored run (.itf.json)")]
 OwnProtocol = Annotated[
     str | None,
-    typer.Argument(metavar="[FILE.py:Class]", help="the protocol of the run, where it is one of your own"),
+    typer.Argument(metavar="FILE.py:Class", help="the protocol of the run, where it is one of your own"),
 ]
 
 

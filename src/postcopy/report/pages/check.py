@@ -44,7 +44,7 @@ def html(
         further: the verdicts without what is violated, where more counterexamples were looked for.
         found: the record that ``--json`` prints.
         command: the command line that does all this again.
-        expected: what is known to break.
+        expected: the properties that the protocol is known to violate.
     """
     runs = [run_of(each.counterexample) for each in (verdict, *further) if each.counterexample]
     shown = msgspec.to_builtins(found)

@@ -1,4 +1,4 @@
-"""What a change does to a protocol: its text, the properties that turned, and what it can do that the other cannot."""
+"""Differences between two protocols: their text, the verdicts of properties, and behaviours of only one of them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def compare(
     """
     old, new = (Instance(protocol, behaviours.pages, behaviours.in_flight) for protocol in (base, change))
     kinds, visible = _shared_messages(base, change), _visible(old, new)
-    look(Progress("looking at what can be seen of the two"))
+    look(Progress("finding the events that both protocols show"))
     graphs = [behaviour(i, partial(_seen, i, kinds, visible), MAX_STATES) for i in (old, new)]
     actions = [{a.name: a for a in i.actions} for i in (old, new)]
     both = [name for name in actions[0] if name in actions[1]]

@@ -135,7 +135,7 @@ def _never(trace: Trace, prop: Property) -> str:
 
 
 def _fair(found: list[Duty]) -> str:
-    """Nobody is neglected: who acts in the loop, and who has nothing to do in it, always or at times."""
+    """Why the loop is fair: the threads that act in it, and those that have nothing to do in it, always or at times."""
     threads = [duty for duty in found if not duty.unit.action]
     acting = [f"the {duty.unit.thread} acts in {_numbers(duty.steps)}" for duty in threads if duty.steps]
     idle = {

@@ -59,7 +59,7 @@ def print_check(
     console.print()
     _print_finding(verdict, sentence(verdict), console)
     if expected:
-        console.print(Text(f"known to break: {', '.join(expected)} - {whether_found(verdict, expected)}"))
+        console.print(Text(f"known to violate: {', '.join(expected)} - {whether_found(verdict, expected)}"))
     for each in further:
         console.print()
         _print_finding(each, f"without the properties violated before: {sentence(each)}", console)

@@ -30,7 +30,7 @@ def print_difference(found: Difference, console: Console) -> None:
             for name in names:
                 console.print(Text(f"  {plain(name) if title.startswith('messages') else name}"))
     console.print()
-    console.print(Text("Properties that turned", style="bold"))
+    console.print(Text("Properties whose verdict differs", style="bold"))
     for name, (old, new) in found.turned.items():
         style = "bold red" if new == "violated" else "green" if old == "violated" else ""
         console.print(Text(f"  {name}: {old} → {new}", style=style))
@@ -40,7 +40,7 @@ def print_difference(found: Difference, console: Console) -> None:
     pages = f"{at.pages} page{'s' * (at.pages > 1)}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight"
     console.print()
     console.print(Text(f"Behaviours ({pages}; {found.states[0]:,} and {found.states[1]:,} states)", style="bold"))
-    observed = "; ".join(("messages that both know", *found.visible))
+    observed = "; ".join(("messages that both protocols have", *found.visible))
     console.print(Text(f"  compared by trace inclusion; observed: {observed}", "dim"))
     _print_inclusion(found.gained, change, base, console)
     _print_inclusion(found.lost, base, change, console)

@@ -44,7 +44,7 @@ def print_simulation(found: Simulated, name: str, console: Console, expected: tu
     console.print(Text(sentence(found), style="bold red" if found.violated else "bold yellow"))
     if expected:
         as_expected = found.violated is not None and found.violated.name in expected
-        console.print(Text(f"known to break: {', '.join(expected)} - {'found' if as_expected else 'NOT found'}"))
+        console.print(Text(f"known to violate: {', '.join(expected)} - {'found' if as_expected else 'NOT found'}"))
 
 
 def _table(found: Simulated, witnesses: list[Property]) -> Table:
