@@ -120,9 +120,10 @@ def scratch(some: int) -> Scratch:
     columns, numbers, words = np.zeros((WORDS, 1), dtype=np.int64), np.arange(some, dtype=np.uint32), np.zeros(some)
     signed, unsigned = words.astype(np.int64), words.astype(np.uint64)
     return Scratch(
-        block=columns, out=np.zeros((WORDS, some), dtype=np.int64), origin=numbers.copy(), label=signed, moved=unsigned, hashes=unsigned.copy(),
-        every=numbers, own=numbers.copy(), others=numbers.copy(), new=numbers.copy(), new_of=numbers.copy(),
-        seen=signed.copy(), lists=numbers.copy(), items=numbers.copy(), picks=signed.copy(),
+        block=columns, out=np.zeros((WORDS, some), dtype=np.int64), origin=numbers.copy(), label=signed,
+        moved=unsigned, hashes=unsigned.copy(), every=numbers, own=numbers.copy(), others=numbers.copy(),
+        new=numbers.copy(), new_of=numbers.copy(), seen=signed.copy(), lists=numbers.copy(), items=numbers.copy(),
+        picks=signed.copy(),
     )  # fmt: skip
 
 
