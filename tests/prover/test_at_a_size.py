@@ -68,9 +68,7 @@ def test_spacer_finds_an_invariant_or_a_violation_of_a_small_protocol(name: str,
 
 
 def test_spacer_out_of_time_is_no_proof() -> None:
-    large = Instance(
-        Postcopy, 2, 2, OF_STATES_AND_STEPS
-    )  # z3 looks at its clock now and then only: a small proof is done
+    large = Instance(Postcopy, 2, 2, OF_STATES_AND_STEPS)  # z3 looks at its clock rarely: a small proof is done
     assert spacer(large, seconds=0.05).status is Status.UNKNOWN
 
 

@@ -69,9 +69,9 @@ Unfair, 2 pages, 1 message in flight; 3 steps and a loop of 2
               and again from step 4
 
 Violated: Whoever waits is served
-It is owed for page 0 from step 1 on (customers: comes and waits, page 0), while
-steps 4 and 5 are repeated for ever. No thread is neglected: the clerk acts in
-step 5.
+It is due for page 0 from step 1 on (customers: comes and waits, page 0), and
+never happens: steps 4 and 5 are repeated for ever. No thread is neglected: the
+clerk acts in step 5.
 He waits for ever."""
     )
 
@@ -88,8 +88,8 @@ Idling, 1 page, 1 message in flight; 1 step, and then nothing for ever
           and so it stays for ever: no thread has anything left to do
 
 Violated: All work is done
-It is owed from the beginning, and after step 1 no thread has anything left to
-do.
+It is due from the beginning, and never happens: after step 1 no thread has
+anything left to do.
 Nobody can work."""
     )
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from postcopy.catalogue.properties import reasons
 from postcopy.explorer.results import Outcome, Verdict
 from postcopy.language.properties import Property
+from postcopy.report.story.words import step_count
 
 SECTIONS: dict[str, Callable[[Property], bool]] = {
     "Must hold": lambda p: not p.is_witness and not p.of_runs,
@@ -94,8 +95,8 @@ def sentence(verdict: Verdict) -> str:
         assert verdict.counterexample.loop is not None
         once = verdict.counterexample.loop
         again = len(verdict.counterexample.steps) - once
-        shown = f"a run of {once} steps and {f'a loop of {again}' if again else 'then nothing'} for ever"
+        shown = f"a run of {step_count(once)} and {f'a loop of {again}' if again else 'then nothing'} for ever"
         return f"violated: {verdict.violated.sentence} ({verdict.violated.name}), shown by {shown}"
     steps = len(verdict.counterexample.steps) if verdict.counterexample else 0
     kind = "deadlock" if verdict.outcome is Outcome.DEADLOCK else f"violated: {verdict.violated.sentence}"
-    return f"{kind} ({verdict.violated.name}), shown by a shortest run of {steps} steps"
+    return f"{kind} ({verdict.violated.name}), shown by a shortest run of {step_count(steps)}"

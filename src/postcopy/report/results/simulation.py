@@ -6,6 +6,7 @@ from typing import Literal
 
 from postcopy.explorer.simulation.simulate import Finding, Simulated
 from postcopy.language.properties import Property
+from postcopy.report.story.words import step_count
 
 
 def answer(found: Simulated, prop: Property) -> Literal["violated", "not seen violated", "reached", "not reached"]:
@@ -36,4 +37,4 @@ def sentence(found: Simulated) -> str:
     kind = "deadlock" if found.finding is Finding.DEADLOCK else f"violated: {found.violated.sentence}"
     steps = len(found.counterexample.steps) if found.counterexample else 0
     shortened = f", shortened from {found.found_in}" if found.found_in != steps else ""
-    return f"{kind} ({found.violated.name}), shown by a run of {steps} steps (walk {found.walks:,}{shortened})"
+    return f"{kind} ({found.violated.name}), shown by a run of {step_count(steps)} (walk {found.walks:,}{shortened})"

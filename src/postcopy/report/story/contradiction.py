@@ -127,11 +127,12 @@ def _never(trace: Trace, prop: Property) -> str:
     if promise.since:
         step = trace.steps[promise.since - 1]
         since = f"from step {promise.since} on ({step.action.thread}: {step_words(step.action.doc, step.page)})"
+    due = f"It is due{whose} {since}, and never happens:"
     if trace.loop == len(trace.steps):
-        return f"It is owed{whose} {since}, and after step {len(trace.steps)} no thread has anything left to do."
+        return f"{due} after step {len(trace.steps)} no thread has anything left to do."
     first, last = trace.loop + 1, len(trace.steps)
     again = f"{_numbers(tuple(range(first, last + 1)))} {'are' if last > first else 'is'}"
-    return f"It is owed{whose} {since}, while {again} repeated for ever. {_fair(duties(trace))}"
+    return f"{due} {again} repeated for ever. {_fair(duties(trace))}"
 
 
 def _fair(found: list[Duty]) -> str:

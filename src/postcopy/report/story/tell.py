@@ -21,6 +21,7 @@ from postcopy.report.story.words import (
     contents_words,
     plain,
     slot_variables,
+    step_count,
     step_words,
     value_words,
     variable_words,
@@ -179,7 +180,7 @@ class Story:
     def length(self) -> str:
         """How long it is, in words."""
         once, again = len(self.steps) - len(self.repeated), len(self.repeated)
-        words = f"{once} step{'s' * (once != 1)}"
+        words = step_count(once)
         if self.loop is None:
             return words
         return f"{words} and a loop of {again}" if again else f"{words}, and then nothing for ever"

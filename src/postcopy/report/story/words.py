@@ -27,6 +27,11 @@ def page_words(bits: int) -> str:
     return f"pages {', '.join(firsts)} and {last}" if firsts else f"page {last}"
 
 
+def step_count(steps: int) -> str:
+    """A number of steps: ``1 step``, ``17 steps``."""
+    return f"{steps} step{'s' * (steps != 1)}"
+
+
 def plain(name: str) -> str:
     """An identifier as words: ``return_path`` is "return path"."""
     return name.replace("_", " ")

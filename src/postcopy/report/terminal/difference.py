@@ -7,7 +7,7 @@ from rich.text import Text
 
 from postcopy.explorer.behaviour import Inclusion
 from postcopy.report.results.difference import Difference
-from postcopy.report.story.words import plain
+from postcopy.report.story.words import plain, step_count
 
 
 def print_difference(found: Difference, console: Console) -> None:
@@ -59,5 +59,5 @@ def _print_inclusion(found: Inclusion, one: str, other: str, console: Console) -
             console.print(Text(f"      → {observation}"))
     for another in found.differences[1:]:
         last, all_seen = another.run[-1][1], [observation for _, seen in another.run for observation in seen]
-        console.print(Text(f"  and, after {len(another.run) - 1} steps: {', '.join(last)}"))
+        console.print(Text(f"  and, after {step_count(len(another.run) - 1)}: {', '.join(last)}"))
         console.print(Text(f"    seen: {', '.join(all_seen)}", style="dim"))
