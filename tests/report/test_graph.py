@@ -361,11 +361,11 @@ class TestRefusals:
     def test_unknown_variables(self, name: str, message: str) -> None:
         assert refusal(lambda: graph_of(["source.phase", name])) == message
 
-    def test_what_nobody_could_read(self, tmp_path: Path) -> None:
+    def test_a_drawing_with_too_many_nodes_is_refused(self, tmp_path: Path) -> None:
         graph = build(document(), None)
         advice = "--by source.phase --by destination.state --by destination.main"
         message = refusal(lambda: write(graph, tmp_path / "states.svg"))
-        assert message.startswith(f"nobody can read a drawing of {graph.nodes:,} nodes (300 at most): choose")
+        assert message.startswith(f"a drawing of {graph.nodes:,} nodes (300 at most) cannot be read: choose")
         assert advice in message
         assert message.endswith(", or write .html or .graphml")
         suggested = build(document(), advice.replace("--by", "").split()).nodes
@@ -375,7 +375,7 @@ class TestRefusals:
     def test_no_variables_to_suggest(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(quotient, "READABLE", 1)
         monkeypatch.setattr(formats, "READABLE", 1)
-        message = "nobody can read a drawing of 6 nodes (1 at most): choose fewer variables, or write .html or .graphml"
+        message = "a drawing of 6 nodes (1 at most) cannot be read: choose fewer variables, or write .html or .graphml"
         assert refusal(lambda: write(graph_of(), tmp_path / "states.dot")) == message
 
     def test_too_much_for_graphml(self, monkeypatch: pytest.MonkeyPatch) -> None:

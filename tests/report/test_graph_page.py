@@ -184,7 +184,7 @@ def test_the_library_is_the_published_one_with_its_licence() -> None:
 
 def test_too_many_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(formats, "BROWSABLE", 5)
-    assert refusal(lambda: to_html(graph_of())).startswith("nobody can read a drawing of 6 nodes (5 at most): ")
+    assert refusal(lambda: to_html(graph_of())).startswith("a drawing of 6 nodes (5 at most) cannot be read: ")
     monkeypatch.setattr(formats, "READABLE", 5)
     monkeypatch.setattr(formats, "BROWSABLE", 6)
     message = refusal(lambda: write(graph_of(), tmp_path / "states.svg"))

@@ -33,7 +33,7 @@ _ALL = (
     Bug("A07", "Linux", "8d2afd96c203", 2015, MissedWakeUp, KernelLooksAgain, "no-request-lost"),
     Bug("A08", "QEMU", "0c26781c09", 2020, recovery.DoesNotAskAgain, Recovery, "no-request-lost-for-good"),
     Bug("A10", "QEMU", "d246ea5039", 2020, recovery.PublishesPausedTooEarly, Recovery, "new-connection-stays",
-        "a descriptor that is closed for somebody else is a connection that breaks here"),
+        "a descriptor that the wrong thread closes is, in the model, a connection that breaks"),
     Bug("A11", "QEMU", "f8c543e808", 2023, recovery.StuckInRecover, Recovery, "no-deadlock"),
     Bug("A13", "QEMU", "1ae7d9c30d", 2026, channels.WaitsForPongForEver, SwitchAfterPong, "no-deadlock"),
     Bug("A14", "QEMU", "0197d89025", 2019, recovery.PausesBeforeTheGuestRuns, Recovery, "paused-means-running"),

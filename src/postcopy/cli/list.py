@@ -1,4 +1,4 @@
-"""`postcopy list`: what there is to name on the command line."""
+"""`postcopy list`: the names that commands take, in lists."""
 
 from __future__ import annotations
 

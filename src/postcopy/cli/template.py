@@ -22,7 +22,7 @@ def ends_clean(state: View) -> bool:
 # A witness: something that has to be reachable. Without one, a change that never does anything would hold.
 @sometimes("A request waits at the source")
 def request_waits(state: View) -> bool:
-    """Somebody asks for a page."""
+    """A page has been requested and not yet sent."""
     return not state.source.requests.empty
 
 

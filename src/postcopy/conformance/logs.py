@@ -37,7 +37,7 @@ class Unexplained:
     Attributes:
         number: which record of its host, from 1.
         why: in words.
-        forbidden: the guards that do not hold, of the step itself and of what else might have come before it.
+        forbidden: the guards that do not hold, of the step itself and of steps that might have come before it.
         enabled: actions of the same host that could have been taken instead.
     """
 

@@ -34,7 +34,7 @@ from postcopy.engine.source import RAM_SECTION, Phase
 
 
 class Outside(StrEnum):
-    """What is no thread of a host, and acts: it may, and never has to."""
+    """The actors that are no threads of a host: each may act, and none has to."""
 
     NETWORK = "network"
     SOURCE_GUEST = "source guest"

@@ -1,4 +1,5 @@
-"""What each step and each message of the engine is in the model: the alignment of the two vocabularies, nothing else.
+"""The step and the message of the model for each of the engine's: the alignment of the two vocabularies, and nothing
+else.
 
 An engine's step is one model action, or several in a row, or (a discard that comes in parts) a part of one.
 """
@@ -15,7 +16,7 @@ GUEST_WRITES = "source.guest_writes"
 CPU_WRITES = "destination.cpu_writes[0]"
 SOURCE_DIES, DESTINATION_DIES = "source.host_dies", "destination.host_dies"
 LOSES_STREAM, LOSES_REPLY = "wire.loses_newest_on_stream", "wire.loses_newest_on_return_path"
-"""What is no step of a core."""
+"""The actions of the model that are no step of a core."""
 
 BREAKS = "wire.loses_the_connection"
 """Comes before a side notices that the connection is gone, unless it is gone already."""

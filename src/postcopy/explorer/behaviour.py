@@ -17,7 +17,7 @@ from postcopy.language.concrete import Transition, take
 from postcopy.language.instance import Instance, State
 
 Observation = tuple[str, ...]
-"""What is seen of a step; empty for a hidden one."""
+"""The observation of a step; empty for a hidden step."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Difference:
     """A shortest behaviour that one protocol has and another has not.
 
     Attributes:
-        run: who does what, and what is seen of it; the last step is what the other cannot do.
+        run: the steps, each with its observation; the other protocol cannot take the last one.
     """
 
     run: tuple[tuple[str, Observation], ...]
@@ -72,9 +72,9 @@ class Inclusion:
 
 
 def behaviour(instance: Instance, observe: Callable[[State, Transition], Observation], limit: int) -> Behaviour:
-    """Explore all states of a small instance with what is seen of each step.
+    """Explore all states of a small instance, with the observation of each step.
 
-    The kernel says what can be taken; only that is taken concretely, to see what happens at it.
+    The kernel says which steps can be taken; these are taken concretely, to see their events.
     """
     stepper = Stepper(instance)
     numbers: dict[State, int] = {}

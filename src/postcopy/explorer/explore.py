@@ -149,7 +149,7 @@ class Exploration:
             self._checkpoint.save(self.search, self.seconds)
 
     def _outgrow(self) -> None:
-        """Begin anew compiled, or go on on disk, where what has been found asks for it."""
+        """Begin again with compiled code if there are many states, or go on in files if the memory is full."""
         found, interpreted = self.findings, self.engine == Engine.INTERPRETED
         large = found.status == Status.RUNNING and found.states > INTERPRETED_STATES
         if interpreted and self.options.engine == Engine.AUTO and (large or found.status == Status.FULL):
@@ -196,7 +196,7 @@ class Exploration:
         return Space(exploration.kernel, exploration.search, exploration.findings)
 
     def verdict(self) -> Verdict:
-        """What can be said now.
+        """The verdict on the states that have been searched so far.
 
         Raises:
             SpecError: the search came to a step that leaves a field's range.

@@ -138,7 +138,7 @@ def fold(e: AnySort, values: Mapping[Variable, Value], memo: dict[Expr, Expr] | 
 
 
 def fold_tree(tree: Tree, values: Values, memo: dict[Expr, Expr] | None = None) -> Tree:
-    """The tree with variables replaced by values, without what cannot be then."""
+    """The tree with variables replaced by values, without the branches that this makes impossible."""
     memo = {} if memo is None else memo
     if tree is None:
         return None

@@ -539,7 +539,7 @@ def _where(instance: Instance, action: ActionInstance) -> str:
 
 
 def _twice(run: Callable[[], Tree], where: str) -> Tree:
-    """What is read, once more to see that it is the same: what depends on more than the state often is not."""
+    """Interpret a body twice and compare: the two differ if it depends on anything but the state."""
     first, second = run(), run()
     if first != second:
         raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)

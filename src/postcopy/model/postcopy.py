@@ -29,7 +29,7 @@ class Postcopy(Protocol):
 
     @staticmethod
     def may_rest(state: View) -> bool:
-        """Not yet started; or over at both hosts, with nobody waiting."""
+        """Not yet started; or over at both hosts, and no thread waits."""
         if state.source.phase == Phase.IDLE:
             return True
         over = state.destination.state == destination.State.END or state.destination.state == destination.State.FAILED

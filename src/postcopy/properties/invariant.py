@@ -512,7 +512,7 @@ def shut_after_end(state: View) -> bool:
     return not shut or bool(state.destination.state == State.END)
 
 
-# -- somebody can always move ----------------------------------------------------------------------------------------
+# -- some thread can always move ---------------------------------------------------------------------------------------
 
 
 def _alive(state: View) -> bool:

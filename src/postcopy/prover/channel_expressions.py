@@ -1,4 +1,4 @@
-"""What the unbounded interpretation says of channels of any length: operators beside those of the language.
+"""The operators of the unbounded interpretation for channels of any length, beside those of the language.
 
 `Messages` are what is on a channel, as a sequence of any length. `ChannelTruth` and `ChannelPages` are what can be
 asked of them: truth values and sets of pages. All three are closed unions, like those of the language.

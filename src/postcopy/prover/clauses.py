@@ -55,7 +55,7 @@ def _less(conjunction: TruthExpr, condition: TruthExpr) -> TruthExpr:
 
 
 def paths_of(tree: Tree, guard: tuple[TruthExpr, ...] = ()) -> Iterator[tuple[tuple[TruthExpr, ...], Leaf]]:
-    """Every way through an action: what it needs, and what it does."""
+    """Every path through an action: its condition, and its updates."""
     if isinstance(tree, Branch):
         yield from paths_of(tree.yes, (*guard, tree.condition))
         yield from paths_of(tree.no, (*guard, ex.negation(tree.condition)))

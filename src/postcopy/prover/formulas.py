@@ -1,4 +1,4 @@
-"""What the expressions of the unbounded interpretation mean to z3: formulas over any number of pages and messages.
+"""The expressions of the unbounded interpretation as z3 formulas, over any number of pages and messages.
 
 Pages are an uninterpreted sort; a host page is the value of an uninterpreted function on pages, so that host pages may
 have any size. A set of pages is a predicate on pages. What is on a channel is an interval of integer positions with a

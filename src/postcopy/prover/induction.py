@@ -26,7 +26,7 @@ WORK = 400_000_000
 
 @dataclass(frozen=True)
 class SizedProof:
-    """What came of a proof at a size.
+    """The result of a proof at a size.
 
     Attributes:
         instance: the protocol at its size.

@@ -43,7 +43,7 @@ CLOSER = "comes-closer-to-the-end"
 
 @dataclass(frozen=True)
 class Obligation:
-    """One thing to prove, and what came of it.
+    """One obligation, and its result.
 
     Attributes:
         conjunct: name of the conjunct or property.
@@ -64,7 +64,7 @@ class Obligation:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of all obligations.
+    """The results of all obligations.
 
     Attributes:
         instance: the protocol with its properties. Its size is of no importance.

@@ -1,4 +1,4 @@
-"""What it would mean that a step does not come closer to the end, as an expression for z3."""
+"""The claim that a step does not come closer to the end, as an expression for z3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a protocol to what can be said of it: proved, refuted by a run, or not proved and what stands in the way."""
+"""A proof from protocol to result: proved, refuted by a run, or not proved, with the obstacle."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CounterexampleToInduction:
 
 @dataclass(frozen=True)
 class ProofResult:
-    """What can be said.
+    """The result of a proof.
 
     Attributes:
         status: proved; open; or unknown, where z3 gave up.

@@ -51,7 +51,7 @@ ELSEWHERE = (
         absent="one migration is made, once",
     ),
     KnownBug(
-        "B07", "Firecracker: memory given back is not told to the handler", "2025", "R25",
+        "B07", "Firecracker: the handler does not learn of memory that is given back", "2025", "R25",
         "When the balloon remapped memory, its userfaultfd registration was lost, and the handler heard of no removal. "
         "A fault after a removal must be answered with zeros, not with the content of the file. If the handler dies, "
         "the guest hangs.",

@@ -1,4 +1,5 @@
-"""A protocol instance made executable: read, laid out and generated once, and shared by all who take its steps.
+"""A protocol instance made executable: read, laid out and generated once, and shared by everything that takes its
+steps.
 
 A search, its liveness, the lifting of its states to a trace, walks, and the graph of states all use one `Kernel`.
 Each of its parts is made when it is first asked for: small spaces need no machine code, and a walk needs no block code.
@@ -55,7 +56,7 @@ class Kernel:
 
     Attributes:
         instance: whose.
-        reductions: those that are used: of what was asked for, what this protocol and size allow.
+        reductions: those that are used: of the reductions that were asked for, those that this protocol and size allow.
         program: its trees.
         layout: where its variables lie in a packed state.
         labels: what the labels of its steps mean.

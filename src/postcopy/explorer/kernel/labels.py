@@ -71,7 +71,7 @@ class Labels(dict[int, Meaning]):
         return -1 - self._numbers[id(leaf)][1] - check
 
     def error(self, label: int) -> SpecError:
-        """What is wrong with the specification where a step has this label of a failed check."""
+        """The error in the specification that a label of a failed check stands for."""
         message, place, _ = self._checks[check_number(label)]
         return SpecError(message, place)
 

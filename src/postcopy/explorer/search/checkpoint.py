@@ -1,4 +1,4 @@
-"""A search kept on disk as it goes, so that it can be taken up again after whatever ended it.
+"""A search kept on disk as it goes, so that it can be resumed after any interruption.
 
 A checkpoint is a directory: for each shard the states in the order of discovery and their parents, to which each save
 appends what is new, and `checkpoint.json`, which says how much of that counts, with checksums. It is replaced as a
@@ -54,10 +54,10 @@ class _Column:
         self.rows += len(rows)
 
     def read(self, rows: int, width: int, kind: str, checksum: str) -> npt.NDArray[Any]:
-        """The rows that count; kind[rows, width].
+        """The rows up to the last checkpoint; kind[rows, width].
 
         Raises:
-            UsageError: they are not all there, or not what was written.
+            UsageError: rows are missing or damaged.
         """
         try:
             found = np.fromfile(self.path, dtype=kind, count=rows * width)

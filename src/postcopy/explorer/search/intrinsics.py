@@ -104,9 +104,9 @@ def _lowest(typing_context: Any, bits: Any) -> Any:
 
 
 def _claim(typing_context: Any, table: Any, entry: Any, value: Any) -> Any:
-    """Put a value into an empty entry, in one step that no other thread can come between; False where it is taken.
+    """Put a value into an empty entry, in one atomic step; False if the entry is taken.
 
-    Who sees the value sees all that was written before it.
+    A thread that sees the value sees everything that was written before it.
     """
     del typing_context
     signature = types.boolean(table, entry, value)

@@ -23,7 +23,7 @@ NUMBERS = 34
 PITCH = 112
 """From lane to lane."""
 WIRE = 180
-"""What is added between the hosts, all in all, so that messages have somewhere to slope."""
+"""The width that is added between the hosts in all, so that the lines of messages have room."""
 BOX = 186
 """The widest a note gets."""
 LINE = 16

@@ -31,7 +31,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Response:
-    """What is answered to a request.
+    """The answer to a request.
 
     Attributes:
         status: as HTTP has it.
@@ -128,7 +128,7 @@ class Stepping:
     # -- answers
 
     def answer(self, target: str) -> Response:
-        """What is answered to a request for an address, with a page that says so where it means nothing."""
+        """The answer to a request; for an address without a meaning, a page that says so."""
         parts = urlsplit(target)
         try:
             if parts.path == "/":

@@ -83,7 +83,7 @@ def _refuse_unreadable(graph: Graph, most: int) -> None:
         advice = f"choose variables, e.g. {' '.join(f'--by {name}' for name in names)} ({fewer} nodes)"
     nodes = f"{graph.nodes:,} nodes ({most:,} at most)"
     others = "write .html or .graphml" if graph.nodes <= BROWSABLE else "write .graphml"
-    raise UsageError(f"nobody can read a drawing of {nodes}: {advice}, or {others}")
+    raise UsageError(f"a drawing of {nodes} cannot be read: {advice}, or {others}")
 
 
 def to_svg(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> str:

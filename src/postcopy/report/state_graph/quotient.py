@@ -237,7 +237,7 @@ def _columns(instance: Instance, variables: Sequence[Variable]) -> list[tuple[st
 
 
 class _Expansion:
-    """Every stored state is expanded once more, and what it and its steps are is added to the graph."""
+    """Expand every stored state once more, and add it and its steps to the graph."""
 
     def __init__(self, kernel: Kernel, node_of: dict[Words, int], graph: nx.MultiDiGraph) -> None:
         instance = kernel.instance

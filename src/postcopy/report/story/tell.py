@@ -162,7 +162,7 @@ class Story:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Threads and channels from left to right: the first host's threads, the channels, everybody else."""
+        """Threads and channels from left to right: the first host's threads, the channels, all other threads."""
         hosts = [[lane.thread for lane in lanes] for _, lanes in groupby(self.lanes, key=lambda lane: lane.host)]
         return (*chain(*hosts[:1]), *self.channels, *chain(*hosts[1:]))
 
@@ -292,7 +292,7 @@ def _channels_at(machine: type, end: type[Network | Receives]) -> set[str]:
 
 
 def _flights(trace: Trace) -> list[Flight]:
-    """Follow every message: channels are FIFO; what is gone from one and was not received is lost."""
+    """Follow every message: channels are FIFO; a message that has left its channel and was not received is lost."""
     instance = trace.instance
     flights: list[Flight] = []
     waiting: dict[str, list[int]] = {name: [] for name in instance.channels}

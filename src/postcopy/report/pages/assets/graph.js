@@ -5,7 +5,7 @@ const map = document.querySelector(".map");
 const scene = map.querySelector(".scene");
 const ways = scene.querySelector(".ways");
 const [overview, panel] = [".overview", ".chosen"].map((name) => document.querySelector(name));
-const [search, told] = ["input", "output"].map((name) => document.querySelector(`.tools ${name}`));
+const [search, matches] = ["input", "output"].map((name) => document.querySelector(`.tools ${name}`));
 const shapes = [...scene.querySelectorAll(".node")];
 const places = shapes.map((shape) => {
   const { e, f } = shape.transform.baseVal[0].matrix;
@@ -26,7 +26,7 @@ const view = panzoom(scene, {
 });
 view.on("transform", () => {
   const { scale } = view.getTransform();
-  map.classList.toggle("far", scale < 0.4); // names of boxes in place of words that nobody can read
+  map.classList.toggle("far", scale < 0.4); // names of boxes in place of words that are too small to read
   map.style.setProperty("--scale", scale);
 });
 let now = null; // the chosen node
@@ -240,7 +240,7 @@ function find() {
     ? [...nodes.keys()].filter((n) => wanted.every((part) => lines[n].some((line) => line.includes(part)))) : null;
   map.classList.toggle("searching", found !== null);
   shapes.forEach((shape, number) => shape.classList.toggle("match", found?.includes(number) ?? false));
-  told.textContent = found === null ? "" : `${found.length.toLocaleString("en")} of ${plural(nodes.length, "node")}`;
+  matches.textContent = found === null ? "" : `${found.length.toLocaleString("en")} of ${plural(nodes.length, "node")}`;
 }
 
 function next(by) {
