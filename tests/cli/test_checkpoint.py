@@ -1,4 +1,4 @@
-"""What the options for checkpoints and workers do, and say to who misuses them."""
+"""The options for checkpoints and workers: what they do, and the messages for wrong use."""
 
 from __future__ import annotations
 

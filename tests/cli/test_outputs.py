@@ -1,4 +1,4 @@
-"""Where results go: looked at before any work is done; what somebody else has written is never replaced; nothing is
+"""Files of results: checked before any work is done; a file that postcopy has not written is never replaced; nothing is
 lost to a full disk, a terminal without check marks or Ctrl-C."""
 
 import json

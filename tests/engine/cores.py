@@ -44,7 +44,7 @@ class Pair:
         return [a for a, b in zip(names, [None, *names], strict=False) if a != b]
 
     def deliver(self, messages: Iterable[StreamMessage]) -> list[Output]:
-        """Give messages to whoever reads the stream, and pongs back."""
+        """Give messages to the thread that reads the stream, and pongs back."""
         found: list[Output] = []
         for message in messages:
             core = self.destination

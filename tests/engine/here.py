@@ -87,7 +87,7 @@ class GuestHere(GuestProcess):
         return self._guest._vcpus[page % GUEST.vcpus]
 
     def kill(self) -> None:
-        """Nobody answers any more; who waits for a page waits no longer."""
+        """No page is brought any more; a thread that waits for one returns."""
         self.died, self.running = True, False
         self._dead.set()
         for line in self.fault_lines:
@@ -193,7 +193,7 @@ class Line(Connection):
         return self.deaf and not self._closed
 
     def unplug(self, *, full: bool) -> None:
-        """The other side is there no more, and nobody says so; what is sent vanishes, or finds no room."""
+        """The other side is gone without notice; messages to it vanish, or find no room."""
         ours, nobody = socket.socketpair()
         ours.setblocking(False)
         if full:

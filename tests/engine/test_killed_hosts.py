@@ -129,7 +129,7 @@ CASES: list[tuple[str, str | int]] = (
 
 @pytest.mark.slow_but("source-within postcopy", "destination-within precopy", "destination-the end")
 @pytest.mark.parametrize(("killed", "boundary"), CASES)
-def test_whoever_is_killed(killed: str, boundary: str | int) -> None:
+def test_the_guest_after_a_host_is_killed(killed: str, boundary: str | int) -> None:
     if isinstance(boundary, int):
         told, last = run(killed, lambda _, count: count == boundary, "first-pass")
         reached = last is not None

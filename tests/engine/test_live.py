@@ -245,7 +245,7 @@ def test_the_guest_at_the_destination_dies_in_precopy_and_the_source_keeps_its_o
     assert source.guest.damage == []
 
 
-def test_when_the_guest_at_the_source_is_killed_nobody_runs() -> None:
+def test_when_the_guest_at_the_source_is_killed_no_guest_runs() -> None:
     def look(host: SourceHost) -> None:
         os.kill(host._guest.pid, signal.SIGKILL)
 
@@ -267,7 +267,7 @@ def test_cancelling_brings_the_guest_back() -> None:
     assert source.guest.damage == []
 
 
-# -- the engine is wrong: a twin for each check that it is there -----------------------------------------------------
+# -- the engine is wrong: for each check a mutant that it catches ------------------------------------------------------
 
 
 class ForgetsLog(OnePass):

@@ -64,7 +64,7 @@ def pair() -> Iterator[Pair]:
     made.close()
 
 
-def test_a_question_that_nobody_reads_any_more_is_answered_at_the_end(pair: Pair) -> None:
+def test_a_question_that_no_thread_reads_any_more_is_answered_at_the_end(pair: Pair) -> None:
     thread, read = pair.interpretation(0)
     pair.destination.place(range(1), b"a" * PAGE)
     pair.destination.release()

@@ -1,4 +1,4 @@
-"""What is said of a run: in numbers, in words, as a picture, and as an exit code."""
+"""The report of a run: in numbers, in words, as a picture, and as an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS with certificates of both sides, loopback otherwise; strangers and liars get nowhere."""
+"""TLS with certificates of both sides, loopback otherwise; a peer without a trusted certificate is refused."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_migration_under_tls(certificates: Path) -> None:
 
 
 def pair(certificates: Path, client: str | None) -> tuple[list[Exception], Exception | None]:
-    """Somebody calls a destination that wants TLS: errors there and here."""
+    """A source calls a destination that wants TLS: errors there and here."""
     listener = Listener("127.0.0.1", 0, 5.0, Tls(certificates / "destination"))
     there: list[Exception] = []
 
@@ -131,7 +131,7 @@ def test_this_machine_needs_no_tls(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "0.0.0.0", "migration.example", "2001:db8::1"])
-def test_another_machine_does_unless_somebody_says_so(host: str) -> None:
+def test_another_machine_is_refused_without_tls(host: str) -> None:
     with pytest.raises(EngineError, match=f"{host} is another machine: guest memory would cross the network"):
         check_allowed(host, None, insecure=False)
     check_allowed(host, None, insecure=True)

@@ -1,4 +1,4 @@
-"""A search that is kept on disk can be killed at any time and ends as if nobody had."""
+"""A search that is kept on disk can be killed at any time; resumed, it comes to the same result."""
 
 from __future__ import annotations
 

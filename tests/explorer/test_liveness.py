@@ -63,7 +63,7 @@ def lasso(verdict: Verdict) -> Trace:
 
 @pytest.mark.parametrize("symmetry", [True, False])
 @pytest.mark.parametrize("pages", [1, 2, 3])
-def test_everybody_in_turn_is_served_although_there_is_always_somebody_who_waits(pages: int, symmetry: bool) -> None:
+def test_customers_are_all_served_in_turn_although_one_waits_at_all_times(pages: int, symmetry: bool) -> None:
     assert asked(tiny.Counting, tiny.served, pages, symmetry).outcome is Outcome.HOLDS
     assert asked(tiny.Counting, tiny.emptied, pages, symmetry).outcome is (
         Outcome.HOLDS if pages == 1 else Outcome.LIVENESS
@@ -71,7 +71,7 @@ def test_everybody_in_turn_is_served_although_there_is_always_somebody_who_waits
 
 
 @pytest.mark.parametrize("symmetry", [True, False])
-def test_one_who_is_never_chosen_waits_for_ever_while_another_is_served_again_and_again(symmetry: bool) -> None:
+def test_a_customer_that_is_never_chosen_starves_while_another_is_served_again_and_again(symmetry: bool) -> None:
     run = lasso(asked(tiny.Unfair, tiny.served, symmetry=symmetry))
     promises = broken(run, tiny.served)
     assert run.loop is not None
@@ -80,7 +80,7 @@ def test_one_who_is_never_chosen_waits_for_ever_while_another_is_served_again_an
 
 
 @pytest.mark.parametrize("group", [1, 2])
-def test_a_loop_that_closes_only_but_for_a_renaming_is_gone_round_until_it_closes(group: int) -> None:
+def test_a_loop_that_closes_up_to_a_renaming_is_repeated_until_it_closes(group: int) -> None:
     """Two pages in turn: with symmetry one round is one customer, in truth it takes two."""
     run = lasso(asked(tiny.Counting, tiny.emptied, pages=2, group=group))
     assert run.loop is not None
@@ -96,7 +96,7 @@ def test_a_promise_for_each_vcpu_is_followed_vcpu_by_vcpu() -> None:
 # -- who is to be treated fairly ------------------------------------------------------------------------------------
 
 
-def test_nobody_can_rely_on_the_environment() -> None:
+def test_the_environment_is_not_obliged_to_act() -> None:
     run = lasso(asked(tiny.May, tiny.closed))
     assert (run.steps, run.loop) == ((), 0)
 

@@ -38,19 +38,21 @@ def assert_same_graph(instance: Instance) -> None:
 
 @pytest.mark.slow_but("1-1")
 @pytest.mark.parametrize(("in_flight", "group"), [(1, 1), (2, 1)])
-def test_the_protocol_with_all_properties_has_the_same_graph_in_both_readings(in_flight: int, group: int) -> None:
+def test_the_protocol_with_all_properties_has_the_same_graph_in_both_interpretations(
+    in_flight: int, group: int
+) -> None:
     assert_same_graph(Instance(Postcopy, 1, in_flight, SAFETY, group))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2])
-def test_the_protocol_with_two_pages_has_the_same_graph_in_both_readings(group: int) -> None:
+def test_the_protocol_with_two_pages_has_the_same_graph_in_both_interpretations(group: int) -> None:
     assert_same_graph(Instance(Postcopy, 2, 1, (), group))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), pages=st.integers(1, 3), in_flight=st.integers(1, 2))
-def test_random_small_protocols_have_the_same_graph_in_both_readings(
+def test_random_small_protocols_have_the_same_graph_in_both_interpretations(
     protocol: type[Protocol], pages: int, in_flight: int
 ) -> None:
     instance = Instance(protocol, pages, in_flight)
@@ -136,7 +138,7 @@ def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> 
 @pytest.mark.slow_but("late-start-acts")
 @pytest.mark.parametrize("fault", ["late-start-acts", "lost-wake-up", "unpackaged"])
 def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
-    """One in a state, one by a step, one as a deadlock: whoever finds it, and whatever the others find meanwhile."""
+    """One in a state, one by a step, one as a deadlock: whichever worker finds it, and whatever the others find meanwhile."""
     instance = Instance(FAULTS[fault], 2, 2, SAFETY)
     alone = Exploration(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
     alone.run()

@@ -95,7 +95,7 @@ def test_every_step_of_a_walk_through_a_random_protocol_is_one_of_its_own(
     assert_walks_are_runs(instance, recorded(instance, seed, 4, depth=10))
 
 
-def test_what_a_walker_is_told_of_a_state_is_what_the_concrete_reading_says() -> None:
+def test_a_walker_and_the_concrete_interpretation_agree_on_a_state() -> None:
     instance = Instance(Postcopy, 3, 2, SAFETY)
     stepper = Stepper(instance)
     for path in recorded(instance, 2, 12):

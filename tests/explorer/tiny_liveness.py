@@ -1,4 +1,4 @@
-"""Tiny protocols in which something is owed: to everybody in turn, to one at the cost of the others, or to nobody."""
+"""Tiny protocols for liveness: customers are all served in turn, or one at the cost of the others, or nothing is promised."""
 
 from enum import Enum, auto
 
@@ -55,7 +55,7 @@ class Counter(Machine):
             self.round |= page
 
     def _next(self, page: PageSet) -> bool:
-        """Nobody is served twice in a round."""
+        """No customer is served twice in a round."""
         return not self.round[page]
 
 
@@ -67,7 +67,7 @@ class Favourites(Counter):
 
 
 class Closing(Favourites):
-    """May close for good, and owes nobody anything then."""
+    """May close for good; from then on no customer has to be served."""
 
     owner = Thread("owner")
 
@@ -102,7 +102,7 @@ def served(state: View, page: Page) -> LeadsTo:
 
 @eventually("The queue becomes empty")
 def emptied(state: View) -> LeadsTo:
-    """There is always somebody."""
+    """A customer waits at all times."""
     return LeadsTo(when=not state.counter.queue.empty, then=state.counter.queue.empty)
 
 

@@ -121,11 +121,11 @@ def test_what_is_built_means_what_was_written(pair: Pair, state: tuple[int, ...]
 @settings(max_examples=100, deadline=None)
 @given(st.one_of([pairs(sort, 3) for sort in (Sort.NUMBER, Sort.PAGES, Sort.TRUTH)]))
 def test_a_copy_is_equal_and_constants_stay_the_same_objects(pair: Pair) -> None:
-    for twin in (copy.deepcopy(pair.expr), pickle.loads(pickle.dumps(pair.expr))):
-        assert twin == pair.expr
-        assert hash(twin) == hash(pair.expr)
+    for copied in (copy.deepcopy(pair.expr), pickle.loads(pickle.dumps(pair.expr))):
+        assert copied == pair.expr
+        assert hash(copied) == hash(pair.expr)
         kept = (ex.TruthConstant, ex.NoPages, ex.AllPages, ex.ActionPage)
-        constants = [node for node in ex.walk(twin) if isinstance(node, kept)]
+        constants = [node for node in ex.walk(copied) if isinstance(node, kept)]
         before = [node for node in ex.walk(pair.expr) if isinstance(node, kept)]
         assert all(a is b for a, b in zip(constants, before, strict=True))
     for constant in (ex.TRUE, ex.FALSE, ex.EMPTY_SET, ex.FULL_SET, ex.PAGE):

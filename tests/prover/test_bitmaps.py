@@ -42,7 +42,7 @@ def test_the_lemma_holds_of_integers_and_of_numpy_words(lemma: Lemma, words: lis
 
 
 @LEMMA
-def test_z3_finds_words_for_which_the_broken_twin_fails(lemma: Lemma) -> None:
+def test_z3_finds_words_for_which_the_lemma_fails_with_its_mistake(lemma: Lemma) -> None:
     answer = refute_mistake(lemma)
     assert answer.status is Status.OPEN
     words = list(answer.words.values())

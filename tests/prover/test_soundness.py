@@ -1,4 +1,4 @@
-"""What is not so is not proved, and what is proved is not proved of nothing."""
+"""A false claim is not proved, and no claim is proved only because its assumptions contradict each other."""
 
 from __future__ import annotations
 

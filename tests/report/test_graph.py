@@ -277,13 +277,13 @@ class TestDrawing:
         assert "n1 -> n1" not in to_dot(graph)
         assert "n1 -> n1" in to_dot(graph, loops=True)
 
-    def test_the_counterexamples_steps_that_stay_in_a_node_are_told_in_it(self) -> None:
+    def test_steps_of_the_counterexample_that_stay_in_a_node_are_shown_in_it(self) -> None:
         graph = graph_of(["source.phase"], properties=[nothing_arrives])
         assert ">2 sends</FONT>" in to_dot(graph)
         assert ">3 receives</FONT>" in to_dot(graph)
         assert ">2 sends</FONT>" not in to_dot(graph, loops=True)
 
-    def test_of_many_variables_only_what_differs_from_the_first_node_is_told(self) -> None:
+    def test_of_many_variables_only_those_that_differ_from_the_first_node_are_shown(self) -> None:
         text = to_dot(build(document(), ["destination"]))
         assert "Of so many variables nodes name those that differ from the first node." in text
         assert "owes shut" not in text.split("n0 [")[1].split("]")[0].split("tooltip")[0]
@@ -436,7 +436,7 @@ class TestWriting:
         write(graph, old)
         assert old.read_text(encoding="utf-8") == to_dot(graph) + "// written by postcopy\n"
 
-    def test_a_new_file_may_be_read_by_whoever_may_read_new_files(self, old: Path) -> None:
+    def test_a_new_file_has_the_permissions_of_new_files(self, old: Path) -> None:
         old.unlink()
         old.touch()
         usual = stat.S_IMODE(old.stat().st_mode)

@@ -170,7 +170,7 @@ class TestRefusals:
         message = "is in the format XES?, not ITF: give a file that was written as ITF"
         assert refusal(changed(_set("#meta", "format")("XES\x1b"))) == message
 
-    def test_itf_of_somebody_else(self) -> None:
+    def test_itf_of_another_tool(self) -> None:
         text = changed(lambda document: document["#meta"].pop("postcopy"))
         assert refusal(text).startswith("is ITF but not of a postcopy model")
 

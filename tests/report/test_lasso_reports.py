@@ -1,4 +1,4 @@
-"""A run that goes on for ever, in every format: what is repeated, why nobody is neglected, and what is refused."""
+"""A run that goes on for ever, in every format: what is repeated, why no thread is neglected, and what is refused."""
 
 import io
 from collections.abc import Callable

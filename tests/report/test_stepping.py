@@ -249,7 +249,7 @@ def test_it_answers_under_its_own_name_only_and_only_to_get(server: Server) -> N
 
 
 @pytest.mark.parametrize(("error", "said"), [(BrokenPipeError(), ""), (ValueError("seen"), "seen")])
-def test_of_a_browser_that_has_gone_nothing_is_said_and_of_a_mistake_all(
+def test_a_lost_browser_is_not_reported_and_an_error_is(
     server: Server, capsys: pytest.CaptureFixture[str], error: Exception, said: str
 ) -> None:
     try:

@@ -64,6 +64,6 @@ def test_long_lines_wrap_inside_their_column() -> None:
     assert lines[start + 1].startswith(" " * 14)
 
 
-def test_a_terminal_gets_colour_and_nobody_else() -> None:
+def test_only_a_terminal_gets_colour() -> None:
     assert "\x1b[" in printed(old_letter(), terminal=True)
     assert "\x1b[" not in printed(old_letter())
