@@ -38,15 +38,13 @@ def assert_same_graph(instance: Instance) -> None:
 
 @pytest.mark.slow_but("1-1")
 @pytest.mark.parametrize(("in_flight", "group"), [(1, 1), (2, 1)])
-def test_the_protocol_with_all_properties_has_the_same_graph_in_both_interpretations(
-    in_flight: int, group: int
-) -> None:
+def test_with_all_properties_both_interpretations_have_the_same_graph(in_flight: int, group: int) -> None:
     assert_same_graph(Instance(Postcopy, 1, in_flight, SAFETY, group))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2])
-def test_the_protocol_with_two_pages_has_the_same_graph_in_both_interpretations(group: int) -> None:
+def test_with_two_pages_both_interpretations_have_the_same_graph(group: int) -> None:
     assert_same_graph(Instance(Postcopy, 2, 1, (), group))
 
 
@@ -138,7 +136,7 @@ def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> 
 @pytest.mark.slow_but("late-start-acts")
 @pytest.mark.parametrize("fault", ["late-start-acts", "lost-wake-up", "unpackaged"])
 def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
-    """One in a state, one by a step, one as a deadlock: whichever worker finds it, and whatever the others find meanwhile."""
+    """One in a state, one by a step, one as a deadlock, whichever worker finds it and whatever the others find."""
     instance = Instance(FAULTS[fault], 2, 2, SAFETY)
     alone = Exploration(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
     alone.run()

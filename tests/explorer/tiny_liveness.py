@@ -1,4 +1,4 @@
-"""Tiny protocols for liveness: customers are all served in turn, or one at the cost of the others, or nothing is promised."""
+"""Tiny protocols for liveness: all customers are served in turn, or one instead of the others, or none has to be."""
 
 from enum import Enum, auto
 
