@@ -76,6 +76,19 @@ class OfAnother(Base):
 
 
 @refused(
+    'MisspeltAlone.act is a step of "wroker", a thread that MisspeltAlone does not declare; did you mean worker? To '
+    'declare it write wroker = Thread("wroker") in the class, and @action(wroker)',
+    "act",
+)
+class MisspeltAlone(Base):
+    worker = Thread("worker")
+
+    @action(thread="wroker")  # here
+    def act(self) -> None:
+        """acts"""
+
+
+@refused(
     "NoCpu.act is a step of vCPU, which is one thread for each vCPU: give it a parameter cpu: Cpu",
     "act",
 )

@@ -201,6 +201,8 @@ def _check_threads(machine: type[Machine]) -> None:
                 )
     infos = [value.action_info for base in machine.__mro__ for value in vars(base).values() if _is_action(value)]
     used = [thread_of(machine, info.thread) for info in infos]
+    if None in used:  # an action that names no declared thread is refused later: it may be the one that is missed here
+        return
     for base in machine.__mro__:
         for name, thread in vars(base).items():
             if isinstance(thread, Thread) and thread not in used:
