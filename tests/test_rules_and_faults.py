@@ -54,6 +54,7 @@ def test_a_fault_breaks_each_property_that_it_names(name: str, broken: str) -> N
     assert verdict.violated is BY_NAME[broken]
 
 
+@pytest.mark.slow_but("no-discards", "lost-wake-up", "main-reads-on", "hinted-pages", "loads-before-fast-is-ready")
 @pytest.mark.parametrize("exhibit", EXHIBITS)
 def test_the_stored_counterexample_is_what_the_search_finds_now(exhibit: str) -> None:
     drawn = draw(exhibit)

@@ -119,6 +119,7 @@ def test_a_change_in_a_file_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert run("check", str(file), "--pages", "1").code == 12
 
 
+@pytest.mark.slow
 def test_symmetry_can_be_switched_off(run: Run) -> None:
     with_it = json.loads(run("check", "--in-flight", "1", "--json").out)
     without = json.loads(run("check", "--in-flight", "1", "--no-symmetry", "--json").out)
@@ -126,6 +127,7 @@ def test_symmetry_can_be_switched_off(run: Run) -> None:
     assert with_it["states"] < without["states"]
 
 
+@pytest.mark.slow
 def test_it_says_what_one_stored_state_stands_for(run: Run, tmp_path: Path) -> None:
     page, size = tmp_path / "page.html", ("--pages", "1", "--in-flight", "1", "--no-liveness")
     every = (*size, "--vcpu-symmetry", "--reset-dead")

@@ -24,6 +24,7 @@ def test_what_cannot_be(run: Run, options: list[str], message: str) -> None:
     assert message in refused(run, "check", "--pages", "1", "--no-liveness", *options)
 
 
+@pytest.mark.slow
 def test_kept_and_taken_up(run: Run, tmp_path: Path) -> None:
     command, kept = ["check", "--pages", "1", "--no-liveness", "--json"], str(tmp_path / "kept")
     first = run(*command, "--checkpoint", kept)

@@ -114,6 +114,7 @@ def test_a_directory_with_other_things_gets_no_gallery(run: Run, tmp_path: Path)
     assert list(tmp_path.iterdir()) == [own]
 
 
+@pytest.mark.slow
 def test_a_gallery_made_anew_takes_away_what_is_no_more_and_nothing_else(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

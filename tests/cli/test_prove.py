@@ -64,6 +64,7 @@ def test_a_fault_is_refuted_with_the_run_that_shows_it(run: Run) -> None:
     assert result.out.endswith("Refuted: no-discards violates no-stale-device-read, as the run above shows.\n")
 
 
+@pytest.mark.slow
 def test_what_is_not_inductive_is_not_proved_and_says_why(run: Run) -> None:
     result = run("prove", "--pages", "1", "--in-flight", "1", "--method", "k-induction")
     assert result.code == 75

@@ -94,7 +94,7 @@ def kept(directory: Path, workers: int, slices: int) -> Exploration:
     return made
 
 
-@pytest.mark.slow_but("1-9", "2-2")
+@pytest.mark.slow_but("2-2")
 @pytest.mark.parametrize(("workers", "slices"), [(1, 1), (1, 9), (2, 1), (2, 2), (2, 7)])
 def test_it_ends_as_if_nothing_had_happened(whole: Exploration, tmp_path: Path, workers: int, slices: int) -> None:
     kept(tmp_path / "kept", workers, slices)

@@ -51,6 +51,7 @@ def whole() -> Exploration:
     return made
 
 
+@pytest.mark.slow
 def test_two_processes_find_the_same(whole: Exploration) -> None:
     made = exploration()
     made.run()

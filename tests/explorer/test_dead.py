@@ -93,6 +93,7 @@ def test_a_reset_too_many_is_noticed(variable: str, monkeypatch: pytest.MonkeyPa
     assert misjudged(Instance(Postcopy, 2, 1, PROPERTIES))
 
 
+@pytest.mark.slow
 def test_they_are_found() -> None:
     program = constants.read(Instance(Postcopy, 2, 2, PROPERTIES))
     resets = dead.resets(program)
@@ -113,7 +114,7 @@ def test_the_protocol_is_smaller(symmetry: bool) -> None:
         assert len(reduced.search.path(reduced.findings.first[bit])) == len(whole.search.path(at))
 
 
-@pytest.mark.slow_but("main-reads-on")
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_faults_are_found_as_soon(fault: str) -> None:
     same(Instance(FAULTS[fault], 2, 2, PROPERTIES))

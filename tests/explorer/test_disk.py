@@ -70,7 +70,7 @@ def test_witnesses_are_reached_by_the_shortest_runs(tmp_path: Path, whole: Explo
     assert lengths == {bit: len(whole.search.path(at)) for bit, at in whole.findings.first.items()}
 
 
-@pytest.mark.slow_but("late-start-acts")
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["late-start-acts", "lost-wake-up", "unpackaged"])
 def test_counterexamples_are_as_short(tmp_path: Path, fault: str) -> None:
     """These are found late: one in a state, one by a step, one as a deadlock."""

@@ -58,6 +58,7 @@ def test_a_check_that_stores_its_trace_reads_each_action_once(readings: Readings
     assert readings == expected(Instance(FAULTS["lost-wake-up"], 1, 2))
 
 
+@pytest.mark.slow
 def test_a_comparison_reads_each_protocol_once(readings: Readings) -> None:
     run("diff", "Postcopy", "preempt", "--pages", "1")
     assert readings == expected(Instance(Postcopy, 1, 1), Instance(Preempt, 1, 1))
