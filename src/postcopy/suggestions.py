@@ -26,5 +26,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 def not_among(kind: str, name: str, known: Iterable[str]) -> str:
     """One line for a choice from a few: there is no such thing, what was probably meant, or all that there is."""
     names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"there is no {kind} {name}" + (f"; did you mean {close[0]}?" if close else f": {', '.join(names)}")
+    return f"there is no {kind} {name}" + (did_you_mean(name, names) or f": {', '.join(names)}")

@@ -45,11 +45,11 @@ class TurnedRecord(msgspec.Struct, frozen=True):
 
 
 class SeenRecord(msgspec.Struct, frozen=True):
-    """A step and what is seen of it.
+    """A step and its observation.
 
     Attributes:
         step: the action.
-        seen: messages that both protocols know, placements, and at which host the guest runs.
+        seen: messages that both protocols have, placements, and at which host the guest runs.
     """
 
     step: str

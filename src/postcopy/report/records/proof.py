@@ -34,7 +34,7 @@ class ObligationRecord(msgspec.Struct, frozen=True):
 
     Attributes:
         conjunct, action: their names.
-        status: what came of it.
+        status: the result of the proof.
         seconds: time that it took.
         questions: how many questions to z3 it was.
         uses: the conjuncts that the proof needed.
@@ -71,7 +71,7 @@ class ProofRecord(msgspec.Struct, frozen=True):
 
     Attributes:
         protocol: name of the protocol.
-        verdict: what came of it.
+        verdict: the result of the proof.
         sentence: the same in one sentence.
         size: "every size", in a proof for every size.
         pages, in_flight, host_page: the size, in a proof at one.
@@ -115,7 +115,7 @@ class LemmaRecord(msgspec.Struct, frozen=True):
         sentence: what it says.
         bits: pages of a word.
         host_page: target pages of a host page; null where it does not matter.
-        status: what came of it.
+        status: the result of the proof.
         seconds: time that it took.
         words: words for which it fails, by name.
     """
@@ -135,7 +135,7 @@ class MistakeRecord(msgspec.Struct, frozen=True):
     Attributes:
         lemma: the lemma.
         mistake: what is wrong.
-        status: what came of the lemma with the mistake: not proved.
+        status: the result for the lemma with the mistake: not proved.
         words: words that show it, by name.
     """
 
@@ -161,7 +161,7 @@ def proof_record(result: ProofResult, name: str) -> ProofRecord:
     """The result of a proof as a record.
 
     Args:
-        result: what came of it.
+        result: the result of the proof.
         name: the protocol's name.
     """
     run = result.refutation.counterexample if result.refutation else None
@@ -232,8 +232,8 @@ def lemmas_record(answers: list[LemmaResult], mistakes: list[LemmaResult]) -> Le
     """All lemmas as a record.
 
     Args:
-        answers: what came of the lemmas.
-        mistakes: what came of the lemmas with a mistake in each.
+        answers: the results of the lemmas.
+        mistakes: the results of the lemmas with a mistake in each.
     """
     return LemmasRecord(
         lemmas=[
