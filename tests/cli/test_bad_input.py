@@ -28,10 +28,11 @@ def test_unknown_names_and_what_was_probably_meant(run: Run) -> None:
     assert "there is no fault no-discard; did you mean no-discards?" in refused(run, "check", "--fault", "no-discard")
     assert "did you mean no-two-guests?" in refused(run, "check", "--property", "no-two-guest")
     assert "there is no fault xyzzy; postcopy list faults" in refused(run, "check", "--fault", "xyzzy")
-    assert "there is no listing cats: faults, changes, history" in refused(run, "list", "cats")
+    assert "there is no listing xyzzy: faults, changes, history" in refused(run, "list", "xyzzy")
     assert "there is no listing fault; did you mean faults?" in refused(run, "list", "fault")
     assert "No such command" in refused(run, "chekc")
     assert "did you mean compiled?" in refused(run, "check", "--engine", "compile")
+    assert "there is no engine fast: auto, compiled, interpreted" in refused(run, "check", "--engine", "fast")
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,10 @@ class TestRefusals:
     def test_not_itf(self, text: bytes) -> None:
         assert refusal(text).startswith("is JSON but not a trace in ITF")
 
+    @pytest.mark.parametrize("text", [b'"""A change."""\nfrom postcopy.language import Flag\n', b"3 changes", b"[1, ]"])
+    def test_text_that_begins_like_json(self, text: bytes) -> None:
+        assert refusal(text) == "is not JSON: give a file that was written as ITF"
+
     def test_another_format(self) -> None:
         message = "is in the format XES?, not ITF: give a file that was written as ITF"
         assert refusal(changed(_set("#meta", "format")("XES\x1b"))) == message

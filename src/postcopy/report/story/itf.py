@@ -171,7 +171,9 @@ def _decode(text: bytes) -> _File:
     try:
         return msgspec.json.decode(text, type=_File)
     except msgspec.ValidationError as error:
-        raise TraceError(f"is JSON but not a trace in ITF ({error}): give a file that was written as ITF") from None
+        # the first value that is not of the trace's kind ends the decoding: what follows need not be JSON
+        what = f"is JSON but not a trace in ITF ({error})" if _is_json(text) else "is not JSON"
+        raise TraceError(f"{what}: give a file that was written as ITF") from None
     except RecursionError:
         raise TraceError("is nested too deeply for a trace: regenerate it") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -180,6 +182,14 @@ def _decode(text: bytes) -> _File:
         if "truncated" in str(error):
             raise TraceError("is truncated: copy it again, or regenerate it") from None
         raise TraceError("is not JSON: give a file that was written as ITF") from None
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _about(meta: _Meta) -> _Postcopy:
