@@ -83,3 +83,11 @@ def test_no_flag_says_that_it_is_a_bool(run: Run) -> None:
     assert "--install-completion" in run("--help").out
     assert "<bool>" not in run("--help").out
     assert "<bool>" not in run("run", "destination", "--help").out
+
+
+def test_short_names_stand_two_to_a_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = run("list", "properties").out
+    assert re.search(r"^no-stale-read .* R3 R5 *\n.* R11 R22 *$", table, re.MULTILINE)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "rules: R3, R5, R11, R22" in run("list", "properties").out

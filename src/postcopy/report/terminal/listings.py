@@ -25,20 +25,23 @@ LEAST = 24
 """Prose is not folded to fewer columns than this: the row is printed as a paragraph instead."""
 
 GAP = 2
+SHORT = 3
+"""Names of so many characters, such as a rule's, stand two to a line."""
 
 
 def print_listing(what: Listing, rows: Sequence[Row], console: Console) -> None:
     """A table where there is room for the names and some prose beside them, else a paragraph for each row."""
     shown = [_shown(what, row) for row in rows]
+    in_table = [{column: _in_pairs(value) for column, value in row.items()} for row in shown]
     columns = list(shown[0])
     prose = [c for c in columns if c in PROSE and any(" " in row[c] and len(row[c]) > LEAST for row in shown)]
     others = sum(
-        max(len(word) for row in shown for word in [column, *row[column].split("\n")]) + GAP
+        max(len(word) for row in in_table for word in [column, *row[column].split("\n")]) + GAP
         for column in columns
         if column not in prose
     )
     if others + (LEAST + GAP) * len(prose) - GAP <= console.width:
-        _print_table(columns, prose, shown, console)
+        _print_table(columns, prose, in_table, console)
     else:
         _print_paragraphs(columns, prose, shown, console)
 
@@ -73,3 +76,11 @@ def _shown(what: Listing, row: Row) -> dict[str, str]:
         for column, value in record.items()
         if column not in ONLY_IN_JSON.get(what, ())
     }
+
+
+def _in_pairs(value: str) -> str:
+    """Short names that stand below each other, two to a line."""
+    names = value.split("\n")
+    if any(len(name) > SHORT for name in names):
+        return value
+    return "\n".join(" ".join(names[i : i + 2]) for i in range(0, len(names), 2))
