@@ -133,7 +133,7 @@ def _write_heading(chart: _Chart) -> float:
         x += 36 + draw.text_width(channel) + 20
     if any(step.environment for step in story.steps):
         chart.front.append(draw.rect(x, y - 11, 24, 14, style="note free", radius=4))
-        chart.front.append(draw.text(x + 32, y, "free to happen or not", "soft"))
+        chart.front.append(draw.text(x + 32, y, "may happen or not", "soft"))
     return y + 16
 
 
