@@ -50,7 +50,7 @@ class Row:
 
 def ours(instance: Instance) -> Row:
     """The explorer, compiled."""
-    verdict = explore(instance, Options(symmetry=False, engine=Engine.COMPILED, max_memory=_memory()))
+    verdict = explore(instance, Options(reductions=(), engine=Engine.COMPILED, max_memory=_memory()))
     return Row(verdict.states, verdict.transitions, verdict.seconds, verdict.bytes)
 
 

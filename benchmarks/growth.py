@@ -17,6 +17,7 @@ from rich.table import Table
 
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel.orbits import orbit
+from postcopy.explorer.kernel.reductions import DEAD, PAGES, VCPUS
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.instance import Instance
 from postcopy.language.properties import NO_DEADLOCK
@@ -27,12 +28,12 @@ ORBITS_OF = 400_000
 """Stored states up to which their orbits are summed up: that is done in Python."""
 
 COMBINATIONS = {
-    "none": Options(symmetry=False),
-    "dead": Options(symmetry=False, dead=True),
-    "vCPUs": Options(symmetry=False, vcpus=True),
+    "none": Options(()),
+    "dead": Options((DEAD,)),
+    "vCPUs": Options((VCPUS,)),
     "pages": Options(),
-    "both": Options(vcpus=True),
-    "all": Options(vcpus=True, dead=True),
+    "both": Options((PAGES, VCPUS)),
+    "all": Options((PAGES, VCPUS, DEAD)),
 }
 """No reduction; dead variables reset; vCPUs renamed; pages renamed; both renamed; all three."""
 

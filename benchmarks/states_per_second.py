@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     instance = Instance(Postcopy, options.pages, options.in_flight, (NO_DEADLOCK,))
-    exploration = Exploration(instance, Options(symmetry=False, engine=Engine.COMPILED, max_memory=16 << 30))
+    exploration = Exploration(instance, Options(reductions=(), engine=Engine.COMPILED, max_memory=16 << 30))
     machine = machine_of(exploration.kernel.plan)
     search = exploration.search
     assert isinstance(search, Compiled)

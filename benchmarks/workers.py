@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     instance = Instance(Postcopy, options.pages, options.in_flight, (NO_DEADLOCK,))
-    exploration = Exploration(instance, Options(symmetry=False, engine=Engine.COMPILED, max_memory=16 << 30))
+    exploration = Exploration(instance, Options(reductions=(), engine=Engine.COMPILED, max_memory=16 << 30))
     machine, ratios = machine_of(exploration.kernel.plan), []
     for _ in range(options.repeat):
         turn = [run(machine, exploration.question, workers) for workers in (1, options.workers)]

@@ -10,6 +10,7 @@ import pytest
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import all_asked, asked_of, proved_of
 from postcopy.explorer.explore import Exploration, explore
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation
 from postcopy.export.aut import aut
@@ -38,7 +39,9 @@ NAMES = ["no-deadlock", "agreement", "outcome-is-final", "all-commit", "outcome-
 
 def check(protocol: type[Protocol], pages: int = 2, *, only: str = "", symmetry: bool = True) -> Verdict:
     properties = [p for p in asked_of(protocol) if not only or p.name == only]
-    return explore(Instance(protocol, pages, 2, properties), Options(symmetry, engine=Engine.INTERPRETED))
+    return explore(
+        Instance(protocol, pages, 2, properties), Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED)
+    )
 
 
 def test_it_is_short_enough_to_be_read_at_once() -> None:

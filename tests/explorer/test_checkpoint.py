@@ -190,7 +190,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(directory: Path, fres
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"symmetry": False}, "symmetry is True there, False here"),
+        ({"reductions": ()}, "reductions is page symmetry there, none here"),
         ({"instance": Instance(Postcopy, 2, 1, (*SAFETY, *WITNESSES))}, "size is 2 pages, 2 messages in flight there"),
         ({"instance": Instance(Postcopy, 2, 2, SAFETY)}, "properties is"),
         ({"instance": Instance(FAULTS["end-before-run"], 2, 2, (*SAFETY, *WITNESSES))}, "protocol is Postcopy there"),
@@ -221,7 +221,7 @@ def test_killed_at_any_time(tmp_path: Path) -> None:
     """As a user would see it: SIGKILL to the program, several times, until it comes to its end."""
     slices = "from postcopy.explorer import explore; explore._SLICE = 1000; from postcopy.cli.main import main; main()"
     command = [sys.executable, "-c", slices, "check", "--pages", "3", "--no-symmetry", "--json", "--no-liveness"]
-    exploration(instance=Instance(Postcopy, 3, 2, SAFETY), symmetry=False)  # so that it is compiled already
+    exploration(instance=Instance(Postcopy, 3, 2, SAFETY), reductions=())  # so that it is compiled already
     expected = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     directory, moments = tmp_path / "kept", random.Random(5)
     run, description = [*command, "--checkpoint-every", "0"], directory / NAME

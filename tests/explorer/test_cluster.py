@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def small_slices() -> Iterator[None]:
 
 
 def exploration(instance: Instance = INSTANCE, **options: Any) -> Exploration:
-    return Exploration(instance, Options(engine=Engine.COMPILED, **{"cluster": 2, "symmetry": False} | options))
+    return Exploration(instance, replace(Options((), engine=Engine.COMPILED, cluster=2), **options))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import pytest
 
 from postcopy.catalogue.properties import DEFAULT
 from postcopy.explorer.explore import explore
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
@@ -29,7 +30,8 @@ def test_states_transitions_and_depth(size: tuple[int, int, int, bool]) -> None:
     pages, in_flight, group, symmetry = size
     properties = [p for p in DEFAULT if not p.of_runs]  # their graph is another, and larger
     verdict = explore(
-        Instance(Postcopy, pages, in_flight, properties, group), Options(symmetry, engine=Engine.INTERPRETED)
+        Instance(Postcopy, pages, in_flight, properties, group),
+        Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED),
     )
     assert verdict.outcome is Outcome.HOLDS
     assert (verdict.states, verdict.transitions, verdict.depth) == COUNTS[size]

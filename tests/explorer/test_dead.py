@@ -12,6 +12,7 @@ from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.kernel import dead_variables as dead
 from postcopy.explorer.kernel.dead_variables import Reset
+from postcopy.explorer.kernel.reductions import DEAD, PAGES
 from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search.interpreted import Interpreted
 from postcopy.explorer.search.status import Status
@@ -29,14 +30,14 @@ SOME_CHANGES = ["preempt", "recovery"]
 
 
 def exploration(instance: Instance, **options: Any) -> Exploration:
-    made = Exploration(instance, replace(Options(engine=Engine.INTERPRETED, dead=True), **options))
+    made = Exploration(instance, replace(Options((PAGES, DEAD), engine=Engine.INTERPRETED), **options))
     made.run()
     return made
 
 
 def every_state(instance: Instance) -> Exploration:
     """All states that can be reached, whatever is violated on the way."""
-    made = Exploration(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
+    made = Exploration(instance, Options((), engine=Engine.INTERPRETED))
     careless = replace(made.question, state_bits=0, step_bits=0, deadlock=False)
     made.search = Interpreted(made.kernel, careless)
     made.findings = made.search.run(0)
@@ -49,7 +50,7 @@ def misjudged(instance: Instance) -> list[tuple[int, ...]]:
     by what may happen next, what that violates and what is stored for the state that it leads to."""
     whole, reduced = (
         every_state(instance),
-        Exploration(instance, Options(symmetry=False, dead=True, engine=Engine.INTERPRETED)),
+        Exploration(instance, Options((DEAD,), engine=Engine.INTERPRETED)),
     )
     assert whole.findings.status == Status.DONE
     functions, labels = reduced.kernel.functions, reduced.kernel.labels
@@ -107,7 +108,8 @@ def test_they_are_found() -> None:
 @pytest.mark.parametrize("symmetry", [False, True], ids=["all", "pages renamed"])
 def test_the_protocol_is_smaller(symmetry: bool) -> None:
     instance = Instance(Postcopy, 2, 2, PROPERTIES)
-    whole, reduced = exploration(instance, symmetry=symmetry, dead=False), exploration(instance, symmetry=symmetry)
+    others = (PAGES,) if symmetry else ()
+    whole, reduced = (exploration(instance, reductions=each) for each in (others, (*others, DEAD)))
     assert (whole.findings.states, reduced.findings.states) == ((14_764, 8_526) if symmetry else (27_001, 15_877))
     assert reduced.findings.witnesses == whole.findings.witnesses
     for bit, at in whole.findings.first.items():
@@ -129,7 +131,7 @@ def test_changes_have_the_same_verdict(change: str) -> None:
 
 def same(instance: Instance) -> None:
     """The verdict is the same, the counterexample as long, and a run of the protocol itself."""
-    whole, reduced = (explore(instance, Options(engine=Engine.INTERPRETED, dead=reset)) for reset in (False, True))
+    whole, reduced = (explore(instance, Options(each, engine=Engine.INTERPRETED)) for each in ((PAGES,), (PAGES, DEAD)))
     assert (reduced.outcome, reduced.states <= whole.states) == (whole.outcome, True)
     if whole.counterexample is not None:
         assert reduced.counterexample is not None

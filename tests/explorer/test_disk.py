@@ -34,7 +34,7 @@ def small_slices() -> Iterator[None]:
 
 
 def explored(instance: Instance, **options: Any) -> Exploration:
-    made = Exploration(instance, Options(engine=Engine.COMPILED, symmetry=False, **options))
+    made = Exploration(instance, Options(engine=Engine.COMPILED, reductions=(), **options))
     made.run()
     return made
 

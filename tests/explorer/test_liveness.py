@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from postcopy.catalogue.properties import BY_NAME, DEFAULT
 from postcopy.errors import SpecError
 from postcopy.explorer.explore import Exploration, explore
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.fairness import broken, duties, is_fair, moves, units
 from postcopy.explorer.liveness.promises import Liveness
@@ -47,7 +48,9 @@ from tests.strategies import random_protocols
 
 
 def asked(protocol: type[Protocol], prop: Property, pages: int = 2, symmetry: bool = True, group: int = 1) -> Verdict:
-    return explore(Instance(protocol, pages, 1, [prop], group), Options(symmetry, engine=Engine.INTERPRETED))
+    return explore(
+        Instance(protocol, pages, 1, [prop], group), Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED)
+    )
 
 
 def lasso(verdict: Verdict) -> Trace:
@@ -298,7 +301,7 @@ def test_a_fault_breaks_the_same_property_with_and_without_symmetry(fault: type[
     instance = Instance(fault, 2, 1, [p for p in LIVENESS if p.each != ("page",)])
 
     def checked(symmetry: bool) -> Liveness:
-        options = Options(symmetry, engine=Engine.INTERPRETED)
+        options = Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED)
         return check_liveness(instance, lambda other: searched(other, options), options.max_memory)
 
     reduced, full = checked(True), checked(False)
@@ -311,7 +314,7 @@ def test_a_fault_breaks_the_same_property_with_and_without_symmetry(fault: type[
 def test_the_compiled_graph_is_the_interpreted_one(symmetry: bool) -> None:
     from postcopy.explorer.liveness.compiled_state_graph import expand_all
 
-    space = searched(Instance(tiny.Unfair, 3, 1), Options(symmetry, engine=Engine.INTERPRETED))
+    space = searched(Instance(tiny.Unfair, 3, 1), Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
     kernel, states = space.kernel, space.search.array()
     assert isinstance(space.search, Interpreted)
     edges, history = space.search.edges, history_masks(kernel.layout)

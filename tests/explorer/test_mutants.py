@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.kernel import compiler, machine_code, state_code
+from postcopy.explorer.kernel import compiler, machine_code, page_symmetry
 from postcopy.explorer.kernel.orbits import orbit
 from postcopy.explorer.liveness.compiled_state_graph import expand_all
 from postcopy.explorer.liveness.state_graph import recorded
@@ -29,7 +29,7 @@ from postcopy.model.postcopy import Postcopy
 from tests.explorer.brute import orphans
 from tests.export.tiny import PROPERTIES, Tiny
 
-FULL = Options(symmetry=False, engine=Engine.INTERPRETED)
+FULL = Options(reductions=(), engine=Engine.INTERPRETED)
 FOUND = ("status", "states", "transitions", "depth", "fired", "witnesses")
 
 
@@ -101,7 +101,7 @@ def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:
 
 def orbits_add_up(instance: Instance) -> bool:
     full = Exploration(instance, FULL)
-    reduced = Exploration(instance, Options(symmetry=True, engine=Engine.INTERPRETED))
+    reduced = Exploration(instance, Options(engine=Engine.INTERPRETED))
     full.run()
     reduced.run()
     stored, every = reduced.stored(), [full.kernel.layout.unpack(words) for words in full.stored()]
@@ -130,9 +130,9 @@ def page_copied(lines: list[str]) -> list[str]:
 def test_a_wrong_canonical_form_is_noticed(
     mutate: Callable[[list[str]], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instance, right = Instance(Tiny, 3, 2), state_code.canonical_text
+    instance, right = Instance(Tiny, 3, 2), page_symmetry._text
     assert orbits_add_up(instance)
-    monkeypatch.setattr(state_code, "canonical_text", lambda layout, name: mutate(right(layout, name)))
+    monkeypatch.setattr(page_symmetry, "_text", lambda *given: mutate(right(*given)))
     assert not orbits_add_up(instance)
 
 

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postcopy.explorer.explore import Exploration, explore
-from postcopy.explorer.kernel.kernel import Kernel, Reductions
+from postcopy.explorer.kernel.kernel import Kernel
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.loops import machine_of
@@ -22,7 +23,7 @@ from postcopy.properties.witnesses import WITNESSES
 from tests.explorer.brute import brute_force, kernel_edges, orphans
 from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
 
-PLAIN = Options(symmetry=False, engine=Engine.INTERPRETED)
+PLAIN = Options(reductions=(), engine=Engine.INTERPRETED)
 
 
 def assert_same_graph(instance: Instance) -> None:
@@ -70,7 +71,7 @@ def test_random_small_protocols_get_the_verdict_of_a_brute_force_search(
         if len(graph.depth) > 1500:
             return
         for symmetry in (False, True):
-            verdict = explore(instance, Options(symmetry=symmetry, engine=Engine.INTERPRETED))
+            verdict = explore(instance, Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
             steps = len(verdict.counterexample.steps) if verdict.counterexample else None
             assert steps == graph.bad.get(prop.name)
 
@@ -83,7 +84,7 @@ def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
 ) -> None:
     pages, in_flight, group = size
     instance = Instance(Postcopy, pages, in_flight, SAFETY, group)
-    kernel = Kernel(instance, Reductions(pages=False))
+    kernel = Kernel(instance, reductions=())
     functions, layout = kernel.functions, kernel.layout
     state = data.draw(st.sampled_from(instance.initial_states()))
     for _ in range(25):
@@ -107,8 +108,8 @@ def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
 @pytest.mark.parametrize("symmetry", [True, False], ids=["symmetry", "none"])
 def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool) -> None:
     instance = Instance(Postcopy, 2, 1, SAFETY)
-    slow = Exploration(instance, Options(symmetry, engine=Engine.INTERPRETED))
-    fast = Exploration(instance, Options(symmetry, engine=Engine.COMPILED))
+    slow = Exploration(instance, Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
+    fast = Exploration(instance, Options((PAGES,) if symmetry else (), engine=Engine.COMPILED))
     slow.run()
     fast.run()
     assert fast.engine == Engine.COMPILED
@@ -138,7 +139,7 @@ def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> 
 def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
     """One in a state, one by a step, one as a deadlock, whichever worker finds it and whatever the others find."""
     instance = Instance(FAULTS[fault], 2, 2, SAFETY)
-    alone = Exploration(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
+    alone = Exploration(instance, Options(reductions=(), engine=Engine.INTERPRETED))
     alone.run()
     machine = machine_of(alone.kernel.plan)
     assert alone.verdict().counterexample is not None
@@ -152,7 +153,7 @@ def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("max_memory", [3_000_000, 4_500_000, 5_300_000, 6_500_000])
 def test_it_keeps_to_the_memory_allowed(max_memory: int, workers: int) -> None:
-    options = Options(symmetry=False, engine=Engine.COMPILED, max_memory=max_memory, workers=workers)
+    options = Options(reductions=(), engine=Engine.COMPILED, max_memory=max_memory, workers=workers)
     made = Exploration(Instance(Postcopy, 3, 2, ()), options)
     made.run()
     found = made.findings

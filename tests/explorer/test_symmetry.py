@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.kernel.orbits import orbit
+from postcopy.explorer.kernel.reductions import PAGES, VCPUS
 from postcopy.explorer.results import Engine, Options
 from postcopy.language import Cpu, Page, Protocol, require
 from postcopy.language.instance import Instance
@@ -21,7 +22,7 @@ from tests.strategies import random_protocols
 
 
 def explored(instance: Instance, symmetry: bool) -> Exploration:
-    exploration = Exploration(instance, Options(symmetry, engine=Engine.INTERPRETED))
+    exploration = Exploration(instance, Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
     exploration.run()
     return exploration
 
@@ -44,9 +45,9 @@ def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight
 def test_orbits_add_up_where_vcpus_are_renamed_too(pages: int, in_flight: int, group: int, symmetry: bool) -> None:
     instance = Instance(Postcopy, pages, in_flight, (), group)
     full = explored(instance, False)
-    reduced = Exploration(instance, Options(symmetry, engine=Engine.INTERPRETED, vcpus=True))
+    reduced = Exploration(instance, Options((PAGES, VCPUS) if symmetry else (VCPUS,), engine=Engine.INTERPRETED))
     reduced.run()
-    assert reduced.kernel.reductions.vcpus
+    assert VCPUS in reduced.kernel.reductions
     assert reduced.findings.states < explored(instance, symmetry).findings.states
     assert sum(orbit(reduced.kernel, words) for words in reduced.stored()) == full.findings.states
     every = (full.kernel.layout.unpack(words) for words in full.stored())
@@ -68,9 +69,9 @@ class FirstMatters(Postcopy):
 
 
 def test_vcpus_that_are_not_treated_alike_are_not_renamed() -> None:
-    exploration = Exploration(Instance(FirstMatters, 1, 1), Options(vcpus=True, engine=Engine.INTERPRETED))
-    assert exploration.kernel.asymmetric == "destination.cpu_writes[0]"
-    assert not exploration.kernel.reductions.vcpus
+    exploration = Exploration(Instance(FirstMatters, 1, 1), Options((PAGES, VCPUS), engine=Engine.INTERPRETED))
+    assert exploration.kernel.inapplicable == {VCPUS: "destination.cpu_writes[0] tells vCPUs apart"}
+    assert VCPUS not in exploration.kernel.reductions
 
 
 @pytest.mark.slow
@@ -89,7 +90,7 @@ def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: 
 def test_a_fault_breaks_the_same_property_after_as_many_steps_whatever_symmetry_is_used(name: str) -> None:
     fault = FAULTS[name]
     instance = Instance(fault, 2, 2, [BY_NAME[fault.breaks[0]]], fault.group)
-    options = [Options(s, engine=Engine.INTERPRETED, vcpus=v) for s, v in ((False, False), (True, False), (True, True))]
+    options = [Options(each, engine=Engine.INTERPRETED) for each in ((), (PAGES,), (PAGES, VCPUS))]
     without, *reduced = (explore(instance, each) for each in options)
     for verdict in (without, *reduced):
         assert verdict.violated == BY_NAME[fault.breaks[0]]

@@ -59,7 +59,7 @@ def explorer(protocol: type[Protocol], size: tuple[int, int, int], properties: S
     """The explorer's. All states count, those behind a violation too: a second search, for the same state with nothing
     asked of it, counts them."""
     pages, in_flight, group = size
-    options = Options(symmetry=False, engine=Engine.INTERPRETED)
+    options = Options(reductions=(), engine=Engine.INTERPRETED)
     verdict = explore(Instance(protocol, pages, in_flight, properties, group), options)
     states = verdict.states
     if verdict.violated is not None:

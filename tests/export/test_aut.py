@@ -54,7 +54,7 @@ def test_random_protocols_are_written_edge_by_edge(protocol: type[Protocol], pag
 
 def test_the_protocol_has_as_many_states_steps_and_actions_as_the_explorer_says() -> None:
     instance = Instance(Postcopy, 2, 1)
-    verdict = explore(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
+    verdict = explore(instance, Options(reductions=(), engine=Engine.INTERPRETED))
     lines = list(aut(read(instance)))
     assert lines[0] == f"des (0,{verdict.transitions + 8},{verdict.states + 1})"
     fired = Counter(label.split("(")[0] for _, label, _ in edges(lines))

@@ -46,7 +46,7 @@ def c_search() -> ModuleType:
 def test_it_counts_what_the_explorer_counts(c_search: ModuleType, instance: Instance, tmp_path: Path) -> None:
     """With a table that is small at first, so that it grows several times."""
     found = c_search.run(c_search.build(read(instance), tmp_path, ["-O1", "-DBUCKETS=2", "-DBATCH=8"]))
-    verdict = explore(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
+    verdict = explore(instance, Options(reductions=(), engine=Engine.INTERPRETED))
     assert found.violated == 0
     assert (found.states, found.transitions, found.depth) == (verdict.states, verdict.transitions, verdict.depth)
 

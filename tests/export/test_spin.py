@@ -163,7 +163,7 @@ def test_the_explorer_and_spin_count_the_same_transitions_where_no_deadlock_is_a
     instance = Instance(Postcopy, 2, 1)
     program = read(instance)
     found = spin.search(spin.build(promela(program, "Postcopy"), tmp_path))
-    verdict = explore(instance, Options(symmetry=False, engine=Engine.INTERPRETED))
+    verdict = explore(instance, Options(reductions=(), engine=Engine.INTERPRETED))
     assert found.transitions == verdict.transitions + spin.extra_transitions(program)
 
 

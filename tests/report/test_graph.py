@@ -18,6 +18,7 @@ import pytest
 
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options
 from postcopy.language import NO_DEADLOCK, Property, Protocol
 from postcopy.language.concrete import successors
@@ -42,7 +43,8 @@ def explored(
     in_flight: int = 1,
 ) -> Exploration:
     exploration = Exploration(
-        Instance(protocol, pages, in_flight, properties), Options(symmetry=symmetry, engine=Engine.INTERPRETED)
+        Instance(protocol, pages, in_flight, properties),
+        Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED),
     )
     exploration.run()
     return exploration

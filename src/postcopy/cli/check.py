@@ -15,6 +15,7 @@ from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT
 from postcopy.cli.options import (
     AllProperties,
+    AllReductions,
     AsJson,
     Count,
     Disk,
@@ -25,13 +26,10 @@ from postcopy.cli.options import (
     KeepReport,
     MaxMemory,
     NoLiveness,
-    NoSymmetry,
     OnCluster,
     Question,
-    ResetDead,
     Resume,
     SearchEngine,
-    VcpuSymmetry,
     Verbose,
     Workers,
 )
@@ -52,14 +50,11 @@ from postcopy.report.terminal.check import print_check
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckOptions(Question):
+class CheckOptions(AllReductions, Question):
     """All options of the command."""
 
     context: typer.Context
     no_liveness: NoLiveness = False
-    no_symmetry: NoSymmetry = False
-    vcpu_symmetry: VcpuSymmetry = False
-    reset_dead: ResetDead = False
     max_memory: MaxMemory = "4G"
     disk: Disk = None
     engine: Engine = SearchEngine.AUTO
@@ -89,13 +84,11 @@ class CheckOptions(Question):
     def search(self) -> Options:
         """How to search."""
         return Options(
-            symmetry=not self.no_symmetry,
+            reductions=self.reductions(),
             max_memory=size_of(self.max_memory, "--max-memory", "1M", "16T"),
             engine=Driver.COMPILED if self.kept or self.cluster else Driver(self.engine.value),
             workers=self.workers,
-            vcpus=self.vcpu_symmetry,
             disk=self.disk,
-            dead=self.reset_dead,
             cluster=self.cluster,
         )
 
@@ -181,8 +174,8 @@ def _searched(
 ) -> tuple[Verdict, list[Verdict]]:
     """The verdict, and those of the searches for more counterexamples. Ctrl-C ends a search with what it has found."""
     exploration = Exploration(instance, options, report)
-    if exploration.kernel.asymmetric:
-        raise UsageError(f"--vcpu-symmetry: {exploration.kernel.asymmetric} tells vCPUs apart")
+    for reduction, why in exploration.kernel.inapplicable.items():
+        raise UsageError(f"{reduction.name} cannot be used: {why}; leave its option away")
     try:
         if asked.checkpoint is not None:
             exploration.keep(asked.checkpoint, asked.checkpoint_every)

@@ -10,7 +10,7 @@ import typer
 
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT, Exit
-from postcopy.cli.options import Force, InFlight, MaxMemory, NoSymmetry, Pages, Question
+from postcopy.cli.options import Force, InFlight, MaxMemory, Pages, PageSymmetry, Question
 from postcopy.cli.output import command_line
 from postcopy.cli.parameters import takes
 from postcopy.cli.progress import of_search, progress
@@ -25,7 +25,7 @@ ENDINGS = ", ".join(form.ending for form in FORMATS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraphOptions(Question):
+class GraphOptions(PageSymmetry, Question):
     """All options of the command."""
 
     context: typer.Context
@@ -40,7 +40,6 @@ class GraphOptions(Question):
     ] = None
     all_states: Annotated[bool, typer.Option("--all-states", help="every state, no quotient")] = False
     loops: Annotated[bool, typer.Option("--loops", help="show steps that stay in one node")] = False
-    no_symmetry: NoSymmetry = False
     max_memory: MaxMemory = "1G"
     force: Force = False
 
@@ -56,7 +55,7 @@ def command(asked: GraphOptions) -> int:
     memory = size_of(asked.max_memory, "--max-memory", "1M", "16T")
     provide_cache()
     with progress() as show:
-        exploration = Exploration(instance, Options(symmetry=not asked.no_symmetry, max_memory=memory), of_search(show))
+        exploration = Exploration(instance, Options(asked.reductions(), memory), of_search(show))
         exploration.run()
     chosen = None if asked.all_states else tuple(asked.by or usual_variables(instance))
     drawn = build(exploration, chosen)

@@ -14,6 +14,8 @@ from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import choose
 from postcopy.cli.parameters import choice, completes
 from postcopy.errors import UsageError
+from postcopy.explorer.kernel.canonical_form import Reduction
+from postcopy.explorer.kernel.reductions import DEAD, PAGES, VCPUS
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
 
@@ -282,3 +284,27 @@ class Question(Selection):
             )
         group = protocol.group if self.host_page is None else self.host_page
         return Instance(protocol, self.pages, self.in_flight, chosen, group)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageSymmetry:
+    """The reduction of small searches."""
+
+    no_symmetry: NoSymmetry = False
+
+    def reductions(self) -> tuple[Reduction, ...]:
+        """What is done to store fewer states."""
+        return () if self.no_symmetry else (PAGES,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllReductions(PageSymmetry):
+    """An option for each reduction."""
+
+    vcpu_symmetry: VcpuSymmetry = False
+    reset_dead: ResetDead = False
+
+    def reductions(self) -> tuple[Reduction, ...]:
+        """What is done to store fewer states."""
+        further = ((self.vcpu_symmetry, VCPUS), (self.reset_dead, DEAD))
+        return (*super().reductions(), *(reduction for asked, reduction in further if asked))

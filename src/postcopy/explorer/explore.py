@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postcopy import __version__
-from postcopy.explorer.kernel.kernel import Kernel, Reductions, Words
+from postcopy.explorer.kernel.kernel import Kernel, Words
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.results import Engine, Options, Outcome, Progress, Verdict
 from postcopy.explorer.search import loops
@@ -70,7 +70,7 @@ class Exploration:
         self.instance, self.options = instance, options
         self._report = report or (lambda _: None)
         self._report(Progress("interpreting the actions"))
-        self.kernel = Kernel(instance, Reductions(options.symmetry, options.vcpus, options.dead))
+        self.kernel = Kernel(instance, options.reductions)
         self.question = question_of(self.kernel, options.max_memory)
         self.seconds = 0.0
         self.liveness: Liveness | None = None
@@ -106,9 +106,7 @@ class Exploration:
             "version": __version__,
             "protocol": self.instance.protocol.__name__,
             "size": str(self.instance.size),
-            "symmetry": self.options.symmetry,
-            "vcpu symmetry": self.kernel.reductions.vcpus,
-            "dead variables reset": self.options.dead,
+            "reductions": ", ".join(reduction.name for reduction in self.kernel.reductions) or "none",
             "processes": self.options.cluster or 1,
             "properties": [p.name for p in self.instance.properties],
             "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
@@ -188,9 +186,8 @@ class Exploration:
 
     def _search_again(self, other: Instance) -> Space:
         """Search another instance of the protocol for liveness."""
-        # a renaming of vCPUs would mix up which of them is neglected, and a variable that is dead to states and steps
-        # may be one that a promise reads
-        options = replace(self.options, max_memory=self._left, vcpus=False, dead=False, disk=None, cluster=0)
+        reductions = tuple(reduction for reduction in self.options.reductions if reduction.keeps_runs)
+        options = replace(self.options, max_memory=self._left, reductions=reductions, disk=None, cluster=0)
         exploration = Exploration(other, options, self._report, keep_edges=True)
         exploration.run()
         return Space(exploration.kernel, exploration.search, exploration.findings)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
 
+from postcopy.explorer.kernel.canonical_form import Reduction
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
@@ -37,23 +39,19 @@ class Options:
     """How to search.
 
     Attributes:
-        symmetry: store one of all states that are equal up to a renaming of pages.
+        reductions: what is done to store fewer states.
         max_memory: bytes that states may take.
         engine: which driver searches.
         workers: cores that a large compiled search may use.
-        vcpus: store one of all states that are equal up to a renaming of vCPUs, where the protocol treats them alike.
         disk: where files may be put when that memory is full; None for nowhere.
-        dead: reset variables on which nothing that can still happen depends.
         cluster: processes of a Ray cluster to search on; 0 for none.
     """
 
-    symmetry: bool = True
+    reductions: tuple[Reduction, ...] = (PAGES,)
     max_memory: int = 8 << 30
     engine: Engine = Engine.AUTO
     workers: int = 1
-    vcpus: bool = False
     disk: Path | None = None
-    dead: bool = False
     cluster: int = 0
 
 

@@ -13,12 +13,15 @@ something reads whatever it writes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, product
 from typing import assert_never
 
+from postcopy.explorer.kernel.canonical_form import Inapplicable, Reduction, Rewriting
+from postcopy.explorer.kernel.expression_code import keeping
+from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import NumberExpr, TruthExpr, Value
 from postcopy.language.program import Program, fold, fold_tree
@@ -27,6 +30,9 @@ from postcopy.language.variables import Sort, Variable
 
 MOST_VALUES = 16
 """A number with more values does not tell where a thread stands."""
+
+_PIECE = (1 << 62) - 1
+"""A number of this many bits takes part in no overflow."""
 
 Values = tuple[int, ...]
 Facts = frozenset[tuple[TruthExpr, bool]]
@@ -49,6 +55,15 @@ class _Effect:
     reads: frozenset[Variable]
     updates: dict[Variable, frozenset[Variable]]
     targets: dict[Variable, list[int]]
+
+
+def _of(program: Program, layout: Layout) -> Rewriting | Inapplicable:
+    found = resets(program)
+    return Rewriting(partial(_text, layout, found)) if found else Inapplicable()
+
+
+REDUCTION = Reduction("dead variables reset", _of, keeps_runs=False)
+"""A variable that is dead to states and steps may be one that a promise reads."""
 
 
 def resets(program: Program) -> list[Reset]:
@@ -211,3 +226,40 @@ def _changes(v: Variable, e: Value, known: dict[Variable, Value], facts: Facts) 
     if after == ex.intersection(before, ex.set_complement(ex.PAGE)):
         return (ex.is_empty(ex.intersection(before, ex.PAGE)), False) in facts
     return False
+
+
+def _text(layout: Layout, resets: Sequence[Reset], name: str, _: str) -> list[str]:
+    """A function that sets dead variables to their first value or no page, one reset after the other. No jumps."""
+    words = [f"w{k}" for k in range(layout.words)]
+    listed, offset = ", ".join(words), {v: i for i, v in enumerate(layout.sets)}
+    lines = [f"def {name}({listed}):"]
+    for reset in resets:
+        cleared = [0] * layout.words
+        for v in reset.variables:
+            if v in offset:
+                for k in range(layout.page_words):
+                    cleared[k] |= layout.stride(k) << offset[v]
+            else:
+                place = layout.numbers[v]
+                cleared[place.word] |= place.mask << place.shift
+        number, bits = "0", 1
+        for control in reset.controls:
+            place = layout.numbers[control]
+            number = f"({number} << {place.mask.bit_length()} | w{place.word} >> {place.shift} & {place.mask})"
+            bits *= place.mask + 1
+        dead = 0
+        for values in reset.values:
+            index = 0
+            for control, value in zip(reset.controls, values, strict=True):
+                index = index << layout.numbers[control].mask.bit_length() | value
+            dead |= 1 << index
+        lines += [f"    i = {number}", "    dead = 0"]
+        for begin in range(0, bits, _PIECE.bit_length()):
+            end, piece = begin + _PIECE.bit_length(), dead >> begin & _PIECE
+            if piece:
+                inside = f"({begin} <= i) & (i < {end})"
+                lines.append(f"    dead = {piece} >> i - {begin} & 1 if {inside} else dead")
+        for word, bits_cleared in zip(words, cleared, strict=True):
+            if bits_cleared:
+                lines.append(f"    {word} = {word} & {keeping(bits_cleared)} if dead != 0 else {word}")
+    return [*lines, f"    return {listed},"]

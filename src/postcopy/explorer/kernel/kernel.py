@@ -7,39 +7,24 @@ Each of its parts is made when it is first asked for: small spaces need no machi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from postcopy.explorer.kernel import dead_variables
 from postcopy.explorer.kernel.block_code import row_length
 from postcopy.explorer.kernel.calling_convention import BLOCK
+from postcopy.explorer.kernel.canonical_form import Inapplicable, Reduction, canonical_form
 from postcopy.explorer.kernel.labels import Labels, PropertyBits
 from postcopy.explorer.kernel.layout import lay_out
 from postcopy.explorer.kernel.machine_code import MachineCode, Plan, load
-from postcopy.explorer.kernel.state_code import block_text, canonical_form, plain_text
-from postcopy.explorer.kernel.vcpu_symmetry import asymmetric
+from postcopy.explorer.kernel.reductions import PAGES, REDUCTIONS
+from postcopy.explorer.kernel.state_code import block_text, plain_text
 from postcopy.language.instance import Instance, State
 from postcopy.language.program import read
 
 Words = tuple[int, ...]
 """A packed state."""
-
-
-@dataclass(frozen=True)
-class Reductions:
-    """Which states are taken for one.
-
-    Attributes:
-        pages: those that are equal up to a renaming of pages.
-        vcpus: those that are equal up to a renaming of vCPUs.
-        dead: those that differ in variables alone on which nothing that can still happen depends.
-    """
-
-    pages: bool = True
-    vcpus: bool = False
-    dead: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,32 +41,30 @@ class Kernel:
 
     Attributes:
         instance: whose.
-        reductions: those that are used: of the reductions that were asked for, those that this protocol and size allow.
+        reductions: those that are used: of those that were asked for, what this protocol and size allow.
+        inapplicable: those that were asked for and cannot be used, with the reasons.
         program: its trees.
         layout: where its variables lie in a packed state.
         labels: what the labels of its steps mean.
         bits: which bits stand for which properties.
-        asymmetric: where a renaming of vCPUs was asked for, what treats them differently; else empty.
 
     Raises:
         SpecError: the protocol or a property cheats or errs.
         UsageError: the size does not fit.
     """
 
-    def __init__(self, instance: Instance, reductions: Reductions | None = None) -> None:
-        wanted = reductions or Reductions()
+    def __init__(self, instance: Instance, reductions: Sequence[Reduction] = (PAGES,)) -> None:
         self.instance, self.bits = instance, PropertyBits.of(instance)
         self.program = read(instance)
         self.layout = lay_out(instance, self.program.variables, self.program.constants)
         self.labels = Labels(self.program)
-        self.asymmetric = asymmetric(self.program) if wanted.vcpus else ""
-        vcpus = wanted.vcpus and not self.asymmetric and instance.cpus > 1
-        self.reductions = Reductions(wanted.pages and instance.pages > 1, vcpus, wanted.dead)
-        self._resets = dead_variables.resets(self.program) if wanted.dead else []
-
-    @cached_property
-    def _canonical(self) -> list[str]:
-        return canonical_form(self.layout, self.reductions.pages, self.reductions.vcpus, self._resets)
+        found = {each: each.of(self.program, self.layout) for each in REDUCTIONS if each in reductions}
+        used = {each: what for each, what in found.items() if not isinstance(what, Inapplicable)}
+        self.reductions = tuple(used)
+        self.inapplicable = {
+            each: what.why for each, what in found.items() if isinstance(what, Inapplicable) and what.why
+        }
+        self._canonical, self._calls = canonical_form(self.layout, list(used.values()))
 
     @cached_property
     def plain(self) -> str:
@@ -98,7 +81,7 @@ class Kernel:
     @cached_property
     def plan(self) -> Plan:
         """What the machine code is made from."""
-        text, rows = block_text(self.program, self.layout, self.labels, self._canonical, bool(self._resets))
+        text, rows = block_text(self.program, self.layout, self.labels, self._canonical, self._calls)
         pages = self.instance.pages
         successors = sum(pages if action.takes_page else 1 for action in self.instance.actions)
         return Plan(text, self.layout.words, BLOCK * successors, rows, row_length(self.layout))

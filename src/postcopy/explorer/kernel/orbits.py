@@ -7,12 +7,13 @@ from itertools import permutations
 from math import factorial
 
 from postcopy.explorer.kernel.kernel import Kernel, Words
+from postcopy.explorer.kernel.reductions import PAGES, VCPUS
 from postcopy.explorer.kernel.vcpu_symmetry import families
 
 
 def orbit(kernel: Kernel, words: Words) -> int:
     """How many states are equal to this one up to a renaming of pages, and of vCPUs where they are renamed too."""
-    if not kernel.reductions.vcpus:
+    if VCPUS not in kernel.reductions:
         return _page_orbit(kernel, words)
     instance, layout = kernel.instance, kernel.layout
     state, index = layout.unpack(words), instance.index
@@ -29,7 +30,7 @@ def orbit(kernel: Kernel, words: Words) -> int:
 
 def _page_class(kernel: Kernel, words: Words) -> Hashable:
     """What is the same of all states that are equal up to a renaming of pages."""
-    if not kernel.reductions.pages:
+    if PAGES not in kernel.reductions:
         return words
     layout, group = kernel.layout, kernel.instance.group
     places, mask = layout.records, (1 << layout.width) - 1
@@ -40,7 +41,7 @@ def _page_class(kernel: Kernel, words: Words) -> Hashable:
 
 
 def _page_orbit(kernel: Kernel, words: Words) -> int:
-    if not kernel.reductions.pages:
+    if PAGES not in kernel.reductions:
         return 1
     group, mask = kernel.instance.group, (1 << kernel.layout.width) - 1
     records = [words[word] >> base & mask for word, base in kernel.layout.records]

@@ -8,8 +8,13 @@ may rest, and the initial states. A protocol for which this cannot be shown so i
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
+from itertools import permutations
 from typing import assert_never
 
+from postcopy.explorer.kernel.canonical_form import Inapplicable, Reduction, Rewriting
+from postcopy.explorer.kernel.expression_code import keeping
+from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import Expr, PagesVariable
 from postcopy.language.fields import CpuBitmap
@@ -17,6 +22,16 @@ from postcopy.language.instance import Instance
 from postcopy.language.program import Program, fold
 from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Variable
+
+
+def _of(program: Program, layout: Layout) -> Rewriting | Inapplicable:
+    if why := asymmetric(program):
+        return Inapplicable(f"{why} tells vCPUs apart")
+    return Rewriting(partial(_text, layout), around=True) if program.instance.cpus > 1 else Inapplicable()
+
+
+REDUCTION = Reduction("vCPU symmetry", _of, keeps_runs=False)
+"""A renaming of vCPUs would mix up which of them is neglected."""
 
 
 def families(instance: Instance) -> list[list[Variable]]:
@@ -90,3 +105,26 @@ def _form(e: Expr) -> Hashable:
             return type(e), tuple(map(_form, e.operands))
         case _:
             assert_never(e)
+
+
+def _text(layout: Layout, name: str, inside: str) -> list[str]:
+    """The least of what `inside` makes of the state with its vCPUs renamed in every way."""
+    words, best, other = ([f"{letter}{k}" for k in range(layout.words)] for letter in "wbc")
+    listed = ", ".join(words)
+    offset = {v: i for i, v in enumerate(layout.sets)}
+    groups = [[offset[v] for v in family] for family in families(layout.instance) if all(v in offset for v in family)]
+    lines = [f"def {name}({listed}):", f"    {', '.join(best)}, = {inside}({listed})"]
+    for order in list(permutations(range(layout.instance.cpus)))[1:]:
+        moves = [(group[a], group[b]) for group in groups for a, b in enumerate(order) if a != b]
+        renamed = list(words)
+        for k in range(layout.page_words):
+            moved = sum(layout.stride(k) << a for a, _ in moves)
+            bits = [f"((w{k} >> {a} & {layout.stride(k)}) << {b})" for a, b in moves]
+            renamed[k] = " | ".join([f"(w{k} & {keeping(moved)})", *bits])
+        lines.append(f"    {', '.join(other)}, = {inside}({', '.join(renamed)})")
+        less = f"{other[-1]} < {best[-1]}"
+        for b, c in zip(best[-2::-1], other[-2::-1], strict=True):
+            less = f"{c} < {b} or ({c} == {b} and ({less}))"
+        lines.append(f"    less = {less}")
+        lines += [f"    {b} = {c} if less else {b}" for b, c in zip(best, other, strict=True)]
+    return [*lines, f"    return {', '.join(best)},"]

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Verdict
 from postcopy.report.records.story import RunRecord, run_record
 from postcopy.report.results.check import answer, not_asked, reductions
@@ -142,7 +143,7 @@ def check_record(
         pages=instance.pages,
         in_flight=instance.in_flight,
         host_page=instance.group,
-        symmetry=verdict.options.symmetry,
+        symmetry=PAGES in verdict.options.reductions,
         reductions=reductions(verdict),
         verdict=verdict.outcome.value,
         violated=verdict.violated.name if verdict.violated else None,

@@ -37,13 +37,7 @@ def not_asked(verdict: Verdict) -> dict[str, str]:
 
 def reductions(verdict: Verdict) -> list[str]:
     """Why one stored state may stand for several."""
-    options = verdict.options
-    used = {
-        "page symmetry": options.symmetry,
-        "vCPU symmetry": options.vcpus,
-        "dead variables reset": options.dead,
-    }
-    return [name for name, on in used.items() if on]
+    return [reduction.name for reduction in verdict.options.reductions]
 
 
 def answer(verdict: Verdict, prop: Property) -> Answer:

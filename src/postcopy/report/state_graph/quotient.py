@@ -18,6 +18,7 @@ from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel.calling_convention import rests
 from postcopy.explorer.kernel.kernel import Kernel, Words
 from postcopy.explorer.kernel.labels import Meaning
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Kind
 from postcopy.language.trace import Trace
@@ -134,7 +135,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
     if trace is not None:
         _mark(graph, trace, [node_of[kernel.representative(state)] for state in trace.states])
     readable = _readable(kernel, stored) if len(graph) > READABLE else None
-    symmetry = exploration.options.symmetry and instance.pages > 1
+    symmetry = PAGES in kernel.reductions
     return Graph(graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable)
 
 
