@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from postcopy.errors import SpecError
-from postcopy.language import Cpu, Flag, Machine, Page, Thread, action
+from postcopy.language import Bitmap, Cpu, CpuBitmap, Flag, Machine, Page, Thread, action
 from postcopy.language.instance import Instance
 from tests.language.tiny import Base, here, protocol_of
 
@@ -105,6 +105,40 @@ class NoCpu(Base):
 )
 class NoAction(Base):
     idle = Thread("idle thread")  # here
+
+
+class Other(Base):
+    stranger = Thread("stranger")
+
+
+@refused('WaitsElsewhere.wanted names "stranger", a thread that WaitsElsewhere does not declare')
+class WaitsElsewhere(Base):
+    wanted = Bitmap("pages", waits=Other.stranger)  # here
+
+
+@refused("WaitsAsText.wanted says that 'thread' waits for its pages: name a thread that the class declares")
+class WaitsAsText(Base):
+    wanted = Bitmap("pages", waits="thread")  # type: ignore[arg-type]  # here
+
+
+@refused("OneSet.wanted is one set, and its thread vCPU is one for each vCPU: name a thread that fits")
+class OneSet(Base):
+    vcpu = Thread("vCPU", each=Cpu)
+    wanted = Bitmap("pages", waits=vcpu)  # here
+
+    @action(vcpu)
+    def act(self, cpu: Cpu) -> None:
+        """acts"""
+
+
+@refused("OneThread.wanted is one for each vCPU, and its thread worker is one: name a thread that fits")
+class OneThread(Base):
+    worker = Thread("worker")
+    wanted = CpuBitmap("pages", waits=worker)  # here
+
+    @action(worker)
+    def act(self) -> None:
+        """acts"""
 
 
 @refused('TwoOfOneLabel.other is called "worker" like worker: give it another label')

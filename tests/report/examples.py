@@ -82,7 +82,7 @@ class Reader(Machine):
     vcpu = Thread("vCPU", each=Cpu)
 
     has = Bitmap("letters in the house")
-    waiting = CpuBitmap("the page that the vCPU waits for")
+    waiting = CpuBitmap("the page that the vCPU waits for", waits=vcpu)
     mail = Receives("mail_van")
 
     @action(postman, rule="R3")

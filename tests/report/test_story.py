@@ -2,7 +2,8 @@
 
 import pytest
 
-from postcopy.report.story.contradiction import waiter
+from postcopy.language.instance import Instance
+from postcopy.model.postcopy import Postcopy
 from postcopy.report.story.tell import Lane, Story, StoryStep, tell
 from postcopy.report.story.words import Message, page_words, set_words, step_words
 from tests.report.examples import OLD_LETTER, letters, old_letter, run
@@ -162,10 +163,12 @@ class TestWords:
     def test_messages(self, message: Message, label: str, words: str) -> None:
         assert (message.label, message.words) == (label, words)
 
-    def test_who_waits_is_read_from_what_the_variable_is(self) -> None:
-        assert waiter("the page that the vCPU waits for (vCPU 0)") == "vCPU 0"
-        assert waiter("the page that the device load waits for") == "the device load"
-        assert waiter("pages that the destination has") == ""
+    def test_the_thread_that_waits_is_the_one_that_the_field_names(self) -> None:
+        variable = letters().variable
+        assert (variable["reader.waiting[0]"].waits, variable["reader.has"].waits) == ("vCPU 0", "")
+        variable = Instance(Postcopy, 1, 1).variable
+        assert variable["destination.waiting[1]"].waits == "vCPU 1"
+        assert variable["destination.device_waiting"].waits == "the main thread"
 
 
 def test_the_size_is_told() -> None:

@@ -150,6 +150,8 @@ def _check_part(part: type[Part]) -> None:
                 raise SpecError(f"{where}: the name is taken by the language, choose another", of_class(base, name))
             if isinstance(value, Field):
                 problem = value.problem()
+                if problem is None and value.waits is not None and thread_of(part, value.waits) is None:
+                    problem = f'names "{value.waits.label}", a thread that {part.__name__} does not declare'
                 if problem is not None:
                     raise SpecError(f"{where} {problem}", of_class(base, name))
             elif plain_function(value) is None and not all(is_constant(item) for item in components(value)):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
 
 from postcopy.errors import SpecError
 from postcopy.language.interpretation import Interpretation
+from postcopy.language.threads import Thread
 from postcopy.language.values import NONE, Cpu, PageSet, Whole
 from postcopy.language.variables import Sort, Variable
 
@@ -47,10 +48,11 @@ class Field(Generic[T]):
     Attributes:
         doc: its meaning, in the document's words.
         initial: its value in the initial states.
+        waits: for a set of pages, the thread that waits for them; None where none does.
     """
 
-    def __init__(self, doc: str, initial: object) -> None:
-        self.doc, self.initial = doc, initial
+    def __init__(self, doc: str, initial: object, waits: Thread | None = None) -> None:
+        self.doc, self.initial, self.waits = doc, initial, waits
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -71,10 +73,16 @@ class Field(Generic[T]):
     def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
         """The state variables that the field stands for, each with its initial value."""
         shape = self._shape()
-        names = [(self.name, self.doc)]
+        names: list[tuple[str, str, int | None]] = [(self.name, self.doc, None)]
         if self._per_cpu:
-            names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})") for cpu in range(cpus)]
-        return [(Variable(f"{owner}.{name}", owner, *shape, ghost, doc), self.initial) for name, doc in names]
+            names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})", cpu) for cpu in range(cpus)]
+        return [
+            (Variable(f"{owner}.{name}", owner, *shape, ghost, doc, self._waits(cpu)), self.initial)
+            for name, doc, cpu in names
+        ]
+
+    def _waits(self, cpu: int | None) -> str:
+        return "" if self.waits is None else self.waits.in_a_sentence(cpu)
 
     _per_cpu: ClassVar[bool] = False
 
@@ -84,14 +92,23 @@ class Field(Generic[T]):
 
     def problem(self) -> str | None:
         """The mistake in the declaration, or None."""
-        return None if isinstance(self.initial, Whole) else f"starts as {self.initial!r}: it can start as NONE or ALL"
+        if not isinstance(self.initial, Whole):
+            return f"starts as {self.initial!r}: it can start as NONE or ALL"
+        if self.waits is None:
+            return None
+        if not isinstance(self.waits, Thread):
+            return f"says that {self.waits!r} waits for its pages: name a thread that the class declares"
+        if (self.waits.each is not None) != self._per_cpu:
+            sets, threads = ("one for each vCPU", "one") if self._per_cpu else ("one set", "one for each vCPU")
+            return f"is {sets}, and its thread {self.waits.label} is {threads}: name a thread that fits"
+        return None
 
 
 class Bitmap(Field[PageSet]):
-    """A set of pages."""
+    """A set of pages; with `waits`, those that a thread of the machine waits for."""
 
-    def __init__(self, doc: str, initial: Whole = NONE) -> None:
-        super().__init__(doc, initial)
+    def __init__(self, doc: str, initial: Whole = NONE, waits: Thread | None = None) -> None:
+        super().__init__(doc, initial, waits)
 
     def __set__(self, part: FieldOwner, value: PageSet | Whole) -> None:
         super().__set__(part, value)
@@ -184,12 +201,12 @@ class CpuPages:
 
 
 class CpuBitmap(Field[CpuPages]):
-    """A set of pages for each vCPU, initially empty."""
+    """A set of pages for each vCPU, initially empty; with `waits`, those that its thread waits for."""
 
     _per_cpu = True
 
-    def __init__(self, doc: str) -> None:
-        super().__init__(doc, NONE)
+    def __init__(self, doc: str, waits: Thread | None = None) -> None:
+        super().__init__(doc, NONE, waits)
 
     @overload
     def __get__(self, part: None, owner: type) -> Field[CpuPages]: ...

@@ -44,6 +44,10 @@ class Thread:
         """What traces call the thread that takes an action, e.g. ``listen thread`` or ``vCPU 1``."""
         return f"{self.label} {cpu}" if self.each is not None else self.label
 
+    def in_a_sentence(self, cpu: int | None) -> str:
+        """The same in a sentence: ``the listen thread``, ``vCPU 1``."""
+        return self.name(cpu) if self.each is not None else f"the {self.label}"
+
 
 def declared_threads(machine: type) -> dict[str, Thread]:
     """The threads that a machine's class and its bases declare, by attribute, in the order of declaration."""

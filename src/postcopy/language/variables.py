@@ -29,6 +29,7 @@ class Variable:
         low: for a plain number, what the stored 0 means.
         ghost: history for the properties; no guard may read it.
         doc: what it is, in the document's words.
+        waits: the thread that waits for these pages, as in a sentence: ``vCPU 1``; empty where none does.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Variable:
     low: int = 0
     ghost: bool = False
     doc: str = ""
+    waits: str = ""
 
     def __hash__(self) -> int:
         return hash(

@@ -77,8 +77,8 @@ class Destination(Machine):
     present = Bitmap("pages that the destination has")
     assembling = Bitmap("target pages received of a host page that is not whole yet")
     faulted = Bitmap("faults that the fault thread has not read yet")
-    waiting = CpuBitmap("the page that the vCPU waits for")
-    device_waiting = Bitmap("the page that the device load waits for")
+    waiting = CpuBitmap("the page that the vCPU waits for", waits=vcpu)
+    device_waiting = Bitmap("the page that the device load waits for", waits=main_thread)
     stream = Receives("stream")
     return_path = Sends("return_path")
 

@@ -6,7 +6,6 @@ that a story never claims what its own states do not show.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from postcopy.explorer.liveness.fairness import Duty, broken, duties, is_fair
@@ -14,9 +13,8 @@ from postcopy.language.concrete import ConcreteInterpretation, answer_in, holds,
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
 from postcopy.language.trace import Trace
 from postcopy.language.values import NONE, ConcretePages
-from postcopy.language.variables import Sort
 from postcopy.language.view import Step, View
-from postcopy.report.story.words import contents, contents_words, page_words, plain, step_words, variable_words
+from postcopy.report.story.words import contents, contents_words, page_words, plain, step_words
 
 
 @dataclass(frozen=True)
@@ -163,10 +161,9 @@ def _blocked(trace: Trace) -> str:
     sentences = ["No thread can move." if not trace.steps else f"After step {len(trace.steps)} no thread can move."]
     for variable in instance.variables:
         stored = state[instance.index[variable]]
-        who = waiter(variable_words(variable))
-        if variable.sort is Sort.PAGES and stored and who:
-            who = f"T{who[1:]}" if who.startswith("the ") else who
-            sentences.append(f"{who} waits for {page_words(stored)}.")
+        if variable.waits and stored:
+            sentence = f"{variable.waits} waits for {page_words(stored)}."
+            sentences.append(f"T{sentence[1:]}" if sentence.startswith("the ") else sentence)
     for name, channel in instance.channels.items():
         unread = contents(instance, state, channel)
         if unread:
@@ -175,12 +172,3 @@ def _blocked(trace: Trace) -> str:
     if free:
         sentences.append(f"Only these could still act, and nothing obliges them to: {', '.join(free)}.")
     return " ".join(sentences)
-
-
-def waiter(doc: str) -> str:
-    """Who waits, from the doc of the set of pages that it waits for; empty where it is about something else.
-
-    "the page that the vCPU waits for (vCPU 0)" gives "vCPU 0".
-    """
-    match = re.fullmatch(r"the pages? that (.+?) waits? for(?: \((.+)\))?", doc)
-    return (match[2] or match[1]) if match else ""
