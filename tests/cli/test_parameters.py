@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import ast
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, cast
@@ -43,6 +46,27 @@ def test_each_contradiction_catches_what_no_earlier_one_does(number: int) -> Non
 def test_options_that_are_left_alone_contradict_nothing() -> None:
     assert len(CONTRADICTING) == len(CONTRADICTIONS)
     assert not any(contradicts(PLAIN) for contradicts, _ in CONTRADICTIONS)
+
+
+def read_in(path: Path) -> set[str]:
+    """The names of attributes that are read in a file."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)}
+
+
+def records() -> Iterator[tuple[str, type]]:
+    """The records of options that the commands declare, with the files that declare them."""
+    for path in sorted(CLI.glob("*.py")):
+        module = importlib.import_module(f"postcopy.cli.{path.stem}")
+        for kind in vars(module).values():
+            if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__:
+                yield path.stem, kind
+
+
+@pytest.mark.parametrize(("file", "record"), list(records()), ids=lambda given: getattr(given, "__name__", given))
+def test_every_option_is_read(file: str, record: type) -> None:
+    read = read_in(CLI / f"{file}.py") | read_in(CLI / "options.py")
+    assert [option.name for option in fields(record) if option.name not in read] == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from postcopy.engine.messages import Fixed, FixedCommand, FixedReply, Message, Reply, StreamMessage
+from postcopy.engine.messages import Fixed, FixedCommand, FixedReply, Message, Page, Pages, Reply, StreamMessage
 from postcopy.engine.wire import CommandCode, ReplyCode
 
 SOURCE = Path(__file__).parents[2] / "src" / "postcopy"
@@ -51,6 +51,22 @@ def kinds_of(base: type[Message]) -> Iterator[type[Message]]:
 def test_the_unions_name_every_message() -> None:
     assert set(get_args(StreamMessage)) | set(get_args(Reply)) == set(kinds_of(Message))
     assert set(get_args(FixedCommand)) | set(get_args(FixedReply)) == set(kinds_of(Fixed))
+
+
+def made_in(paths: list[Path]) -> set[str]:
+    """The names that are called: a message that is made there is sent."""
+    calls = (node for path in paths for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {call.func.id for call in calls if isinstance(call.func, ast.Name)}
+
+
+SENT_AS = {Page: Pages}
+"""The hosts send pages together; a message of one page is what a parser finds."""
+
+
+def test_every_message_is_sent_by_somebody() -> None:
+    made = made_in([path for path in FILES if path.parent.name == "engine" and path.stem not in ("messages", "wire")])
+    sent = [SENT_AS.get(kind, kind) for kind in (*get_args(StreamMessage), *get_args(Reply))]
+    assert [kind.__name__ for kind in sent if kind.__name__ not in made] == []
 
 
 @pytest.mark.parametrize(("union", "others"), [(FixedCommand, CommandCode), (FixedReply, ReplyCode)])

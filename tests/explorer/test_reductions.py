@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
+from dataclasses import fields, replace
 from itertools import permutations
 from typing import Any
 
 import pytest
 
+from postcopy.cli.options import AllReductions
+from postcopy.explorer import kernel as package
 from postcopy.explorer.explore import Exploration, Options
 from postcopy.explorer.kernel import kernel
 from postcopy.explorer.kernel.canonical_form import Inapplicable, Reduction, Rewriting, canonical_form
@@ -55,6 +60,17 @@ def test_the_last_one_is_applied_first_and_the_rest_inside_of_it(rewritings: tup
     for function in calls:
         one_by_one = names[function](*one_by_one)
     assert names["canonical"](7) == one_by_one == (meant(rewritings, 7),)
+
+
+def test_every_reduction_that_a_file_declares_is_listed_and_has_an_option() -> None:
+    names = [module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
+    declared = [getattr(importlib.import_module(name), "REDUCTION", None) for name in names]
+    assert {reduction for reduction in declared if reduction is not None} == set(REDUCTIONS)
+    usual = AllReductions()
+    others = [replace(usual, **{option.name: not option.default}) for option in fields(AllReductions)]
+    switched = [set(asked.reductions()) ^ set(usual.reductions()) for asked in others]
+    assert all(len(some) == 1 for some in switched)
+    assert set.union(*switched) == set(REDUCTIONS)
 
 
 def forgetting(program: Program, layout: Layout) -> Rewriting | Inapplicable:

@@ -1,10 +1,13 @@
 """Files for a user: what is replaced, what is refused, and that a file is whole or not there."""
 
+import importlib
 import os
+import pkgutil
 from pathlib import Path
 
 import pytest
 
+from postcopy import report
 from postcopy.errors import UsageError
 from postcopy.report.charts.formats import FORMATS, format_of
 from postcopy.report.files.file_format import WRITTEN, FileFormat
@@ -55,6 +58,12 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
         COMMENTED.save(path, "after")
     assert path.read_text() == f"before\n# {WRITTEN}\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_format_of_a_story_that_a_file_declares_is_listed() -> None:
+    names = [module.name for module in pkgutil.walk_packages(report.__path__, f"{report.__name__}.")]
+    declared = [getattr(importlib.import_module(name), "FORMAT", None) for name in names]
+    assert {form for form in declared if isinstance(form, StoryFormat)} == set(FORMATS)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.ending)
