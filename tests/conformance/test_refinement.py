@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from postcopy.catalogue.properties import BY_NAME
@@ -13,8 +14,8 @@ from postcopy.conformance.comparison import COMPARED, NOT_COMPARED, variables_of
 from postcopy.conformance.refinement import refine
 from postcopy.conformance.world import World
 from postcopy.engine.destination import DestinationCore, Output
-from postcopy.engine.log import Step
-from postcopy.engine.messages import Page, Pages
+from postcopy.engine.log import Step, Thread
+from postcopy.engine.messages import Page, Pages, StreamMessage
 from postcopy.engine.source import SourceCore
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
@@ -79,6 +80,22 @@ def test_a_wrong_reason_of_a_lost_connection_is_found_out(monkeypatch: pytest.Mo
     failure = refine(World.new(1, 1)).failure
     assert failure is not None
     assert "differ in wire.failed: False and True" in failure.why
+
+
+class LogsAnotherThread(SourceCore):
+    """Opens the stream in the migration thread, and logs the return-path thread."""
+
+    def open(self) -> list[StreamMessage]:
+        log = self.log
+        self.log = lambda made: log(msgspec.structs.replace(made, thread=Thread.RETURN_PATH))
+        return super().open()
+
+
+def test_a_step_that_is_logged_from_another_thread_is_found_out() -> None:
+    failure = refine(World.new(1, 1, source=LogsAnotherThread)).failure
+    assert failure is not None
+    assert failure.why == "the log has 'opened the return path' from the return-path thread"
+    assert failure.moves[-1].startswith("migration thread: ")
 
 
 class TakesTheFirstOnly(SourceCore):

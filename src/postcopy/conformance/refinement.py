@@ -17,6 +17,7 @@ from postcopy.conformance.moves import Move, moves
 from postcopy.conformance.world import StaleRead, World
 from postcopy.engine.destination import State
 from postcopy.engine.errors import EngineError
+from postcopy.engine.log import Thread
 from postcopy.engine.source import Phase
 from postcopy.language.concrete import ConcreteInterpretation, take
 from postcopy.language.instance import Instance
@@ -124,7 +125,12 @@ class _Search:
         return all(state[index[self.instance.variable[name]]] == value for name, value in wanted.items())
 
     def _follow(self, key: object, move: Move, world: World, after: World, model: ModelState) -> ModelState | None:
-        """The state of the model after the same move; None where the model has no such step, which is a failure."""
+        """The state of the model after the same move; None where the model has no such step, which is a failure, as is
+        a step that the log has from another thread."""
+        for record in after.records:
+            if isinstance(move.who, Thread) and record.thread is not move.who:
+                self._fail(key, move, f"the log has {record.step.value!r} from the {record.thread}")
+                return None
         for action, page in move.actions(world, after.records):
             following = self.take(model, action, page)
             if following is None:
