@@ -295,6 +295,7 @@ class TestRefusals:
         )
     )
     @example([(183, 183)])
+    @example([(4, 128)])
     def test_any_damage_is_refused_or_harmless(self, damage: list[tuple[int, int]]) -> None:
         text = bytearray(written(old_letter()))
         for place, byte in damage:
