@@ -73,6 +73,7 @@ def test_what_is_not_inductive_is_not_proved_and_says_why(run: Run) -> None:
     assert "Not proved by k-induction" in words
 
 
+@pytest.mark.slow
 def test_json_has_all_that_is_printed(run: Run) -> None:
     found = json.loads(run("prove", "--pages", "1", "--in-flight", "1", "--json").out)
     assert (found["verdict"], found["pages"], found["method"]) == ("proved", 1, "k-induction with the invariant")

@@ -105,6 +105,7 @@ def test_on_random_walks_of_larger_instances_the_kernel_takes_the_same_steps(
         state = data.draw(st.sampled_from([s.state for s in steps]))
 
 
+@pytest.mark.slow_but("symmetry")
 @pytest.mark.parametrize("symmetry", [True, False], ids=["symmetry", "none"])
 def test_the_compiled_search_finds_what_the_interpreted_one_finds(symmetry: bool) -> None:
     instance = Instance(Postcopy, 2, 1, SAFETY)
@@ -150,6 +151,7 @@ def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
         assert len(shared.path(found.at)) == len(alone.search.path(alone.findings.at))
 
 
+@pytest.mark.slow_but("4500000-1", "6500000-2")
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("max_memory", [3_000_000, 4_500_000, 5_300_000, 6_500_000])
 def test_it_keeps_to_the_memory_allowed(max_memory: int, workers: int) -> None:
@@ -162,6 +164,7 @@ def test_it_keeps_to_the_memory_allowed(max_memory: int, workers: int) -> None:
     assert found.bytes >= max_memory // 3 or found.status == Status.DONE
 
 
+@pytest.mark.slow_but("3")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_states_parent_has_it_among_its_successors(workers: int) -> None:
     made = Exploration(Instance(Postcopy, 2, 1, ()), Options(engine=Engine.INTERPRETED))
