@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import itertools
 import random
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from postcopy.errors import SpecError
 from postcopy.language import NONE, Cpu, Ghost, Machine, Page, action, require, symbolic
+from postcopy.language.limits import MAX_STEPS, bounded
 from tests.language.tiny import Base, Cases, Colour, Letter, Phase, here, read, refused
 
 case = Cases()
@@ -370,3 +372,26 @@ def test_the_limit_on_lines_gives_the_previous_tracer_its_place_back() -> None:
         assert calls == ["tosses"]
     finally:
         sys.settrace(before)
+
+
+class FinalizedAtLength:
+    """Garbage that only the collector can free, with a finalizer of more instructions than a body may have."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        for _ in range(10 * MAX_STEPS):
+            pass
+
+
+def test_finalizers_of_other_objects_do_not_count_as_instructions_of_a_body() -> None:
+    def body() -> int:
+        return len([[] for _ in range(10 * gc.get_threshold()[0])])  # enough for the collector to run
+
+    gc.disable()
+    FinalizedAtLength()
+    gc.enable()
+    assert bounded(body)
+    assert gc.isenabled()
+    gc.collect()

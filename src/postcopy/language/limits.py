@@ -6,6 +6,7 @@ called with every event, and is installed again afterwards.
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 from collections.abc import Callable
@@ -27,12 +28,15 @@ def bounded(body: Callable[[], object]) -> object:
     A plain function, not a context manager: a tracer that was there before
     has to see each call and its return, or neither.
     """
-    previous = cast("_Tracer | None", sys.gettrace())
+    previous, collects = cast("_Tracer | None", sys.gettrace()), gc.isenabled()
+    gc.disable()  # it would run the finalizers of other objects within the body, and their instructions would count
     sys.settrace(_counting() if previous is None else _sharing(previous, inspect.currentframe()))
     try:
         return body()
     finally:
         sys.settrace(previous)
+        if collects:
+            gc.enable()
 
 
 def _counting() -> _Tracer:
