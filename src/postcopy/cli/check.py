@@ -94,7 +94,7 @@ class CheckOptions(AllReductions, Question):
 
 
 CONTRADICTIONS: tuple[tuple[Callable[[CheckOptions], bool], str], ...] = (
-    (lambda o: o.count < 1, "--count is out of range: 1 or more"),
+    (lambda o: o.count < 1, "--count {0.count} is out of range: 1 or more"),
     (lambda o: o.all_properties and o.count > 1, "give --count or --all-properties, not both"),
     (
         lambda o: o.checkpoint is not None and o.resume is not None,
@@ -151,7 +151,7 @@ def _validated(asked: CheckOptions) -> Options:
     """
     for contradicts, why in CONTRADICTIONS:
         if contradicts(asked):
-            raise UsageError(why)
+            raise UsageError(why.format(asked))
     if asked.cluster and find_spec("ray") is None:
         raise UsageError("--cluster needs Ray: pip install 'postcopy-mc[cluster]'")
     if asked.kept:
