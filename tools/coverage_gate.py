@@ -3,6 +3,7 @@
 `python -m coverage_gate` reads what `coverage` has measured. The demands stand in pyproject.toml, under
 `tool.postcopy.coverage`: the files that need every branch, the percentage that all others need, and the files that have
 less, each with the reason. A file with too little and no reason fails, and so does a reason that is no longer needed.
+Figures differ a little from run to run: a reason is not needed from a percentage on that is well above the least.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         least: percent of the lines and branches of a file, as `coverage` counts them.
+        enough: percent from which on a file needs no reason.
         complete: patterns of files that need all of them.
         incomplete: patterns of files that need only `least`, though a pattern of `complete` has them.
-        below: the files that have less than `least`, with the reasons. Paths are relative to src/postcopy.
+        below: the files that have, or may have, less than `least`, with the reasons. Paths are relative to
+            src/postcopy.
     """
 
     least: int
+    enough: int
     complete: list[str]
     incomplete: list[str]
     below: dict[str, str]
@@ -84,7 +88,7 @@ def complaints(files: Mapping[str, Measured], demands: Demands) -> list[str]:
     for path in sorted(demands.below):
         if path not in files:
             found.append(f"{path}: has a reason in pyproject.toml, and does not exist")
-        elif files[path].percent >= demands.least:
+        elif files[path].percent >= demands.enough:
             found.append(f"{path}: has a reason in pyproject.toml, and needs none: {files[path].percent:.1f} %")
     return found
 
@@ -111,7 +115,7 @@ def text(files: Mapping[str, Measured], demands: Demands) -> str:
     """A line for each room, one for the whole, and one for each file that has a reason to be below."""
     whole = Measured(sum(m.possible for m in files.values()), sum(m.covered for m in files.values()))
     lines = [f"{measured.percent:6.1f} %  {name}" for name, measured in by_room(files).items()]
-    lines += [f"{whole.percent:6.1f} %  all", "", f"below {demands.least} %:"]
+    lines += [f"{whole.percent:6.1f} %  all", "", f"fewer than {demands.least} % in some runs, and why:"]
     lines += [
         f"{files[path].percent:6.1f} %  {path}: {why}" for path, why in sorted(demands.below.items()) if path in files
     ]
