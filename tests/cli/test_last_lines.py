@@ -12,7 +12,7 @@ from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options, Verdict
-from postcopy.explorer.simulation.simulate import Plan, Simulation
+from postcopy.explorer.simulation.simulate import Simulation, WalkPlan
 from postcopy.language.instance import Instance
 from postcopy.report.story.tell import tell
 from postcopy.report.terminal.check import print_check
@@ -78,7 +78,7 @@ def test_of_several_counterexamples_each_is_followed_by_its_sentence() -> None:
 def test_walks_show_what_they_found_last() -> None:
     protocol = load(fault="cancel-after-switch")[1]
     asked = [p for p in asked_of(protocol) if not p.of_runs]
-    walking = Simulation(Instance(protocol, 2, 1, asked), Plan(seed=1))
+    walking = Simulation(Instance(protocol, 2, 1, asked), WalkPlan(seed=1))
     walking.run()
     text = StringIO()
     console = Console(file=text, width=WIDTH, height=HEIGHT, force_terminal=True, color_system=None, highlight=False)

@@ -12,7 +12,7 @@ from postcopy.catalogue.properties import all_asked, asked_of, proved_of
 from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options, Outcome, Verdict
-from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation
+from postcopy.explorer.simulation.simulate import Finding, Simulation, WalkPlan
 from postcopy.export.aut import aut
 from postcopy.export.tla import tla
 from postcopy.language import Protocol
@@ -23,7 +23,7 @@ from postcopy.prover.session import every_size
 from postcopy.prover.solving import Status
 from postcopy.report.pages.stepping import Stepping
 from postcopy.report.results.difference import Size, compare
-from postcopy.report.state_graph.files import Graph, build, to_dot
+from postcopy.report.state_graph.files import Quotient, build, to_dot
 from postcopy.report.state_graph.quotient import usual_variables
 from tests.examples.conftest import ROOT, example
 from tests.explorer.brute import brute_force
@@ -102,11 +102,13 @@ def test_without_its_coordinator_a_participant_waits_for_ever() -> None:
 
 def test_walks_find_the_broken_agreement_and_nothing_in_the_sound_protocol() -> None:
     asked = {name: [p for p in asked_of(example(name)) if not p.of_runs] for name in (SOUND, TOO_EARLY)}
-    sound = Simulation(Instance(example(SOUND), 6, 3, asked[SOUND]), Plan(1, Plan.depth, 100, None), lambda _: None)
+    sound = Simulation(
+        Instance(example(SOUND), 6, 3, asked[SOUND]), WalkPlan(1, WalkPlan.depth, 100, None), lambda _: None
+    )
     sound.run()
     assert sound.found().finding is Finding.NOTHING
     wrong = Simulation(
-        Instance(example(TOO_EARLY), 6, 3, asked[TOO_EARLY]), Plan(1, Plan.depth, 100, None), lambda _: None
+        Instance(example(TOO_EARLY), 6, 3, asked[TOO_EARLY]), WalkPlan(1, WalkPlan.depth, 100, None), lambda _: None
     )
     wrong.run()
     found = wrong.found()
@@ -195,7 +197,7 @@ def test_a_protocol_that_names_no_variables_is_drawn_by_its_enumerations() -> No
     assert usual_variables(Instance(Plain, 1, 1)) == ("coordinator.phase",)
 
 
-def drawn(instance: Instance) -> Graph:
+def drawn(instance: Instance) -> Quotient:
     exploration = Exploration(instance, Options(engine=Engine.INTERPRETED))
     exploration.run()
     return build(exploration, usual_variables(instance))

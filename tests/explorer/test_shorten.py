@@ -12,7 +12,7 @@ from postcopy.explorer.kernel.stepper import Stepper
 from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.simulation import shorten
 from postcopy.explorer.simulation.shorten import Replay, breaks
-from postcopy.explorer.simulation.simulate import Finding, Plan, Simulated, Simulation, retrace
+from postcopy.explorer.simulation.simulate import Finding, Simulated, Simulation, WalkPlan, retrace
 from postcopy.explorer.simulation.walk import Walker
 from postcopy.language import Property
 from postcopy.language.concrete import take
@@ -37,7 +37,7 @@ def instance_of(name: str) -> Instance:
 def simulated(name: str) -> Simulated:
     """What the first of a few seeds finds that finds anything."""
     for seed in SEEDS:
-        walking = Simulation(instance_of(name), Plan(seed, walks=WALKS))
+        walking = Simulation(instance_of(name), WalkPlan(seed, walks=WALKS))
         walking.run()
         if walking.found().violated:
             break
@@ -143,7 +143,7 @@ def test_a_property_that_is_false_at_the_start_needs_no_steps() -> None:
         """It does."""
         return not state.source.running  # type: ignore[attr-defined]
 
-    walking = Simulation(Instance(Postcopy, 4, 2, (never_runs,)), Plan(1))
+    walking = Simulation(Instance(Postcopy, 4, 2, (never_runs,)), WalkPlan(1))
     walking.run()
     found = walking.found()
     assert found.violated is never_runs

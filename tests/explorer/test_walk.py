@@ -14,7 +14,7 @@ from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.kernel.stepper import Look, Move, Stepper
 from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.simulation.hyperloglog import Census
-from postcopy.explorer.simulation.simulate import Finding, Plan, Simulation, retrace
+from postcopy.explorer.simulation.simulate import Finding, Simulation, WalkPlan, retrace
 from postcopy.explorer.simulation.walk import Walker
 from postcopy.language import Protocol
 from postcopy.language.concrete import is_deadlock, successors, violated_by
@@ -174,17 +174,17 @@ def test_the_census_of_all_states_is_what_a_search_stores() -> None:
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
-        (lambda: Plan(-1), "--seed -1: a whole number from 0 on"),
-        (lambda: Plan(1, depth=0), "--depth 0: a whole number from 1 on"),
-        (lambda: Plan(1, walks=0), "--walks 0: a whole number from 1 on"),
-        (lambda: Plan(1, walks=-5), "--walks -5"),
-        (lambda: Plan(1, seconds=0), "--seconds 0: a time greater than 0"),
-        (lambda: Plan(1, seconds=float("nan")), "--seconds nan"),
-        (lambda: Plan(1, seconds=float("inf")), "--seconds inf"),
-        (lambda: Plan(1, walks=1, seconds=1), "--walks or --seconds, not both"),
+        (lambda: WalkPlan(-1), "--seed -1: a whole number from 0 on"),
+        (lambda: WalkPlan(1, depth=0), "--depth 0: a whole number from 1 on"),
+        (lambda: WalkPlan(1, walks=0), "--walks 0: a whole number from 1 on"),
+        (lambda: WalkPlan(1, walks=-5), "--walks -5"),
+        (lambda: WalkPlan(1, seconds=0), "--seconds 0: a time greater than 0"),
+        (lambda: WalkPlan(1, seconds=float("nan")), "--seconds nan"),
+        (lambda: WalkPlan(1, seconds=float("inf")), "--seconds inf"),
+        (lambda: WalkPlan(1, walks=1, seconds=1), "--walks or --seconds, not both"),
     ],
 )
-def test_plans_that_make_no_sense_are_refused(plan: Callable[[], Plan], says: str) -> None:
+def test_plans_that_make_no_sense_are_refused(plan: Callable[[], WalkPlan], says: str) -> None:
     with pytest.raises(UsageError) as refused:
         plan()
     assert says in str(refused.value)
@@ -192,12 +192,12 @@ def test_plans_that_make_no_sense_are_refused(plan: Callable[[], Plan], says: st
 
 def test_walking_for_a_time_ends_when_it_is_over_and_makes_the_same_walks() -> None:
     instance = Instance(Postcopy, 2, 1, (BY_NAME["no-two-guests"],))
-    timed = Simulation(instance, Plan(4, seconds=0.3))
+    timed = Simulation(instance, WalkPlan(4, seconds=0.3))
     timed.run()
     found = timed.found()
     assert found.finding is Finding.NOTHING
     assert 0.3 <= found.seconds < 3
-    counted = Simulation(instance, Plan(4, walks=found.walks))
+    counted = Simulation(instance, WalkPlan(4, walks=found.walks))
     counted.run()
     again = counted.found()
     assert (again.steps, again.deepest, again.distinct, again.fired) == (
@@ -207,9 +207,9 @@ def test_walking_for_a_time_ends_when_it_is_over_and_makes_the_same_walks() -> N
 
 def test_what_is_about_runs_without_end_is_not_for_walks() -> None:
     with pytest.raises(UsageError, match="is about runs without end: a walk has one; postcopy check decides it"):
-        Simulation(Instance(Postcopy, 1, 1, LIVENESS), Plan(1))
+        Simulation(Instance(Postcopy, 1, 1, LIVENESS), WalkPlan(1))
 
 
 def test_a_simulation_that_was_not_run_says_so() -> None:
-    found = Simulation(Instance(Postcopy, 1, 1, ASKED), Plan(1)).found()
+    found = Simulation(Instance(Postcopy, 1, 1, ASKED), WalkPlan(1)).found()
     assert (found.finding, found.walks) == (Finding.INTERRUPTED, 0)

@@ -28,7 +28,7 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.report.state_graph import files as formats
 from postcopy.report.state_graph import quotient
 from postcopy.report.state_graph.dot import common_changes
-from postcopy.report.state_graph.files import Graph, build, to_dot, to_graphml, to_svg, write
+from postcopy.report.state_graph.files import Quotient, build, to_dot, to_graphml, to_svg, write
 from postcopy.report.story.words import contents, contents_words, value_words
 from tests.report.examples import Handover, NothingReceived, Unsure, never_finishes, nobody_looks, nothing_arrives
 
@@ -56,11 +56,11 @@ def document() -> Exploration:
     return explored(Postcopy)
 
 
-def graph_of(by: Sequence[str] | None = None, **options: Any) -> Graph:
+def graph_of(by: Sequence[str] | None = None, **options: Any) -> Quotient:
     return build(explored(**options), by)
 
 
-def nodes(graph: Graph, attribute: str) -> list[Any]:
+def nodes(graph: Quotient, attribute: str) -> list[Any]:
     return [value for _, value in graph.networkx.nodes(data=attribute)]
 
 
@@ -146,7 +146,7 @@ BYS = [
 ]
 
 
-def describe(graph: Graph, state: State) -> tuple[str, ...]:
+def describe(graph: Quotient, state: State) -> tuple[str, ...]:
     """What a node for the state should say, made without the explorer."""
     instance, said = graph.instance, []
     slots = {v for channel in instance.channels.values() for slot in channel.slots for v in (slot.kind, slot.pages)}

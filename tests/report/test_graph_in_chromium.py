@@ -18,7 +18,7 @@ from postcopy.catalogue.properties import choose
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.results import Engine, Options
 from postcopy.language.instance import Instance
-from postcopy.report.state_graph.files import Graph, build
+from postcopy.report.state_graph.files import Quotient, build
 from postcopy.report.state_graph.page import page
 from tests.report import chromium
 from tests.report.chromium import TOO_WIDE, needs_chromium
@@ -30,7 +30,7 @@ SMALL, THOUSAND, BROKEN = "small", "thousand", "broken"
 
 
 @cache
-def graph(name: str) -> Graph:
+def graph(name: str) -> Quotient:
     if name == BROKEN:
         _, protocol = load(fault="no-discards")
         asked = [p for p in choose([], protocol) if not p.of_runs]

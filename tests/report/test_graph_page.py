@@ -13,8 +13,8 @@ import pytest
 from postcopy.report.pages import template as pages
 from postcopy.report.state_graph import files as formats
 from postcopy.report.state_graph import layout as graph_layout
-from postcopy.report.state_graph.files import Graph, build, to_html, write
-from postcopy.report.state_graph.layout import Layout, Place, lay_out
+from postcopy.report.state_graph.files import Quotient, build, to_html, write
+from postcopy.report.state_graph.layout import Place, Placement, lay_out
 from postcopy.report.state_graph.page import LIBRARY, data, page, parent
 from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
 from tests.report.examples import Handover, nothing_arrives
@@ -82,7 +82,7 @@ def test_what_lies_over_something_else_would_be_seen(monkeypatch: pytest.MonkeyP
 
 def test_with_many_edges_the_nearest_come_first_row_by_row() -> None:
     sizes, edges, boxes = grid(200, 3)
-    layout: Layout = lay_out(sizes, edges, boxes, [])
+    layout: Placement = lay_out(sizes, edges, boxes, [])
     for numbers in boxes.values():
         corners = [(round(layout.nodes[n].top), layout.nodes[n].left) for n in numbers]
         assert corners == sorted(corners)
@@ -93,7 +93,7 @@ def test_one_node_and_no_edge() -> None:
     assert (len(layout.nodes), layout.boxes, layout.edges) == (1, {}, {})
 
 
-def edges_of(graph: Graph) -> list[Any]:
+def edges_of(graph: Quotient) -> list[Any]:
     return list(graph.networkx.edges(data=True))
 
 
@@ -142,7 +142,7 @@ def test_data_is_the_graph() -> None:
     assert json.loads(re.findall(r'id="data">(.*?)</script>', page(graph), re.DOTALL)[0]) == found
 
 
-def label(graph: Graph, number: int) -> str:
+def label(graph: Quotient, number: int) -> str:
     """What a node tells on the map."""
     part = page(graph).split(f'data-node="{number}"')[1].split("</g>")[0]
     return " / ".join(re.sub("<.*?>", "", line) for line in re.findall("<text.*?</text>", part))

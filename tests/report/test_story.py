@@ -5,7 +5,7 @@ import pytest
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.story.tell import Lane, Story, StoryStep, tell
-from postcopy.report.story.words import Message, page_words, set_words, step_words
+from postcopy.report.story.words import MessageInWords, page_words, set_words, step_words
 from tests.report.examples import OLD_LETTER, letters, old_letter, run
 
 
@@ -57,8 +57,8 @@ class TestSteps:
         assert story.steps[4].changes == ()
 
     def test_messages_sent_and_received(self, story: Story) -> None:
-        assert story.steps[1].sent == (Message("mail van", "LETTER", 1),)
-        assert story.steps[3].received == (Message("mail van", "LETTER", 1, ("old",)),)
+        assert story.steps[1].sent == (MessageInWords("mail van", "LETTER", 1),)
+        assert story.steps[3].received == (MessageInWords("mail van", "LETTER", 1, ("old",)),)
 
     def test_what_a_run_could_have_started_with_otherwise_is_given(self, story: Story) -> None:
         assert story.given == ("letters go by express: no",)
@@ -155,12 +155,12 @@ class TestWords:
     @pytest.mark.parametrize(
         ("message", "label", "words"),
         [
-            (Message("mail van", "RUN", 0), "RUN", "RUN"),
-            (Message("mail van", "PAGE", 0b10, ("stale",)), "PAGE 1", "PAGE {1} stale"),
-            (Message("mail van", "DISCARD", 0b101), "DISCARD {0, 2}", "DISCARD {0, 2}"),
+            (MessageInWords("mail van", "RUN", 0), "RUN", "RUN"),
+            (MessageInWords("mail van", "PAGE", 0b10, ("stale",)), "PAGE 1", "PAGE {1} stale"),
+            (MessageInWords("mail van", "DISCARD", 0b101), "DISCARD {0, 2}", "DISCARD {0, 2}"),
         ],
     )
-    def test_messages(self, message: Message, label: str, words: str) -> None:
+    def test_messages(self, message: MessageInWords, label: str, words: str) -> None:
         assert (message.label, message.words) == (label, words)
 
     def test_the_thread_that_waits_is_the_one_that_the_field_names(self) -> None:

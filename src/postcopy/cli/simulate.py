@@ -15,7 +15,7 @@ from postcopy.cli.options import AsJson, Force, InFlight, Pages, Question
 from postcopy.cli.output import KeepTrace, keep_trace, print_json, refuse_trace
 from postcopy.cli.parameters import takes
 from postcopy.cli.progress import progress
-from postcopy.explorer.simulation.simulate import WALKS, Plan, Simulation
+from postcopy.explorer.simulation.simulate import WALKS, Simulation, WalkPlan
 from postcopy.report.records.simulation import simulation_record
 from postcopy.report.terminal.simulation import print_simulation
 
@@ -29,7 +29,7 @@ class SimulateOptions(Question):
     seed: Annotated[int, typer.Option("--seed", help="the same seed makes the same walks, on every machine")] = 1
     walks: Annotated[int | None, typer.Option("--walks", help="how many walks to make", show_default=f"{WALKS}")] = None
     seconds: Annotated[float | None, typer.Option("--seconds", help="how long to walk, instead of --walks")] = None
-    depth: Annotated[int, typer.Option("--depth", help="no walk goes further from the start")] = Plan.depth
+    depth: Annotated[int, typer.Option("--depth", help="no walk goes further from the start")] = WalkPlan.depth
     trace: KeepTrace = None
     force: Force = False
     as_json: AsJson = False
@@ -38,7 +38,7 @@ class SimulateOptions(Question):
 @takes(SimulateOptions)
 def command(asked: SimulateOptions) -> int:
     """Walk at random."""
-    plan = Plan(seed=asked.seed, depth=asked.depth, walks=asked.walks, seconds=asked.seconds)
+    plan = WalkPlan(seed=asked.seed, depth=asked.depth, walks=asked.walks, seconds=asked.seconds)
     name, protocol = asked.load()
     instance = asked.instance(protocol, liveness=bool(asked.properties))
     refuse_trace(asked.trace, force=asked.force)

@@ -82,7 +82,7 @@ class Node:
         return frozenset(n.variable for n in nodes(self) if isinstance(n, VariableNode))
 
 
-class Leaf(Node):
+class WithoutOperands(Node):
     """A node without operands."""
 
     __slots__ = ()
@@ -96,7 +96,7 @@ class Leaf(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class VariableNode(Leaf):
+class VariableNode(WithoutOperands):
     """The value of a variable before the step."""
 
     variable: Variable
@@ -139,7 +139,7 @@ class PagesNode(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class TruthConstant(TruthNode, Leaf):
+class TruthConstant(TruthNode, WithoutOperands):
     """True or false. There is one object for each, `TRUE` and `FALSE`, so that they can be compared by identity."""
 
     value: bool
@@ -241,7 +241,7 @@ class IsEmpty(TruthNode):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Number(NumberNode, Leaf):
+class Number(NumberNode, WithoutOperands):
     """A constant, as it is stored."""
 
     value: int
@@ -291,7 +291,7 @@ class NumberIf(NumberNode):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class NoPages(PagesNode, Leaf):
+class NoPages(PagesNode, WithoutOperands):
     """The empty set: one object, `EMPTY_SET`."""
 
     def __reduce__(self) -> str:
@@ -299,7 +299,7 @@ class NoPages(PagesNode, Leaf):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AllPages(PagesNode, Leaf):
+class AllPages(PagesNode, WithoutOperands):
     """The set of all pages: one object, `FULL_SET`."""
 
     def __reduce__(self) -> str:
@@ -307,7 +307,7 @@ class AllPages(PagesNode, Leaf):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ActionPage(PagesNode, Leaf):
+class ActionPage(PagesNode, WithoutOperands):
     """The set of just the page that is an action's (or a property's) parameter: one object, `PAGE`."""
 
     def __reduce__(self) -> str:

@@ -72,7 +72,7 @@ class _Column:
         return found.reshape(rows, width)
 
 
-class Part:
+class SavedShard:
     """The files of one shard, kept by the process that has the shard.
 
     Args:

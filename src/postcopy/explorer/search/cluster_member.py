@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.kernel.machine_code import Plan
-from postcopy.explorer.search.checkpoint import Part, Values
+from postcopy.explorer.search.checkpoint import SavedShard, Values
 from postcopy.explorer.search.findings import Question
 from postcopy.explorer.search.loops import machine_of
 from postcopy.explorer.search.shard import Report, Shard
@@ -32,7 +32,7 @@ class Member:
     def __init__(self, plan: Plan, question: Question, number: int, count: int) -> None:
         self.number, self.count = number, count
         self.shard = Shard(machine_of(plan), question, number, count, question.max_bytes // count)
-        self.part: Part | None = None
+        self.part: SavedShard | None = None
 
     def begin(self) -> Report:
         """Enter those initial states that belong here."""
@@ -73,11 +73,11 @@ class Member:
         return self.shard.states[: int(self.shard.control[COUNT])].copy()
 
     def save(self, directory: Path) -> Values:
-        """Append what is new to this shard's files. Raises as `Part.save` does."""
-        self.part = self.part or Part(directory, self.number, self.count)
+        """Append what is new to this shard's files. Raises as `SavedShard.save` does."""
+        self.part = self.part or SavedShard(directory, self.number, self.count)
         return self.part.save(self.shard)
 
     def load(self, directory: Path, values: Values) -> Report | None:
-        """Stand where such a shard stood; None where the memory does not suffice. Raises as `Part.load` does."""
-        self.part = Part(directory, self.number, self.count)
+        """Stand where such a shard stood; None where the memory does not suffice. Raises as `SavedShard.load` does."""
+        self.part = SavedShard(directory, self.number, self.count)
         return self.shard.report() if self.part.load(self.shard, values) else None

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from postcopy.explorer.kernel.kernel import Words
-from postcopy.explorer.search.checkpoint import Part, Values
+from postcopy.explorer.search.checkpoint import SavedShard, Values
 from postcopy.explorer.search.findings import Findings, Question, follow
 from postcopy.explorer.search.loops import Machine
 from postcopy.explorer.search.shard import Shard, gather, judge
@@ -29,7 +29,7 @@ class Compiled:
     def __init__(self, machine: Machine, question: Question, workers: int = 1, alone_until: int = ALONE_UNTIL) -> None:
         self.machine, self.question = machine, question
         self.shard = Shard(machine, question, 0, 1, question.max_bytes, workers=workers, alone_until=alone_until)
-        self.part: Part | None = None
+        self.part: SavedShard | None = None
         self.depth = 0
         self.shard.begin()
         self.status = self.shard.status if self.shard.status in ENDED else Status.RUNNING
@@ -44,14 +44,14 @@ class Compiled:
         return self._findings()
 
     def save(self, directory: Path) -> list[Values]:
-        """Append what is new. Raises as `Part.save` does."""
-        self.part = self.part or Part(directory, 0, 1)
+        """Append what is new. Raises as `SavedShard.save` does."""
+        self.part = self.part or SavedShard(directory, 0, 1)
         return [self.part.save(self.shard)]
 
     def load(self, directory: Path, kept: list[Values], depth: int) -> bool:
-        """Stand where the search stood. Raises as `Part.load` does."""
+        """Stand where the search stood. Raises as `SavedShard.load` does."""
         self.status, self.depth = Status.RUNNING, depth
-        self.part = Part(directory, 0, 1)
+        self.part = SavedShard(directory, 0, 1)
         return self.part.load(self.shard, kept[0])
 
     @property

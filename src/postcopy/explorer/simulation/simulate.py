@@ -34,7 +34,7 @@ class Finding(Enum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class WalkPlan:
     """The plan of a simulation: how many walks, how long, and with which random numbers.
 
     Attributes:
@@ -90,7 +90,7 @@ class Simulated:
     """
 
     instance: Instance
-    plan: Plan
+    plan: WalkPlan
     finding: Finding
     violated: Property | None
     counterexample: Trace | None
@@ -118,7 +118,7 @@ class Simulation:
         UsageError: the size does not fit, or a property is about runs without end.
     """
 
-    def __init__(self, instance: Instance, plan: Plan, report: Callable[[str], None] | None = None) -> None:
+    def __init__(self, instance: Instance, plan: WalkPlan, report: Callable[[str], None] | None = None) -> None:
         self.instance, self.plan = instance, plan
         self._report = report or (lambda _: None)
         endless = [prop.name for prop in instance.properties if prop.of_runs]

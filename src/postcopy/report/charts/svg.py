@@ -15,7 +15,7 @@ from postcopy.report.charts import drawing as draw
 from postcopy.report.files.file_format import WRITTEN
 from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.tell import FOREVER, Flight, Story, StoryStep, tell
-from postcopy.report.story.words import Message
+from postcopy.report.story.words import MessageInWords
 
 MARGIN = 24
 NUMBERS = 34
@@ -228,11 +228,11 @@ def _goal(chart: _Chart, flight: Flight, sender: _Note, notes: dict[int, _Note])
     return left - middle if to_the_left else right + middle
 
 
-def _channel_class(story: Story, message: Message) -> str:
+def _channel_class(story: Story, message: MessageInWords) -> str:
     return f"c{story.channels.index(message.channel) % 3}"
 
 
-def _label(message: Message) -> str:
+def _label(message: MessageInWords) -> str:
     return " ".join([message.label, *message.marks])
 
 
@@ -249,7 +249,7 @@ def _write_note(chart: _Chart, note: _Note, last: bool) -> None:
         chart.front.append(draw.text(note.x, first + i * LINE, line, shown, middle=True))
 
 
-def _write_pill(chart: _Chart, message: Message, left: float, y: float, right: float) -> None:
+def _write_pill(chart: _Chart, message: MessageInWords, left: float, y: float, right: float) -> None:
     pill = draw.rect(left, y - 9, right - left, 18, style="pill", radius=9)
     label = draw.text((left + right) / 2, y + 4, _label(message), "label", middle=True)
     chart.front.append(f'<g class="{_channel_class(chart.story, message)}">{pill}{label}</g>')

@@ -17,7 +17,7 @@ from typing import Any
 import graphviz
 
 from postcopy.language.actions import ActionInstance
-from postcopy.report.state_graph.quotient import Graph
+from postcopy.report.state_graph.quotient import Quotient
 from postcopy.report.story.words import plain
 
 COMMON = 4
@@ -51,7 +51,7 @@ class Common:
     nodes: frozenset[int]
 
 
-def to_dot(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> str:
+def to_dot(graph: Quotient, *, loops: bool = False, every_edge: bool = False) -> str:
     """The graph as text for Graphviz.
 
     Args:
@@ -62,7 +62,7 @@ def to_dot(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> st
     return _Drawing(graph, loops, every_edge).text()
 
 
-def common_changes(graph: Graph) -> dict[tuple[int, int], Common]:
+def common_changes(graph: Quotient) -> dict[tuple[int, int], Common]:
     """The edges of common changes of value: those that start from at least `COMMON` different values in all.
 
     Only where chosen variables distinguish the states, and never a step of the counterexample.
@@ -91,7 +91,7 @@ def common_changes(graph: Graph) -> dict[tuple[int, int], Common]:
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, loops: bool, every_edge: bool) -> None:
+    def __init__(self, graph: Quotient, loops: bool, every_edge: bool) -> None:
         self.graph, self.loops = graph, loops
         self.actions = {action.name: action for action in graph.instance.actions}
         self.colours = {m: _MACHINES[i % len(_MACHINES)] for i, m in enumerate(graph.instance.machines)}

@@ -14,9 +14,9 @@ from postcopy.report.files.file_format import WRITTEN, FileFormat
 from postcopy.report.state_graph.dot import to_dot
 from postcopy.report.state_graph.layout import draw
 from postcopy.report.state_graph.page import page
-from postcopy.report.state_graph.quotient import READABLE, Graph, build
+from postcopy.report.state_graph.quotient import READABLE, Quotient, build
 
-__all__ = ["READABLE", "STORABLE", "Graph", "build", "format_of"]
+__all__ = ["READABLE", "STORABLE", "Quotient", "build", "format_of"]
 __all__ += ["BROWSABLE", "to_dot", "to_graphml", "to_html", "to_svg", "write"]
 
 BROWSABLE = 3_000
@@ -34,7 +34,7 @@ FORMATS = (
 """What a graph can be written as."""
 
 
-def write(graph: Graph, path: Path, *, loops: bool = False, every_edge: bool = False, command: str = "") -> None:
+def write(graph: Quotient, path: Path, *, loops: bool = False, every_edge: bool = False, command: str = "") -> None:
     """Write a graph to a file, as DOT, SVG, HTML or GraphML, whichever its name ends in.
 
     An old file is replaced at the end, and stays as it was when anything goes wrong before.
@@ -74,7 +74,7 @@ def format_of(path: Path) -> FileFormat:
     raise UsageError(f"{path}: a graph is written to a file that ends in .dot, .svg, .html or .graphml")
 
 
-def _refuse_unreadable(graph: Graph, most: int) -> None:
+def _refuse_unreadable(graph: Quotient, most: int) -> None:
     if graph.nodes <= most:
         return
     advice = "choose fewer variables"
@@ -86,7 +86,7 @@ def _refuse_unreadable(graph: Graph, most: int) -> None:
     raise UsageError(f"a drawing of {nodes} cannot be read: {advice}, or {others}")
 
 
-def to_svg(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> str:
+def to_svg(graph: Quotient, *, loops: bool = False, every_edge: bool = False) -> str:
     """The graph drawn by Graphviz's program ``dot`` (see `to_dot`).
 
     Raises:
@@ -95,7 +95,7 @@ def to_svg(graph: Graph, *, loops: bool = False, every_edge: bool = False) -> st
     return draw(to_dot(graph, loops=loops, every_edge=every_edge), graph.nodes, "svg")
 
 
-def to_html(graph: Graph, command: str = "") -> str:
+def to_html(graph: Quotient, command: str = "") -> str:
     """The graph as a page to pan, zoom and search (see `postcopy.report.state_graph.page`), laid out by Graphviz.
 
     Raises:
@@ -105,7 +105,7 @@ def to_html(graph: Graph, command: str = "") -> str:
     return page(graph, command)
 
 
-def to_graphml(graph: Graph) -> str:
+def to_graphml(graph: Quotient) -> str:
     """The graph as GraphML, with lists as texts joined by semicolons and an attribute for every variable.
 
     Raises:

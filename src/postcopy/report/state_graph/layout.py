@@ -54,7 +54,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Placement:
     """Where everything is.
 
     Attributes:
@@ -72,7 +72,7 @@ class Layout:
 
 def lay_out(
     sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], boxes: Mapping[str, Sequence[int]], way: Sequence[Edge]
-) -> Layout:
+) -> Placement:
     """Place nodes of given sizes.
 
     Args:
@@ -89,7 +89,7 @@ def lay_out(
 
 def _whole(
     sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], boxes: Mapping[str, Sequence[int]], way: set[Edge]
-) -> Layout:
+) -> Placement:
     dot = _drawing(nodesep="0.25", ranksep="0.45")
     for index, (name, numbers) in enumerate(boxes.items()):
         part = dot if not name else graphviz.Digraph(f"cluster_{index}")
@@ -105,10 +105,12 @@ def _whole(
     found = {names[o["name"]]: _corners(o["bb"]) for o in drawn["objects"] if "bb" in o}
     paths = {(int(source), int(target)): path for source, target, path in _paths(drawn)}
     places = _places(drawn, sizes)
-    return Layout(tuple(places[i] for i in range(len(sizes))), found, paths, ())
+    return Placement(tuple(places[i] for i in range(len(sizes))), found, paths, ())
 
 
-def _by_box(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], boxes: Mapping[str, Sequence[int]]) -> Layout:
+def _by_box(
+    sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], boxes: Mapping[str, Sequence[int]]
+) -> Placement:
     rows = {name: _rows([(number, *sizes[number]) for number in numbers]) for name, numbers in boxes.items()}
     box_of = {number: name for name, numbers in boxes.items() for number in numbers}
     order = list(boxes)
@@ -131,7 +133,7 @@ def _by_box(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], boxes: 
         for number, p in rows[name].items():
             nodes[number] = Place(at.left + GAP + p.x, at.top + GAP + HEAD + p.y, p.width, p.height)
     named = {name: at for name, at in boxes_at.items() if name}
-    return Layout(tuple(nodes[i] for i in range(len(sizes))), named, {}, tuple(path for *_, path in _paths(drawn)))
+    return Placement(tuple(nodes[i] for i in range(len(sizes))), named, {}, tuple(path for *_, path in _paths(drawn)))
 
 
 def _rows(nodes: Sequence[tuple[int, float, float]]) -> dict[int, Place]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from postcopy.report.charts.drawing import text_width
 from postcopy.report.pages import template as pages
-from postcopy.report.state_graph.layout import Edge, Layout, Place, lay_out
-from postcopy.report.state_graph.quotient import Graph
+from postcopy.report.state_graph.layout import Edge, Place, Placement, lay_out
+from postcopy.report.state_graph.quotient import Quotient
 from postcopy.report.story.tell import OBSERVER
 from postcopy.report.story.words import plain, variable_words
 
@@ -44,7 +44,7 @@ class _Edge:
     classes: str
 
 
-def page(graph: Graph, command: str = "") -> str:
+def page(graph: Quotient, command: str = "") -> str:
     """The page.
 
     Args:
@@ -94,7 +94,7 @@ def page(graph: Graph, command: str = "") -> str:
     )
 
 
-def _boxes(graph: Graph) -> dict[str, list[int]]:
+def _boxes(graph: Quotient) -> dict[str, list[int]]:
     """The nodes by phase, or by what else has few values; nearest first."""
     rows = [(number, node["values"], node["distance"]) for number, node in graph.networkx.nodes(data=True)]
     names = list(rows[0][1])
@@ -106,14 +106,14 @@ def _boxes(graph: Graph) -> dict[str, list[int]]:
     return found
 
 
-def parent(graph: Graph, number: int) -> int | None:
+def parent(graph: Quotient, number: int) -> int | None:
     """The node before it on a shortest way to it; None where a run can start in it."""
     nodes = graph.networkx.nodes
     nearer = [n for n in graph.networkx.predecessors(number) if nodes[n]["distance"] < nodes[number]["distance"]]
     return min(nearer, key=lambda n: (nodes[n]["distance"], n), default=None)
 
 
-def _label(graph: Graph, number: int) -> list[tuple[str, str]]:
+def _label(graph: Quotient, number: int) -> list[tuple[str, str]]:
     """The lines of a node on the map: its values where there are few, else those that differ from its `parent`'s."""
     values = graph.networkx.nodes[number]["values"]
     shown = [name for name in values if len(values) == 1 or name != graph.phase]
@@ -138,7 +138,7 @@ def _size(lines: list[tuple[str, str]]) -> tuple[float, float]:
     return max(widest * 1.08 + 2 * _PADDING, 34.0), len(lines) * _LINE + 2 * _PADDING - 2
 
 
-def _ways(graph: Graph, layout: Layout) -> list[_Edge]:
+def _ways(graph: Quotient, layout: Placement) -> list[_Edge]:
     """The edges that are drawn from the start: all where Graphviz has laid them out, else the counterexample's."""
     found = []
     for source, target, edge in graph.networkx.edges(data=True):
@@ -148,14 +148,14 @@ def _ways(graph: Graph, layout: Layout) -> list[_Edge]:
     return found
 
 
-def _straight(layout: Layout, edge: Edge) -> str:
+def _straight(layout: Placement, edge: Edge) -> str:
     """A straight way from the middle of a node to the middle of another, with a point half way for the arrow."""
     one, other = (layout.nodes[n] for n in edge)
     middle = f"{(one.x + other.x) / 2:.1f},{(one.y + other.y) / 2:.1f}"
     return f"M{one.x:.1f},{one.y:.1f}L{middle}L{other.x:.1f},{other.y:.1f}"
 
 
-def data(graph: Graph) -> dict[str, Any]:
+def data(graph: Quotient) -> dict[str, Any]:
     """The data of the page's script: names and values in words, steps as numbers.
 
     ``nodes`` have their values in the order of ``variables``; ``edges`` are ``[from, to, actions, count, path]`` with
@@ -191,7 +191,7 @@ def data(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _told(graph: Graph, name: str) -> dict[str, Any]:
+def _told(graph: Quotient, name: str) -> dict[str, Any]:
     """A column of values: its name, what it is in the document's words, whose it is."""
     variable = graph.instance.variable.get(name)
     if variable is None:

@@ -34,7 +34,7 @@ READABLE = 300
 
 
 @dataclass(frozen=True)
-class Graph:
+class Quotient:
     """A state space as a graph.
 
     Nodes are numbered in the order in which the search came to them, and have the attributes
@@ -90,7 +90,7 @@ class Graph:
         return int(self.networkx.number_of_nodes())
 
 
-def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
+def build(exploration: Exploration, by: Sequence[str] | None) -> Quotient:
     """The graph of an exploration that has been run.
 
     Where the search ended early (a violation, no more memory), the graph has the states seen until then, the
@@ -136,7 +136,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Graph:
         _mark(graph, trace, [node_of[kernel.representative(state)] for state in trace.states])
     readable = _readable(kernel, stored) if len(graph) > READABLE else None
     symmetry = PAGES in kernel.reductions
-    return Graph(graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable)
+    return Quotient(graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable)
 
 
 def usual_variables(instance: Instance) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from postcopy.report.story.words import contents, contents_words, page_words, pl
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What a property says of the end of a run.
 
     Attributes:
@@ -61,7 +61,7 @@ def violated_property(trace: Trace) -> Property | None:
     return known.get(trace.violated) if trace.violated is not None else None
 
 
-def judge(trace: Trace, prop: Property) -> Verdict:
+def judge(trace: Trace, prop: Property) -> Judgement:
     """Ask a property of states or steps, or the absence of deadlock, of the end of a run; one of runs, of all of it.
 
     A property of runs is violated only by a run that goes on for ever, is fair, and never keeps what it promised.
@@ -74,7 +74,7 @@ def judge(trace: Trace, prop: Property) -> Verdict:
         answer = answer_in(instance, states[-1], prop.holds)
     elif prop.of_steps:
         if not trace.steps:
-            return Verdict(True, 0)
+            return Judgement(True, 0)
         last = trace.steps[-1]
         before = ConcreteInterpretation(instance, states[-2])
         answer = prop.holds(Step(last.action, View(before), View(after), list(last.events), after.pages(NONE)))
@@ -83,7 +83,7 @@ def judge(trace: Trace, prop: Property) -> Verdict:
     elif prop.of_runs and is_fair(trace):
         promises = broken(trace, prop)
         answer = not promises
-    return Verdict(holds(answer), answer.bits if isinstance(answer, ConcretePages) else 0)
+    return Judgement(holds(answer), answer.bits if isinstance(answer, ConcretePages) else 0)
 
 
 def explain(trace: Trace) -> Contradiction | None:
@@ -105,7 +105,7 @@ def explain(trace: Trace) -> Contradiction | None:
     return Contradiction(prop.name, prop.sentence.rstrip("."), prop.rules, culprits, prop.because)
 
 
-def _offence(trace: Trace, prop: Property, verdict: Verdict) -> str:
+def _offence(trace: Trace, prop: Property, verdict: Judgement) -> str:
     if not trace.steps:
         return "It is false before the first step" + (f", for {page_words(verdict.pages)}." if verdict.pages else ".")
     last = trace.steps[-1]

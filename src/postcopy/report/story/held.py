@@ -10,7 +10,7 @@ from typing import TypeVar
 from postcopy.language.trace import Trace
 from postcopy.language.variables import Sort
 from postcopy.report.story.words import (
-    Message,
+    MessageInWords,
     contents,
     contents_words,
     plain,
@@ -38,7 +38,7 @@ class Value:
     until: int
     words: str
     bits: int | None = None
-    messages: tuple[Message, ...] | None = None
+    messages: tuple[MessageInWords, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from postcopy.language.trace import Trace
 from postcopy.language.variables import Sort, Variable
 from postcopy.report.story.contradiction import Contradiction, explain
 from postcopy.report.story.words import (
-    Message,
+    MessageInWords,
     contents,
     contents_words,
     plain,
@@ -51,7 +51,7 @@ class Change:
     new: str
     ghost: bool = False
     bits: tuple[int, int] | None = None
-    messages: tuple[Message, ...] | None = None
+    messages: tuple[MessageInWords, ...] | None = None
 
     @property
     def short(self) -> str:
@@ -86,8 +86,8 @@ class StoryStep:
     rule: str
     qemu: str
     environment: bool
-    sent: tuple[Message, ...]
-    received: tuple[Message, ...]
+    sent: tuple[MessageInWords, ...]
+    received: tuple[MessageInWords, ...]
     changes: tuple[Change, ...]
 
     @property
@@ -117,7 +117,7 @@ class Flight:
         marks: what an all-seeing observer knew of it when it was received.
     """
 
-    message: Message
+    message: MessageInWords
     sent: int
     host: str
     received: int | None = None
@@ -309,7 +309,7 @@ def _flights(trace: Trace) -> list[Flight]:
             if queue is None:
                 continue
             if event.sent:
-                message = Message(plain(event.channel), event.what.name, getattr(event.pages, "bits", 0))
+                message = MessageInWords(plain(event.channel), event.what.name, getattr(event.pages, "bits", 0))
                 queue.append(len(flights))
                 flights.append(Flight(message, number, target.get(event.channel, "")))
             elif queue:

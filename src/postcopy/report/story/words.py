@@ -55,7 +55,7 @@ def variable_words(variable: Variable) -> str:
 
 
 @dataclass(frozen=True)
-class Message:
+class MessageInWords:
     """A message, on a channel or on its way to or from it.
 
     Attributes:
@@ -89,18 +89,18 @@ def slot_variables(channel: ChannelVariables) -> list[Variable]:
     return [v for slot in channel.slots for v in (slot.kind, slot.pages, *slot.marks.values())]
 
 
-def contents(instance: Instance, state: State, channel: ChannelVariables) -> list[Message]:
+def contents(instance: Instance, state: State, channel: ChannelVariables) -> list[MessageInWords]:
     """The messages on a channel, oldest first."""
     found = []
     for slot in channel.slots:
         kind = slot.kind.decode(state[instance.index[slot.kind]])
         if isinstance(kind, Enum):
             marks = tuple(name for name, mark in slot.marks.items() if state[instance.index[mark]])
-            found.append(Message(plain(channel.name), kind.name, state[instance.index[slot.pages]], marks))
+            found.append(MessageInWords(plain(channel.name), kind.name, state[instance.index[slot.pages]], marks))
     return found
 
 
-def contents_words(messages: list[Message]) -> str:
+def contents_words(messages: list[MessageInWords]) -> str:
     """The messages on a channel as ``[PAGE {0} stale, DISCARD {0}]``."""
     return "[" + ", ".join(message.words for message in messages) + "]"
 
