@@ -227,3 +227,28 @@ def test_an_earlier_counterexample_is_not_taken_for_this_one(run: Run, tmp_path:
     assert result.code == 0
     assert "is of an earlier run: now there is no counterexample" in result.err
     assert "earlier" not in run(*command, *small, "--trace", str(tmp_path / "b.md")).err
+
+
+SMALL = ("check", "--pages", "2", "--in-flight", "1", "--no-liveness", "--engine", "compiled", "--json", "--fault")
+
+
+@pytest.mark.slow
+def test_a_damaged_object_in_the_cache_changes_no_verdict(tmp_path: Path) -> None:
+    def checked(fault: str) -> tuple[object, ...]:
+        found = json.loads(shell(*SMALL, fault, POSTCOPY_CACHE=str(tmp_path)).stdout)
+        return tuple(found[key] for key in ("verdict", "states", "transitions", "depth"))
+
+    right = checked("no-discards")
+    (kernel,), (loop,) = tmp_path.glob("kernel_*"), tmp_path.glob("loop_*")
+    other = checked("unpackaged")
+    assert right != other
+    (foreign,) = set(tmp_path.glob("kernel_*")) - {kernel}
+    content = bytearray(kernel.read_bytes())
+    content[len(content) // 2] ^= 4
+    for damaged in (b"", bytes(content), foreign.read_bytes(), b"hello"):
+        kernel.write_bytes(damaged)
+        assert checked("no-discards") == right
+    content = bytearray(loop.read_bytes())
+    content[len(content) // 2] ^= 4
+    loop.write_bytes(content)
+    assert checked("no-discards") == right

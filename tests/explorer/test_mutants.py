@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.kernel import compiler, machine_code, page_symmetry
+from postcopy.explorer.kernel import compiler, page_symmetry
 from postcopy.explorer.kernel.orbits import orbit
 from postcopy.explorer.liveness.compiled_state_graph import expand_all
 from postcopy.explorer.liveness.state_graph import recorded
@@ -37,7 +37,7 @@ FOUND = ("status", "states", "transitions", "depth", "fired", "witnesses")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     directory = tmp_path_factory.mktemp("mutants")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine_code, "cache_directory", lambda: directory)
+        patch.setenv("POSTCOPY_CACHE", str(directory))
         patch.setattr(compiler, "OPTIMIZE", 0)  # there are many, and each runs once
         yield
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from postcopy.cache import Cache
 from postcopy.explorer.kernel import compiler as native
 
 TEXT = """
@@ -71,7 +72,7 @@ def as_python(states: list[tuple[int, int]]) -> tuple[int, list[tuple[int, int, 
 
 
 def as_machine_code(states: list[tuple[int, int]], directory: Path) -> tuple[int, list[tuple[int, int, int, int]]]:
-    code = native.load(TEXT, ("expand_block",), directory)
+    code = native.load(TEXT, ("expand_block",), Cache(directory))
     size = len(states) + 5
     columns, out = np.zeros((2, size), np.uint64), np.zeros((2, size + 1), np.uint64)
     origin, lists, label = np.zeros(size, np.uint32), np.zeros(size, np.uint32), np.zeros(size, np.uint64)
@@ -103,10 +104,11 @@ def test_what_a_kernel_has_not_is_refused(line: str) -> None:
 
 
 def test_machine_code_is_made_once_and_kept_under_its_text(tmp_path: Path) -> None:
-    native.load(TEXT, ("expand_block",), tmp_path)
+    cache = Cache(tmp_path)
+    native.load(TEXT, ("expand_block",), cache)
     (kept,) = tmp_path.glob("*.o")
     made = kept.stat().st_mtime_ns
-    native.load(TEXT, ("expand_block",), tmp_path)
+    native.load(TEXT, ("expand_block",), cache)
     assert kept.stat().st_mtime_ns == made
-    assert native.path_for(TEXT, tmp_path) == kept
-    assert native.path_for(TEXT + "\n", tmp_path) != kept
+    assert cache.path(native.KIND, native.key_of(TEXT)) == kept
+    assert native.kept(TEXT + "\n", cache) is None

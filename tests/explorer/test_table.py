@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postcopy.explorer.kernel import machine_code
 from postcopy.explorer.search import loops
 from postcopy.explorer.search.records import Notes, Scratch, Store, Wanted
 from postcopy.explorer.search.status import WITNESSES
@@ -230,7 +229,7 @@ def test_workers_that_do_not_mind_each_other_are_noticed(what: str, tmp_path: Pa
     right, (old, new) = loops._text(), SEEDED[what]
     assert right.count(old) == 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine_code, "cache_directory", lambda: tmp_path)
+        patch.setenv("POSTCOPY_CACHE", str(tmp_path))
         patch.setattr(loops, "_text", lambda: right.replace(old, new))
         text = loops.load(WORDS)
     for _ in range(20):  # the first depends on who comes when

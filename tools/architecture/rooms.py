@@ -16,6 +16,7 @@ from architecture.imports import Import, room
 MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "__init__": (),
     "bitmaps": (),
+    "cache": (),
     "errors": (),
     "suggestions": (),
     # an independent implementation: this gives a comparison with the model its worth
@@ -23,7 +24,7 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     # knows no protocol
     "language": ("bitmaps", "errors", "suggestions"),
     # tools for any protocol of the language
-    "explorer/kernel": ("language",),
+    "explorer/kernel": ("cache", "language"),
     "explorer/search": ("explorer/kernel",),
     "explorer/liveness": ("explorer/search",),
     "explorer/simulation": ("explorer/kernel",),

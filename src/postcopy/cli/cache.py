@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 
+from postcopy.cache import user_cache
 from postcopy.cli.output import warn
-from postcopy.explorer.kernel.machine_code import cache_directory
 
 
 def provide_cache() -> None:
@@ -17,7 +17,7 @@ def provide_cache() -> None:
     Where the usual one cannot be made or written, POSTCOPY_CACHE is set, for this process and those that it starts,
     to a directory that goes when the process ends.
     """
-    usual = cache_directory()
+    usual = user_cache().directory
     try:
         usual.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=usual):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -111,6 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
             stream.reconfigure(encoding="utf-8")  # a check mark has no other form, and JSON is UTF-8 anyway
+    warnings.showwarning = _warn
     try:
         given = sys.argv[1:] if arguments is None else arguments
         code = app(given, prog_name="postcopy", standalone_mode=False, obj=given)
@@ -133,6 +135,15 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code)
 
 
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning of Python's as a line on stderr: the place in the code says nothing to a user."""
+    _say(str(message))
+
+
 def _complain(message: str) -> Exit:
-    print(f"postcopy: {' '.join(message.split())}", file=sys.stderr)
+    _say(message)
     return Exit.USAGE
+
+
+def _say(message: str) -> None:
+    print(f"postcopy: {' '.join(message.split())}", file=sys.stderr)

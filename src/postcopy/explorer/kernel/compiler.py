@@ -6,15 +6,12 @@ takes one pass to translate and LLVM a few seconds to make fast; Numba's inferen
 Nothing in the text has a sign: a shift to the right shifts zeros in and comparisons are of unsigned numbers, as in
 Python, whose words are never negative.
 
-Machine code is kept on disk under the hash of the text and of the processor.
+Machine code is kept in the cache; its key is the text and the processor.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -24,7 +21,10 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from postcopy.errors import UsageError
+from postcopy.cache import Cache
+
+KIND = "kernel.o"
+"""The kind of the objects in the cache."""
 
 OPTIMIZE = 3
 """LLVM's level."""
@@ -71,40 +71,32 @@ class Native:
         self.addresses = [int(self._engine.get_function_address(name)) for name in names]
 
 
-def path_for(text: str, directory: Path) -> Path:
-    """Where the machine code of a text is, or will be, for this processor."""
-    processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    key = "\n".join((llvmlite.__version__, *processor, _own_text(), text))
-    return directory / f"kernel_{hashlib.sha256(key.encode()).hexdigest()[:24]}.o"
+def processor() -> tuple[str, str]:
+    """This machine's processor: its name, and what it can do."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-def load(text: str, names: tuple[str, ...], directory: Path) -> Native:
-    """The functions of a text: from disk, or translated and then kept there.
+def kept(text: str, cache: Cache) -> bytes | None:
+    """The object file of a text, if it was compiled for this processor before."""
+    return cache.get(KIND, key_of(text))
+
+
+def load(text: str, names: tuple[str, ...], cache: Cache) -> Native:
+    """The functions of a text: from the cache, or translated and then kept there.
 
     Args:
         names: the functions that are called from outside; all others are theirs alone.
     """
-    path = path_for(text, directory)
-    if not path.exists():
-        keep(path, _machine_code(translate(text, names)))
-    return Native(path.read_bytes(), names)
+    code = kept(text, cache)
+    if code is None:
+        code = _machine_code(translate(text, names))
+        cache.put(KIND, key_of(text), code)
+    return Native(code, names)
 
 
-def keep(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, even if other processes write it at the same time.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, path)
-    except OSError as error:
-        raise UsageError(
-            f"cannot keep machine code in {path.parent}: {error.strerror}; set POSTCOPY_CACHE to another directory"
-        ) from None
+def key_of(text: str) -> str:
+    """All that the object file of a text depends on."""
+    return "\n".join((llvmlite.__version__, *processor(), _own_text(), text))
 
 
 def _machine_code(module: ir.Module) -> bytes:

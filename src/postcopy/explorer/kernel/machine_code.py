@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
+from postcopy.cache import user_cache
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,23 +50,17 @@ class MachineCode(Plan):
 
 
 def is_compiled(plan: Plan) -> bool:
-    """Whether the machine code is on disk."""
+    """Whether the machine code is in the cache."""
     from postcopy.explorer.kernel import compiler  # LLVM takes a tenth of a second to import
 
-    return compiler.path_for(plan.text, cache_directory()).exists()
+    return compiler.kept(plan.text, user_cache()) is not None
 
 
 def load(plan: Plan) -> MachineCode:
-    """The machine code of a plan; from disk where it has been compiled."""
+    """The machine code of a plan; from the cache where it has been compiled."""
     import numpy as np
 
     from postcopy.explorer.kernel import compiler
 
-    native = compiler.load(plan.text, FUNCTIONS, cache_directory())
+    native = compiler.load(plan.text, FUNCTIONS, user_cache())
     return MachineCode(**vars(plan), native=native, addresses=np.array(native.addresses, dtype=np.int64))
-
-
-def cache_directory() -> Path:
-    """Where machine code is kept: POSTCOPY_CACHE, or the user's cache directory."""
-    given = os.environ.get("POSTCOPY_CACHE")
-    return Path(given) if given else user_cache_path("postcopy")

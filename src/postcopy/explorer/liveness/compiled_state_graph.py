@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from postcopy.cache import user_cache
 from postcopy.explorer.kernel import calling_convention as convention
 from postcopy.explorer.kernel.calling_convention import BLOCK
+from postcopy.explorer.kernel.numba_archive import NumbaArchive
 from postcopy.explorer.liveness.lasso import Graph
 from postcopy.explorer.search.loops import Machine
 from postcopy.explorer.search.shard import table_of
 from postcopy.explorer.search.worker import Worker
 
+COMPARE = (
+    "void(int64[:, ::1], int64, int64[:, ::1], int64, uint32[::1], int64[::1], int64[::1], boolean[::1], boolean[::1])"
+)
+PLACE = (
+    "void(int64[::1], int64, int64, uint32[::1], int64[::1], boolean[::1], boolean[::1], int16[::1], int64[::1],"
+    "int32[::1], int16[::1], boolean[::1])"
+)
+
 stays, leaf_number = njit(convention.stays), njit(convention.leaf_number)
 
 
-@njit(
-    "void(int64[:, ::1], int64, int64[:, ::1], int64, uint32[::1], int64[::1], int64[::1], boolean[::1], boolean[::1])",
-    cache=True,
-    nogil=True,
-)
 def _compare(states, begin, out, count, origin, label, history, changes, moves):
     """Say of each successor whether its state changes, and whether more than history does."""
     for j in range(count):
@@ -33,12 +42,6 @@ def _compare(states, begin, out, count, origin, label, history, changes, moves):
         moves[j] = more
 
 
-@njit(
-    "void(int64[::1], int64, int64, uint32[::1], int64[::1], boolean[::1], boolean[::1], int16[::1], int64[::1],"
-    "int32[::1], int16[::1], boolean[::1])",
-    cache=True,
-    nogil=True,
-)
 def _place(numbers, count, begin, origin, label, changes, moved, action_of, free, target, action, moves):
     """Write the edges of a block to where `free` says that each state's next edge goes."""
     for j in range(count):
@@ -48,6 +51,17 @@ def _place(numbers, count, begin, origin, label, changes, moved, action_of, free
             target[edge] = numbers[j]
             action[edge] = action_of[leaf_number(label[j])]
             moves[edge] = moved[j]
+
+
+@cache
+def _compiled() -> tuple[Any, Any]:
+    """`_compare` and `_place` as machine code."""
+    archive = NumbaArchive(
+        user_cache(), "graph.pickle", Path(__file__).read_text(), Path(convention.__file__).read_text()
+    )
+    functions = archive.compiled(COMPARE)(_compare), archive.compiled(PLACE)(_place)
+    archive.keep()
+    return functions
 
 
 def expand_all(
@@ -66,6 +80,7 @@ def expand_all(
         MemoryError: there are more.
     """
     count, (code, loop) = len(states), machine
+    compare, place = _compiled()
     action_of = np.array(actions, dtype=np.int16)
     worker = Worker(machine, int(action_of.max(initial=0)) + 1)
     out, origin, label = worker.scratch.out, worker.scratch.origin, worker.scratch.label
@@ -75,7 +90,7 @@ def expand_all(
 
     def block(begin: int) -> int:
         made = worker.expand(states, begin, min(begin + BLOCK, count))
-        _compare(states, begin, out, made, origin, label, masks, changes, moved)
+        compare(states, begin, out, made, origin, label, masks, changes, moved)
         return made
 
     first = np.zeros(count + 1, dtype=np.int64)
@@ -96,6 +111,6 @@ def expand_all(
         loop.canonical(code.addresses, out, np.uint64(made))
         loop.find(table, bits, states, out, made, numbers)
         assert made == 0 or numbers[:made].min() >= 0, "a successor is not among the states"
-        _place(numbers, made, begin, origin, label, changes, moved, action_of, free, target, action, moves)
+        place(numbers, made, begin, origin, label, changes, moved, action_of, free, target, action, moves)
     loop.examine(code.addresses, states, worker.scratch.block, found)
     return Graph(first, target, action, moves), found

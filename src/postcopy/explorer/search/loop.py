@@ -60,6 +60,9 @@ WORDS: int = globals()["WORDS"]
 PARENT = WORDS
 """Where the parent's number lies in a row on its way: behind the state's words."""
 
+compiled: Any = globals()["compiled"]
+"""Compiles a function for one signature, or takes its machine code from the cache: `loops` sets it too."""
+
 AHEAD, NEARER = U(40), U(20)
 """How many successors before they are looked up their buckets, and the states these name, are asked of the memory."""
 
@@ -237,13 +240,13 @@ def enter_all(table, bits, states, shared, numbers, hashes, new, new_of, columns
     return found
 
 
-@njit(types.void(U32S, I64, I64), nogil=True, cache=True)
+@compiled(types.void(U32S, I64, I64))
 def clear(table, begin, end):
     """Empty some entries."""
     table[begin:end] = 0
 
 
-@njit(types.void(U32S, U64, ROWS, I64, I64, types.boolean), nogil=True, cache=True)
+@compiled(types.void(U32S, U64, ROWS, I64, I64, types.boolean))
 def fill(table, bits, states, begin, end, alone):
     """Make entries for some states, which are all different, in a table of so many bits that was empty before."""
     for at in range(U(begin), U(end)):
@@ -259,7 +262,7 @@ def fill(table, bits, states, begin, end, alone):
                 break
 
 
-@njit(I64(STORE, types.int64[:, ::1], I64, I64S), nogil=True, cache=True)
+@compiled(I64(STORE, types.int64[:, ::1], I64, I64S))
 def close_gaps(store, gaps, top, found):
     """Give the last states below `top` the numbers in the gaps, which are in order; returns how many states there are.
 
@@ -289,7 +292,7 @@ def close_gaps(store, gaps, top, found):
     return top
 
 
-@njit(types.void(U32S, U64, ROWS, COLUMNS, I64, I64S), nogil=True, cache=True)
+@compiled(types.void(U32S, U64, ROWS, COLUMNS, I64, I64S))
 def find(table, bits, states, columns, count, numbers):
     """The numbers of some states; -1 for one that is not in the table."""
     for j in range(U(count)):
@@ -305,7 +308,7 @@ def put_block(rows, begin, n, columns):
             columns[k, i] = rows[begin + i, k]
 
 
-@njit(types.void(ROWS, I64, U64, I64S), nogil=True, cache=True)
+@compiled(types.void(ROWS, I64, U64, I64S))
 def number(states, count, shards, ids):
     """Say where each state will lie when dealt: shard + shards * place."""
     filled = np.zeros(shards, dtype=np.int64)
@@ -403,7 +406,7 @@ def check_deadlock(code, block, moved, seen, n, at, control):
     return True
 
 
-@njit(types.void(I64S, STORE, SCRATCH, NOTES, OUTBOXES, WANTED, I64, I64, I64, types.boolean), nogil=True, cache=True)
+@compiled(types.void(I64S, STORE, SCRATCH, NOTES, OUTBOXES, WANTED, I64, I64, I64, types.boolean))
 def run(code, store, scratch, notes, outboxes, wanted, piece, end, room, alone):
     """Expand states up to `end`, a piece at a time, until there is no room or something is found.
 
@@ -452,7 +455,7 @@ def run(code, store, scratch, notes, outboxes, wanted, piece, end, room, alone):
                 return
 
 
-@njit(U64(I64S, STORE, SCRATCH, NOTES, ROWS, U64, WANTED, I64, types.boolean), nogil=True, cache=True)
+@compiled(U64(I64S, STORE, SCRATCH, NOTES, ROWS, U64, WANTED, I64, types.boolean))
 def receive(code, store, scratch, notes, rows, begin, wanted, room, alone):
     """Enter what other shards have sent, from `begin` on; returns how far it came."""
     parents, shared, states, control = store.parents, store.shared, store.states, notes.control
@@ -487,7 +490,7 @@ def receive(code, store, scratch, notes, rows, begin, wanted, room, alone):
     return begin
 
 
-@njit(I64(I64S, ROWS, I64, I64, SCRATCH, U64S), nogil=True, cache=True)
+@compiled(I64(I64S, ROWS, I64, I64, SCRATCH, U64S))
 def expand(code, states, begin, end, scratch, fired):
     """Make the successors of some states and count them. Those of the last block are left in `out`."""
     total = 0
@@ -498,13 +501,13 @@ def expand(code, states, begin, end, scratch, fired):
     return total
 
 
-@njit(types.void(I64S, COLUMNS, U64), nogil=True, cache=True)
+@compiled(types.void(I64S, COLUMNS, U64))
 def canonical(code, out, count):
     """Put the canonical states in the place of these."""
     call(code[CANONICAL], (out, count))
 
 
-@njit(types.void(I64S, ROWS, COLUMNS, I64S), nogil=True, cache=True)
+@compiled(types.void(I64S, ROWS, COLUMNS, I64S))
 def examine(code, states, block, found):
     """What the kernel says of each state."""
     for at in range(0, len(states), BLOCK):

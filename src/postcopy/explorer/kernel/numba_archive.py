@@ -1,0 +1,94 @@
+"""Functions that Numba compiles, whose machine code is one object in the cache.
+
+Numba's own cache has no checksums: a damaged file ends the process, and a file of another function is run. Here Numba
+is given a cache for each function that reads from, and writes to, an archive in memory. The archive comes from
+`postcopy.cache`, and is kept there when a function had to be compiled.
+"""
+
+from __future__ import annotations
+
+import pickle
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core.caching import CompileResultCacheImpl, NullCache
+from numba.core.serialize import dumps
+
+from postcopy.cache import Cache
+from postcopy.explorer.kernel.compiler import processor
+
+
+class NumbaArchive:
+    """The machine code of some functions.
+
+    Args:
+        cache: where it is kept.
+        kind: its kind there.
+        texts: all texts that the machine code depends on, but for those of Numba.
+    """
+
+    def __init__(self, cache: Cache, kind: str, *texts: str) -> None:
+        self._cache, self._kind, self._key = cache, kind, archive_key(*texts)
+        data = cache.get(kind, self._key)
+        self.functions: dict[str, bytes] = pickle.loads(data) if data is not None else {}
+        self._known = set(self.functions)
+
+    def compiled(self, signature: Any) -> Callable[[Any], Any]:
+        """Decorate a function that runs without the interpreter's lock: the compiled one, for this signature alone."""
+
+        def decorate(function: Any) -> Any:
+            dispatcher: Any = numba.njit(nogil=True)(function)
+            # Numba has no public way to give a function another cache
+            dispatcher._cache = _OneFunction(self, f"{function.__qualname__} {signature}")  # noqa: SLF001
+            dispatcher.compile(signature)
+            dispatcher.disable_compile()
+            return dispatcher
+
+        return decorate
+
+    def keep(self) -> None:
+        """Keep the machine code in the cache, if a function had to be compiled."""
+        if set(self.functions) != self._known:
+            self._cache.put(self._kind, self._key, pickle.dumps(self.functions))
+            self._known = set(self.functions)
+
+
+def archive_key(*texts: str) -> str:
+    """All that the machine code of an archive depends on."""
+    return "\n".join((platform.python_version(), numba.__version__, llvmlite.__version__, *processor(), *texts))
+
+
+class _Serializer(CompileResultCacheImpl):
+    """Numba's way from a compiled function to a value that can be pickled, without a place for files."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class _OneFunction(NullCache):
+    """What Numba takes for a function's cache.
+
+    Args:
+        archive: where the function's machine code is.
+        name: the function and its signature.
+    """
+
+    def __init__(self, archive: NumbaArchive, name: str) -> None:
+        self._functions, self._name, self._serializer = archive.functions, name, _Serializer()
+
+    def load_overload(self, sig: object, target_context: Any) -> Any:  # noqa: ARG002  (Numba passes it)
+        """The function as it was compiled before, or None."""
+        target_context.refresh()
+        data = self._functions.get(self._full_name(target_context.codegen()))
+        return None if data is None else self._serializer.rebuild(target_context, pickle.loads(data))
+
+    def save_overload(self, sig: object, data: Any) -> None:  # noqa: ARG002
+        """Take a function that was just compiled."""
+        if self._serializer.check_cachable(data):
+            self._functions[self._full_name(data.codegen)] = dumps(self._serializer.reduce(data))
+
+    def _full_name(self, codegen: Any) -> str:
+        return f"{self._name} {codegen.magic_tuple()}"  # the processor for which Numba was asked to compile
