@@ -29,7 +29,8 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "explorer/liveness": ("explorer/search",),
     "explorer/simulation": ("explorer/kernel",),
     "explorer": ("__init__", "explorer/liveness", "explorer/simulation"),
-    "prover": ("explorer",),  # a refutation is a counterexample of the explorer's kind
+    "prover/confirmation": ("errors",),
+    "prover": ("explorer", "prover/confirmation"),  # a refutation is a counterexample of the explorer's kind
     "export": ("language",),
     # the protocol, what must hold of it, and what is built on both
     "model": ("language",),

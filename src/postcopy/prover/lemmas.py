@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import z3
 
 from postcopy.bitmaps import Bitmaps
 from postcopy.language.lemmas import Lemma
+from postcopy.prover.confirmation.question import BIT_VECTORS, Question, question_of
 from postcopy.prover.solving import Status
 
 GROUPS = (1, 2, 4, 8, 16, 32, 64)
@@ -52,12 +54,11 @@ def as_bits(word: int, bits: Bitmaps) -> str:
 def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> LemmaResult:
     """Ask z3 for words for which a lemma fails."""
     start = time.perf_counter()
-    words = {name: z3.BitVec(name, bits.pages) for name in lemma.words}
-    given, then = lemma.says(bits, *words.values())
-    solver = z3.SolverFor("QF_BV")
+    words, formulas = _fails(lemma, bits)
+    solver = z3.SolverFor(BIT_VECTORS)
     solver.set("random_seed", seed)
     solver.set("rlimit", WORK)
-    solver.add(*(a == b for a, b in given), z3.Or(*(a != b for a, b in then)))
+    solver.add(*formulas)
     answer = solver.check()
     status = Status.PROVED if answer == z3.unsat else Status.OPEN if answer == z3.sat else Status.UNKNOWN
     found = {}
@@ -65,6 +66,21 @@ def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> LemmaResult:
         model = solver.model()
         found = {name: model.eval(word, model_completion=True).as_long() for name, word in words.items()}
     return LemmaResult(lemma, bits, status, found, time.perf_counter() - start)
+
+
+def _fails(lemma: Lemma, bits: Bitmaps) -> tuple[dict[str, Any], list[Any]]:
+    """Words by name, and the formulas that say that the lemma fails for them. (SMT-LIB has no "or" of one formula.)"""
+    words = {name: z3.BitVec(name, bits.pages) for name in lemma.words}
+    given, then = lemma.says(bits, *words.values())
+    differ = [a != b for a, b in then]
+    return words, [*(a == b for a, b in given), z3.Or(*differ) if len(differ) > 1 else differ[0]]
+
+
+def question(result: LemmaResult) -> Question:
+    """What z3 was asked of a lemma, for a second prover."""
+    pages = f"{result.bits.pages} pages" + (f", host pages of {result.bits.group}" if result.lemma.grouped else "")
+    _, formulas = _fails(result.lemma, result.bits)
+    return question_of((("lemma", result.lemma.name), ("word", pages)), formulas, logic=BIT_VECTORS)
 
 
 def prove_lemmas(lemmas: Iterable[Lemma], pages: int = 64, seed: int = 0) -> Iterator[LemmaResult]:
