@@ -148,3 +148,40 @@ def test_diff_tells_what_a_fault_gains(run: Run) -> None:
     assert gained["included"] is False
     assert [run[-1]["seen"] for run in gained["runs"]] == [["the guest runs at the source"]]
     assert found["behaviours"]["base_within_change"]["included"] is True
+
+
+BATCHES = '''
+from postcopy.language import Page, require
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Phase, Source
+
+
+class Batches(Postcopy):
+    """Background pages go in twos."""
+
+    class source(Source):
+        """Sends all that is dirty as one message, if that is more than the page itself."""
+
+        def sends_background_page(self, page: Page) -> None:
+            """sends all pages that nobody has asked for yet"""
+            require(self.phase == Phase.POSTCOPY)
+            require(self.dirty[page])
+            require(self.requests.empty)
+            self._ready_to_send()
+            self._send_in_postcopy(self.dirty)
+'''
+
+
+@pytest.mark.slow
+def test_diff_compares_behaviours_where_two_pages_exist(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "batches.py"
+    file.write_text(BATCHES)
+    result = run("diff", "Postcopy", str(file))
+    assert result.code == 0
+    assert f"{file} can do what Postcopy cannot:" in " ".join(result.out.split())
+    assert "sends PAGE pages 0 and 1" in result.out
+    assert "Behaviours (2 pages, 1 message in flight; " in result.out
+    one = run("diff", "Postcopy", str(file), "--pages", "1")
+    assert "does nothing that Postcopy cannot do, as far as it is observed at 1 page, 1 message in flight" in " ".join(
+        one.out.split()
+    )

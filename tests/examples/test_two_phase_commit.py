@@ -208,7 +208,7 @@ def test_the_comparison_says_what_the_variant_does_more() -> None:
     assert (report.added, report.removed, report.changed) == ((), (), ("coordinator.commits",))
     assert report.turned == {"agreement": ("holds", "violated")}
     assert report.gained.difference is not None
-    assert report.gained.difference.run[-1][1] == ("sends COMMIT page 0",)
+    assert [str(seen) for seen in report.gained.difference.run[-1][1]] == ["sends COMMIT page 0"]
     assert report.lost.difference is None
     assert report.visible == ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from postcopy.explorer.behaviour import Behaviour, Observation, behaviour, included
@@ -23,7 +23,7 @@ def graph(edges: Graph, states: int, complete: bool = True) -> Behaviour:
     steps: list[list[tuple[Observation, int, str]]] = [[] for _ in range(states)]
     for one, seen, other in edges:
         steps[one].append((seen, other, f"{one} to {other}"))
-    return Behaviour((0,), tuple(map(tuple, steps)), complete)
+    return Behaviour((0,), tuple(map(tuple, steps)), states if complete else states - 1)
 
 
 def can(of: Behaviour, word: tuple[Observation, ...]) -> bool:
@@ -51,7 +51,19 @@ def graphs(draw: st.DrawFn) -> Behaviour:
     return graph(draw(st.lists(st.tuples(number, st.sampled_from(LETTERS), number), max_size=8)), states)
 
 
+BOTH = graph([(0, ("a",), 0), (0, ("b",), 0)], 1)
+ENDS = graph([(0, ("a",), 0), (0, ("a",), 1), (1, ("b",), 1)], 2)
+LATER = graph([(0, ("a",), 0), (0, ("a",), 1), (0, (), 2), (1, ("b",), 1), (2, ("b",), 3)], 4)
+SPLIT = graph([(0, ("a",), 1), (0, ("a",), 2), (1, ("a",), 1), (2, ("b",), 0), (2, ("b",), 2)], 3)
+
+
+@settings(max_examples=1000)
 @given(graphs(), graphs())
+@example(BOTH, ENDS)  # a search that drops pairs with larger sets (antichains) loses the difference a, b, a
+@example(BOTH, LATER)
+@example(BOTH, SPLIT)
+@example(LATER, ENDS)
+@example(SPLIT, ENDS)
 def test_inclusion_is_what_comparing_all_behaviours_says(one: Behaviour, other: Behaviour) -> None:
     found = included(one, other, 10_000)
     assert found.decided
@@ -70,8 +82,22 @@ def test_inclusion_is_what_comparing_all_behaviours_says(one: Behaviour, other: 
         assert {word[-1] for word in lacking if can(other, word[:-1])} <= set(lasts)
 
 
+def test_each_kind_of_difference_is_listed_with_a_shortest_one() -> None:
+    found = included(BOTH, ENDS, 100)
+    assert [tuple(seen for _, seen in each.run) for each in found.differences] == [
+        (("b",),),
+        (("a",), ("b",), ("a",)),
+    ]
+    assert len(included(BOTH, ENDS, 100, kind=lambda seen: len(seen)).differences) == 1
+
+
+def test_a_difference_that_was_found_is_kept_when_the_search_is_given_up() -> None:
+    assert included(BOTH, ENDS, 1).difference is not None
+    assert not included(BOTH, ENDS, 1).decided
+
+
 def test_the_run_is_a_shortest_one() -> None:
-    long = [(0, ("a",), 1), (1, ("a",), 2), (2, ("b",), 3), (0, (), 4), (4, ("b",), 5)]
+    long: Graph = [(0, ("a",), 1), (1, ("a",), 2), (2, ("b",), 3), (0, (), 4), (4, ("b",), 5)]
     found = included(graph(long, 6), graph([(0, ("a",), 0)], 1), 100)
     assert found.difference is not None
     assert found.difference.run == (("0 to 4", ()), ("4 to 5", ("b",)))
@@ -98,6 +124,17 @@ def test_what_was_given_up_or_is_not_all_there_is_not_decided() -> None:
     instance = Instance(Postcopy, 1, 1)
     some = behaviour(instance, lambda _, step: (step.action.name,), 50)
     assert not some.complete
+
+
+def test_nothing_is_said_of_what_a_protocol_cannot_do_whose_steps_are_not_known() -> None:
+    cut = graph([(0, ("a",), 1)], 2, complete=False)  # the steps of state 1 are not known
+    both = graph([(0, ("a",), 1), (1, ("b",), 1), (0, ("c",), 1)], 2)
+    found = included(both, cut, 100)
+    assert [each.run[-1][1] for each in found.differences] == [("c",)]
+    assert not found.decided
+    instance = Instance(Postcopy, 1, 1)
+    some, whole = (behaviour(instance, lambda _, step: (step.action.name,), limit) for limit in (500, 5_000))
+    assert included(whole, some, 100_000).differences == ()
 
 
 def test_all_states_and_steps_of_the_protocol_are_there() -> None:

@@ -11,7 +11,7 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
 from postcopy.catalogue.loading import load
 from postcopy.cli.cache import provide_cache
-from postcopy.cli.options import AsJson, protocol_names
+from postcopy.cli.options import AsJson, HostPage, protocol_names
 from postcopy.cli.output import print_json
 from postcopy.cli.parameters import completes
 from postcopy.cli.progress import of_search, progress
@@ -47,22 +47,34 @@ Changed = Annotated[
 def command(
     base: Base,
     change: Changed,
-    pages: Annotated[int, typer.Option("--pages", metavar="N", help="target pages where properties are asked")] = 2,
-    in_flight: Annotated[int, typer.Option("--in-flight", metavar="N", help="messages in each channel there")] = 1,
+    pages: Annotated[int, typer.Option("--pages", metavar="N", help="target pages")] = 2,
+    in_flight: Annotated[int, typer.Option("--in-flight", metavar="N", help="messages in each channel")] = 1,
     behaviour_pages: Annotated[
-        int, typer.Option("--behaviour-pages", metavar="N", help="target pages where behaviours are compared")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--behaviour-pages",
+            metavar="N",
+            help="target pages where behaviours are compared, if not as many as where properties are asked",
+        ),
+    ] = None,
     behaviour_in_flight: Annotated[
-        int, typer.Option("--behaviour-in-flight", metavar="N", help="messages in each channel there")
-    ] = 1,
+        int | None, typer.Option("--behaviour-in-flight", metavar="N", help="messages in each channel there")
+    ] = None,
+    host_page: HostPage = None,
     as_json: AsJson = False,
 ) -> int:
     """Compare two protocols."""
     old, new = named(base), named(change)
-    sizes = Size(pages, in_flight), Size(behaviour_pages, behaviour_in_flight)
+    group = max(old.group, new.group) if host_page is None else host_page
+    verdicts = Size(pages, in_flight, group)
+    behaviours = Size(
+        pages if behaviour_pages is None else behaviour_pages,
+        in_flight if behaviour_in_flight is None else behaviour_in_flight,
+        group,
+    )
     provide_cache()
     with progress() as show:
-        found = compare((base, change), old, new, *sizes, of_search(show))
+        found = compare((base, change), old, new, verdicts, behaviours, of_search(show))
     if as_json:
         print_json(difference_record(found))
     else:

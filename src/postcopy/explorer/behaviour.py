@@ -1,23 +1,30 @@
 """What a protocol does, seen through chosen observations; and whether another protocol can do the same.
 
 A protocol is taken as a graph whose steps carry an observation or are hidden. Its behaviours are the sequences of
-observations of its runs. That all behaviours of one are behaviours of another is trace inclusion, decided by
-following one protocol step by step beside all states in which the other may be (antichains: a smaller set of such
-states covers a larger one).
+observations of its runs. That all behaviours of one are behaviours of another is trace inclusion. It is decided by
+following one protocol step by step beside all states in which the other may be. Each pair of a state and such a set is
+looked at once. Dropping a pair where a smaller set was met with the same state (antichains) would decide the same, and
+lose differences whose last observation is another.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 from postcopy.explorer.kernel.stepper import Stepper
 from postcopy.language.concrete import Transition, take
 from postcopy.language.instance import Instance, State
 
-Observation = tuple[str, ...]
+Observation = tuple[Hashable, ...]
 """The observation of a step; empty for a hidden step."""
+
+_Pair = tuple[int, frozenset[int]]
+"""A state of the one, and all states in which the other may be."""
+
+_Came = tuple[_Pair | None, str, Observation]
+"""The pair before, and the step from it."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,17 @@ class Behaviour:
     Attributes:
         initial: numbers of the initial states.
         steps: for each state its steps: the observation, the state that it leads to, and who does what.
-        complete: whether all states are there.
+        expanded: of so many states the steps are there; of the others, which come last, they are not known.
     """
 
     initial: tuple[int, ...]
     steps: tuple[tuple[tuple[Observation, int, str], ...], ...]
-    complete: bool
+    expanded: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the steps of all states are there."""
+        return self.expanded == len(self.steps)
 
     @property
     def states(self) -> int:
@@ -56,7 +68,8 @@ class Inclusion:
     """Whether all behaviours of one protocol are behaviours of another.
 
     Attributes:
-        differences: those that are not: for each observation that the other cannot make a shortest one, shortest first.
+        differences: those that are not, shortest first: for each kind of their last observation, which the other cannot
+            make after the ones before it, a shortest one.
         decided: whether these are all; else the search was given up, or not all states were there.
         pairs: how many pairs of a state and a set of states were looked at.
     """
@@ -72,7 +85,8 @@ class Inclusion:
 
 
 def behaviour(instance: Instance, observe: Callable[[State, Transition], Observation], limit: int) -> Behaviour:
-    """Explore all states of a small instance, with the observation of each step.
+    """Explore the states of a small instance, at most so many as `limit` says and one block of successors more, with
+    the observation of each step.
 
     The kernel says which steps can be taken; these are taken concretely, to see their events.
     """
@@ -97,8 +111,7 @@ def behaviour(instance: Instance, observe: Callable[[State, Transition], Observa
                 if step.state != state or observe(state, step)
             )
         )
-    complete = len(steps) == len(order)
-    return Behaviour(initial, tuple(steps) + ((),) * (len(order) - len(steps)), complete)
+    return Behaviour(initial, tuple(steps) + ((),) * (len(order) - len(steps)), len(steps))
 
 
 def _taken(instance: Instance, stepper: Stepper, state: State) -> Iterator[Transition]:
@@ -110,59 +123,45 @@ def _taken(instance: Instance, stepper: Stepper, state: State) -> Iterator[Trans
                 yield step
 
 
-def included(one: Behaviour, other: Behaviour, limit: int) -> Inclusion:
+def included(
+    one: Behaviour, other: Behaviour, limit: int, kind: Callable[[Observation], Hashable] = lambda seen: seen
+) -> Inclusion:
     """Look for shortest behaviours of one that the other does not have. None goes on after what the other cannot do.
+
+    Where the other may be in a state whose steps are not known, nothing is said of what it cannot do from there on.
 
     Args:
         one: its behaviours are followed.
         other: has to be able to do the same.
         limit: so many pairs are looked at, then the search is given up.
+        kind: of all behaviours whose last observation is of one kind, one is given.
     """
     closures = _Closures(other)
     start = closures.of(other.initial)
-    queue: deque[tuple[int, frozenset[int]]] = deque()
-    came: dict[tuple[int, frozenset[int]], tuple[tuple[int, frozenset[int]] | None, str, Observation]] = {}
-    smallest: dict[int, list[frozenset[int]]] = {}
-
-    def meet(
-        pair: tuple[int, frozenset[int]], before: tuple[int, frozenset[int]] | None, what: str, seen: Observation
-    ) -> None:
-        state, others = pair
-        if any(known <= others for known in smallest.get(state, ())):
-            return
-        smallest[state] = [known for known in smallest.get(state, ()) if not others <= known] + [others]
-        came[pair] = (before, what, seen)
-        queue.append(pair)
-
-    for state in one.initial:
-        meet((state, start), None, "", ())
-    found: dict[Observation, Difference] = {}
-    while queue:
-        if len(came) > limit:
-            return Inclusion(tuple(found.values()), False, len(came))
+    came: dict[_Pair, _Came] = {(state, start): (None, "", ()) for state in one.initial}
+    queue = deque(came)
+    found: dict[Hashable, Difference] = {}
+    while queue and len(came) <= limit:
         pair = queue.popleft()
-        state, others = pair
-        for seen, after, what in one.steps[state]:
-            following = closures.after(others, seen) if seen else others
-            if following:
-                meet((after, following), pair, what, seen)
-            elif seen not in found:
-                found[seen] = _told(came, pair, what, seen)
-    return Inclusion(tuple(found.values()), one.complete and other.complete, len(came))
+        if max(pair[1]) >= other.expanded:
+            continue
+        for seen, after, what in one.steps[pair[0]]:
+            following = closures.after(pair[1], seen) if seen else pair[1]
+            if not following:
+                if kind(seen) not in found:
+                    found[kind(seen)] = _difference(came, (pair, what, seen))
+            elif (after, following) not in came:
+                came[after, following] = (pair, what, seen)
+                queue.append((after, following))
+    return Inclusion(tuple(found.values()), not queue and one.complete and other.complete, len(came))
 
 
-def _told(
-    came: dict[tuple[int, frozenset[int]], tuple[tuple[int, frozenset[int]] | None, str, Observation]],
-    pair: tuple[int, frozenset[int]],
-    what: str,
-    seen: Observation,
-) -> Difference:
-    run = [(what, seen)]
-    at: tuple[int, frozenset[int]] | None = pair
-    while at is not None:
-        at, what, seen = came[at]
-        if what:
-            run.append((what, seen))
+def _difference(came: dict[_Pair, _Came], last: _Came) -> Difference:
+    run: list[tuple[str, Observation]] = []
+    before, what, seen = last
+    while before is not None:
+        run.append((what, seen))
+        before, what, seen = came[before]
     return Difference(tuple(reversed(run)))
 
 

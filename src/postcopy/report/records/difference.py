@@ -63,7 +63,7 @@ class InclusionRecord(msgspec.Struct, frozen=True):
         included: null where it was not decided.
         all_found: the comparison was not given up.
         pairs: pairs of states that were compared.
-        runs: behaviours that only the first has.
+        runs: behaviours that only the first has; of those whose last observations differ by names of pages alone, one.
     """
 
     included: bool | None
@@ -83,15 +83,22 @@ class BehavioursRecord(msgspec.Struct, frozen=True):
     """How the behaviours differ.
 
     Attributes:
-        pages, in_flight: the size at which they are compared.
-        states: how many states each has there.
+        pages, in_flight, host_page: the size at which they are compared.
+        observed: what is compared beside the messages that both protocols have.
+        not_observed: messages that only one of them has.
+        states: how many states each has there, as far as they were made.
+        all_states: whether all states of both were made.
         change_within_base: whether the change does only what the base does.
         base_within_change: the reverse.
     """
 
     pages: int
     in_flight: int
+    host_page: int
+    observed: list[str]
+    not_observed: list[str]
     states: StatesRecord
+    all_states: bool
     change_within_base: InclusionRecord
     base_within_change: InclusionRecord
 
@@ -127,7 +134,11 @@ def difference_record(found: Difference) -> DifferenceRecord:
         behaviours=BehavioursRecord(
             pages=found.at.pages,
             in_flight=found.at.in_flight,
+            host_page=found.at.group,
+            observed=list(found.visible),
+            not_observed=list(found.hidden),
             states=StatesRecord(base=found.states[0], change=found.states[1]),
+            all_states=all(found.complete),
             change_within_base=_inclusion(found.gained),
             base_within_change=_inclusion(found.lost),
         ),
@@ -139,5 +150,8 @@ def _inclusion(found: Inclusion) -> InclusionRecord:
         included=False if found.differences else True if found.decided else None,
         all_found=found.decided,
         pairs=found.pairs,
-        runs=[[SeenRecord(step=what, seen=list(seen)) for what, seen in each.run] for each in found.differences],
+        runs=[
+            [SeenRecord(step=what, seen=[str(part) for part in seen]) for what, seen in each.run]
+            for each in found.differences
+        ],
     )

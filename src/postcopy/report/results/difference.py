@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from postcopy.catalogue.properties import asked_of
 from postcopy.explorer.behaviour import Inclusion, Observation, behaviour, included
@@ -30,15 +30,33 @@ from postcopy.report.story.words import page_words
 Said: TypeAlias = Answer | Literal["not asked"]
 
 MAX_STATES = 60_000
-MAX_PAIRS = 200_000
+"""So many states of each protocol are made for the comparison of behaviours."""
+
+MAX_PAIRS = 600_000
 
 
 @dataclass(frozen=True)
 class Size:
-    """Pages and messages."""
+    """Target pages, messages in flight, and target pages of a host page."""
 
     pages: int
     in_flight: int
+    group: int = 1
+
+
+class Seen(NamedTuple):
+    """A part of an observation.
+
+    Attributes:
+        words: what is seen.
+        pages: of which pages, as bits.
+    """
+
+    words: str
+    pages: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.words} {page_words(self.pages)}" if self.pages else self.words
 
 
 @dataclass(frozen=True)
@@ -51,8 +69,10 @@ class Difference:
         fields, messages: those that only the change has, and those that only the base has.
         turned: for each property asked of either and not of the same answer: what base and change say.
         visible: what is compared beside messages, in words.
+        hidden: messages that only one of the two has; it is not compared when they are sent.
         at: the size at which behaviours are compared.
-        states: how many states each has there.
+        states: how many states each has there, as far as they were made.
+        complete: whether all states of each were made.
         gained: whether the change does only what the base does.
         lost: whether the base does only what the change does.
     """
@@ -65,8 +85,10 @@ class Difference:
     messages: tuple[tuple[str, ...], tuple[str, ...]]
     turned: dict[str, tuple[Said, Said]]
     visible: tuple[str, ...]
+    hidden: tuple[str, ...]
     at: Size
     states: tuple[int, int]
+    complete: tuple[bool, bool]
     gained: Inclusion
     lost: Inclusion
 
@@ -86,13 +108,14 @@ def compare(
         base: the one.
         change: the other.
         verdicts: the size at which properties are asked.
-        behaviours: the size at which behaviours are compared; few pages, because page symmetry cannot be used.
+        behaviours: the size at which behaviours are compared; few pages, because their names are part of what is seen.
         look: is called with the progress.
 
     Raises:
         SpecError: one of them cheats or errs.
     """
-    old, new = (Instance(protocol, behaviours.pages, behaviours.in_flight) for protocol in (base, change))
+    at = behaviours
+    old, new = (Instance(protocol, at.pages, at.in_flight, group=at.group) for protocol in (base, change))
     kinds, visible = _shared_messages(base, change), _visible(old, new)
     look(Progress("finding the events that both protocols show"))
     graphs = [behaviour(i, partial(_seen, i, kinds, visible), MAX_STATES) for i in (old, new)]
@@ -115,10 +138,12 @@ def compare(
             if answers[0].get(name) != answers[1].get(name)
         },
         tuple(words for its in visible.values() for words in its),
+        _hidden_messages(base, change),
         behaviours,
         (graphs[0].states, graphs[1].states),
-        included(graphs[1], graphs[0], MAX_PAIRS),
-        included(graphs[0], graphs[1], MAX_PAIRS),
+        (graphs[0].complete, graphs[1].complete),
+        included(graphs[1], graphs[0], MAX_PAIRS, up_to_pages),
+        included(graphs[0], graphs[1], MAX_PAIRS, up_to_pages),
     )
 
 
@@ -160,7 +185,7 @@ def _plain(tree: Tree, known: Mapping[Variable, Value], memo: dict[Expr, Expr]) 
 
 def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, Answer]:
     """What the search says of each property: a violated one is taken out, and the others are asked again."""
-    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), protocol.group), Options(), look)
+    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), size.group), Options(), look)
     searches = [first, *further(first, Options(), report=look)]
     answers: dict[str, Answer] = {search.violated.name: "violated" for search in searches if search.violated}
     last = searches[-1]
@@ -175,8 +200,15 @@ def _messages(protocol: type[Protocol]) -> Iterator[str]:
 
 def _shared_messages(base: type[Protocol], change: type[Protocol]) -> frozenset[str]:
     """What both can send, by the kind alone: the channel that carries a page is not what it is about."""
-    sets = [{text.partition(" ")[2] for text in _messages(protocol)} for protocol in (base, change)]
-    return frozenset(sets[0] & sets[1])
+    return _kinds(base) & _kinds(change)
+
+
+def _hidden_messages(base: type[Protocol], change: type[Protocol]) -> tuple[str, ...]:
+    return tuple(sorted(_kinds(base) ^ _kinds(change)))
+
+
+def _kinds(protocol: type[Protocol]) -> frozenset[str]:
+    return frozenset(text.partition(" ")[2] for text in _messages(protocol))
 
 
 def _fields(protocol: type[Protocol]) -> Iterator[str]:
@@ -203,18 +235,25 @@ def _seen(
 ) -> Observation:
     """The observation of a step: messages that both protocols know, and what both declare as visible."""
     seen = [
-        f"sends {event.what.name}" + _of(event.pages)
+        Seen(f"sends {event.what.name}", _bits(event.pages))
         for event in step.events
         if event.sent and event.what.name in kinds
     ]
-    seen += [visible[event.what][0] + _of(event.pages) for event in step.events if event.what in visible]
+    seen += [Seen(visible[event.what][0], _bits(event.pages)) for event in step.events if event.what in visible]
     for flag, (rises, falls) in ((what, words) for what, words in visible.items() if isinstance(what, str)):
         index = instance.index[instance.variable[flag]]
         if before[index] != step.state[index]:
-            seen.append(rises if step.state[index] else falls)
+            seen.append(Seen(rises if step.state[index] else falls))
     return tuple(seen)
 
 
-def _of(pages: object) -> str:
-    bits: int = getattr(pages, "bits", 0)
-    return f" {page_words(bits)}" if bits else ""
+def _bits(pages: object) -> int:
+    return getattr(pages, "bits", 0)
+
+
+def up_to_pages(seen: Observation) -> Hashable:
+    """What an observation has in common with those that differ from it by a renaming of pages alone."""
+    parts = [part for part in seen if isinstance(part, Seen)]
+    most = max((part.pages.bit_length() for part in parts), default=0)
+    columns = sorted(tuple(part.pages >> page & 1 for part in parts) for page in range(most))
+    return tuple(part.words for part in parts), tuple(column for column in columns if any(column))

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from postcopy.explorer.behaviour import Inclusion
-from postcopy.report.results.difference import Difference
+from postcopy.report.results.difference import MAX_STATES, Difference, Size
 from postcopy.report.story.words import plain, step_count
 
 
@@ -36,21 +36,36 @@ def print_difference(found: Difference, console: Console) -> None:
         console.print(Text(f"  {name}: {old} → {new}", style=style))
     if not found.turned:
         console.print("  none")
-    at = found.at
-    pages = f"{at.pages} page{'s' * (at.pages > 1)}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight"
     console.print()
-    console.print(Text(f"Behaviours ({pages}; {found.states[0]:,} and {found.states[1]:,} states)", style="bold"))
+    size = _size(found.at)
+    console.print(Text(f"Behaviours ({size}; {found.states[0]:,} and {found.states[1]:,} states)", style="bold"))
     observed = "; ".join(("messages that both protocols have", *found.visible))
     console.print(Text(f"  compared by trace inclusion; observed: {observed}", "dim"))
-    _print_inclusion(found.gained, change, base, console)
-    _print_inclusion(found.lost, base, change, console)
+    if found.hidden:
+        console.print(Text(f"  not observed: {', '.join(found.hidden)}, which only one of the two has", "dim"))
+    cut = [name for name, complete in zip(found.names, found.complete, strict=True) if not complete]
+    if cut:
+        limit = f"  of {' and '.join(cut)} only the first {MAX_STATES:,} states were made: take a smaller size"
+        console.print(Text(limit, style="yellow"))
+    _print_inclusion(found.gained, change, base, size, console)
+    _print_inclusion(found.lost, base, change, size, console)
 
 
-def _print_inclusion(found: Inclusion, one: str, other: str, console: Console) -> None:
+def _size(at: Size) -> str:
+    host = f", host pages of {at.group}" if at.group > 1 else ""
+    pages = f"{at.pages} page{'s' * (at.pages > 1)}"
+    return f"{pages}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight{host}"
+
+
+def _print_inclusion(found: Inclusion, one: str, other: str, size: str, console: Console) -> None:
     if found.difference is None:
-        what = "does nothing that" if found.decided else "was not found to do anything that"
-        more = "" if found.decided else f" (given up after {found.pairs:,} pairs)"
-        console.print(Text(f"  {one} {what} {other} cannot do{more}", style="green" if found.decided else "yellow"))
+        if found.decided:
+            said = f"does nothing that {other} cannot do, as far as it is observed at {size}"
+        else:
+            said = (
+                f"was not found to do what {other} cannot, in {found.pairs:,} pairs of states at {size}: there are more"
+            )
+        console.print(Text(f"  {one} {said}", style="green" if found.decided else "yellow"))
         return
     console.print(Text(f"  {one} can do what {other} cannot:", style="bold"))
     for what, seen in found.difference.run:
@@ -59,5 +74,7 @@ def _print_inclusion(found: Inclusion, one: str, other: str, console: Console) -
             console.print(Text(f"      → {observation}"))
     for another in found.differences[1:]:
         last, all_seen = another.run[-1][1], [observation for _, seen in another.run for observation in seen]
-        console.print(Text(f"  and, after {step_count(len(another.run) - 1)}: {', '.join(last)}"))
-        console.print(Text(f"    seen: {', '.join(all_seen)}", style="dim"))
+        console.print(Text(f"  and, after {step_count(len(another.run) - 1)}: {', '.join(map(str, last))}"))
+        console.print(Text(f"    seen: {', '.join(map(str, all_seen))}", style="dim"))
+    if not found.decided:
+        console.print(Text(f"  and perhaps more: given up after {found.pairs:,} pairs of states", style="yellow"))
