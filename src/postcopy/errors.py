@@ -24,5 +24,9 @@ class SpecError(PostcopyError):
         self.where = where
 
 
+class UnknownNameError(SpecError):
+    """A part, field, message, mark or member of an enumeration is named that this protocol does not have."""
+
+
 class TraceError(PostcopyError):
     """A stored trace that is damaged, or belongs to another model or version."""

@@ -3,7 +3,7 @@ choose from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from postcopy.catalogue.loading import by_name
@@ -48,10 +48,10 @@ def everything(protocol: type[Protocol]) -> tuple[Property, ...]:
 
 
 class ToProve(NamedTuple):
-    """What a proof for every size is about.
+    """What a proof is about.
 
     Attributes:
-        properties: of states and steps, and the absence of deadlock.
+        properties: all that is asked of the protocol. A proof names those that it cannot ask: of whole runs, witnesses.
         invariant: the conjuncts that help to prove them.
         ranking: why the protocol ends, if that is known.
     """
@@ -61,17 +61,24 @@ class ToProve(NamedTuple):
     ranking: Ranking | None
 
 
-def proved_of(protocol: type[Protocol]) -> ToProve:
-    """What is proved of a protocol. Of the document's and of what extends it: the catalogue's safety properties, with
-    the catalogue's invariant and the protocol's own. Of another protocol: its own properties, with its own invariant.
+def proved_of(protocol: type[Protocol], names: Sequence[str] = ()) -> ToProve:
+    """What a proof asks of a protocol: what `asked_of` says, or the properties of these names. What helps are the
+    protocol's own conjuncts, for the document's protocol and what extends it those of the catalogue, and the properties
+    of states that are not asked.
 
     Raises:
+        UsageError: there is no property of that name, or a proof cannot be asked it.
         SpecError: as `asked_of`; or a conjunct is none.
     """
-    asked, own = asked_of(protocol), tuple(_declared(protocol, "invariant").values())
+    asked, own = choose(list(names), protocol), tuple(_declared(protocol, "invariant").values())
+    for prop in asked if names else ():
+        if prop.of_runs or prop.is_witness:
+            what = "speaks of whole runs" if prop.of_runs else "says what can be reached"
+            raise UsageError(f"{prop.name} {what}: a proof cannot be asked that, but postcopy check can")
+    others = tuple(p for p in asked_of(protocol) if p.of_states and p not in asked)
     if issubclass(protocol, Postcopy):
-        return ToProve(tuple(p for p in asked if p in SAFETY), (*INVARIANT, *own), RANKING)
-    return ToProve(tuple(p for p in asked if not p.is_witness and not p.of_runs), own, None)
+        return ToProve(asked, (*INVARIANT, *own, *others), RANKING)
+    return ToProve(asked, (*own, *others), None)
 
 
 def with_everything(name: str, pages: int, in_flight: int, group: int) -> Instance:

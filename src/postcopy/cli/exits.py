@@ -32,6 +32,5 @@ OF_VERDICT: dict[str, Exit] = {
     "interrupted": Exit.INCONCLUSIVE,
     "proved": Exit.OK,
     "not proved": Exit.INCONCLUSIVE,
-    "unknown": Exit.INCONCLUSIVE,
 }
 """By the word that `--json` gives as the verdict of check, simulate and prove."""

@@ -11,14 +11,18 @@ from rich.console import Console
 
 from postcopy.catalogue.properties import proved_of
 from postcopy.cli.exits import OF_VERDICT, Exit
-from postcopy.cli.options import HOW, WHAT, AsJson, Selection
+from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, PropertyNames, Selection
 from postcopy.cli.output import print_json
 from postcopy.cli.parameters import choice, takes
-from postcopy.cli.progress import progress
+from postcopy.cli.progress import Show, progress
 from postcopy.errors import UsageError
 from postcopy.language.instance import Instance
+from postcopy.language.protocol import Protocol
 from postcopy.properties.bitmaps import LEMMAS
 from postcopy.prover import lemmas, session
+from postcopy.prover.obligations import Obligation
+from postcopy.prover.session import ProofResult
+from postcopy.prover.verdicts import Answer, can_be_asked
 from postcopy.report.records.proof import lemmas_record, proof_record
 from postcopy.report.results.proof import verdict_of
 from postcopy.report.terminal.proof import print_lemma, print_mistakes, print_obligation, print_proof
@@ -68,7 +72,12 @@ class ProveOptions(Selection):
             rich_help_panel=WHAT,
         ),
     ] = False
+    properties: PropertyNames = None
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="of z3's random choices", rich_help_panel=HOW)] = 0
+    details: Annotated[
+        bool,
+        typer.Option("--details", help="every obligation, property and run, not the summary", rich_help_panel=SHOW),
+    ] = False
     as_json: AsJson = False
 
 
@@ -86,24 +95,44 @@ def command(asked: ProveOptions) -> int:
             "--in-flight, --host-page and --method go with --pages; without it the proof is for every size"
         )
     name, protocol = asked.load()
-    properties, invariant, ranking = proved_of(protocol)
     with progress() as show:
-        if asked.pages is None:
-            shown = (lambda _: None) if asked.as_json else (lambda o: print_obligation(o, console))
-            result = session.every_size(protocol, properties, invariant, ranking, asked.seed, shown, show)
-        else:
-            group = protocol.group if asked.host_page is None else asked.host_page
-            in_flight = 2 if asked.in_flight is None else asked.in_flight
-            of_steps = [p for p in properties if p.of_states or p.of_steps]
-            instance = Instance(protocol, asked.pages, in_flight, of_steps, group)
-            result = session.at_size(instance, invariant, asked.method.value, show)
+        result = _proved(asked, protocol, console, show)
     if asked.as_json:
         print_json(proof_record(result, name))
     else:
-        print_proof(result, name, console)
-    if result.refutation is not None:
-        return OF_VERDICT[result.refutation.outcome.value]
-    return OF_VERDICT[verdict_of(result)]
+        print_proof(result, name, console, details=asked.details)
+    return _exit(result)
+
+
+def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, show: Show) -> ProofResult:
+    """The result of the proof that is asked for."""
+    names = asked.properties or []
+    properties, invariant, ranking = proved_of(protocol, names)
+    if asked.pages is None:
+        done = 0
+
+        def shown(obligation: Obligation) -> None:
+            nonlocal done
+            done += 1
+            show(f"{done} obligations; last: {obligation.conjunct}, {obligation.action}")
+            if asked.details and not asked.as_json:
+                print_obligation(obligation, console)
+
+        of_the_end = None if names else ranking
+        return session.every_size(
+            protocol, properties, invariant, of_the_end, asked.seed, shown, show, selected=bool(names)
+        )
+    group = protocol.group if asked.host_page is None else asked.host_page
+    in_flight = 2 if asked.in_flight is None else asked.in_flight
+    claims = [p for p in properties if can_be_asked(p)]
+    instance = Instance(protocol, asked.pages, in_flight, claims, group)
+    return session.at_size(instance, properties, invariant, asked.method.value, show)
+
+
+def _exit(result: ProofResult) -> Exit:
+    """The exit code of the worst answer: a violation is worse than a deadlock."""
+    searches = [v.refutation for v in result.of(Answer.REFUTED) if v.refutation is not None]
+    return max(OF_VERDICT[search.outcome.value] for search in searches) if searches else OF_VERDICT[verdict_of(result)]
 
 
 def _prove_bitmaps(console: Console, seed: int, as_json: bool) -> Exit:

@@ -48,7 +48,7 @@ def with_caller(error: SpecError, method: str) -> SpecError:
     if error.where.endswith(f", in {method}") or ", called by " in error.where:
         return error
     text = str(error).removeprefix(f"{error.where}: ")
-    return SpecError(text, f"{error.where}, called by {method}")
+    return type(error)(text, f"{error.where}, called by {method}")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from postcopy.language.body_errors import Disabled, locating_errors
 from postcopy.language.channels import ChannelVariables, Slot
 from postcopy.language.instance import Instance, State
 from postcopy.language.interpretation import Interpretation
-from postcopy.language.machines import Monitor, let_watch
+from postcopy.language.machines import let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
@@ -180,7 +180,7 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
         before = View(ConcreteInterpretation(instance, state))
         step = Step(action, before, View(interpretation), interpretation.events, interpretation.pages(NONE))
         for name, monitor in instance.monitors.items():
-            let_watch(cast(Monitor, monitor(name, interpretation)), step)
+            let_watch(monitor(name, interpretation), step)
         if interpretation.failed:
             raise interpretation.failed[0]
     violated = tuple(p.name for p in instance.properties if p.of_steps and not holds(p.holds(step)))

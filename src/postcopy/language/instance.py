@@ -18,7 +18,7 @@ from postcopy.language.channels import Channel, ChannelVariables
 from postcopy.language.declaration_checks import check_protocol
 from postcopy.language.fields import EITHER
 from postcopy.language.interpretation import Interpretation
-from postcopy.language.machines import Ghost, Machine, Part
+from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.threads import Thread, thread_of, undeclared
@@ -34,6 +34,9 @@ State = tuple[int, ...]
 
 class Instance:
     """A protocol at a size, with the properties asked of it.
+
+    Args:
+        watching: monitors beside those of the properties, for conjuncts of an invariant that read them.
 
     Attributes:
         protocol: the class.
@@ -57,6 +60,7 @@ class Instance:
         in_flight: int,
         properties: Sequence[Property] = (),
         group: int = 1,
+        watching: Sequence[type[Monitor]] = (),
     ) -> None:
         _check_size("pages", pages, MAX_PAGES)
         _check_size("in-flight", in_flight, MAX_IN_FLIGHT)
@@ -66,9 +70,10 @@ class Instance:
         self.cpus = protocol.cpus
         self.properties = tuple(properties)
         self.machines: dict[str, type[Machine]] = protocol.parts(Machine)
-        watching = [p.monitor for p in self.properties if p.monitor is not None]
-        check_protocol(protocol, watching)
-        self.monitors: dict[str, type[Ghost]] = {monitor.__name__: monitor for monitor in watching}
+        asked = [p.monitor for p in self.properties if p.monitor is not None]
+        monitors = list(dict.fromkeys((*asked, *watching)))
+        check_protocol(protocol, monitors)
+        self.monitors: dict[str, type[Monitor]] = {monitor.__name__: monitor for monitor in monitors}
         self.ghosts: dict[str, type[Ghost]] = protocol.parts(Ghost) | self.monitors
         self.channels: dict[str, ChannelVariables] = {}
         initial: list[tuple[Variable, object]] = []

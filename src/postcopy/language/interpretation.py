@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 
-from postcopy.errors import SpecError
+from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language.channels import ChannelVariables
 from postcopy.language.messages import Event, Message, Pattern
 from postcopy.language.source_locations import location
@@ -168,14 +168,14 @@ class Interpretation(ABC):
         """Refuse a ghost mark that the channel does not have."""
         marks = channel.slots[0].marks
         if mark not in marks:
-            raise SpecError(
+            raise UnknownNameError(
                 f"{channel.name} has no mark {mark}; its marks are {', '.join(marks) or 'none'}", self.where()
             )
 
     def check_kind(self, channel: ChannelVariables, kind: object) -> None:
         """Refuse a kind of message that the channel does not carry."""
         if not any(kind is known for known in channel.kinds):
-            raise SpecError(f"{channel.name} carries {channel.carries}, not {kind!r}", self.where())
+            raise UnknownNameError(f"{channel.name} carries {channel.carries}, not {kind!r}", self.where())
 
     def listening(self, channel: ChannelVariables) -> Variable:
         """The variable that says whether a new connection may be made; refuses a channel that has none."""

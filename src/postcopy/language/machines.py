@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any, ClassVar, cast
 
-from postcopy.errors import SpecError
+from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language.body_errors import Disabled
 from postcopy.language.channel_ends import DeclaredEnd
 from postcopy.language.fields import Field
@@ -71,9 +71,9 @@ class Machine(Part):
             return ghost(name, self.interpretation)
         if name in instance.machines:
             hint = ": a machine sees only its own state and its ends of the channels; send a message instead"
-        else:
-            hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
-        raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.interpretation.where())
+            raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.interpretation.where())
+        hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
+        raise UnknownNameError(f"{type(self).__name__} has no field {name}{hint}", self.interpretation.where())
 
     def observe(self, what: Enum, pages: PageSet | Whole = NONE) -> None:
         """Say that something happened of which properties speak. It changes nothing."""
@@ -117,7 +117,7 @@ class Ghost(Part):
         if name.startswith("__"):
             raise AttributeError(name)
         hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
-        raise SpecError(f"{type(self).__name__} has no {name}{hint}", self.interpretation.where())
+        raise UnknownNameError(f"{type(self).__name__} has no {name}{hint}", self.interpretation.where())
 
 
 @contextmanager

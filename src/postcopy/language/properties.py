@@ -129,13 +129,15 @@ def _property(
     return make
 
 
-def conjunct(sentence: str, rules: str = "") -> Callable[[Callable[..., Answer]], Property]:
+def conjunct(
+    sentence: str, rules: str = "", monitor: type[Monitor] | None = None
+) -> Callable[[Callable[..., Answer]], Property]:
     """A conjunct of an invariant: a property of states that helps to prove others.
 
     Its function may have a second parameter ``page``: then it is claimed for every page. Such a conjunct is for the
     prover alone.
     """
-    return _property(Kind.ALWAYS, sentence, rules, None)
+    return _property(Kind.ALWAYS, sentence, rules, monitor)
 
 
 def always(

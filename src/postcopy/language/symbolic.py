@@ -15,7 +15,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any, Generic, TypeVar, cast
 
-from postcopy.errors import SpecError
+from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import check_action, check_callable, check_ghost
@@ -26,7 +26,7 @@ from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Valu
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.limits import bounded
-from postcopy.language.machines import Monitor, let_watch
+from postcopy.language.machines import let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.source_locations import location, place
@@ -109,7 +109,8 @@ class SymbolicNumber(Symbol[NumberExpr]):
         try:
             return ex.number(index_of(self.values, other))
         except ValueError:
-            raise SpecError(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
+            wrong = UnknownNameError if isinstance(other, Enum) else SpecError
+            raise wrong(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
 
     def _ordered(self, other: object) -> NumberExpr:
         if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):
@@ -563,7 +564,7 @@ def _observed(
     before = make(instance, path)
     step = Step(action, View(before), View(interpretation), list(interpretation.events), interpretation.pages(NONE))
     for name, monitor in instance.monitors.items():
-        watching = cast(Monitor, monitor(name, interpretation))
+        watching = monitor(name, interpretation)
         bounded(partial(let_watch, watching, step))
     updates = dict(interpretation.updates)
     violated = []

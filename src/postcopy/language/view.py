@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from postcopy.errors import SpecError
+from postcopy.errors import UnknownNameError
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channel_ends import ObserverEnd
 from postcopy.language.interpretation import Interpretation
@@ -26,7 +26,7 @@ class View:
         try:
             return parts[name](self._interpretation)
         except KeyError:
-            raise SpecError(
+            raise UnknownNameError(
                 f"there is no {name} in this protocol, only {', '.join(sorted(parts))}",
                 self._interpretation.where(),
             ) from None

@@ -14,6 +14,7 @@ from postcopy.language import Answer, Page, PageSet, Property, View, about, conj
 from postcopy.model.destination import Main, State
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
+from postcopy.properties.safety import Handover, SentSinceSwitch
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
@@ -68,14 +69,18 @@ def source_stopped(state: View) -> bool:
     return not stopping or not state.source.running
 
 
-@conjunct("Who has come to postcopy, or past it, has handed the guest over", rules="R4 R15")
+@conjunct("Who has come to postcopy, or past it, has handed the guest over", rules="R4 R15", monitor=Handover)
 def late_means_handed_over(state: View) -> bool:
     """Only the package and the end of precopy lead there."""
     late = state.source.phase >= Phase.POSTCOPY and state.source.phase <= Phase.COMPLETED
     return not late or _handed_over(state)
 
 
-@conjunct("After the handover the source is past its point of no return, and its guest stands still", rules="R15 R27")
+@conjunct(
+    "After the handover the source is past its point of no return, and its guest stands still",
+    rules="R15 R27",
+    monitor=Handover,
+)
 def handed_over_means_late(state: View) -> bool:
     """A cancel is refused, and a failure gives the guest up."""
     if not _handed_over(state):
@@ -97,13 +102,13 @@ def clean_at_last(state: View) -> Answer:
     return True if state.source.phase < Phase.ENDING else state.source.dirty
 
 
-@conjunct("Before postcopy nothing has been sent in it", rules="R13")
+@conjunct("Before postcopy nothing has been sent in it", rules="R13", monitor=SentSinceSwitch)
 def nothing_sent_before_switch(state: View) -> Answer:
     """The monitor counts from the package on."""
     return True if state.source.phase >= Phase.POSTCOPY else state.SentSinceSwitch.pages
 
 
-@conjunct("What has been sent in postcopy is not dirty", rules="R13")
+@conjunct("What has been sent in postcopy is not dirty", rules="R13", monitor=SentSinceSwitch)
 def sent_is_clean(state: View) -> Answer:
     """Each send takes its page out of the migration bitmap, and nothing puts it back."""
     return True if state.source.phase < Phase.POSTCOPY else state.SentSinceSwitch.pages & state.source.dirty
@@ -271,7 +276,7 @@ def package_finds_no_late_page(state: View) -> Answer:
 # -- the order of messages -------------------------------------------------------------------------------------------
 
 
-@conjunct("PACKAGED and the end of precopy are sent at the handover", rules="R2 R4")
+@conjunct("PACKAGED and the end of precopy are sent at the handover", rules="R2 R4", monitor=Handover)
 def handover_messages(state: View) -> bool:
     """They are what hands the guest over."""
     carried = state.stream.carries(Command.PACKAGED) or state.stream.carries(Command.PRECOPY_END)
@@ -334,7 +339,9 @@ def eof_complete(state: View) -> Answer:
 # -- pages in postcopy -----------------------------------------------------------------------------------------------
 
 
-@conjunct("A page that travels behind PACKAGED was sent in postcopy, once, and is good", rules="R13")
+@conjunct(
+    "A page that travels behind PACKAGED was sent in postcopy, once, and is good", rules="R13", monitor=SentSinceSwitch
+)
 def postcopy_pages_behind_package(state: View) -> Answer:
     """The source sends each page once, and the guest cannot have written it anywhere since."""
     twice = state.stream.in_order(Command.PACKAGED, about(Command.PAGE), about(Command.PAGE))
@@ -342,7 +349,11 @@ def postcopy_pages_behind_package(state: View) -> Answer:
     return twice | stale | (state.stream.in_order(Command.PACKAGED, about(Command.PAGE)) - state.SentSinceSwitch.pages)
 
 
-@conjunct("Past the package each page on its way was sent in postcopy, once, and is good", rules="R13")
+@conjunct(
+    "Past the package each page on its way was sent in postcopy, once, and is good",
+    rules="R13",
+    monitor=SentSinceSwitch,
+)
 def postcopy_pages_on_stream(state: View) -> Answer:
     """What was sent in precopy has been read before the package."""
     if not _past_package(state):
@@ -362,7 +373,7 @@ def one_place(state: View) -> Answer:
     return (coming & state.destination.present) | (assembling & state.stream.in_flight(Command.PAGE))
 
 
-@conjunct("What is being assembled was sent in postcopy and is good", rules="R13")
+@conjunct("What is being assembled was sent in postcopy and is good", rules="R13", monitor=SentSinceSwitch)
 def assembling_is_good(state: View) -> Answer:
     """It came from the stream, and no vCPU can write it."""
     if not _past_package(state):
@@ -398,7 +409,7 @@ def present_is_good(state: View) -> Answer:
     return True
 
 
-@conjunct("Past the package, and at the end, the guest has been handed over", rules="R4")
+@conjunct("Past the package, and at the end, the guest has been handed over", rules="R4", monitor=Handover)
 def package_means_handed_over(state: View) -> bool:
     """PACKAGED and the end of precopy are what hands it over."""
     return not (_past_package(state) | (state.destination.state == State.END)) or _handed_over(state)
@@ -492,14 +503,14 @@ def lost_is_broken(state: View) -> bool:
     return not state.wire.failed or bool(state.stream.broken)
 
 
-@conjunct("A connection breaks only by a failure, or by a cancel in precopy", rules="R8 R15 R27")
+@conjunct("A connection breaks only by a failure, or by a cancel in precopy", rules="R8 R15 R27", monitor=Handover)
 def broken_for_a_reason(state: View) -> bool:
     """The main thread leaves it to the listen thread, and the ends of a migration leave it open."""
     reason = state.wire.failed or state.Handover.failure or state.source.phase == Phase.CANCELLED
     return not state.stream.broken or bool(reason)
 
 
-@conjunct("A SHUT that reports an error reports a refusal", rules="R23")
+@conjunct("A SHUT that reports an error reports a refusal", rules="R23", monitor=Handover)
 def error_is_a_refusal(state: View) -> bool:
     """Nothing else makes the destination send it."""
     return not state.return_path.carries(Reply.SHUT_ERROR) or bool(state.Handover.failure)

@@ -17,10 +17,11 @@ import z3
 from postcopy.bitmaps import Bitmaps
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
+from postcopy.language.channels import ChannelVariables
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, of_each_page
-from postcopy.language.symbolic import read_action, read_predicate
+from postcopy.language.symbolic import read_action, read_predicate, read_resting
 from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.clauses import paths_of
@@ -79,16 +80,22 @@ class Bounded:
             if v.sort is Sort.NUMBER:
                 yield z3.ULT(value, v.size)
         for channel in self.instance.channels.values():
-            marked = [channel.code(kind) for kind in channel.kinds if kind in channel.marked]
             for slot in channel.slots:
-                kind, pages = state[slot.kind], state[slot.pages]
                 marks = z3.Or(*(state[mark] != 0 for mark in slot.marks.values()))
-                carries_marks = z3.Or(*(kind == code for code in marked))
-                yield z3.Implies(kind == 0, z3.And(pages == 0))
-                yield z3.Implies(z3.Not(carries_marks), z3.Not(marks))
-                yield z3.Implies(carries_marks, pages & (pages - 1) == 0)
+                yield z3.Implies(state[slot.kind] == 0, state[slot.pages] == 0)
+                yield z3.Implies(z3.Not(_carries_marks(channel, state[slot.kind])), z3.Not(marks))
             for here, behind in zip(channel.slots, channel.slots[1:], strict=False):
                 yield z3.Implies(state[here.kind] == 0, state[behind.kind] == 0)
+
+    def one_page_each(self, state: Values) -> Formula:
+        """Each message that carries marks concerns one page: what `premises` says of it, in a state."""
+        return z3.And(
+            *(
+                z3.Implies(_carries_marks(channel, state[slot.kind]), state[slot.pages] & (state[slot.pages] - 1) == 0)
+                for channel in self.instance.channels.values()
+                for slot in channel.slots
+            )
+        )
 
     def initial(self, state: Values) -> Formula:
         """The state is an initial one."""
@@ -110,6 +117,22 @@ class Bounded:
         guard, after = self.after(path, state, page)
         return z3.And(guard, *(then[v] == after[v] for v in then))
 
+    def in_range(self, path: Path, state: Values, page: Formula) -> Formula:
+        """The path gives each number a value of its range."""
+        formulas = _BitVectors(self, state, page)
+        return z3.And(*(formulas.truth(inside) for inside, _, _ in path.leaf.checks))
+
+    def stuck(self, state: Values, page: Formula) -> Formula:
+        """No thread can change anything, and something still has to happen."""
+        cannot = [z3.Not(self.truth(read_resting(self.instance), state, page))]
+        pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
+        for path in self.paths:
+            if not path.action.info.environment:
+                for each in pages if path.action.takes_page else pages[:1]:
+                    guard, after = self.after(path, state, each)
+                    cannot.append(z3.Not(z3.And(guard, z3.Or(*(after[v] != state[v] for v in state)))))
+        return z3.And(*cannot)
+
     def truth(self, e: TruthExpr, state: Values, page: Formula) -> Formula:
         """A truth value in a state."""
         return _BitVectors(self, state, page).truth(e)
@@ -122,6 +145,16 @@ class Bounded:
         pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
         asked = pages if of_each_page(prop.holds) else pages[:1]
         return z3.And(*(_BitVectors(self, state, page).truth(expr) for page in asked))
+
+    @property
+    def has_ranges(self) -> bool:
+        """Whether some path may leave the range of a number, as far as its text says."""
+        return any(path.leaf.checks for path in self.paths)
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether some message carries marks."""
+        return any(channel.marked and channel.slots[0].marks for channel in self.instance.channels.values())
 
     def violates(self, prop: Property, path: Path, state: Values, page: Formula) -> Formula:
         """Taking the path violates a property of steps."""
@@ -224,6 +257,11 @@ class _BitVectors:
                 return z3.If(self.truth(condition), self.pages(yes), self.pages(no))
             case _:
                 assert_never(e)
+
+
+def _carries_marks(channel: ChannelVariables, kind: Formula) -> Formula:
+    """A message of this kind carries marks."""
+    return z3.Or(*(kind == channel.code(each) for each in channel.kinds if each in channel.marked))
 
 
 def fitted(number: Formula, width: int) -> Formula:

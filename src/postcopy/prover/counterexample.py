@@ -6,8 +6,9 @@ such a state can be reached at all, the explorer says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from postcopy.errors import SpecError
 from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.results import Options, Outcome, Verdict
 from postcopy.language.concrete import violated_by
@@ -22,6 +23,10 @@ SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 2))
 """Where a counterexample to induction is looked for: pages, messages in flight, target pages of a host page."""
 
 
+EXPLORED = ((1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 1, 2), (2, 2, 2))
+"""Where a run that violates a property is looked for."""
+
+
 def find(
     protocol: type[Protocol],
     properties: Sequence[Property],
@@ -32,7 +37,8 @@ def find(
     """A counterexample at the first size that has one, or None where there is none at these sizes."""
     wanted = [p for p in conjuncts if p.name == obligation.conjunct and p not in properties]
     for pages, in_flight, group in sizes:
-        instance = Instance(protocol, pages, in_flight, [*properties, *wanted], group)
+        watching = [c.monitor for c in conjuncts if c.monitor is not None]
+        instance = Instance(protocol, pages, in_flight, [*properties, *wanted], group, watching)
         found = (
             _initial(instance, obligation) if obligation.action == INITIAL else _step(instance, conjuncts, obligation)
         )
@@ -71,7 +77,14 @@ class Reachable:
 
     def __init__(self, instance: Instance) -> None:
         readable = [p for p in instance.properties if not of_each_page(p.holds)]
-        instance = Instance(instance.protocol, instance.pages, instance.in_flight, readable, instance.group)
+        instance = Instance(
+            instance.protocol,
+            instance.pages,
+            instance.in_flight,
+            readable,
+            instance.group,
+            list(instance.monitors.values()),
+        )
         self._exploration = Exploration(instance, Options())
         self._exploration.run()
         self.verdict: Verdict = self._exploration.verdict()
@@ -83,16 +96,37 @@ class Reachable:
         return None if self._states is None else self._exploration.kernel.representative(trace.initial) in self._states
 
 
-def refute(protocol: type[Protocol], properties: Sequence[Property], groups: Sequence[int] = (1, 2)) -> Verdict | None:
-    """What the explorer finds wrong with a protocol at small sizes, if anything."""
-    for instance in _small(protocol, properties, groups):
-        verdict = explore(instance)
-        if verdict.outcome in (Outcome.VIOLATED, Outcome.DEADLOCK):
-            return verdict
-    return None
+def refute(
+    protocol: type[Protocol], properties: Sequence[Property], instances: Sequence[Instance] | None = None
+) -> list[Verdict]:
+    """Searches that found a run which violates one of the properties: one search for each that is violated.
+
+    Args:
+        protocol: the class.
+        properties: of states and steps, and the absence of deadlock.
+        instances: where to look, one after the other; the small sizes, if not given.
+
+    Raises:
+        SpecError: the protocol cheats or errs, or a step leaves a range.
+    """
+    found: list[Verdict] = []
+    left = list(properties)
+    for size in _small(protocol) if instances is None else instances:
+        while True:
+            try:
+                verdict = explore(Instance(protocol, size.pages, size.in_flight, left, size.group))
+            except SpecError:
+                if found:  # the error of a step comes behind a violation
+                    return found
+                raise
+            if verdict.violated is None:
+                break
+            found.append(verdict)
+            left.remove(verdict.violated)
+        if found and not left:
+            break
+    return found
 
 
-def _small(protocol: type[Protocol], properties: Sequence[Property], groups: Sequence[int]) -> Iterator[Instance]:
-    for group in groups:
-        yield Instance(protocol, 2, 1, properties, group)
-        yield Instance(protocol, 2, 2, properties, group)
+def _small(protocol: type[Protocol]) -> list[Instance]:
+    return [Instance(protocol, pages, in_flight, (), group) for pages, in_flight, group in EXPLORED]

@@ -1,27 +1,26 @@
 """Proofs at a size: k-induction, and z3's Spacer, which looks for an invariant of its own.
 
-k-induction: the properties hold in the first k states of every run (base), and after any k states in a row in which
+k-induction: the claims hold in the first k states of every run (base), and after any k states in a row in which
 they hold they hold once more (step). With k = 1 that is plain induction. What is assumed beside the properties (an
-invariant) only helps if it is inductive itself: it is part of what is proved.
+invariant) only helps if it is inductive itself: it is part of what is proved. What fails is left out, and the rest is
+tried again without it: so a claim that fails takes with it only what needs it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import z3
 
-from postcopy.language.concrete import take
 from postcopy.language.instance import Instance
-from postcopy.language.properties import Property
+from postcopy.language.properties import Kind, Property
 from postcopy.language.trace import Trace
-from postcopy.prover.bounded import Bounded, Formula, Path, Values
+from postcopy.prover.bounded import Bounded
+from postcopy.prover.premises import IN_RANGE
 from postcopy.prover.solving import Status
-
-WORK = 400_000_000
-"""See `postcopy.prover.solving.NARROW`; for one question."""
+from postcopy.prover.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -31,140 +30,114 @@ class SizedProof:
     Attributes:
         instance: the protocol at its size.
         method: in words.
-        status: proved, open (the trace shows why) or unknown.
-        k: how many states in a row were needed.
-        trace: for an open one, a run that violates a property, or begins where all holds and ends where it does not.
-        from_start: the trace begins in an initial state, so it is a counterexample and not only one to induction.
+        k: how many states in a row were needed, or tried.
+        claims: the names of all that was to be proved: the properties, the invariant, the ranges of numbers.
+        proved: those of them that are proved.
+        failed: of each of the others a run from states in which what was assumed holds to one that violates it, where
+            there is one.
+        gave_up: z3 gave up.
         seconds: how long it took.
     """
 
     instance: Instance
     method: str
-    status: Status
     k: int
-    trace: Trace | None
-    from_start: bool
+    claims: tuple[str, ...]
+    proved: frozenset[str]
+    failed: dict[str, Trace]
+    gave_up: bool
     seconds: float
+
+    @property
+    def status(self) -> Status:
+        """Of the properties and the ranges; a conjunct that is not proved takes nothing from it."""
+        asked = {p.name for p in self.instance.properties} | {IN_RANGE.name}
+        if all(name in self.proved for name in self.claims if name in asked):
+            return Status.PROVED
+        return Status.UNKNOWN if self.gave_up else Status.OPEN
 
 
 def k_induction(
     instance: Instance, invariant: Sequence[Property], most: int = 3, report: Callable[[str], None] = lambda _: None
 ) -> SizedProof:
-    """Prove the instance's properties of states and steps, and the invariant, by k-induction for k up to `most`."""
-    start, bounded = time.perf_counter(), Bounded(instance)
-    claims = [p for p in (*invariant, *instance.properties) if p.of_states]
-    method = "k-induction with the invariant" if invariant else "k-induction"
+    """Prove the instance's properties, the ranges of its numbers, and the invariant, by k-induction for k up to `most`.
 
-    def answer(status: Status, k: int, trace: Trace | None = None, from_start: bool = False) -> SizedProof:
-        return SizedProof(instance, method, status, k, trace, from_start, time.perf_counter() - start)
-
-    found: Trace | None = None
-    for k in range(1, most + 1):
-        report(f"{method}, k = {k}: the first {k} states")
-        base = _violation(bounded, claims, k - 1, from_start=True)
-        if isinstance(base, Trace):
-            return answer(Status.OPEN, k, base, from_start=True)
-        report(f"{method}, k = {k}: the step")
-        step = _violation(bounded, claims, k, from_start=False)
-        if base is Status.PROVED and step is Status.PROVED:
-            return answer(Status.PROVED, k)
-        if base is Status.UNKNOWN or step is Status.UNKNOWN:
-            return answer(Status.UNKNOWN, k, found)
-        found = step if isinstance(step, Trace) else found
-    return answer(Status.OPEN, most, found)
-
-
-def _violation(bounded: Bounded, claims: Sequence[Property], steps: int, from_start: bool) -> Trace | Status:
-    """A run of so many steps in which all claims hold until its last state, and not there (or its last step is wrong).
-
-    From an initial state, or from any state. `Status.PROVED`: there is none.
+    Where some of it fails for each k, those are proved that are inductive together without it.
     """
-    solver = z3.SolverFor("QF_BV")
-    solver.set("rlimit", WORK)
-    states = [bounded.state(f"s{i}") for i in range(steps + 1)]
-    pages = [bounded.page(f"s{i}") for i in range(steps + 1)]
-    solver.add(*bounded.well_formed(states[0]), *(bounded.one_page(page) for page in pages))
-    if from_start:
-        solver.add(bounded.initial(states[0]))
-    holds = [z3.And(*(bounded.claims(p, state) for p in claims)) for state in states]
-    taken: list[list[tuple[Path, Formula]]] = []
-    for i in range(steps):
-        options = [(path, z3.Bool(f"s{i}.{n}")) for n, path in enumerate(bounded.paths)]
-        solver.add(z3.Or(*(chosen for _, chosen in options)), holds[i])
-        for path, chosen in options:
-            solver.add(z3.Implies(chosen, bounded.step(path, states[i], pages[i], states[i + 1])))
-        taken.append(options)
-    answers = [_check(solver, bounded, claims, z3.Not(holds[-1]), states, pages, taken)]
-    wrong = _wrong_step(bounded, states[-1], pages[-1]) if any(p.of_steps for p in bounded.instance.properties) else []
-    for path, violated in wrong if answers[0] is Status.PROVED else ():
-        last = [(path, z3.BoolVal(True))]
-        extra = z3.And(holds[-1], violated)
-        answers.append(_check(solver, bounded, claims, extra, states, pages, [*taken, last]))
-        if answers[-1] is not Status.PROVED:
-            break
-    return next((a for a in answers if a is not Status.PROVED), Status.PROVED)
+    start = time.perf_counter()
+    method = "k-induction with the invariant" if invariant else "k-induction"
+    weeding = _Weeding(instance, invariant, lambda text: report(f"{method}, {text}"))
+    k = 1
+    while not weeding.inductive(k) and k < most and not weeding.gave_up:
+        k += 1
+    return SizedProof(
+        instance,
+        method,
+        k,
+        weeding.claims,
+        weeding.proved,
+        weeding.failed,
+        weeding.gave_up,
+        time.perf_counter() - start,
+    )
 
 
-def _wrong_step(bounded: Bounded, state: Values, page: Formula) -> list[tuple[Path, Formula]]:
-    found = []
-    for path in bounded.paths:
-        if path.leaf.violated:
-            guard, _ = bounded.after(path, state, page)
-            of_steps = [p for p in bounded.instance.properties if p.of_steps]
-            found.append((path, z3.And(guard, z3.Or(*(bounded.violates(p, path, state, page) for p in of_steps)))))
-    return found
+class _Weeding:
+    """Claims, of which those that fail are taken out until the others are inductive together.
 
+    Attributes:
+        claims: the names of all that is to be proved.
+        proved: what is proved.
+        failed: why the others are not.
+        gave_up: z3 gave up.
+    """
 
-def _check(
-    solver: z3.Solver,
-    bounded: Bounded,
-    claims: Sequence[Property],
-    wrong: Formula,
-    states: list[Values],
-    pages: list[Formula],
-    taken: list[list[tuple[Path, Formula]]],
-) -> Trace | Status:
-    solver.push()
-    try:
-        solver.add(wrong)
-        answer = solver.check()
-        if answer == z3.unsat:
-            return Status.PROVED
-        if answer != z3.sat:
-            return Status.UNKNOWN
-        return _trace(bounded, claims, solver.model(), states, pages, taken)
-    finally:
-        solver.pop()
+    def __init__(self, instance: Instance, invariant: Sequence[Property], report: Callable[[str], None]) -> None:
+        self._instance, self._invariant, self._report = instance, invariant, report
+        self._steps: dict[tuple[int, bool], Steps] = {}
+        self.claims = self._of(1, from_start=False).wrong
+        self.proved: frozenset[str] = frozenset()
+        self.failed: dict[str, Trace] = {}
+        self.gave_up = False
 
+    def _of(self, length: int, *, from_start: bool) -> Steps:
+        key = (length, from_start)
+        if key not in self._steps:
+            self._steps[key] = Steps(self._instance, self._invariant, length, from_start)
+        return self._steps[key]
 
-def _trace(
-    bounded: Bounded,
-    claims: Sequence[Property],
-    model: z3.ModelRef,
-    states: list[Values],
-    pages: list[Formula],
-    taken: list[list[tuple[Path, Formula]]],
-) -> Trace:
-    """The run that a model of z3 describes, taken step by step on the concrete interpretation."""
-    instance = bounded.instance
-    initial = state = bounded.decode(model, states[0])
-    steps = []
-    for page, options in zip(pages, taken, strict=False):
-        action = next(path.action for path, chosen in options if z3.is_true(model.eval(chosen, model_completion=True)))
-        bits = model.eval(page, model_completion=True).as_long()
-        step = take(instance, state, action, bits.bit_length() - 1 if action.takes_page else None)
-        assert step is not None, f"z3 takes {action.name} where the concrete interpretation cannot"
-        steps.append(step)
-        state = step.state
-    violated = steps[-1].violated[0] if steps and steps[-1].violated else _false_in(bounded, claims, states[-1], model)
-    return Trace(instance, initial, tuple(steps), violated)
+    def inductive(self, k: int) -> bool:
+        """Whether all claims are inductive with so many states in a row. If not, see `proved` and `failed`."""
+        left, failed = list(self.claims), dict[str, Trace]()
+        try:
+            while (found := self._counterexample(k, left)) is not None:
+                run, broken = found
+                failed |= dict.fromkeys(broken, run)
+                left = [name for name in left if name not in broken]
+                if IN_RANGE.name in broken:  # the encoding rests on it
+                    left = []
+        except TimeoutError:
+            self.gave_up, left = True, []
+        if len(left) >= len(self.proved):
+            self.proved, self.failed = frozenset(left), failed
+        return len(left) == len(self.claims)
 
+    def _counterexample(self, k: int, left: Sequence[str]) -> tuple[Trace, list[str]] | None:
+        """A run after which some of the claims that are left fail, and which of them."""
+        for length in range(k):
+            self._report(f"k = {k}: the first states")
+            found = self._violation(self._of(length, from_start=True), left)
+            if found is not None:
+                return found
+        self._report(f"k = {k}: the step")
+        return self._violation(self._of(k, from_start=False), left)
 
-def _false_in(bounded: Bounded, claims: Iterable[Property], state: Values, model: z3.ModelRef) -> str:
-    for claim in claims:
-        if z3.is_false(model.eval(bounded.claims(claim, state), model_completion=True)):
-            return claim.name
-    raise AssertionError("z3's counterexample violates nothing")
+    @staticmethod
+    def _violation(steps: Steps, left: Sequence[str]) -> tuple[Trace, list[str]] | None:
+        assumed = [claim.name for claim in steps.claims if claim.name in left]
+        wanted = [name for name in steps.wrong if name in left]
+        run = steps.violation(assumed, wanted) if wanted else None
+        return None if run is None else (run, steps.failing(run, wanted))
 
 
 def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> SizedProof:
@@ -191,14 +164,21 @@ def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> SizedPro
         needs = [bounded.one_page(page)] if path.action.takes_page else []
         engine.rule(reached(*after.values()), [reached(*now.values()), guard, *needs])
         bad = [bounded.violates(p, path, now, page) for p in instance.properties if p.of_steps]
-        if path.leaf.violated:
+        if path.leaf.checks:
+            bad.append(z3.Not(bounded.in_range(path, now, page)))
+        if bad:
             engine.rule(wrong(), [reached(*now.values()), guard, *needs, z3.Or(*bad)])
     for prop in instance.properties:
         if prop.of_states:
             engine.rule(wrong(), [reached(*now.values()), z3.Not(bounded.claims(prop, now))])
+        elif prop.kind is Kind.NO_DEADLOCK:
+            engine.rule(wrong(), [reached(*now.values()), bounded.stuck(now, page)])
     try:
         answer = engine.query(wrong())
     except z3.Z3Exception:  # out of time
         answer = z3.unknown
-    status = Status.PROVED if answer == z3.unsat else Status.OPEN if answer == z3.sat else Status.UNKNOWN
-    return SizedProof(instance, "Spacer", status, 1, None, status is Status.OPEN, time.perf_counter() - start)
+    ranges = (IN_RANGE.name,) if bounded.has_ranges else ()
+    claims = (*(p.name for p in instance.properties), *ranges)
+    proved = frozenset(claims) if answer == z3.unsat else frozenset[str]()
+    gave_up = answer == z3.unknown
+    return SizedProof(instance, "Spacer", 1, claims, proved, {}, gave_up, time.perf_counter() - start)

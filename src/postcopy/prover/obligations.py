@@ -28,7 +28,7 @@ from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import Sent, walk
 from postcopy.prover.clauses import parts_of, paths_of
 from postcopy.prover.formulas import Meaning, Symbols
-from postcopy.prover.progress import no_deadlock
+from postcopy.prover.progress import Search, no_deadlock
 from postcopy.prover.ranking import comes_no_closer
 from postcopy.prover.solving import NARROW, WIDE, Status, status_of, worse, worst, z3_solver
 from postcopy.prover.unbounded import UnboundedInterpretation, initially, messages_of
@@ -51,7 +51,7 @@ class Obligation:
         status: what z3 has said.
         seconds: how long it took.
         questions: how many questions to z3 it was.
-        uses: the conjuncts that z3's refutations needed (of an absence of deadlock: not recorded).
+        uses: the conjuncts that z3's refutations needed.
     """
 
     conjunct: str
@@ -97,9 +97,12 @@ class Proof:
         return [o for o in self.obligations if o.status is not Status.PROVED]
 
 
-def instance_of_any_size(protocol: type[Protocol], properties: Sequence[Property]) -> Instance:
+def instance_of_any_size(
+    protocol: type[Protocol], properties: Sequence[Property], invariant: Sequence[Property]
+) -> Instance:
     """An instance to read the protocol from: host pages are not single pages in it, and its size does not matter."""
-    return Instance(protocol, 2, 1, properties, group=2)
+    watching = [c.monitor for c in invariant if c.monitor is not None]
+    return Instance(protocol, 2, 1, properties, 2, watching)
 
 
 def prove(
@@ -173,8 +176,8 @@ class Prover:
         seed: int = 0,
         patient: bool = True,
     ) -> None:
-        kept = [p for p in properties if not p.is_witness]
-        self.instance = instance_of_any_size(protocol, kept)
+        kept = [p for p in properties if not p.is_witness and not p.of_runs]
+        self.instance = instance_of_any_size(protocol, kept, invariant)
         self.conjuncts = (*invariant, *(p for p in kept if p.of_states))
         self.framed = 0
         self._seed, self._symbols = seed, Symbols(self.instance)
@@ -219,9 +222,11 @@ class Prover:
                 yield from self._of_action(action, only)
         if any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY):
             start = time.perf_counter()
-            asserted = [[*s.assertions(), *self._assumptions()] for s in (self._narrow, self._wide)]
-            status, asked = no_deadlock(self._symbols, asserted, self._step, self._seed, self._patient)
-            yield Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, asked)
+            asserted = [s.assertions() for s in (self._narrow, self._wide)]
+            search = Search(self._seed, self._assumptions())
+            status = no_deadlock(self._symbols, asserted, self._step, search, self._patient)
+            uses = frozenset(literal.removeprefix(_ASSUMED) for literal in search.used)
+            yield Obligation(NO_DEADLOCK.name, ANY, status, time.perf_counter() - start, search.asked, uses)
 
     def possible(self, action: ActionInstance) -> bool:
         """Whether z3 does not refute that the action is taken in a state in which all conjuncts hold.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, assert_never
 
@@ -25,23 +26,51 @@ from postcopy.prover.channel_expressions import (
 )
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.formulas import Case, Meaning, Symbols
-from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, worse, z3_solver
+from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, z3_solver
 from postcopy.prover.unbounded import UnboundedInterpretation
 
 
+@dataclass
+class Search:
+    """How far it has been shown that not all threads stand still.
+
+    Attributes:
+        seed: of z3's random choices.
+        assumed: the literals that stand for the conjuncts.
+        asked: how many questions to z3 it was.
+        used: the literals that z3's refutations needed.
+    """
+
+    seed: int
+    assumed: Sequence[Any]
+    asked: int = 0
+    used: set[str] = field(default_factory=set)
+
+    def refutes(self, formulas: list[Any], work: int) -> Status:
+        """Ask z3 whether the formulas hold somewhere where all conjuncts hold."""
+        solver = z3_solver(self.seed, work)
+        solver.add(*formulas)
+        status = status_of(solver, self.assumed)
+        self.asked += 1
+        if status is Status.PROVED:
+            self.used.update(map(str, solver.unsat_core()))
+        return status
+
+
 def no_deadlock(
-    symbols: Symbols, asserted: Sequence[Sequence[Any]], step: Any, seed: int, patient: bool = True
-) -> tuple[Status, int]:
-    """Whether z3 refutes that all threads stand still, and how many questions it was.
+    symbols: Symbols, asserted: Sequence[Sequence[Any]], step: Any, search: Search, patient: bool = True
+) -> Status:
+    """Whether z3 refutes that all threads stand still.
 
     It is asked for each kind of oldest message on the channels; where that is too much at once, also for each value of
     the enumerations of the machines, one after the other.
 
     Args:
         symbols: of the state.
-        asserted: that all conjuncts hold in the state; once with few instances of quantifiers, once with many.
+        asserted: what the literals of conjuncts say of the state; once with few instances of quantifiers, once with
+            many.
         step: the page of a step.
-        seed: of z3's random choices.
+        search: how z3 is asked, and what came of it.
         patient: whether to ask with many instances where few do not suffice.
     """
     instance = symbols.instance
@@ -61,39 +90,29 @@ def no_deadlock(
         for v in sorted(choices, key=lambda v: -v.size)
     ]
     narrow, wide = ([*formulas, *claims, *stuck.definitions] for formulas in asserted)
-    return _by_cases(narrow, (lambda: wide) if patient else None, [*oldest, *values], len(oldest), seed)
+    return _by_cases(search, narrow, (lambda: wide) if patient else None, [*oldest, *values], len(oldest))
 
 
 def _by_cases(
-    narrow: list[Any], wide: Callable[[], list[Any]] | None, splits: list[list[Case]], at_least: int, seed: int
-) -> tuple[Status, int]:
-    """Whether z3 refutes the formulas, and how often it was asked. They are split into cases `at_least` so often."""
-    status, asked = Status.UNKNOWN, 0
+    search: Search, narrow: list[Any], wide: Callable[[], list[Any]] | None, splits: list[list[Case]], at_least: int
+) -> Status:
+    """Whether z3 refutes the formulas. They are split into cases `at_least` so often."""
     if at_least <= 0:
-        status, asked = _ask(narrow, seed, QUICK if splits else NARROW), 1
+        status = search.refutes(narrow, QUICK if splits else NARROW)
         if status is not Status.PROVED and not splits and wide:
-            status, asked = _ask(wide(), seed, WIDE), 2
+            status = search.refutes(wide(), WIDE)
         if status is Status.PROVED or not splits:
-            return status, asked
-    worst = Status.PROVED
+            return status
     for case in splits[0]:
-        status, more = _by_cases(
-            case.within(narrow), wide and partial(_within, case, wide), splits[1:], at_least - 1, seed
-        )
-        worst, asked = worse(worst, status), asked + more
-        if worst is not Status.PROVED:
-            break
-    return worst, asked
+        also_wide = wide and partial(_within, case, wide)
+        status = _by_cases(search, case.within(narrow), also_wide, splits[1:], at_least - 1)
+        if status is not Status.PROVED:
+            return status
+    return Status.PROVED
 
 
 def _within(case: Case, formulas: Callable[[], list[Any]]) -> list[Any]:
     return case.within(formulas())
-
-
-def _ask(formulas: list[Any], seed: int, work: int) -> Status:
-    solver = z3_solver(seed, work)
-    solver.add(*formulas)
-    return status_of(solver)
 
 
 def _changes(leaf: Leaf) -> TruthExpr:

@@ -8,7 +8,7 @@ from typing import assert_never
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
-from postcopy.language.ranking import Component, Measure
+from postcopy.language.ranking import Component, Measure, Ranking
 from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
@@ -44,10 +44,27 @@ def comes_no_closer(instance: Instance, components: Sequence[Component], leaf: L
     return ex.conjunction(_changes(leaf), ex.negation(closer))
 
 
+def components_without_variable(instance: Instance, ranking: Ranking) -> list[str]:
+    """The components of a ranking that speak of what the protocol does not have, or has as something else."""
+    return [component.name for component in ranking.components if _variable(instance, component) is None]
+
+
+_SORTS = {
+    Measure.ADVANCES: Sort.NUMBER,
+    Measure.RETREATS: Sort.NUMBER,
+    Measure.SHRINKS: Sort.PAGES,
+    Measure.FILLS: Sort.PAGES,
+    Measure.DRAINS: Sort.MESSAGES,
+}
+
+
 def _variable(instance: Instance, component: Component) -> Variable | None:
+    """The variable of a component, if the protocol has it and it can be measured so."""
     if component.name in instance.channels:
-        return messages_of(instance.channels[component.name])
-    return instance.variable.get(component.name)
+        found: Variable | None = messages_of(instance.channels[component.name])
+    else:
+        found = instance.variable.get(component.name)
+    return found if found is not None and found.sort is _SORTS[component.measure] else None
 
 
 def _compare(measure: Measure, variable: Variable, leaf: Leaf) -> Comparison:

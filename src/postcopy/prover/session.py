@@ -1,20 +1,31 @@
-"""A proof from protocol to result: proved, refuted by a run, or not proved, with the obstacle."""
+"""A proof from protocol to result: of each property whether it is proved, refuted by a run, or not proved and why."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from postcopy.explorer.results import Verdict
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
 from postcopy.language.trace import Trace
+from postcopy.prover.applicable import LeftOut, applicable
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import SizedProof, k_induction, spacer
 from postcopy.prover.obligations import Obligation, Proof, prove
+from postcopy.prover.premises import PREMISES
 from postcopy.prover.solving import Status
+from postcopy.prover.verdicts import (
+    Answer,
+    PropertyVerdict,
+    at_a_size,
+    can_be_asked,
+    end_of,
+    needed,
+    of_every_size,
+    refuted_by,
+)
 
 SHOWN = 3
 """How many counterexamples to induction are looked for: one obligation that fails often makes others fail."""
@@ -44,74 +55,182 @@ class ProofResult:
     """The result of a proof.
 
     Attributes:
-        status: proved; open; or unknown, where z3 gave up.
+        verdicts: on each property, and on what every proof rests on where the protocol has such a thing.
+        left_out: the conjuncts and components of the ranking that speak of what the protocol does not have.
+        ends: whether every step that the ranking speaks of comes closer to the end; unknown where that was not asked.
         proof: all obligations, of a proof for every size.
         answer: what came of a proof at one size.
-        refutation: what the explorer found wrong, if the proof failed and there is something.
-        counterexamples_to_induction: where nothing was found wrong, why the invariant is not inductive.
+        counterexamples_to_induction: for what is neither proved nor refuted, why the invariant is not inductive.
     """
 
-    status: Status
+    verdicts: tuple[PropertyVerdict, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    ends: Status = Status.UNKNOWN
     proof: Proof | None = None
     answer: SizedProof | None = None
-    refutation: Verdict | None = None
     counterexamples_to_induction: tuple[CounterexampleToInduction, ...] = ()
+
+    @property
+    def answer_for_all(self) -> Answer:
+        """The worst answer: refuted, not proved, or proved."""
+        found = {verdict.answer for verdict in self.verdicts}
+        return next((answer for answer in (Answer.REFUTED, Answer.NOT_PROVED) if answer in found), Answer.PROVED)
+
+    def of(self, answer: Answer) -> list[PropertyVerdict]:
+        """The verdicts with this answer."""
+        return [verdict for verdict in self.verdicts if verdict.answer is answer]
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether z3 gave up on something that a property needs."""
+        if self.answer is not None:
+            return self.answer.gave_up
+        return any(o.status is Status.UNKNOWN for v in self.verdicts for o in v.missing)
 
 
 def every_size(
     protocol: type[Protocol],
-    properties: Sequence[Property],
+    asked: Sequence[Property],
     invariant: Sequence[Property],
     ranking: Ranking | None,
     seed: int,
     done: Callable[[Obligation], None],
     phase: Callable[[str], None],
+    selected: bool = False,
 ) -> ProofResult:
-    """Prove the properties for every size. If that fails, look for a run that violates one of them.
+    """Prove the properties for every size. Where that fails, look for runs that violate them.
 
-    If there is none at small sizes, look for counterexamples to induction.
+    Where there is none at small sizes, look for counterexamples to induction.
+
+    Args:
+        protocol: the class.
+        asked: the properties; those of whole runs and the witnesses are not asked.
+        invariant: conjuncts that may help.
+        ranking: why the protocol comes to an end, if that is asked too.
+        seed: of z3's random choices.
+        done: is called with each obligation.
+        phase: is called with what is done now, in words.
+        selected: only these properties are of interest: conjuncts that they do not need are left alone.
+
+    Raises:
+        SpecError: the protocol cheats or errs, as the explorer would say too.
     """
-    proof = prove(protocol, properties, invariant, ranking, seed, done)
-    if proof.status is Status.PROVED:
-        return ProofResult(Status.PROVED, proof)
-    phase("looking for a run that violates a property")
-    asked = [p for p in properties if not p.is_witness]
-    refutation = refute(protocol, asked)
-    if refutation is not None:
-        return ProofResult(proof.status, proof, refutation=refutation)
+    claims = [p for p in asked if can_be_asked(p)]
+    there = applicable(protocol, claims, invariant, ranking)
+    if selected:
+        proof = _of_needed(protocol, claims, there.invariant, seed, done)
+    else:
+        proof = prove(protocol, claims, there.invariant, there.ranking, seed, done)
+    verdicts = of_every_size(asked, proof)
+    open_ones = [v.property for v in verdicts if v.answer is Answer.NOT_PROVED]
+    if open_ones:
+        phase("looking for runs that violate what is not proved")
+        verdicts = refuted_by(verdicts, refute(protocol, [p for p in open_ones if p not in PREMISES]))
+    obstacles = _obstacles(protocol, claims, proof, verdicts, phase)
+    return ProofResult(verdicts, there.left_out, end_of(proof), proof, counterexamples_to_induction=obstacles)
+
+
+def _of_needed(
+    protocol: type[Protocol],
+    claims: Sequence[Property],
+    invariant: Sequence[Property],
+    seed: int,
+    done: Callable[[Obligation], None],
+) -> Proof:
+    """The obligations of the claims, then those of the conjuncts that these used, and so on."""
+    whole: Proof | None = None
+    new = frozenset(p.name for p in (*claims, *PREMISES))
+    while new:
+        part = prove(protocol, claims, invariant, None, seed, done, only=_about(new))
+        if whole is not None:
+            part = replace(
+                part,
+                obligations=(*whole.obligations, *part.obligations),
+                framed=whole.framed + part.framed,
+                seconds=whole.seconds + part.seconds,
+            )
+        before = frozenset(o.conjunct for o in whole.obligations) | new if whole is not None else new
+        whole, new = part, needed(before, part.obligations) - before
+    assert whole is not None
+    return whole
+
+
+def _about(names: frozenset[str]) -> Callable[[str, str], bool]:
+    return lambda conjunct, _action: conjunct in names
+
+
+def _obstacles(
+    protocol: type[Protocol],
+    claims: Sequence[Property],
+    proof: Proof,
+    verdicts: Sequence[PropertyVerdict],
+    phase: Callable[[str], None],
+) -> tuple[CounterexampleToInduction, ...]:
+    """Counterexamples to induction for the first obligations that what is not proved needs."""
     found: list[CounterexampleToInduction] = []
     explored: dict[str, Reachable] = {}
-    for missing in proof.missing[:SHOWN]:
+    for missing in _first_missing(verdicts):
         phase(f"looking for a small counterexample to induction: {missing.conjunct} after {missing.action}")
-        trace = find(protocol, asked, proof.conjuncts, missing)
+        trace = find(protocol, claims, proof.conjuncts, missing)
         if trace is not None:
             size = trace.instance.size
             explored[size] = explored.get(size) or Reachable(trace.instance)
             found.append(
                 CounterexampleToInduction(missing.conjunct, missing.action, trace, explored[size].reaches(trace))
             )
-    return ProofResult(proof.status, proof, counterexamples_to_induction=tuple(found))
+    return tuple(found)
+
+
+def _first_missing(verdicts: Iterable[PropertyVerdict]) -> list[Obligation]:
+    missing = (o for v in verdicts if v.answer is Answer.NOT_PROVED for o in v.missing)
+    return list(dict.fromkeys(missing))[:SHOWN]
 
 
 def at_size(
-    instance: Instance, invariant: Sequence[Property], method: str, phase: Callable[[str], None]
+    instance: Instance,
+    asked: Sequence[Property],
+    invariant: Sequence[Property],
+    method: str,
+    phase: Callable[[str], None],
 ) -> ProofResult:
-    """Prove the instance's properties of states and steps by one of the `METHODS`; if that fails, say why."""
+    """Prove properties at one size by one of the `METHODS`; where that fails, say why.
+
+    Args:
+        instance: the protocol at its size, with the properties that can be asked.
+        asked: these, and those that are named as not asked.
+        invariant: conjuncts that may help.
+        method: how to prove.
+        phase: is called with what is done now, in words.
+
+    Raises:
+        SpecError: the protocol cheats or errs, as the explorer would say too.
+    """
+    there = applicable(instance.protocol, instance.properties, invariant if method == "invariant" else (), None)
+    instance = Instance(
+        instance.protocol,
+        instance.pages,
+        instance.in_flight,
+        instance.properties,
+        instance.group,
+        [c.monitor for c in there.invariant if c.monitor is not None],
+    )
     if method == "spacer":
         phase("Spacer looks for an invariant")
         answer = spacer(instance)
     else:
-        most = 1 if method == "invariant" else 3
-        answer = k_induction(instance, invariant if method == "invariant" else (), most, phase)
-    if answer.status is Status.PROVED:
-        return ProofResult(Status.PROVED, answer=answer)
+        answer = k_induction(instance, there.invariant, 1 if method == "invariant" else 3, phase)
+    verdicts = at_a_size(asked, answer)
+    left = [v.property for v in verdicts if v.answer is Answer.NOT_PROVED]
+    if not left:
+        return ProofResult(verdicts, there.left_out, answer=answer)
     phase("exploring")
-    reach = Reachable(instance)
-    if reach.verdict.counterexample is not None:
-        return ProofResult(answer.status, answer=answer, refutation=reach.verdict)
-    found = []
-    if answer.trace is not None and answer.trace.violated is not None:
-        found.append(
-            CounterexampleToInduction(answer.trace.violated, answer.method, answer.trace, reach.reaches(answer.trace))
-        )
-    return ProofResult(answer.status, answer=answer, counterexamples_to_induction=tuple(found))
+    searches = refute(instance.protocol, [p for p in left if p not in PREMISES], [instance])
+    verdicts = refuted_by(verdicts, searches)
+    steps = [v.step for v in verdicts if v.answer is Answer.NOT_PROVED and v.step is not None]
+    reach = Reachable(instance) if steps else None
+    found = [
+        CounterexampleToInduction(step.violated, answer.method, step, reach.reaches(step))
+        for step in list(dict.fromkeys(steps))[:SHOWN]
+        if reach is not None and step.violated is not None
+    ]
+    return ProofResult(verdicts, there.left_out, answer=answer, counterexamples_to_induction=tuple(found))

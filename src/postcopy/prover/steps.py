@@ -1,7 +1,7 @@
 """The steps from states in which an invariant holds, at a size: exact counterexamples to induction.
 
 Where the proof for every size fails, z3 may only have missed an instance. At a size every page and message is there:
-an answer is a state and a step. Both are checked on the concrete interpretation before they are reported.
+an answer is a run. It is checked on the concrete interpretation before it is reported.
 """
 
 from __future__ import annotations
@@ -11,67 +11,99 @@ from typing import Any
 
 import z3
 
-from postcopy.language.concrete import answer_in, holds, is_deadlock, take
+from postcopy.errors import SpecError
+from postcopy.language.concrete import Transition, answer_in, holds, is_deadlock, take
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
-from postcopy.language.symbolic import read_resting
 from postcopy.language.trace import Trace
-from postcopy.prover.bounded import Bounded, Formula
+from postcopy.prover.bounded import Bounded, Formula, Path, Values
+from postcopy.prover.premises import IN_RANGE, ONE_PAGE_EACH
 from postcopy.prover.solving import EXACT
 
 
 class Steps:
-    """A protocol and an invariant at a size, asserted to z3 once.
+    """Some steps in a row of a protocol at a size, with an invariant in the states before each; asserted to z3 once.
 
     Attributes:
         instance: the protocol at its size, with its properties.
-        claims: the conjuncts, and the properties of states.
+        claims: what can be assumed of states: the conjuncts, and the properties of states.
+        wrong: the names of what can be violated: a claim by the last state, a property of steps or a range by the last
+            step, and the absence of deadlock by the state before it.
 
     Args:
         instance: see above.
         invariant: conjuncts beside the properties of states.
+        length: how many steps; with none, a state alone.
+        from_start: whether the first state is an initial one.
     """
 
-    def __init__(self, instance: Instance, invariant: Sequence[Property]) -> None:
+    def __init__(
+        self, instance: Instance, invariant: Sequence[Property], length: int = 1, from_start: bool = False
+    ) -> None:
         self.instance, self._bounded = instance, Bounded(instance)
-        self.claims = tuple(dict.fromkeys([*invariant, *(p for p in instance.properties if p.of_states)]))
+        marked = [ONE_PAGE_EACH] if self._bounded.has_marks else []
+        of_states = (p for p in instance.properties if p.of_states)
+        self.claims = tuple(dict.fromkeys([*invariant, *of_states, *marked]))
         self._of_steps = [p for p in instance.properties if p.of_steps]
-        self._before, self._after = self._bounded.state("before"), self._bounded.state("after")
-        self._page = self._bounded.page("step")
+        self._asks_deadlock = length > 0 and any(p.kind is Kind.NO_DEADLOCK for p in instance.properties)
+        self._states = [self._bounded.state(f"s{i}") for i in range(length + 1)]
+        self._pages = [self._bounded.page(f"s{i}") for i in range(length)]
         self._holds = {p.name: z3.Bool(f"{p.name} holds") for p in self.claims}
-        self._fails = {p.name: z3.Bool(f"{p.name} fails") for p in (*self.claims, *self._of_steps, NO_DEADLOCK)}
-        self._taken = [(path, z3.Bool(f"path {n}")) for n, path in enumerate(self._bounded.paths)]
-        self._solver = self._make_solver()
+        by_step = [*self._of_steps, NO_DEADLOCK, IN_RANGE] if length else []
+        self._fails = {p.name: z3.Bool(f"{p.name} fails") for p in (*self.claims, *by_step)}
+        self._taken = [
+            [(path, z3.Bool(f"s{i} path {n}")) for n, path in enumerate(self._bounded.paths)] for i in range(length)
+        ]
+        self._solver = self._make_solver(from_start)
 
-    def _make_solver(self) -> Any:
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """See the class."""
+        absent = set()
+        if not self._asks_deadlock:
+            absent.add(NO_DEADLOCK.name)
+        if not self._bounded.has_ranges:
+            absent.add(IN_RANGE.name)
+        return tuple(name for name in self._fails if name not in absent)
+
+    def _make_solver(self, from_start: bool) -> Any:
         bounded, solver = self._bounded, z3.SolverFor("QF_BV")
         solver.set("rlimit", EXACT)
-        solver.add(*bounded.well_formed(self._before), bounded.one_page(self._page))
+        solver.add(*bounded.well_formed(self._states[0]), *(bounded.one_page(page) for page in self._pages))
+        if from_start:
+            solver.add(bounded.initial(self._states[0]))
         for claim in self.claims:
-            solver.add(z3.Implies(self._holds[claim.name], bounded.claims(claim, self._before)))
-            solver.add(z3.Implies(self._fails[claim.name], z3.Not(bounded.claims(claim, self._after))))
-        for path, taken in self._taken:
-            solver.add(z3.Implies(taken, bounded.step(path, self._before, self._page, self._after)))
-            for prop in self._of_steps:
-                violated = bounded.violates(prop, path, self._before, self._page)
-                solver.add(z3.Implies(z3.And(taken, self._fails[prop.name]), violated))
-        stuck = self._fails[NO_DEADLOCK.name]
-        solver.add(z3.Implies(stuck, z3.And(self._no_thread_moves(), *(z3.Not(taken) for _, taken in self._taken))))
-        solver.add(z3.Or(stuck, *(taken for _, taken in self._taken)))
+            assumed = [self._claim(claim, state) for state in self._states[:-1]]
+            solver.add(z3.Implies(self._holds[claim.name], z3.And(*assumed)))
+            solver.add(z3.Implies(self._fails[claim.name], z3.Not(self._claim(claim, self._states[-1]))))
+        for i, taken in enumerate(self._taken[:-1]):
+            solver.add(z3.Or(*(chosen for _, chosen in taken)))
+            for path, chosen in taken:
+                follows = bounded.step(path, self._states[i], self._pages[i], self._states[i + 1])
+                inside = bounded.in_range(path, self._states[i], self._pages[i])
+                solver.add(z3.Implies(chosen, z3.And(follows, inside)))
+        if self._taken:
+            self._add_last_step(solver)
         return solver
 
-    def _no_thread_moves(self) -> Formula:
-        bounded, state = self._bounded, self._before
-        if not any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties):
-            return z3.BoolVal(False)
-        cannot = [z3.Not(bounded.truth(read_resting(self.instance), state, self._page))]
-        pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
-        for path in bounded.paths:
-            if not path.action.info.environment:
-                for page in pages if path.action.takes_page else pages[:1]:
-                    guard, after = bounded.after(path, state, page)
-                    cannot.append(z3.Not(z3.And(guard, z3.Or(*(after[v] != state[v] for v in state)))))
-        return z3.And(*cannot)
+    def _add_last_step(self, solver: Any) -> None:
+        """What the last step does and may violate; or no thread can take one."""
+        bounded, before, page = self._bounded, self._states[-2], self._pages[-1]
+        stuck, outside = self._fails[NO_DEADLOCK.name], self._fails[IN_RANGE.name]
+        for path, chosen in self._taken[-1]:
+            solver.add(z3.Implies(chosen, bounded.step(path, before, page, self._states[-1])))
+            solver.add(z3.Implies(chosen, outside != bounded.in_range(path, before, page)))
+            for prop in self._of_steps:
+                violated = bounded.violates(prop, path, before, page)
+                solver.add(z3.Implies(z3.And(chosen, self._fails[prop.name]), violated))
+        some = [chosen for _, chosen in self._taken[-1]]
+        nothing = bounded.stuck(before, page) if self._asks_deadlock else z3.BoolVal(False)
+        others = [failing for name, failing in self._fails.items() if name != NO_DEADLOCK.name]
+        solver.add(z3.Implies(stuck, z3.And(nothing, *(z3.Not(one) for one in (*some, *others)))))
+        solver.add(z3.Or(stuck, *some))
+
+    def _claim(self, claim: Property, state: Values) -> Formula:
+        return self._bounded.one_page_each(state) if claim is ONE_PAGE_EACH else self._bounded.claims(claim, state)
 
     def violation(
         self, assumed: Iterable[str], wanted: Collection[str], actions: Collection[str] | None = None
@@ -79,12 +111,12 @@ class Steps:
         """A counterexample to induction, or None where there is none at this size.
 
         Args:
-            assumed: names of the claims that hold in the state.
-            wanted: what is to be violated: claims after the step, properties of steps, or the absence of deadlock.
-            actions: which actions may be taken; any, if not given.
+            assumed: names of the claims that hold in all states but the last.
+            wanted: which of `wrong` is to be violated.
+            actions: which actions the last step may take; any, if not given.
 
         Returns:
-            A trace of one step; of none where no thread can move.
+            A trace of as many steps; of one less where no thread can move, or where the last one leaves a range.
 
         Raises:
             TimeoutError: z3 gave up.
@@ -93,7 +125,7 @@ class Steps:
         self._solver.push()
         self._solver.add(z3.Or(*(self._fails[name] for name in wanted)))
         if actions is not None:
-            others = (taken for path, taken in self._taken if path.action.name not in actions)
+            others = (taken for path, taken in self._taken[-1] if path.action.name not in actions)
             self._solver.add(z3.Not(self._fails[NO_DEADLOCK.name]), *(z3.Not(taken) for taken in others))
         answer = self._solver.check(*(self._holds[name] for name in assumed))
         found = self._trace(self._solver.model(), assumed, wanted) if answer == z3.sat else None
@@ -103,22 +135,61 @@ class Steps:
         return found
 
     def _trace(self, model: Any, assumed: list[str], wanted: Collection[str]) -> Trace:
-        """The step as the concrete interpretation takes it, and what it violates: nothing of z3's answer is trusted."""
-        instance, before = self.instance, self._bounded.decode(model, self._before)
-        assert not self._false(before, assumed), "z3 assumes a claim that does not hold"
-        if z3.is_true(model.eval(self._fails[NO_DEADLOCK.name])):
-            assert is_deadlock(instance, before), "z3 finds a deadlock where the concrete interpretation finds none"
-            return Trace(instance, before, (), NO_DEADLOCK.name)
-        path = next(path for path, taken in self._taken if z3.is_true(model.eval(taken)))
-        bits = model.eval(self._page, model_completion=True).as_long()
-        step = take(instance, before, path.action, bits.bit_length() - 1 if path.action.takes_page else None)
-        assert step is not None, f"z3 takes {path.action.name} where the concrete interpretation cannot"
-        violated = [name for name in (*step.violated, *self._false(step.state, wanted)) if name in wanted]
-        return Trace(instance, before, (step,), violated[0])
+        """The run as the concrete interpretation takes it, and what it violates: nothing of z3's answer is trusted."""
+        first = state = self._bounded.decode(model, self._states[0])
+        steps: list[Transition] = []
+        stuck = bool(self._taken) and z3.is_true(model.eval(self._fails[NO_DEADLOCK.name]))
+        outside = bool(self._taken) and z3.is_true(model.eval(self._fails[IN_RANGE.name]))
+        for i in range(len(self._taken)):
+            assert not self._false(state, assumed), "z3 assumes a claim that does not hold"
+            last = i == len(self._taken) - 1
+            if last and stuck:
+                assert is_deadlock(self.instance, state), "z3 finds a deadlock where the concrete one finds none"
+                return Trace(self.instance, first, tuple(steps), NO_DEADLOCK.name)
+            path, page = self._step(model, i)
+            if last and outside:
+                assert self._leaves_range(state, path, page), f"z3 takes {path.action.name} out of a range"
+                return Trace(self.instance, first, tuple(steps), IN_RANGE.name)
+            step = take(self.instance, state, path.action, page)
+            assert step is not None, f"z3 takes {path.action.name} where the concrete interpretation cannot"
+            steps.append(step)
+            state = step.state
+        broken = steps[-1].violated if steps else ()
+        violated = [name for name in (*broken, *self._false(state, wanted)) if name in wanted]
+        return Trace(self.instance, first, tuple(steps), violated[0])
+
+    def _step(self, model: Any, i: int) -> tuple[Path, int | None]:
+        path = next(path for path, taken in self._taken[i] if z3.is_true(model.eval(taken)))
+        bits = model.eval(self._pages[i], model_completion=True).as_long()
+        return path, bits.bit_length() - 1 if path.action.takes_page else None
+
+    def _leaves_range(self, state: State, path: Path, page: int | None) -> bool:
+        try:
+            take(self.instance, state, path.action, page)
+        except SpecError:
+            return True
+        return False
 
     def _false(self, state: State, names: Collection[str]) -> list[str]:
-        claims = (p for p in self.claims if p.name in names)
-        return [p.name for p in claims if not holds(answer_in(self.instance, state, p.holds))]
+        return [p.name for p in self.claims if p.name in names and not self._true(state, p)]
+
+    def _true(self, state: State, claim: Property) -> bool:
+        if claim is ONE_PAGE_EACH:
+            return all(
+                state[self.instance.index[slot.pages]].bit_count() < 2
+                for channel in self.instance.channels.values()
+                for slot in channel.slots
+                if slot.kind.values[state[self.instance.index[slot.kind]]] in channel.marked
+            )
+        return holds(answer_in(self.instance, state, claim.holds))
+
+    def failing(self, trace: Trace, names: Collection[str]) -> list[str]:
+        """Which of the names the end of a trace violates: those that z3 need not be asked for again."""
+        last = trace.states[-1] if trace.steps else trace.initial
+        broken = trace.steps[-1].violated if trace.steps else ()
+        if trace.violated in (NO_DEADLOCK.name, IN_RANGE.name):
+            return [trace.violated]
+        return [*(name for name in broken if name in names), *self._false(last, names)]
 
     def without(self, conjunct: str) -> Trace | None:
         """A counterexample to induction without a conjunct: the other claims hold in its state, its step violates one.
@@ -127,4 +198,4 @@ class Steps:
             TimeoutError: z3 gave up.
         """
         others = [p.name for p in self.claims if p.name != conjunct]
-        return self.violation(others, [name for name in self._fails if name != conjunct])
+        return self.violation(others, [name for name in self.wrong if name != conjunct])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -12,8 +10,22 @@ from postcopy.prover.induction import SizedProof
 from postcopy.prover.lemmas import LemmaResult
 from postcopy.prover.obligations import Proof
 from postcopy.prover.session import CounterexampleToInduction, ProofResult
+from postcopy.prover.verdicts import Answer, PropertyVerdict
 from postcopy.report.records.story import RunRecord, StepRecord, run_record
-from postcopy.report.results.proof import WORDS, Word, sentence, verdict_of
+from postcopy.report.results.proof import (
+    A_WITNESS,
+    OF_RUNS,
+    PROPERTY_WORDS,
+    WORDS,
+    PropertyWord,
+    VerdictWord,
+    Word,
+    not_asked,
+    reason,
+    refuted,
+    sentence,
+    verdict_of,
+)
 from postcopy.report.story.tell import tell
 
 
@@ -27,6 +39,42 @@ class ConjunctRecord(msgspec.Struct, frozen=True):
 
     name: str
     sentence: str
+
+
+class ProvedPropertyRecord(msgspec.Struct, frozen=True):
+    """A property, and what became of it.
+
+    Attributes:
+        name: its name on the command line.
+        sentence: what it says.
+        kind: always, never, eventually, sometimes and so on.
+        rules: the rules of the document that it stands for.
+        verdict: what became of it.
+        reason: why it is not proved, or not asked.
+        needs: the conjuncts that its proof used, directly or in turn, in a proof for every size.
+        counterexample: for a refuted property, a run that violates it.
+    """
+
+    name: str
+    sentence: str
+    kind: str
+    rules: list[str]
+    verdict: PropertyWord
+    reason: str | None
+    needs: list[str]
+    counterexample: RunRecord | None
+
+
+class LeftOutRecord(msgspec.Struct, frozen=True):
+    """A conjunct, or a component of the ranking, that speaks of what the protocol does not have.
+
+    Attributes:
+        name: its name.
+        why: what is not there.
+    """
+
+    name: str
+    why: str
 
 
 class ObligationRecord(msgspec.Struct, frozen=True):
@@ -75,26 +123,30 @@ class ProofRecord(msgspec.Struct, frozen=True):
         sentence: the same in one sentence.
         size: "every size", in a proof for every size.
         pages, in_flight, host_page: the size, in a proof at one.
-        properties: what was to be proved, by name.
+        properties: all that is asked of the protocol, with a verdict on each.
+        inapplicable: properties that are not asked of this protocol, with the reasons.
+        left_out: conjuncts and components of the ranking that speak of what the protocol does not have.
         conjuncts: the invariant, in a proof for every size.
         method, k: how a proof at one size was made.
         seconds: time that it took.
         plain: obligations that are plain, because the action changes nothing that the conjunct speaks of.
         ends: whether it is proved that a migration ends after the handover.
         obligations: that each action keeps each conjunct.
-        violated: for a refutation, the property that is violated, by name.
+        violated: for a refutation, the property that the shortest run violates, by name.
         counterexample: for a refutation, the run that shows it.
         obstacles: counterexamples to induction.
     """
 
     protocol: str
-    verdict: Literal["proved", "refuted", "not proved", "unknown"]
+    verdict: VerdictWord
     sentence: str
+    properties: list[ProvedPropertyRecord]
+    inapplicable: dict[str, str]
+    left_out: list[LeftOutRecord]
     size: str | UnsetType = UNSET
     pages: int | UnsetType = UNSET
     in_flight: int | UnsetType = UNSET
     host_page: int | UnsetType = UNSET
-    properties: list[str] | UnsetType = UNSET
     conjuncts: list[ConjunctRecord] | UnsetType = UNSET
     method: str | UnsetType = UNSET
     k: int | UnsetType = UNSET
@@ -164,29 +216,53 @@ def proof_record(result: ProofResult, name: str) -> ProofRecord:
         result: the result of the proof.
         name: the protocol's name.
     """
-    run = result.refutation.counterexample if result.refutation else None
+    wrong = refuted(result)
+    first = wrong[0].refutation if wrong else None
+    run = first.counterexample if first else None
+    named = {v.property.name for v in result.verdicts}
     made = ProofRecord(
         protocol=name,
         verdict=verdict_of(result),
         sentence=sentence(result, name),
+        properties=[_property(verdict) for verdict in result.verdicts],
+        inapplicable={prop: why for prop, why in not_asked(result).items() if prop not in named},
+        left_out=[LeftOutRecord(name=left.name, why=left.why) for left in result.left_out],
         violated=run.violated if run else None,
         counterexample=run_record(tell(run)) if run else None,
         obstacles=[_obstacle(each) for each in result.counterexamples_to_induction],
     )
     if result.proof is not None:
-        made = _with_proof(made, result.proof)
+        made = _with_proof(made, result.proof, WORDS[result.ends])
     return made if result.answer is None else _with_answer(made, result.answer)
 
 
-def _with_proof(made: ProofRecord, proof: Proof) -> ProofRecord:
+def _property(verdict: PropertyVerdict) -> ProvedPropertyRecord:
+    prop = verdict.property
+    run = verdict.refutation.counterexample if verdict.refutation is not None else None
+    why = {
+        Answer.NOT_PROVED: lambda: reason(verdict),
+        Answer.NOT_ASKED: lambda: OF_RUNS if prop.of_runs else A_WITNESS,
+    }
+    return ProvedPropertyRecord(
+        name=prop.name,
+        sentence=prop.sentence,
+        kind=prop.kind.value,
+        rules=list(prop.rules),
+        verdict=PROPERTY_WORDS[verdict.answer],
+        reason=why[verdict.answer]() if verdict.answer in why else None,
+        needs=sorted(verdict.needs),
+        counterexample=run_record(tell(run)) if run is not None else None,
+    )
+
+
+def _with_proof(made: ProofRecord, proof: Proof, ends: Word) -> ProofRecord:
     return replace(
         made,
         size="every size",
-        properties=[p.name for p in proof.instance.properties],
         conjuncts=[ConjunctRecord(name=p.name, sentence=p.sentence) for p in proof.conjuncts],
         seconds=round(proof.seconds, 3),
         plain=proof.framed,
-        ends=WORDS[proof.ends],
+        ends=ends,
         obligations=[
             ObligationRecord(
                 conjunct=o.conjunct,
@@ -208,7 +284,6 @@ def _with_answer(made: ProofRecord, answer: SizedProof) -> ProofRecord:
         pages=instance.pages,
         in_flight=instance.in_flight,
         host_page=instance.group,
-        properties=[p.name for p in instance.properties],
         method=answer.method,
         k=answer.k,
         seconds=round(answer.seconds, 3),

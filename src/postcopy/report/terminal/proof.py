@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from postcopy.prover.lemmas import LemmaResult
 from postcopy.prover.obligations import Obligation, Proof
 from postcopy.prover.session import CounterexampleToInduction, ProofResult
 from postcopy.prover.solving import Status
-from postcopy.report.results.proof import WORDS, reached, sentence
+from postcopy.prover.verdicts import Answer
+from postcopy.report.results.proof import (
+    A_WITNESS,
+    OF_RUNS,
+    SIGNS,
+    WORDS,
+    not_asked,
+    reached,
+    reason,
+    refuted,
+    sentence,
+)
 from postcopy.report.story.tell import tell
 from postcopy.report.story.text import print_story
 
@@ -42,16 +54,52 @@ def in_columns(width: int, action: str, conjunct: str, status: Text, seconds: fl
     return Text.assemble(f"{action}\n  {conjunct}", end, no_wrap=True)
 
 
-def print_proof(result: ProofResult, name: str, console: Console) -> None:
-    """The result in a few lines, with the run that refutes it or the counterexamples to induction."""
-    if result.refutation is not None and result.refutation.counterexample is not None:
-        print_story(tell(result.refutation.counterexample), console)
-        console.print()
-    for found in result.counterexamples_to_induction:
+def print_proof(result: ProofResult, name: str, console: Console, *, details: bool = False) -> None:
+    """The result: properties, what was left out, the runs and steps that are against it, and last a sentence.
+
+    Args:
+        result: the result.
+        name: the protocol's name.
+        console: where to print.
+        details: every property, every run, and every obligation that is not proved.
+    """
+    wrong = refuted(result)
+    if details or not wrong:
+        _print_properties(result, console)
+    for prop, why in not_asked(result).items():
+        if details or why not in (OF_RUNS, A_WITNESS):
+            console.print(Text(f"not asked: {prop}: {why}", style="dim"))
+    for left in result.left_out:
+        console.print(Text(f"left out: {left.name}: {left.why}", style="dim"))
+    for verdict in wrong if details else wrong[:1]:
+        if verdict.refutation is not None and verdict.refutation.counterexample is not None:
+            print_story(tell(verdict.refutation.counterexample), console)
+            console.print()
+    obstacles = result.counterexamples_to_induction
+    for found in obstacles if details else obstacles[: 0 if wrong else 1]:
         _print_counterexample_to_induction(found, console)
     if result.proof is not None:
-        _print_missing(result.proof, console)
-    console.print(Text(sentence(result, name), style=f"bold {_STYLES[result.status].split()[-1]}"))
+        _print_obligations(result.proof, console, details=details)
+    for verdict in result.of(Answer.NOT_PROVED):
+        console.print(Text(f"not proved: {verdict.property.name}: {reason(verdict)}", style="yellow"))
+    console.print(Text(sentence(result, name), style=_SENTENCE[result.answer_for_all]))
+
+
+_SENTENCE = {Answer.PROVED: "bold green", Answer.REFUTED: "bold red", Answer.NOT_PROVED: "bold yellow"}
+
+
+def _print_properties(result: ProofResult, console: Console) -> None:
+    shown = [v for v in result.verdicts if v.answer is not Answer.NOT_ASKED]
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(style="dim", min_width=max((len(rule) for v in shown for rule in v.property.rules), default=0))
+    for verdict in shown:
+        sign, style = SIGNS[verdict.answer]
+        prop = verdict.property
+        table.add_row(Text(f"  {sign}", style=style), Text(prop.sentence), Text(" ".join(prop.rules)))
+    console.print(table)
+    console.print()
 
 
 def _print_counterexample_to_induction(found: CounterexampleToInduction, console: Console) -> None:
@@ -60,13 +108,13 @@ def _print_counterexample_to_induction(found: CounterexampleToInduction, console
     console.print()
 
 
-def _print_missing(proof: Proof, console: Console) -> None:
+def _print_obligations(proof: Proof, console: Console, *, details: bool) -> None:
     done = len(proof.obligations) - len(proof.missing)
     console.print(
         f"{done} of {len(proof.obligations)} obligations proved in {proof.seconds:.0f} s; {proof.framed} more are "
         "plain, because the action changes nothing that the conjunct speaks of."
     )
-    for obligation in proof.missing:
+    for obligation in proof.missing if details else ():
         print_obligation(obligation, console)
 
 
