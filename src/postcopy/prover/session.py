@@ -26,6 +26,7 @@ from postcopy.prover.verdicts import (
     of_every_size,
     refuted_by,
 )
+from postcopy.prover.weeding import Only, without_what_fails
 
 SHOWN = 3
 """How many counterexamples to induction are looked for: one obligation that fails often makes others fail."""
@@ -117,10 +118,15 @@ def every_size(
     """
     claims = [p for p in asked if can_be_asked(p)]
     there = applicable(protocol, claims, invariant, ranking)
+
+    def again(properties: Sequence[Property], conjuncts: Sequence[Property], only: Only) -> Proof:
+        return prove(protocol, properties, conjuncts, there.ranking, seed, done, only)
+
     if selected:
         proof = _of_needed(protocol, claims, there.invariant, seed, done)
     else:
         proof = prove(protocol, claims, there.invariant, there.ranking, seed, done)
+    proof = without_what_fails(proof, claims, there.invariant, again)
     verdicts = of_every_size(asked, proof)
     open_ones = [v.property for v in verdicts if v.answer is Answer.NOT_PROVED]
     if open_ones:
