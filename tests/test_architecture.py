@@ -56,8 +56,8 @@ def test_every_room_has_an_entry_and_every_entry_a_room() -> None:
     assert set(MAY_IMPORT) == {room(path.relative_to(PACKAGE).as_posix()) for path in PACKAGE.rglob("*.py")}
 
 
-def test_the_engine_reaches_only_bitmaps_and_errors(imports: list[Import]) -> None:
-    assert reached("engine", imports) <= {"bitmaps", "errors"}
+def test_the_engine_reaches_only_bitmaps_errors_and_input_files(imports: list[Import]) -> None:
+    assert reached("engine", imports) <= {"bitmaps", "errors", "input_files"}
 
 
 @pytest.mark.parametrize(

@@ -276,14 +276,14 @@ class TestRefusals:
         monkeypatch.setattr(itf, "MAX_BYTES", 2**20)
         path = tmp_path / "large.itf.json"
         path.write_bytes(b" " * (2**20 + 1))
-        with pytest.raises(TraceError, match=r"large\.itf\.json: is larger than 1 MiB: too large for a trace"):
+        with pytest.raises(TraceError, match=r"cannot read .*large\.itf\.json: it is larger than 1 MiB"):
             read_itf(path, make, fingerprint)
 
     def test_too_many_small_values_are_not_decoded(self) -> None:
         assert refusal(b"[" + b"0," * (itf.MAX_VALUES + 1) + b"0]").startswith("holds more than 1000000 values")
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(TraceError, match=r"none\.json: cannot be read: No such file or directory"):
+        with pytest.raises(TraceError, match=r"cannot read .*none\.json: No such file or directory"):
             read_itf(tmp_path / "none.json", make, fingerprint)
 
     @settings(max_examples=100, deadline=None)

@@ -19,8 +19,9 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "cache": (),
     "errors": (),
     "suggestions": (),
+    "input_files": ("errors",),
     # an independent implementation: this gives a comparison with the model its worth
-    "engine": ("bitmaps", "errors"),
+    "engine": ("bitmaps", "errors", "input_files"),
     # knows no protocol
     "language": ("bitmaps", "errors", "suggestions"),
     # tools for any protocol of the language
@@ -37,7 +38,7 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "properties": ("model",),
     "model/changes": ("properties",),
     "model/history": ("model/changes",),
-    "catalogue": ("model/history",),
+    "catalogue": ("model/history", "input_files"),
     "catalogue/bugs": ("catalogue",),
     # uses of all of these
     "conformance": ("catalogue", "prover", "export", "engine"),

@@ -34,8 +34,17 @@ def explain(error: BaseException, source: str, file: str) -> str:
     elif isinstance(error, AttributeError) and isinstance(error.obj, type | ModuleType):
         text = f"{error.obj.__name__} has no attribute {error.name}{did_you_mean(error.name or '', dir(error.obj))}"
     else:
-        text = f"{type(error).__name__}: {error}"
-    return f"line {line}: {text}"
+        text = in_words(error)
+    return f"line {line}: {text}" if line else text
+
+
+def in_words(error: BaseException) -> str:
+    """The kind of an error and what it says of itself, which the error's own class may be too broken to say."""
+    try:
+        said = str(error)
+    except Exception:
+        said = "it cannot say what is wrong, because its own __str__ fails"
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _innermost(traceback: TracebackType | None, file: str) -> tuple[FrameType | None, int]:
@@ -58,7 +67,7 @@ def _missing_import(error: ImportError, source: str, line: int) -> str:
     loaded = sys.modules.get(module)
     missing = [name for name in _imported(source, module, line) if not hasattr(loaded, name)]
     if loaded is None or not missing:
-        return f"{type(error).__name__}: {error}"
+        return in_words(error)
     return f"{module} has no {missing[0]}{did_you_mean(missing[0], dir(loaded))}"
 
 

@@ -14,12 +14,20 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
 from postcopy.catalogue.import_errors import explain
 from postcopy.errors import PostcopyError, UsageError
+from postcopy.input_files import read_input
+from postcopy.language.attribute_checks import check_attributes
 from postcopy.language.protocol import Protocol
 from postcopy.model.changes.change import Change
 from postcopy.model.fault import Fault, name_of
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.suggestions import unknown
+
+MAX_BYTES = 16 << 20
+"""The largest file with a protocol that is read."""
+
+_PREFIX = "postcopy_user_"
+"""What the names of the modules made of users' files begin with."""
 
 
 def load(
@@ -62,6 +70,7 @@ def load(
         raise UsageError(
             f"{file} has no protocol {name}: {has}" if name else f"{file}: say which class, FILE.py:Class: {has}"
         )
+    check_attributes(protocols[name])
     return f"{file}:{name}", protocols[name]
 
 
@@ -82,6 +91,17 @@ def by_name(name: str) -> type[Protocol]:
     return known[name]
 
 
+def line_of_user(error: BaseException) -> str | None:
+    """``file:line`` in a user's file, or in one beside it, where an error was raised; None where it was not there."""
+    found, traceback = None, error.__traceback__
+    while traceback is not None:
+        module = sys.modules.get(traceback.tb_frame.f_globals.get("__name__", ""))
+        if module is not None and (module.__name__.startswith(_PREFIX) or hasattr(module, _NEIGHBOUR)):
+            found = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return found
+
+
 def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:
     """The properties that a fault, change or bug is known to violate, first the one that a shortest counterexample
     shows."""
@@ -93,12 +113,12 @@ def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:
 
 def _protocols(path: Path) -> dict[str, type[Protocol]]:
     """The protocols that a file defines, by class name. The file is run as Python."""
+    content = read_input(path, MAX_BYTES)
     try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise UsageError(f"cannot read {path}: {reason}") from None
-    name = f"postcopy_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+        source = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot read {path}: it is not text") from None
+    name = f"{_PREFIX}{hashlib.sha256(str(path.resolve()).encode(errors='surrogateescape')).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or path.suffix != ".py":
         raise UsageError(f"cannot read {path}: it is not a Python file")
@@ -108,13 +128,16 @@ def _protocols(path: Path) -> dict[str, type[Protocol]]:
         with _neighbours(path.parent.resolve()):
             exec(compile(source, str(path), "exec"), module.__dict__)
     except SyntaxError as error:
-        raise UsageError(f"cannot read {path}: line {error.lineno}: {error.msg}") from None
-    except PostcopyError:
+        raise UsageError(f"cannot read {error.filename or path}: line {error.lineno}: {error.msg}") from None
+    except (PostcopyError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:  # an exit of the file's own is no verdict
+    except BaseException as error:  # an exit of the file's own is no verdict
         raise UsageError(f"cannot read {path}: {explain(error, source, str(path))}") from None
-    found = vars(module).values()
-    return {c.__name__: c for c in found if isinstance(c, type) and issubclass(c, Protocol) and c.__module__ == name}
+    found = [value for value in vars(module).values() if issubclass(type(value), type) and issubclass(value, Protocol)]
+    for each in found:
+        if type(each) is not type:
+            raise UsageError(f"{path}: a protocol of this file has a metaclass: a protocol is a plain class")
+    return {c.__name__: c for c in found if c.__module__ == name}
 
 
 _NEIGHBOUR = "_postcopy_neighbour"

@@ -132,7 +132,24 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:  # what was to be written or read is not there, or is full
         sys.stdout = None
         code = _complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+    except Exception as error:
+        code = _complain(_of_user(error))
     sys.exit(code)
+
+
+def _of_user(error: Exception) -> str:
+    """What to say of an error that a user's own file raised in the middle of a command.
+
+    Raises:
+        Exception: the error itself, where no file of a user is involved.
+    """
+    from postcopy.catalogue.import_errors import in_words
+    from postcopy.catalogue.loading import line_of_user
+
+    place = line_of_user(error)
+    if place is None:
+        raise error
+    return f"{place}: {in_words(error)}"
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:

@@ -14,8 +14,11 @@ from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record, Step, Thread
 from postcopy.engine.messages import Block
 from postcopy.errors import UsageError
+from postcopy.input_files import read_input
 
 FORMAT = 1
+MAX_BYTES = 256 << 20
+"""The largest log that is read: about two million records."""
 THREADS = {row.step: row.threads for row in source.TRANSITIONS} | {
     row.step: row.threads for row in destination.TRANSITIONS
 }
@@ -112,10 +115,7 @@ def read_log(path: Path) -> tuple[Head, list[Line]]:
     Raises:
         UsageError: there is none, it is damaged, or it contradicts itself: see `_contradiction`.
     """
-    try:
-        rows = path.read_bytes().splitlines()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    rows = read_input(path, MAX_BYTES).splitlines()
     number = 1
     try:
         first = msgspec.json.decode(rows[0] if rows else b"", type=Head)

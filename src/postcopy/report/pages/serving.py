@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 from postcopy.errors import UsageError
 from postcopy.report.pages.stepping import Response
@@ -69,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
         if found.name:
-            self.send_header("Content-Disposition", f'attachment; filename="{found.name}"')
+            self.send_header("Content-Disposition", f"attachment; {_file_name(found.name)}")
         self.end_headers()
         self.wfile.write(found.body)
 
@@ -78,3 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:  # the terminal is for the address
         """Say nothing."""
+
+
+def _file_name(name: str) -> str:
+    """A file's name as a header has it: headers are Latin-1, other letters are percent-encoded UTF-8 (RFC 6266)."""
+    return f'filename="{name}"' if name.isascii() else f"filename*=UTF-8''{quote(name, safe='')}"

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from postcopy.catalogue.properties import all_asked
-from postcopy.errors import PostcopyError, TraceError
+from postcopy.errors import PostcopyError, TraceError, UsageError
 from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.input_files import read_input
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace, follow, rebase
 from postcopy.language.variables import Sort, Variable
@@ -132,10 +133,9 @@ def read_itf(
         TraceError: the file cannot be read, is no such file, or does not belong to this model.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise TraceError(f"{path}: cannot be read: {error.strerror}") from None
+        text = read_input(path, MAX_BYTES)
+    except UsageError as error:
+        raise TraceError(str(error)) from None
     try:
         return from_itf(text, make, fingerprint_of)
     except TraceError as error:
