@@ -102,7 +102,7 @@ def test_a_change_of_ones_own_is_proved_for_every_size(run: Run, tmp_path: Path)
 
 def test_when_z3_gives_up_nothing_is_proved(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for constant in ("NARROW", "WIDE"):
-        monkeypatch.setattr(f"postcopy.prover.obligations.{constant}", 10)
+        monkeypatch.setattr(f"postcopy.prover.goal_solver.{constant}", 10)
     monkeypatch.setattr("postcopy.prover.session.refute", lambda *_: [])
     monkeypatch.setattr("postcopy.prover.session.find", lambda *_: None)
     result = run("prove", "--property", "no-two-guests")

@@ -18,7 +18,7 @@ from postcopy.export.tla import tla
 from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
-from postcopy.prover.obligations import prove
+from postcopy.prover.proving import prove
 from postcopy.prover.session import every_size
 from postcopy.prover.solving import Status
 from postcopy.prover.verdicts import Answer

@@ -13,7 +13,8 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.ranking import RANKING
 from postcopy.properties.safety import SAFETY
-from postcopy.prover.obligations import CLOSER, Prover
+from postcopy.prover.obligations import CLOSER
+from postcopy.prover.proving import Prover
 from postcopy.prover.solving import Status
 
 

@@ -13,7 +13,8 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.ranking import RANKING
 from postcopy.properties.safety import SAFETY
-from postcopy.prover.obligations import ANY, CLOSER, INITIAL, prove
+from postcopy.prover.obligations import ANY, CLOSER, INITIAL
+from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 from tests.prover.walks import walk
 

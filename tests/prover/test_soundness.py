@@ -25,7 +25,8 @@ from postcopy.language import (
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
-from postcopy.prover.obligations import ANY, INITIAL, Prover
+from postcopy.prover.obligations import ANY, INITIAL
+from postcopy.prover.proving import Prover
 from postcopy.prover.solving import Status
 from tests.prover.small import Token
 

@@ -20,7 +20,8 @@ from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
-from postcopy.prover.obligations import ANY, Prover
+from postcopy.prover.obligations import ANY
+from postcopy.prover.proving import Prover
 from postcopy.prover.solving import Status
 from postcopy.prover.steps import Steps
 

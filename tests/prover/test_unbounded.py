@@ -42,7 +42,7 @@ class FiniteState:
     """A finite state in the words of the unbounded interpretation."""
 
     def __init__(self, instance: Instance) -> None:
-        self.instance, self.symbols = instance, Symbols(instance)
+        self.instance, self.symbols = instance, Symbols(instance.variables, instance.channels.values())
         self.pages = [z3.Const(f"p{i}", self.symbols.page) for i in range(instance.pages)]
         hosts = [self.symbols.host(page) for page in self.pages]
         groups = [i // instance.group for i in range(instance.pages)]

@@ -16,9 +16,8 @@ from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
 from postcopy.language.symbolic import read_action, read_predicate
-from postcopy.prover.obligations import instance_of_any_size
 from postcopy.prover.ranking import components_without_variable
-from postcopy.prover.unbounded import UnboundedInterpretation
+from postcopy.prover.unbounded import UnboundedInterpretation, instance_of_any_size
 
 
 class LeftOut(NamedTuple):

@@ -13,7 +13,7 @@ instance left out can only make a proof fail, never succeed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -25,9 +25,7 @@ import z3
 from postcopy.language import expressions as ex
 from postcopy.language.channels import ChannelVariables
 from postcopy.language.expressions import NumberExpr, TruthExpr, Value
-from postcopy.language.instance import Instance
 from postcopy.language.messages import Pattern
-from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
     Carries,
@@ -83,30 +81,33 @@ class Case:
 
     def within(self, formulas: list[Bool]) -> list[Bool]:
         """The formulas as far as they say anything in this case."""
-        known = (z3.simplify(z3.substitute(f, *self.values)) for f in (*formulas, *self.also))
+        known = z3.simplify(z3.substitute(z3.And(*formulas, *self.also), *self.values))
         equations = [term == value for term, value in self.values]  # quantified formulas may yet come to the term
-        return [*(f for f in known if not z3.is_true(f)), *equations]
+        return [*(known.children() if z3.is_and(known) else [known]), *equations]
 
 
 class Symbols:
     """The z3 symbols for a state of a protocol, whatever its size.
 
     Attributes:
-        instance: gives the variables; its size is of no importance.
         page: the page sort.
+
+    Args:
+        variables: of the state; those of the channels' slots are not used.
+        channels: what is on them has symbols of its own.
     """
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
+    def __init__(self, variables: Sequence[Variable], channels: Iterable[ChannelVariables]) -> None:
+        channels = tuple(channels)
         self.page = z3.DeclareSort("Page")
         self.host = z3.Function("host", self.page, z3.DeclareSort("HostPage"))
-        self.numbers = {v: z3.Int(v.name) for v in instance.variables if v.sort is Sort.NUMBER}
-        sets = (v for v in instance.variables if v.sort is Sort.PAGES)
+        self.numbers = {v: z3.Int(v.name) for v in variables if v.sort is Sort.NUMBER}
+        sets = (v for v in variables if v.sort is Sort.PAGES)
         self.sets = {v: z3.Function(v.name, self.page, z3.BoolSort()) for v in sets}
-        self.channels = {messages_of(c): _Contents(c, self.page) for c in instance.channels.values()}
+        self.channels = {messages_of(c): _Contents(c, self.page) for c in channels}
         self._page_given = z3.Function("given", self.page, z3.BoolSort())
         self._page_named = z3.Function("named", self.page, z3.BoolSort())
-        kinds = [(c.name, code) for c in instance.channels.values() for code in range(1, 1 + len(c.kinds))]
+        kinds = [(c.name, code) for c in channels for code in range(1, 1 + len(c.kinds))]
         integer, truth = z3.IntSort(), z3.BoolSort()
         self._there = {(c, k): z3.Function(f"there.{c}.{k}", integer, truth) for c, k in kinds}
         self._there_about = {(c, k): z3.Function(f"about.{c}.{k}", integer, self.page, truth) for c, k in kinds}
@@ -140,11 +141,11 @@ class Symbols:
         named = list(self.anything(contents.channel, z3.IntVal(0), [code]))
         return Case([(contents.kind_at(0), z3.IntVal(code))], [contents.tail > 0, *named])
 
-    def touched(self, guard: Iterable[TruthExpr], leaf: Leaf) -> Iterator[Bool]:
+    def touched(self, guard: Iterable[TruthExpr], updates: Mapping[Variable, Value]) -> Iterator[Bool]:
         """Matches quantifiers: the positions on channels that a path of an action looks at or changes."""
         guard = tuple(guard)
         required: set[Operator] = set(guard)
-        for e in dict.fromkeys(node for root in (*guard, *leaf.updates.values()) for node in walk(root)):
+        for e in dict.fromkeys(node for root in (*guard, *updates.values()) for node in walk(root)):
             if isinstance(e, HeadIs) and e.code and e in required:
                 contents = self.channels[variable_below(e.messages)]
                 yield from self.anything(contents.channel, z3.IntVal(0), [e.code])
@@ -223,7 +224,7 @@ class Meaning:
         symbols: Symbols,
         prefix: str,
         param: Term,
-        updates: dict[Variable, Value] | None = None,
+        updates: Mapping[Variable, Value] | None = None,
         step: Term | None = None,
         wide: bool = False,
     ) -> None:
@@ -279,9 +280,11 @@ class Meaning:
 
     def _register(self, key: object, term: Term, terms: list[Term], register: Callable[..., Bool]) -> None:
         """Register a term for the pages that an obligation speaks of; if `wide`, a position for all named pages."""
-        variables = [v for v in self.bound if any(_occurs(v, t) for t in terms)]
         shape = (key, *(str(t.decl()) if t.num_args() else "" for t in terms))
-        if shape in self._registered or not all(v.sort() == self.symbols.page for v in variables):
+        if shape in self._registered:
+            return
+        variables = [v for v in self.bound if any(_occurs(v, t) for t in terms)]
+        if not all(v.sort() == self.symbols.page for v in variables):
             return
         self._registered.add(shape)
         fact = register(term, *terms)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, assert_never
 
 import z3
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import PagesExpr, TruthExpr
+from postcopy.language.expressions import TruthExpr
+from postcopy.language.instance import Instance
+from postcopy.language.properties import NO_DEADLOCK
 from postcopy.language.symbolic import read_action, read_resting
 from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
@@ -25,90 +27,138 @@ from postcopy.prover.channel_expressions import (
     messages_after,
 )
 from postcopy.prover.clauses import paths_of
-from postcopy.prover.formulas import Case, Meaning, Symbols
-from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, z3_solver
-from postcopy.prover.unbounded import UnboundedInterpretation
+from postcopy.prover.formulas import Case, Meaning
+from postcopy.prover.ranking import differs
+from postcopy.prover.solving import NARROW, QUICK, WIDE, Status, status_of, worse, z3_solver
+from postcopy.prover.theory import Theory
+from postcopy.prover.unbounded import UnboundedInterpretation, messages_of
 
 
-@dataclass
-class Search:
-    """How far it has been shown that not all threads stand still.
+@dataclass(frozen=True, eq=False)
+class Deadlock:
+    """That all threads stand still although something still has to happen: it must be impossible.
+
+    It is split into parts, one for each kind of oldest message on the first channel.
 
     Attributes:
-        seed: of z3's random choices.
-        assumed: the literals that stand for the conjuncts.
-        asked: how many questions to z3 it was.
-        used: the literals that z3's refutations needed.
+        conjunct: the name of the property.
+        unfinished: something still has to happen.
+        moves: for each path of a thread's action, when it can be taken and changes something, and whether the action
+            has a page.
+        oldest: for each channel, the numbers of the kinds that its oldest message may have; 0 for no message.
+        numbers: variables whose values a hard case is split by.
     """
 
-    seed: int
-    assumed: Sequence[Any]
-    asked: int = 0
-    used: set[str] = field(default_factory=set)
+    conjunct: str
+    unfinished: TruthExpr
+    moves: tuple[tuple[TruthExpr, bool], ...]
+    oldest: tuple[tuple[Variable, range], ...]
+    numbers: tuple[Variable, ...]
 
-    def refutes(self, formulas: list[Any], work: int) -> Status:
-        """Ask z3 whether the formulas hold somewhere where all conjuncts hold."""
-        solver = z3_solver(self.seed, work)
-        solver.add(*formulas)
-        status = status_of(solver, self.assumed)
-        self.asked += 1
-        if status is Status.PROVED:
-            self.used.update(map(str, solver.unsat_core()))
-        return status
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return len(self.oldest[0][1]) if self.oldest else 1
 
 
-def no_deadlock(
-    symbols: Symbols, asserted: Sequence[Sequence[Any]], step: Any, search: Search, patient: bool = True
-) -> Status:
-    """Whether z3 refutes that all threads stand still.
+@dataclass(frozen=True)
+class Found:
+    """What z3 has said of a part: how many questions it was, and which literals it needed."""
 
-    It is asked for each kind of oldest message on the channels; where that is too much at once, also for each value of
-    the enumerations of the machines, one after the other.
+    status: Status
+    asked: int
+    core: list[Any]
 
-    Args:
-        symbols: of the state.
-        asserted: what the literals of conjuncts say of the state; once with few instances of quantifiers, once with
-            many.
-        step: the page of a step.
-        search: how z3 is asked, and what came of it.
-        patient: whether to ask with many instances where few do not suffice.
+
+def deadlock_of(instance: Instance) -> Deadlock:
+    """What a deadlock of a protocol is.
+
+    Raises:
+        SpecError: an action cheats or errs.
     """
-    instance = symbols.instance
-    stuck = Meaning(symbols, "stuck", step, wide=True)
-    claims = [stuck.truth(ex.negation(read_resting(instance, UnboundedInterpretation)))]
+    moves = []
     for action in instance.actions:
         if not action.info.environment:
             for guard, leaf in paths_of(read_action(instance, action, UnboundedInterpretation)):
-                cannot = partial(stuck.truth, ex.negation(ex.conjunction(*guard, _changes(leaf))))
-                claims.append(stuck.for_every_page(cannot) if action.takes_page else cannot())
-    oldest = [
-        [symbols.oldest(m, code) for code in range(1 + len(c.channel.kinds))] for m, c in symbols.channels.items()
-    ]
-    choices = [v for v in symbols.numbers if v.size > 2 and v.owner in instance.machines]
-    values = [
-        [Case([(symbols.numbers[v], z3.IntVal(n))], []) for n in range(v.size)]
-        for v in sorted(choices, key=lambda v: -v.size)
-    ]
-    narrow, wide = ([*formulas, *claims, *stuck.definitions] for formulas in asserted)
-    return _by_cases(search, narrow, (lambda: wide) if patient else None, [*oldest, *values], len(oldest))
+                moves.append((ex.conjunction(*guard, _changes(leaf)), action.takes_page))
+    numbers = [v for v in instance.variables if v.sort is Sort.NUMBER and v.size > 2 and v.owner in instance.machines]
+    return Deadlock(
+        NO_DEADLOCK.name,
+        ex.negation(read_resting(instance, UnboundedInterpretation)),
+        tuple(moves),
+        tuple((messages_of(c), range(1 + len(c.kinds))) for c in instance.channels.values()),
+        tuple(sorted(numbers, key=lambda v: -v.size)),
+    )
 
 
-def _by_cases(
-    search: Search, narrow: list[Any], wide: Callable[[], list[Any]] | None, splits: list[list[Case]], at_least: int
-) -> Status:
-    """Whether z3 refutes the formulas. They are split into cases `at_least` so often."""
-    if at_least <= 0:
-        status = search.refutes(narrow, QUICK if splits else NARROW)
-        if status is not Status.PROVED and not splits and wide:
-            status = search.refutes(wide(), WIDE)
-        if status is Status.PROVED or not splits:
-            return status
-    for case in splits[0]:
-        also_wide = wide and partial(_within, case, wide)
-        status = _by_cases(search, case.within(narrow), also_wide, splits[1:], at_least - 1)
-        if status is not Status.PROVED:
-            return status
-    return Status.PROVED
+def refute_deadlock(
+    theory: Theory, deadlock: Deadlock, part: int, assumed: list[Any], seed: int, patient: bool
+) -> Found:
+    """Whether z3 refutes one part of a deadlock.
+
+    It is asked for each kind of oldest message on the other channels; where that is too much at once, also for each
+    value of `deadlock.numbers`, one after the other.
+
+    Args:
+        theory: the formulas.
+        deadlock: see there.
+        part: which.
+        assumed: literals of the conjuncts that hold.
+        seed: of z3's random choices.
+        patient: whether to ask with many instances of quantifiers where few are not enough.
+    """
+    symbols = theory.symbols
+    stuck = Meaning(symbols, "stuck", theory.step, wide=True)
+    claims = [stuck.truth(deadlock.unfinished)]
+    for move, takes_page in deadlock.moves:
+        cannot = partial(stuck.truth, ex.negation(move))
+        claims.append(stuck.for_every_page(cannot) if takes_page else cannot())
+    oldest = [[symbols.oldest(messages, code) for code in codes] for messages, codes in deadlock.oldest]
+    values = [[Case([(symbols.numbers[v], z3.IntVal(n))], []) for n in range(v.size)] for v in deadlock.numbers]
+    claims += stuck.definitions
+    first = [oldest[0][part : part + 1], *oldest[1:]] if oldest else []
+    narrow = [*theory.asserted(theory.narrow), *claims]
+    wide = (lambda: [*theory.asserted(theory.wide), *claims]) if patient else None
+    return _ByCases(assumed, seed).refute(narrow, wide, [*first, *values], len(first))
+
+
+@dataclass(frozen=True)
+class _ByCases:
+    """A proof by cases.
+
+    Attributes:
+        assumed: literals of what is assumed.
+        seed: of z3's random choices.
+    """
+
+    assumed: list[Any]
+    seed: int
+
+    def refute(
+        self, narrow: list[Any], wide: Callable[[], list[Any]] | None, splits: list[list[Case]], at_least: int
+    ) -> Found:
+        """Whether z3 refutes the narrow formulas, or else the wide ones. They are split `at_least` so often."""
+        found = Found(Status.UNKNOWN, 0, [])
+        if at_least <= 0:
+            found = self._ask(narrow, QUICK if splits else NARROW, 1)
+            if found.status is not Status.PROVED and not splits and wide:
+                found = self._ask(wide(), WIDE, 2)
+            if found.status is Status.PROVED or not splits:
+                return found
+        worst, asked, core = Status.PROVED, 0, list[Any]()
+        for case in splits[0]:
+            within = wide and partial(_within, case, wide)
+            found = self.refute(case.within(narrow), within, splits[1:], at_least - 1)
+            worst, asked, core = worse(worst, found.status), asked + found.asked, core + found.core
+            if worst is not Status.PROVED:
+                break
+        return Found(worst, asked, core)
+
+    def _ask(self, formulas: list[Any], work: int, asked: int) -> Found:
+        solver = z3_solver(self.seed, work)
+        solver.add(*formulas)
+        status = status_of(solver, self.assumed)
+        return Found(status, asked, list(solver.unsat_core()) if status is Status.PROVED else [])
 
 
 def _within(case: Case, formulas: Callable[[], list[Any]]) -> list[Any]:
@@ -128,13 +178,6 @@ def _changes(leaf: Leaf) -> TruthExpr:
         elif _one_way(messages_after(leaf.updates, variable)):
             changed.append(ex.TRUE)
     return ex.disjunction(*changed)
-
-
-def differs(variable: Variable, new: PagesExpr) -> TruthExpr:
-    """Whether a set of pages becomes another one."""
-    old = ex.PagesVariable(variable)
-    gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
-    return ex.negation(ex.is_empty(ex.union(gone, added)))
 
 
 def _one_way(messages: Messages) -> bool:

@@ -24,7 +24,6 @@ from postcopy.prover.channel_expressions import (
     messages_after,
     walk,
 )
-from postcopy.prover.progress import differs
 from postcopy.prover.unbounded import messages_of
 
 Comparison = tuple[TruthExpr, TruthExpr]
@@ -116,6 +115,13 @@ def _drains(messages: Messages) -> Comparison:
             case _:
                 assert_never(messages)
         messages = messages.messages
+
+
+def differs(variable: Variable, new: PagesExpr) -> TruthExpr:
+    """Whether a set of pages becomes another one."""
+    old = ex.PagesVariable(variable)
+    gone, added = ex.intersection(old, ex.set_complement(new)), ex.intersection(new, ex.set_complement(old))
+    return ex.negation(ex.is_empty(ex.union(gone, added)))
 
 
 def _changes(leaf: Leaf) -> TruthExpr:

@@ -13,8 +13,9 @@ from postcopy.language.trace import Trace
 from postcopy.prover.applicable import LeftOut, applicable
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import SizedProof, k_induction, spacer
-from postcopy.prover.obligations import Obligation, Proof, prove
+from postcopy.prover.obligations import Obligation, Proof
 from postcopy.prover.premises import PREMISES
+from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 from postcopy.prover.verdicts import (
     Answer,

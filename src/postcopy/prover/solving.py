@@ -28,9 +28,13 @@ class Status(Enum):
 
 
 def z3_solver(seed: int, work: int) -> Any:
-    """A solver that instantiates quantifiers by matching only, with fixed random choices and bounded work."""
+    """A solver that instantiates quantifiers by matching only, with fixed random choices and bounded work.
+
+    It leaves Ctrl-C to Python: z3 would take it for its own and answer "unknown".
+    """
     solver = z3.SimpleSolver()
-    for option, value in (("auto_config", False), ("mbqi", False), ("random_seed", seed), ("rlimit", work)):
+    options = {"auto_config": False, "mbqi": False, "random_seed": seed, "rlimit": work, "ctrl_c": False}
+    for option, value in options.items():
         solver.set(option, value)
     return solver
 

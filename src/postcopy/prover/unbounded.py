@@ -9,6 +9,7 @@ stands in `postcopy.prover.formulas`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import cast
 
@@ -19,6 +20,8 @@ from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.fields import EITHER
 from postcopy.language.instance import Instance
 from postcopy.language.messages import Marks, Message, Pattern
+from postcopy.language.properties import Property
+from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import SymbolicInterpretation, SymbolicPages, SymbolicTruth
 from postcopy.language.values import ALL, NONE, PageSet
 from postcopy.language.variables import Sort, Variable
@@ -109,6 +112,14 @@ class UnboundedInterpretation(SymbolicInterpretation):
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         self._leave(channel, Marked(self._on(channel), mark, self.set_of(pages)))
+
+
+def instance_of_any_size(
+    protocol: type[Protocol], properties: Sequence[Property], invariant: Sequence[Property]
+) -> Instance:
+    """An instance to read the protocol from: host pages are not single pages in it, and its size does not matter."""
+    watching = [c.monitor for c in invariant if c.monitor is not None]
+    return Instance(protocol, 2, 1, properties, 2, watching)
 
 
 def initially(instance: Instance) -> dict[Variable, Value]:
