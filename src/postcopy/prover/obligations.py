@@ -7,11 +7,12 @@ conjunct, and is proved when each of them is refuted. Nothing else counts as pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
-from postcopy.prover.solving import Status, worst
+from postcopy.prover.solving import Status, worse, worst
 
 INITIAL = "in the initial states"
 ANY = "any thread"
@@ -74,3 +75,19 @@ class Proof:
     def missing(self) -> list[Obligation]:
         """The obligations that are not proved."""
         return [o for o in self.obligations if o.status is not Status.PROVED]
+
+
+def together(parts: Iterator[Obligation]) -> Obligation:
+    """One obligation from the answers to its parts, in their order: up to the first that is not proved."""
+    whole = next(parts)
+    for part in parts:
+        if whole.status is not Status.PROVED:
+            break
+        whole = replace(
+            whole,
+            status=worse(whole.status, part.status),
+            seconds=whole.seconds + part.seconds,
+            questions=whole.questions + part.questions,
+            uses=whole.uses | part.uses,
+        )
+    return whole

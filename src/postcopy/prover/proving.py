@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from postcopy.language.actions import ActionInstance
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
@@ -15,7 +14,7 @@ from postcopy.prover.goal_solver import GoalSolver
 from postcopy.prover.goals import Goal, Reader
 from postcopy.prover.obligations import ANY, CLOSER, ONE_PAGE, RANGES, Obligation, Proof
 from postcopy.prover.progress import Deadlock, deadlock_of
-from postcopy.prover.solving import Status, worse
+from postcopy.prover.scheduling import solve
 from postcopy.prover.theory import Theory
 from postcopy.prover.unbounded import instance_of_any_size
 
@@ -31,6 +30,7 @@ def prove(
     seed: int = 0,
     report: Callable[[Obligation], None] = lambda _: None,
     only: Only = lambda _conjunct, _action: True,
+    workers: int = 0,
 ) -> Proof:
     """Prove the properties with the help of the invariant, for any number of pages and any length of the channels.
 
@@ -42,21 +42,19 @@ def prove(
         seed: of z3's random choices.
         report: called with each obligation when it is done.
         only: which obligations (by conjunct and action) to look at; the rest counts for nothing.
+        workers: how many processes ask z3; 0: this one does. Ctrl-C has to wait for z3 there.
 
     Raises:
         SpecError: the protocol cheats or errs.
     """
     start = time.perf_counter()
     prover = Prover(protocol, properties, invariant, ranking, seed)
-    done = []
-    for obligation in prover.obligations(only):
-        done.append(obligation)
-        report(obligation)
-    return Proof(prover.instance, prover.conjuncts, tuple(done), prover.framed, time.perf_counter() - start)
+    found = tuple(prover.obligations(only, workers, report))
+    return Proof(prover.instance, prover.conjuncts, found, prover.framed, time.perf_counter() - start)
 
 
 class Prover:
-    """The way through all obligations of a protocol, in this process.
+    """The way through all obligations of a protocol.
 
     Attributes:
         instance: the protocol with its properties.
@@ -95,33 +93,38 @@ class Prover:
         symbols = Symbols(self.instance.variables, self.instance.channels.values())
         return GoalSolver(Theory(symbols, self._reader.conjuncts), self._seed, self._without)
 
-    def obligations(self, only: Only) -> Iterator[Obligation]:
-        """All obligations, one after the other."""
-        solver = self.solver()
-        for goals in self.goals(only):
-            yield from solver.solve(goals, self._patient)
-        deadlock = self.deadlock(only)
-        if deadlock is not None:
-            yield together(solver.solve_deadlock(deadlock, part, self._patient) for part in range(deadlock.parts))
+    def obligations(
+        self, only: Only, workers: int = 0, report: Callable[[Obligation], None] = lambda _: None
+    ) -> list[Obligation]:
+        """All obligations, with what z3 says of them, in the order of the actions.
 
-    def goals(self, only: Only) -> Iterator[list[Goal]]:
-        """The goals about the initial states, and those about each action: those that have violations.
+        Args:
+            only, workers, report: see `prove`.
 
         Raises:
             SpecError: an action cheats or errs.
         """
-        yield [goal for goal in self._reader.initial() if self._is_asked(goal, only)]
+        return solve(self._goals(only), self._deadlock(only), self._solver, workers, report, self._patient)
+
+    def _solver(self) -> GoalSolver:
+        symbols = Symbols(self.instance.variables, self.instance.channels.values())
+        return GoalSolver(Theory(symbols, self._reader.conjuncts), self._seed, self._without)
+
+    def _goals(self, only: Only) -> list[Goal]:
+        """The goals about the initial states, and those about each action: those that have violations."""
+        found = [goal for goal in self._reader.initial() if self._is_asked(goal, only)]
         names = {*(p.name for p in (*self.conjuncts, *self.instance.properties)), RANGES, ONE_PAGE, CLOSER}
         for action in self.instance.actions:
             if any(only(name, action.name) for name in names):
                 asked = [goal for goal in self._reader.of_action(action) if self._is_asked(goal, only)]
                 self.framed += sum(not goal.violations for goal in asked)
-                yield [goal for goal in asked if goal.violations]
+                found += [goal for goal in asked if goal.violations]
+        return found
 
     def _is_asked(self, goal: Goal, only: Only) -> bool:
         return goal.conjunct != self._without and only(goal.conjunct, goal.action)
 
-    def deadlock(self, only: Only) -> Deadlock | None:
+    def _deadlock(self, only: Only) -> Deadlock | None:
         """What a deadlock of the protocol is, if its absence is asked."""
         asked = any(p.kind is Kind.NO_DEADLOCK for p in self.instance.properties) and only(NO_DEADLOCK.name, ANY)
         return deadlock_of(self.instance) if asked else None
@@ -131,21 +134,5 @@ class Prover:
 
         If it did, everything about the action would be proved, of no step at all.
         """
-        solver = self.solver()
+        solver = self._solver()
         return any(solver.possible(path) for path in self._reader.paths(action))
-
-
-def together(parts: Iterator[Obligation]) -> Obligation:
-    """One obligation from the answers to its parts, in their order: up to the first that is not proved."""
-    whole = next(parts)
-    for part in parts:
-        if whole.status is not Status.PROVED:
-            break
-        whole = replace(
-            whole,
-            status=worse(whole.status, part.status),
-            seconds=whole.seconds + part.seconds,
-            questions=whole.questions + part.questions,
-            uses=whole.uses | part.uses,
-        )
-    return whole
