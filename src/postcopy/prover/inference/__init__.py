@@ -1,0 +1,1 @@
+"""Conjuncts that the machine finds: templates, observed states, and weeding by induction."""
