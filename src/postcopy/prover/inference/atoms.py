@@ -29,6 +29,7 @@ class Atom:
         owners: the names of the fields and channels that it looks at.
         cost: how unlikely it is to be wanted; atoms with a low cost are preferred.
         kinds: the messages that it speaks of, each with its channel.
+        is_field: whether it asks if a page is in a field.
     """
 
     yes: str
@@ -39,6 +40,7 @@ class Atom:
     owners: tuple[str, ...] = ()
     cost: int = 1
     kinds: tuple[tuple[str, Enum], ...] = ()
+    is_field: bool = False
 
 
 @dataclass
@@ -128,7 +130,7 @@ def _comparison(
 def _of_set(where: str, name: str) -> Iterator[Atom]:
     shown = where.removeprefix("state.").removesuffix(".any")
     yield Atom(f"{where}.empty", f"not {where}.empty", f"{shown} is empty", f"{shown} is not empty", owners=(name,))
-    yield Atom(f"{where}[page]", f"not {where}[page]", shown, shown, of_page=True, owners=(name,))
+    yield Atom(f"{where}[page]", f"not {where}[page]", shown, shown, of_page=True, owners=(name,), is_field=True)
     around = f"{where}.host_pages[page]"
     spoken = f"a host page of {shown}"
     yield Atom(around, f"not {around}", spoken, spoken, of_page=True, owners=(name,), cost=2)

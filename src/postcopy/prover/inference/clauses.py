@@ -28,6 +28,12 @@ class Clause:
         return any(atom.of_page for atom, _ in self.parts)
 
     @property
+    def says_empty(self) -> bool:
+        """Whether it says of a field that it has no page, in the longer of two ways: an atom says it, too."""
+        of_page = [(atom, wanted) for atom, wanted in self.parts if atom.of_page]
+        return len(of_page) == 1 and of_page[0][0].is_field and not of_page[0][1]
+
+    @property
     def answer(self) -> str:
         """The expression in the language of properties."""
         return " or ".join(atom.yes if wanted else atom.no for atom, wanted in self._ordered())

@@ -268,7 +268,7 @@ class _AtSize:
 
 
 def _distinct(clauses: Iterable[Clause]) -> list[Clause]:
-    return list({clause.answer: clause for clause in clauses}.values())
+    return list({clause.answer: clause for clause in clauses if not clause.says_empty}.values())
 
 
 def _action(trace: Trace) -> str:
