@@ -20,6 +20,7 @@ from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
 from postcopy.properties.bitmaps import LEMMAS
 from postcopy.prover import lemmas, session
+from postcopy.prover.inference.completing import complete
 from postcopy.prover.obligations import Obligation
 from postcopy.prover.session import ProofResult
 from postcopy.prover.verdicts import Answer, can_be_asked
@@ -120,7 +121,15 @@ def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, sho
 
         of_the_end = None if names else ranking
         return session.every_size(
-            protocol, properties, invariant, of_the_end, asked.seed, shown, show, selected=bool(names)
+            protocol,
+            properties,
+            invariant,
+            of_the_end,
+            asked.seed,
+            shown,
+            show,
+            selected=bool(names),
+            complete=complete,
         )
     group = protocol.group if asked.host_page is None else asked.host_page
     in_flight = 2 if asked.in_flight is None else asked.in_flight

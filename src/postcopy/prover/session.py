@@ -11,6 +11,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
 from postcopy.language.trace import Trace
 from postcopy.prover.applicable import LeftOut, applicable
+from postcopy.prover.completion import Complete, Completed, as_it_is
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import SizedProof, k_induction, spacer
 from postcopy.prover.obligations import Obligation, Proof
@@ -58,11 +59,13 @@ class ProofResult:
 
     Attributes:
         verdicts: on each property, and on what every proof rests on where the protocol has such a thing.
-        left_out: the conjuncts and components of the ranking that speak of what the protocol does not have.
+        left_out: the conjuncts and components of the ranking that speak of what the protocol does not have, and the
+            conjuncts that do not hold of it.
         ends: whether every step that the ranking speaks of comes closer to the end; unknown where that was not asked.
         proof: all obligations, of a proof for every size.
         answer: what came of a proof at one size.
         counterexamples_to_induction: for what is neither proved nor refuted, why the invariant is not inductive.
+        completed: what the machine has found, where something had to be found.
     """
 
     verdicts: tuple[PropertyVerdict, ...]
@@ -71,6 +74,7 @@ class ProofResult:
     proof: Proof | None = None
     answer: SizedProof | None = None
     counterexamples_to_induction: tuple[CounterexampleToInduction, ...] = ()
+    completed: Completed | None = None
 
     @property
     def answer_for_all(self) -> Answer:
@@ -99,10 +103,12 @@ def every_size(
     done: Callable[[Obligation], None],
     phase: Callable[[str], None],
     selected: bool = False,
+    complete: Complete = as_it_is,
 ) -> ProofResult:
     """Prove the properties for every size. Where that fails, look for runs that violate them.
 
-    Where there is none at small sizes, look for counterexamples to induction.
+    Where there is none at small sizes, complete the proof with conjuncts that the machine finds. Where that fails, look
+    for counterexamples to induction.
 
     Args:
         protocol: the class.
@@ -113,6 +119,7 @@ def every_size(
         done: is called with each obligation.
         phase: is called with what is done now, in words.
         selected: only these properties are of interest: conjuncts that they do not need are left alone.
+        complete: finds conjuncts.
 
     Raises:
         SpecError: the protocol cheats or errs, as the explorer would say too.
@@ -133,8 +140,30 @@ def every_size(
     if open_ones:
         phase("looking for runs that violate what is not proved")
         verdicts = refuted_by(verdicts, refute(protocol, [p for p in open_ones if p not in PREMISES]))
+    completed, left_out = None, there.left_out
+    if any(v.answer is Answer.NOT_PROVED for v in verdicts):
+        of_the_end = None if selected else there.ranking
+        completed = complete(protocol, claims, there.invariant, of_the_end, proof, seed, done, phase)
+        proof, left_out = completed.proof, (*left_out, *_left_out(completed))
+        verdicts = _with_the_refuted(verdicts, of_every_size(asked, proof))
     obstacles = _obstacles(protocol, claims, proof, verdicts, phase)
-    return ProofResult(verdicts, there.left_out, end_of(proof), proof, counterexamples_to_induction=obstacles)
+    return ProofResult(
+        verdicts, left_out, end_of(proof), proof, counterexamples_to_induction=obstacles, completed=completed
+    )
+
+
+def _left_out(completed: Completed) -> list[LeftOut]:
+    """The given conjuncts that the completed proof does without."""
+    untrue = [LeftOut(p.name, "it is false in a state that can be reached") for p in completed.untrue]
+    return [*untrue, *(LeftOut(p.name, "some step does not keep it") for p in completed.lost)]
+
+
+def _with_the_refuted(
+    before: Sequence[PropertyVerdict], after: Sequence[PropertyVerdict]
+) -> tuple[PropertyVerdict, ...]:
+    """The verdicts after a proof was completed: what was refuted before stays so."""
+    refuted = {v.property.name: v for v in before if v.answer is Answer.REFUTED}
+    return tuple(refuted.get(v.property.name, v) for v in after)
 
 
 def _of_needed(

@@ -6,33 +6,37 @@ import pytest
 
 from postcopy.language import Property, View, conjunct
 from postcopy.language.instance import Instance
+from postcopy.prover.completion import Completed
 from postcopy.prover.inference import completing
 from postcopy.prover.inference.atoms import Names, atoms_of
 from postcopy.prover.inference.clauses import Clause, property_of
 from postcopy.prover.inference.completing import complete
 from postcopy.prover.inference.find import Found, Inferred, find_conjuncts
-from postcopy.prover.obligations import Proof, prove
+from postcopy.prover.obligations import prove
 from postcopy.prover.solving import Status
 from tests.prover.small import Ring, never_both, never_two_ahead
 
 
-def _completed(properties: tuple[Property, ...], invariant: tuple[Property, ...] = ()) -> tuple[Proof, Inferred]:
+def _completed(properties: tuple[Property, ...], invariant: tuple[Property, ...] = ()) -> Completed:
     proof = prove(Ring, properties, invariant)
     return complete(Ring, properties, invariant, None, proof, 0, lambda _: None, lambda _: None)
 
 
 def test_a_proof_is_completed() -> None:
     assert prove(Ring, (never_two_ahead,), ()).status is not Status.PROVED
-    proof, inferred = _completed((never_two_ahead,))
-    assert proof.status is Status.PROVED
-    assert inferred.found
-    assert {f.prop.name for f in inferred.found} <= {c.name for c in proof.conjuncts}
-    again = prove(Ring, (never_two_ahead,), [f.prop for f in inferred.found])
+    completed = _completed((never_two_ahead,))
+    assert completed.proof.status is Status.PROVED
+    assert completed.found
+    assert {f.prop.name for f in completed.found} <= {c.name for c in completed.proof.conjuncts}
+    pasted: dict[str, object] = {}
+    exec(completed.imports + "\n".join(f.source for f in completed.found), pasted)
+    given = [pasted[f.prop.name.replace("-", "_")] for f in completed.found]
+    again = prove(Ring, (never_two_ahead,), [p for p in given if isinstance(p, Property)])
     assert again.status is Status.PROVED
 
 
 def test_what_is_false_is_not_proved() -> None:
-    proof, _ = _completed((never_both,))
+    proof = _completed((never_both,)).proof
     assert proof.status is not Status.PROVED
     assert {o.conjunct for o in proof.missing} >= {"never-both"}
 
@@ -45,10 +49,10 @@ def left_has_the_turn(state: View) -> bool:
 
 
 def test_a_conjunct_that_is_observed_to_be_false_is_left_out_and_said() -> None:
-    proof, inferred = _completed((never_two_ahead,), (left_has_the_turn,))
-    assert inferred.untrue == (left_has_the_turn,)
-    assert proof.status is Status.PROVED
-    assert left_has_the_turn not in proof.conjuncts
+    completed = _completed((never_two_ahead,), (left_has_the_turn,))
+    assert completed.untrue == (left_has_the_turn,)
+    assert completed.proof.status is Status.PROVED
+    assert left_has_the_turn not in completed.proof.conjuncts
 
 
 def test_a_candidate_that_is_not_inductive_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,11 +64,12 @@ def test_a_candidate_that_is_not_inductive_is_dropped(monkeypatch: pytest.Monkey
 
     def with_bogus(*args: object, **kwargs: object) -> Inferred:
         right = find_conjuncts(*args, **kwargs)  # type: ignore[arg-type]
-        return Inferred((bogus, *right.found), right.untrue, right.lost, right.seconds, right.finished)
+        return Inferred((bogus, *right.found), right.untrue, right.lost, right.seconds, right.finished, right.names)
 
     monkeypatch.setattr(completing, "find_conjuncts", with_bogus)
-    proof, inferred = _completed((never_two_ahead,))
-    assert bogus not in inferred.found
+    completed = _completed((never_two_ahead,))
+    proof = completed.proof
+    assert bogus.prop not in [f.prop for f in completed.found]
     assert bogus.prop not in proof.conjuncts
     assert not any("bogus" in o.uses for o in proof.obligations)
     assert proof.status is Status.PROVED

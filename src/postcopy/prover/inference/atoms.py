@@ -6,7 +6,8 @@ finds is a disjunction of atoms and of negated ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
@@ -62,6 +63,21 @@ class Names:
             if self.known.get(name, kind) is not kind:
                 name += "_"
         return f"{name}.{value.name}"
+
+    def imports(self, texts: Iterable[str]) -> str:
+        """The lines that import what some source texts mention."""
+        whole = "".join(texts)
+        wanted = {name: kind for name, kind in self.known.items() if re.search(rf"\b{name}\.", whole)}
+        words = (
+            "Answer",
+            *(word for word in ("Page", "View", "about") if re.search(rf"\b{word}\b", whole)),
+            "conjunct",
+        )
+        lines = [f"from postcopy.language import {', '.join(words)}"]
+        for name, kind in sorted(wanted.items()):
+            called = kind.__name__ if kind.__name__ == name else f"{kind.__name__} as {name}"
+            lines.append(f"from {kind.__module__} import {called}")
+        return "\n".join(lines) + "\n"
 
 
 def atoms_of(instance: Instance, names: Names) -> list[Atom]:

@@ -18,6 +18,7 @@ from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind, Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.trace import Trace
+from postcopy.prover.inference.atoms import Names
 from postcopy.prover.inference.blocking import Blocking
 from postcopy.prover.inference.clauses import Clause, property_of
 from postcopy.prover.inference.observed import Observed, Reader, observe
@@ -61,6 +62,7 @@ class Inferred:
         lost: conjuncts that were given, and that some step does not keep whatever was found.
         seconds: time that it took.
         finished: whether the search came to its end in time: no counterexample to induction is left.
+        names: the enumerations that the found conjuncts mention.
     """
 
     found: tuple[Found, ...]
@@ -68,6 +70,7 @@ class Inferred:
     lost: tuple[Property, ...]
     seconds: float
     finished: bool
+    names: Names
 
 
 def find_conjuncts(
@@ -94,17 +97,18 @@ def find_conjuncts(
     start = time.monotonic()
     asked = [p for p in properties if p.of_states or p.of_steps or p.kind is Kind.NO_DEADLOCK]
     report("exploring small instances")
-    observed = observe(protocol, asked)
+    watching = [p.monitor for p in known if p.monitor is not None]
+    observed = observe(protocol, asked, watching)
     untrue = [p for p in known if not observed.holds(p)]
     search = _Search(asked, [p for p in known if p not in untrue], observed, start + seconds, report)
     looked_at: list[_AtSize] = []
     finished = True
     for pages, in_flight, group in sizes:
-        looked_at.append(_AtSize(search, Instance(protocol, pages, in_flight, asked, group)))
+        looked_at.append(_AtSize(search, Instance(protocol, pages, in_flight, asked, group, watching)))
         finished = looked_at[-1].rule_all_out() and finished
     needed = _needed(looked_at) if finished else search.found.keys()
     found = tuple(each for name, each in search.found.items() if name in needed)
-    return Inferred(found, tuple(untrue), tuple(search.lost), time.monotonic() - start, finished)
+    return Inferred(found, tuple(untrue), tuple(search.lost), time.monotonic() - start, finished, observed.names)
 
 
 def _needed(looked_at: Sequence[_AtSize]) -> set[str]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.results import Engine, Options
 from postcopy.language.instance import Instance, State
+from postcopy.language.machines import Monitor
 from postcopy.language.properties import Property, of_each_page
 from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import read_predicate
@@ -18,7 +19,7 @@ from postcopy.prover.inference.arrays import States, Truths
 from postcopy.prover.inference.atoms import Atom, Names, atoms_of
 from postcopy.prover.inference.clauses import Clause, property_of
 
-SIZES = ((1, 4, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2))
+SIZES = ((1, 3, 1), (2, 2, 1), (2, 2, 2))
 """Where states are observed: pages, messages in flight, target pages of a host page."""
 
 MOST = 64 << 20
@@ -81,13 +82,17 @@ class Reader:
 
 
 def observe(
-    protocol: type[Protocol], properties: Sequence[Property], sizes: Iterable[tuple[int, int, int]] = SIZES
+    protocol: type[Protocol],
+    properties: Sequence[Property],
+    watching: Sequence[type[Monitor]] = (),
+    sizes: Iterable[tuple[int, int, int]] = SIZES,
 ) -> Observed:
     """Explore small instances, and ask all atoms of each state.
 
     Args:
         protocol: the class.
-        properties: of states and steps, which say what history is kept.
+        properties: of states and steps.
+        watching: monitors beside those of the properties.
         sizes: see `SIZES`.
 
     Raises:
@@ -95,7 +100,7 @@ def observe(
     """
     found = []
     for pages, in_flight, group in sizes:
-        instance = Instance(protocol, pages, in_flight, properties, group)
+        instance = Instance(protocol, pages, in_flight, properties, group, watching)
         exploration = Exploration(instance, Options(max_memory=MOST, engine=Engine.INTERPRETED))
         exploration.run()
         unpack = exploration.kernel.layout.unpack
@@ -104,7 +109,15 @@ def observe(
     carried = {kind for states in found for kind in _carried(states)}
     atoms = tuple(a for a in atoms_of(found[-1].instance, names) if len(a.kinds) < 2 or carried.issuperset(a.kinds))
     rows = [Reader(states.instance, atoms, names).rows(states).reshape(-1, len(atoms)) for states in found]
-    return Observed(atoms, names, np.unique(np.concatenate(rows), axis=0), tuple(found))
+    return Observed(atoms, names, _distinct(np.concatenate(rows)), tuple(found))
+
+
+def _distinct(rows: Rows) -> Rows:
+    """Each row once."""
+    packed = np.packbits(rows, axis=1)
+    whole = packed.view(np.dtype((np.void, packed.shape[1])))
+    _, first = np.unique(whole, return_index=True)
+    return rows[first]
 
 
 def _carried(states: States) -> set[tuple[str, object]]:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from postcopy.prover.completion import Completed
 from postcopy.prover.induction import SizedProof
 from postcopy.prover.lemmas import LemmaResult
 from postcopy.prover.obligations import Proof
@@ -77,6 +78,20 @@ class LeftOutRecord(msgspec.Struct, frozen=True):
     why: str
 
 
+class FoundConjunctRecord(msgspec.Struct, frozen=True):
+    """A part of the invariant that the machine has found.
+
+    Attributes:
+        name: its name.
+        sentence: what it says.
+        source: Python source text of it, for the protocol's `invariant = (...)`.
+    """
+
+    name: str
+    sentence: str
+    source: str
+
+
 class ObligationRecord(msgspec.Struct, frozen=True):
     """That one action keeps one conjunct.
 
@@ -125,7 +140,10 @@ class ProofRecord(msgspec.Struct, frozen=True):
         pages, in_flight, host_page: the size, in a proof at one.
         properties: all that is asked of the protocol, with a verdict on each.
         inapplicable: properties that are not asked of this protocol, with the reasons.
-        left_out: conjuncts and components of the ranking that speak of what the protocol does not have.
+        left_out: conjuncts and components of the ranking that speak of what the protocol does not have, and conjuncts
+            that do not hold of it.
+        found: conjuncts that the machine has found, where the proof needed some.
+        imports: Python source text of the imports that these need.
         conjuncts: the invariant, in a proof for every size.
         method, k: how a proof at one size was made.
         seconds: time that it took.
@@ -147,6 +165,8 @@ class ProofRecord(msgspec.Struct, frozen=True):
     pages: int | UnsetType = UNSET
     in_flight: int | UnsetType = UNSET
     host_page: int | UnsetType = UNSET
+    found: list[FoundConjunctRecord] | UnsetType = UNSET
+    imports: str | UnsetType = UNSET
     conjuncts: list[ConjunctRecord] | UnsetType = UNSET
     method: str | UnsetType = UNSET
     k: int | UnsetType = UNSET
@@ -233,6 +253,8 @@ def proof_record(result: ProofResult, name: str) -> ProofRecord:
     )
     if result.proof is not None:
         made = _with_proof(made, result.proof, WORDS[result.ends])
+    if result.completed is not None:
+        made = _with_found(made, result.completed)
     return made if result.answer is None else _with_answer(made, result.answer)
 
 
@@ -275,6 +297,14 @@ def _with_proof(made: ProofRecord, proof: Proof, ends: Word) -> ProofRecord:
             for o in proof.obligations
         ],
     )
+
+
+def _with_found(made: ProofRecord, completed: Completed) -> ProofRecord:
+    found = [
+        FoundConjunctRecord(name=each.prop.name, sentence=each.prop.sentence, source=each.source)
+        for each in completed.found
+    ]
+    return replace(made, found=found, imports=completed.imports)
 
 
 def _with_answer(made: ProofRecord, answer: SizedProof) -> ProofRecord:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from postcopy.prover.completion import Completed
 from postcopy.prover.lemmas import LemmaResult
 from postcopy.prover.obligations import Obligation, Proof
 from postcopy.prover.session import CounterexampleToInduction, ProofResult
@@ -75,6 +76,8 @@ def print_proof(result: ProofResult, name: str, console: Console, *, details: bo
         if verdict.refutation is not None and verdict.refutation.counterexample is not None:
             print_story(tell(verdict.refutation.counterexample), console)
             console.print()
+    if result.completed is not None:
+        _print_completed(result.completed, console, details=details)
     obstacles = result.counterexamples_to_induction
     for found in obstacles if details else obstacles[: 0 if wrong else 1]:
         _print_counterexample_to_induction(found, console)
@@ -106,6 +109,19 @@ def _print_counterexample_to_induction(found: CounterexampleToInduction, console
     print_story(tell(found.trace), console)
     console.print(Text(f"This is a counterexample to induction: {reached(found)}", style="yellow"))
     console.print()
+
+
+def _print_completed(completed: Completed, console: Console, *, details: bool) -> None:
+    """What was found, in words; with details, as source text that can be pasted."""
+    if completed.found:
+        console.print("Found by the machine, and proved with the rest:")
+        for each in completed.found:
+            console.print(Text(f"  {each.prop.sentence}"))
+        if details:
+            console.print(Text("\n" + completed.imports + "\n" + "\n".join(each.source for each in completed.found)))
+        else:
+            console.print(Text("  (--details shows them as text for `invariant = (...)`)", style="dim"))
+        console.print()
 
 
 def _print_obligations(proof: Proof, console: Console, *, details: bool) -> None:

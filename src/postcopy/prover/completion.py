@@ -1,0 +1,88 @@
+"""A proof that is completed with found conjuncts: what is passed between the session and the search for conjuncts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from postcopy.language.properties import Property
+from postcopy.language.protocol import Protocol
+from postcopy.language.ranking import Ranking
+from postcopy.prover.obligations import Obligation, Proof
+
+
+@dataclass(frozen=True)
+class FoundConjunct:
+    """A conjunct that the machine has found.
+
+    Attributes:
+        prop: the conjunct; its sentence says what it means.
+        source: Python source text of it, to be put into a file and named in `invariant = (...)`.
+    """
+
+    prop: Property
+    source: str
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A proof with found conjuncts.
+
+    Attributes:
+        proof: the whole proof.
+        found: the conjuncts that were found and are proved.
+        imports: Python source text of the imports that their source text needs.
+        untrue: given conjuncts that are false in a state that can be reached at a small size.
+        lost: given conjuncts that some step does not keep.
+        finished: whether the search for conjuncts came to its end in time.
+    """
+
+    proof: Proof
+    found: tuple[FoundConjunct, ...] = ()
+    imports: str = ""
+    untrue: tuple[Property, ...] = ()
+    lost: tuple[Property, ...] = ()
+    finished: bool = True
+
+
+class Complete(Interface):
+    """A function that completes a proof."""
+
+    def __call__(
+        self,
+        protocol: type[Protocol],
+        properties: Sequence[Property],
+        invariant: Sequence[Property],
+        ranking: Ranking | None,
+        proof: Proof,
+        seed: int,
+        done: Callable[[Obligation], None],
+        phase: Callable[[str], None],
+    ) -> Completed:
+        """The proof with as much as is found.
+
+        Args:
+            protocol: the class.
+            properties: what is to be proved.
+            invariant: the conjuncts that the proof had.
+            ranking: why the protocol comes to an end, if that is asked.
+            proof: what is proved so far.
+            seed: of z3's random choices.
+            done: is called with each obligation that is asked.
+            phase: is called with what is done now, in words.
+        """
+
+
+def as_it_is(
+    protocol: type[Protocol],  # noqa: ARG001
+    properties: Sequence[Property],  # noqa: ARG001
+    invariant: Sequence[Property],  # noqa: ARG001
+    ranking: Ranking | None,  # noqa: ARG001
+    proof: Proof,
+    seed: int,  # noqa: ARG001
+    done: Callable[[Obligation], None],  # noqa: ARG001
+    phase: Callable[[str], None],  # noqa: ARG001
+) -> Completed:
+    """The proof, with nothing found."""
+    return Completed(proof)
