@@ -40,8 +40,9 @@ from postcopy.language import (
 )
 from postcopy.language.instance import Instance
 from postcopy.prover import session, steps, verdicts
-from postcopy.prover.obligations import INITIAL, Proof, prove
+from postcopy.prover.obligations import INITIAL, Proof
 from postcopy.prover.premises import IN_RANGE
+from postcopy.prover.proving import prove
 from postcopy.prover.session import ProofResult
 from postcopy.prover.steps import Steps
 from postcopy.prover.verdicts import can_be_asked

@@ -12,7 +12,7 @@ from postcopy.prover.inference.atoms import Names, atoms_of
 from postcopy.prover.inference.clauses import Clause, property_of
 from postcopy.prover.inference.completing import complete
 from postcopy.prover.inference.find import Found, Inferred, find_conjuncts
-from postcopy.prover.obligations import prove
+from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 from tests.prover.small import Ring, never_both, never_two_ahead
 

@@ -15,7 +15,8 @@ from postcopy.language.ranking import Ranking
 from postcopy.prover.completion import Completed, FoundConjunct
 from postcopy.prover.inference.clauses import source_of
 from postcopy.prover.inference.find import find_conjuncts
-from postcopy.prover.obligations import Obligation, Proof, prove
+from postcopy.prover.obligations import Obligation, Proof
+from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 
 ROUNDS = 6
