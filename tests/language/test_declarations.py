@@ -169,6 +169,26 @@ class MarkCalledKind(Innocent):
     wire = Channel(Letter, marks=("kind",), marked=(Letter.PLAIN,))  # here
 
 
+@declared("RoleAsText.wanted has the role 'buffer': a role is a member of an enumeration")
+class RoleAsText(Base):
+    wanted = Bitmap("pages", role="buffer")  # type: ignore[arg-type]  # here
+
+
+@declared("RolesInTuple.roles is no dictionary: write roles = {Reply.REQUEST: Role.REQUEST}")
+class RolesInTuple(Innocent):
+    roles = (Letter.PLAIN,)  # type: ignore[assignment]  # here
+
+
+@declared("RoleOfAlien.roles names <Phase.IDLE: 1>, which no channel of it carries")
+class RoleOfAlien(Innocent):
+    roles = {Phase.IDLE: Phase.IDLE}  # here
+
+
+@declared("RoleOfMessageAsText.roles gives PLAIN the role 'request': a role is a member of an enumeration")
+class RoleOfMessageAsText(Innocent):
+    roles = {Letter.PLAIN: "request"}  # type: ignore[dict-item]  # here
+
+
 @declared("wire carries 3: an enumeration of its messages is needed")
 class CarriesNumber(Innocent):
     wire = Channel(3)  # type: ignore[arg-type]  # here

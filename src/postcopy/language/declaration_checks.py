@@ -5,7 +5,7 @@ They run once, when an `Instance` is made. Bodies of actions are checked in `bod
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from types import CodeType
 
@@ -56,6 +56,7 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
             raise SpecError(f"the monitor {monitor.__name__} has the name of something else", of_class(monitor))
     for name, channel in channels.items():
         _check_channel(protocol, name, channel)
+    _check_roles(protocol)
     for machine in machines.values():
         _check_machine(machine, protocol, list(ghosts), list(channels))
     for ghost in (*ghosts.values(), *monitors):
@@ -127,6 +128,28 @@ def _check_channel(protocol: type[Protocol], name: str, channel: Channel) -> Non
     else:
         return
     raise SpecError(f"{name} {problem}", of_class(protocol, name))
+
+
+def _check_roles(protocol: type[Protocol]) -> None:
+    """Refuse a role of what is no message of the protocol, and a role that is no member of an enumeration."""
+    for base in protocol.__mro__:
+        roles = vars(base).get("roles", {})
+        if not issubclass(base, Protocol) or not roles:
+            continue
+        problem = None
+        if not isinstance(roles, Mapping):
+            raise SpecError(
+                f"{base.__name__}.roles is no dictionary: write roles = {{Reply.REQUEST: Role.REQUEST}}",
+                of_class(base, "roles"),
+            )
+        known = [kind for channel in base.parts(Channel).values() for kind in channel.messages]
+        for kind, role in roles.items():
+            if not any(kind is message for message in known):
+                problem = f"names {kind!r}, which no channel of it carries"
+            elif not isinstance(role, Enum):
+                problem = f"gives {kind.name} the role {role!r}: a role is a member of an enumeration"
+            if problem is not None:
+                raise SpecError(f"{base.__name__}.roles {problem}", of_class(base, "roles"))
 
 
 def _is_enumeration(some: object) -> bool:

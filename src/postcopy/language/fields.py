@@ -49,10 +49,12 @@ class Field(Generic[T]):
         doc: its meaning, in the document's words.
         initial: its value in the initial states.
         waits: for a set of pages, the thread that waits for them; None where none does.
+        role: for a set of pages, what its pages are in the protocol: a member of an enumeration of the protocol's own,
+            which properties ask for (`View.pages_of`). None where that is not declared.
     """
 
-    def __init__(self, doc: str, initial: object, waits: Thread | None = None) -> None:
-        self.doc, self.initial, self.waits = doc, initial, waits
+    def __init__(self, doc: str, initial: object, waits: Thread | None = None, role: Enum | None = None) -> None:
+        self.doc, self.initial, self.waits, self.role = doc, initial, waits, role
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -77,7 +79,7 @@ class Field(Generic[T]):
         if self._per_cpu:
             names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})", cpu) for cpu in range(cpus)]
         return [
-            (Variable(f"{owner}.{name}", owner, *shape, ghost, doc, self._waits(cpu)), self.initial)
+            (Variable(f"{owner}.{name}", owner, *shape, ghost, doc, self._waits(cpu), self.role), self.initial)
             for name, doc, cpu in names
         ]
 
@@ -94,6 +96,8 @@ class Field(Generic[T]):
         """The mistake in the declaration, or None."""
         if not isinstance(self.initial, Whole):
             return f"starts as {self.initial!r}: it can start as NONE or ALL"
+        if not isinstance(self.role, Enum | None):
+            return f"has the role {self.role!r}: a role is a member of an enumeration"
         if self.waits is None:
             return None
         if not isinstance(self.waits, Thread):
@@ -105,10 +109,10 @@ class Field(Generic[T]):
 
 
 class Bitmap(Field[PageSet]):
-    """A set of pages; with `waits`, those that a thread of the machine waits for."""
+    """A set of pages; with `waits`, those that a thread of the machine waits for; with `role`, those of this role."""
 
-    def __init__(self, doc: str, initial: Whole = NONE, waits: Thread | None = None) -> None:
-        super().__init__(doc, initial, waits)
+    def __init__(self, doc: str, initial: Whole = NONE, waits: Thread | None = None, role: Enum | None = None) -> None:
+        super().__init__(doc, initial, waits, role)
 
     def __set__(self, part: FieldOwner, value: PageSet | Whole) -> None:
         super().__set__(part, value)
@@ -201,12 +205,12 @@ class CpuPages:
 
 
 class CpuBitmap(Field[CpuPages]):
-    """A set of pages for each vCPU, initially empty; with `waits`, those that its thread waits for."""
+    """A set of pages for each vCPU, initially empty; `waits` and `role` as for a `Bitmap`."""
 
     _per_cpu = True
 
-    def __init__(self, doc: str, waits: Thread | None = None) -> None:
-        super().__init__(doc, NONE, waits)
+    def __init__(self, doc: str, waits: Thread | None = None, role: Enum | None = None) -> None:
+        super().__init__(doc, NONE, waits, role)
 
     @overload
     def __get__(self, part: None, owner: type) -> Field[CpuPages]: ...

@@ -75,6 +75,7 @@ class Instance:
         check_protocol(protocol, monitors)
         self.monitors: dict[str, type[Monitor]] = {monitor.__name__: monitor for monitor in monitors}
         self.ghosts: dict[str, type[Ghost]] = protocol.parts(Ghost) | self.monitors
+        self.roles = protocol.roles_of_messages()
         self.channels: dict[str, ChannelVariables] = {}
         initial: list[tuple[Variable, object]] = []
         for name, machine in (self.machines | self.ghosts).items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 
@@ -43,6 +43,10 @@ class Scope(typing.Protocol):
     @property
     def channels(self) -> Mapping[str, ChannelVariables]:
         """The channels by name."""
+
+    @property
+    def roles(self) -> Sequence[tuple[Enum, Enum]]:
+        """Kinds of message with their roles."""
 
     @property
     def variable(self) -> Mapping[str, Variable]:

@@ -6,7 +6,7 @@ nothing is. With one target page a host page, all that assembles host pages disa
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
@@ -15,12 +15,15 @@ from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import AnySort, Expr, TruthExpr, Value
 from postcopy.language.instance import Instance
-from postcopy.language.properties import Property
+from postcopy.language.looks import Looks
+from postcopy.language.properties import Kind, Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.substitution import Substitution
 from postcopy.language.symbolic import observe, read_body, read_predicate, read_resting
-from postcopy.language.trees import Branch, Leaf, Tree
+from postcopy.language.trees import Branch, Leaf, Tree, leaves
+from postcopy.language.values import Cpu, PageSet
 from postcopy.language.variables import Sort, Variable
+from postcopy.language.view import View
 
 PROTOCOLS_KEPT = 8
 """The bodies of so many protocols, each at a size, are remembered: a comparison needs two at two sizes."""
@@ -39,6 +42,9 @@ class Program:
         actions: each action with its tree.
         predicates: for each property of states or witness, its index in `instance.properties` and its expression.
         resting: where nothing needs to happen.
+        looks: for each property, by its name, what it and its monitor look at.
+        trivial: the properties of states and steps that nothing can violate, by their own text.
+        constant: those that nothing can violate at this size, because of what never changes there.
     """
 
     instance: Instance
@@ -47,6 +53,9 @@ class Program:
     actions: tuple[tuple[ActionInstance, Tree], ...]
     predicates: tuple[tuple[int, Property, TruthExpr], ...]
     resting: TruthExpr
+    looks: Mapping[str, Looks]
+    trivial: frozenset[str]
+    constant: frozenset[str]
 
 
 class Bodies:
@@ -91,21 +100,63 @@ def read(instance: Instance) -> Program:
         SpecError: an action or a property cheats or errs.
     """
     bodies = bodies_of(instance)
-    trees = [(action, observe(instance, action, bodies.tree(action))) for action in instance.actions]
+    looks = {name: Looks() for name in (*(p.name for p in instance.properties), *instance.monitors)}
+    trees = [(action, observe(instance, action, bodies.tree(action), looks=looks)) for action in instance.actions]
     predicates = [
-        (index, prop, read_predicate(instance, prop.holds))
+        (index, prop, read_predicate(instance, prop.holds, looks=looks[prop.name]))
         for index, prop in enumerate(instance.properties)
         if prop.of_states or prop.is_witness
     ]
     constants = _constants(instance, [tree for _, tree in trees])
+    actions = tuple((action, fold_tree(tree, constants)) for action, tree in trees)
+    folded = tuple((index, prop, fold(e, constants)) for index, prop, e in predicates)
+    trivial = _never_violated(instance, trees, predicates)
     return Program(
         instance,
         constants,
         tuple(v for v in instance.variables if v not in constants),
-        tuple((action, fold_tree(tree, constants)) for action, tree in trees),
-        tuple((index, prop, fold(e, constants)) for index, prop, e in predicates),
+        actions,
+        folded,
         fold(read_resting(instance), constants),
+        {p.name: _looks(instance, p, looks) for p in instance.properties},
+        trivial,
+        _never_violated(instance, actions, folded) - trivial,
     )
+
+
+def _never_violated(
+    instance: Instance,
+    actions: Iterable[tuple[ActionInstance, Tree]],
+    predicates: Iterable[tuple[int, Property, TruthExpr]],
+) -> frozenset[str]:
+    """The properties of states that are true everywhere, and those of steps that no leaf can violate."""
+    violable = {index for _, tree in actions for leaf in leaves(tree) for index, _ in leaf.violated}
+    of_steps = {p.name for i, p in enumerate(instance.properties) if p.of_steps and i not in violable}
+    return frozenset(of_steps | {p.name for _, p, e in predicates if p.of_states and e == ex.TRUE})
+
+
+def _looks(instance: Instance, prop: Property, looks: Mapping[str, Looks]) -> Looks:
+    """What a property and its monitor look at. What a property of runs looks at is read here; `looks` has the rest."""
+    own = looks[prop.name]
+    if prop.kind is Kind.NO_DEADLOCK:
+        read_predicate(instance, instance.protocol.may_rest, looks=own)
+    for cpu in range(instance.cpus) if "cpu" in prop.each else (0,):
+        if prop.of_runs:
+            read_predicate(instance, _promise(prop, cpu), looks=own)
+    return Looks.all_of([own, looks[prop.monitor.__name__]] if prop.monitor is not None else [own])
+
+
+def _promise(prop: Property, cpu: int) -> Callable[..., bool]:
+    """A property of runs, asked for one vCPU (where it is asked for each), as if it were one of states."""
+    each: dict[str, object] = {"cpu": Cpu(cpu)} if "cpu" in prop.each else {}
+
+    def for_a_page(state: View, page: PageSet) -> bool:
+        return prop.promises(state, page=page, **each).then
+
+    def for_all(state: View) -> bool:
+        return prop.promises(state, **each).then
+
+    return for_a_page if "page" in prop.each else for_all
 
 
 def _constants(instance: Instance, trees: list[Tree]) -> Values:

@@ -22,6 +22,8 @@ class Protocol:
             are added to those of its bases.
         inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
         invariant: conjuncts that help to prove the properties for every size. Collected in the same way.
+        roles: what the pages of a message are in the protocol, by the kind of message: as `role` says it of a field.
+            Collected in the same way.
         drawn_by: variables by which a graph tells states apart where no others are chosen. The values of the first are
             drawn as boxes around nodes. Empty: the machines' enumerations.
         visible: beside messages, what two protocols are compared by: an event that actions observe, with a verb for it;
@@ -33,6 +35,7 @@ class Protocol:
     properties: ClassVar[tuple[Property, ...]] = ()
     inapplicable: ClassVar[Mapping[str, str]] = {}
     invariant: ClassVar[tuple[Property, ...]] = ()
+    roles: ClassVar[Mapping[Enum, Enum]] = {}
     drawn_by: ClassVar[tuple[str, ...]] = ()
     visible: ClassVar[Mapping[Enum | str, tuple[str, ...]]] = {}
 
@@ -40,6 +43,12 @@ class Protocol:
     def may_rest(state: View) -> bool:
         """Whether nothing needs to happen any more; where this is false and nothing can, it is a deadlock."""
         raise NotImplementedError
+
+    @classmethod
+    def roles_of_messages(cls) -> tuple[tuple[Enum, Enum], ...]:
+        """Each kind of message with its role, as the class and its bases declare it, the bases' first."""
+        declared = [vars(base).get("roles", {}) for base in reversed(cls.__mro__)]
+        return tuple(pair for roles in declared for pair in roles.items())
 
     @classmethod
     def parts(cls, kind: type[T]) -> dict[str, Any]:

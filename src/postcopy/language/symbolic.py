@@ -9,7 +9,7 @@ that the explorer's compiler and the provers know of an action.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
 from itertools import combinations
@@ -26,6 +26,7 @@ from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Valu
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.limits import bounded
+from postcopy.language.looks import Looks
 from postcopy.language.machines import let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
@@ -218,9 +219,11 @@ class SymbolicInterpretation(Interpretation):
 
     Attributes:
         updates: new values so far.
+        looks: where the variables that are read are noted; None where that is of no interest.
     """
 
     instance: Instance
+    looks: Looks | None = None
 
     def __init__(self, instance: Instance, path: Decisions, updates: dict[Variable, Value] | None = None) -> None:
         super().__init__(instance)
@@ -250,6 +253,8 @@ class SymbolicInterpretation(Interpretation):
         return ex.PagesVariable(variable) if value is None else ex.as_pages(value)
 
     def load(self, variable: Variable) -> object:
+        if self.looks is not None:
+            self.looks.variables.add(variable)
         if variable.sort is Sort.PAGES:
             return SymbolicPages(self, self.pages_in(variable))
         expr = self.number_in(variable)
@@ -503,7 +508,11 @@ def read_body(
 
 
 def observe(
-    instance: Instance, action: ActionInstance, body: Tree, make: type[SymbolicInterpretation] = SymbolicInterpretation
+    instance: Instance,
+    action: ActionInstance,
+    body: Tree,
+    make: type[SymbolicInterpretation] = SymbolicInterpretation,
+    looks: Mapping[str, Looks] | None = None,
 ) -> Tree:
     """A body's tree with what the instance's monitors remember of each step and which properties of steps it violates.
 
@@ -512,6 +521,7 @@ def observe(
         action: which of its actions.
         body: what `read_body` says of it.
         make: the symbolic interpretation that the body was read with.
+        looks: where it is noted what each monitor and property looks at, by its name.
 
     Raises:
         SpecError: a monitor or a property cheats or errs.
@@ -526,7 +536,9 @@ def observe(
         if isinstance(tree, Branch):
             yes = extend(tree.yes, (*given, (tree.condition, True)), runs)
             return Branch(tree.condition, yes, extend(tree.no, (*given, (tree.condition, False)), runs))
-        return _explore(lambda path: _observed(instance, action, tree, make, path), where, given, runs, len(given))
+        return _explore(
+            lambda path: _observed(instance, action, tree, make, path, looks or {}), where, given, runs, len(given)
+        )
 
     with locating_errors(action.name, action.method):
         for monitor in instance.monitors.values():
@@ -553,7 +565,12 @@ def _leaf(interpretation: SymbolicInterpretation, violated: tuple[tuple[int, Tru
 
 
 def _observed(
-    instance: Instance, action: ActionInstance, leaf: Leaf, make: type[SymbolicInterpretation], path: Decisions
+    instance: Instance,
+    action: ActionInstance,
+    leaf: Leaf,
+    make: type[SymbolicInterpretation],
+    path: Decisions,
+    looks: Mapping[str, Looks],
 ) -> Leaf:
     """Let the monitors watch the step, and ask the properties that speak of steps."""
     interpretation = make(instance, path, dict(leaf.updates))
@@ -564,13 +581,15 @@ def _observed(
     before = make(instance, path)
     step = Step(action, View(before), View(interpretation), list(interpretation.events), interpretation.pages(NONE))
     for name, monitor in instance.monitors.items():
+        before.looks = interpretation.looks = step.looks = looks.get(name)
         watching = monitor(name, interpretation)
         bounded(partial(let_watch, watching, step))
     updates = dict(interpretation.updates)
     violated = []
     for index, prop in enumerate(instance.properties):
         if prop.of_steps:
-            condition = _predicate(instance, prop.holds, updates, make, interpretation.events, action)
+            noted = looks.get(prop.name)
+            condition = _predicate(instance, prop.holds, updates, make, interpretation.events, action, noted)
             if condition is not ex.TRUE:
                 violated.append((index, ex.negation(condition)))
     return _leaf(interpretation, tuple(violated))
@@ -583,6 +602,7 @@ def _predicate(
     make: type[SymbolicInterpretation] = SymbolicInterpretation,
     events: list[Event] | None = None,
     action: ActionInstance | None = None,
+    looks: Looks | None = None,
 ) -> TruthExpr:
     """A property's function as one expression over the state before the step."""
     where = place(holds.__code__, holds.__code__.co_firstlineno)
@@ -590,6 +610,7 @@ def _predicate(
     def ask(given: tuple[tuple[TruthExpr, bool], ...]) -> TruthExpr:
         path = Decisions(given)
         after = make(instance, path, dict(updates))
+        after.looks = looks
         subject: object = View(after)
         if action is not None:
             # events carry values of another run: give them to this one
@@ -597,7 +618,9 @@ def _predicate(
                 Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent)
                 for e in events or ()
             ]
-            subject = Step(action, View(make(instance, path)), View(after), mine, after.pages(NONE))
+            before = make(instance, path)
+            before.looks = looks
+            subject = Step(action, View(before), View(after), mine, after.pages(NONE), looks)
         arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
         try:
             answer = bounded(lambda: holds(*arguments))
@@ -618,10 +641,13 @@ def _predicate(
 
 
 def read_predicate(
-    instance: Instance, holds: Callable[..., object], make: type[SymbolicInterpretation] = SymbolicInterpretation
+    instance: Instance,
+    holds: Callable[..., object],
+    make: type[SymbolicInterpretation] = SymbolicInterpretation,
+    looks: Looks | None = None,
 ) -> TruthExpr:
-    """A property of states as one expression."""
-    return _predicate(instance, holds, {}, make)
+    """A property of states as one expression; what it looks at is noted in `looks`."""
+    return _predicate(instance, holds, {}, make, looks=looks)
 
 
 def read_resting(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> TruthExpr:

@@ -5,6 +5,7 @@ A tree is a `Branch`, a `Leaf`, or None where a guard fails.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -49,3 +50,12 @@ class Branch:
 
 
 Tree = Branch | Leaf | None
+
+
+def leaves(tree: Tree) -> Iterator[Leaf]:
+    """All leaves of a tree, from left to right."""
+    if isinstance(tree, Branch):
+        yield from leaves(tree.yes)
+        yield from leaves(tree.no)
+    elif tree is not None:
+        yield tree

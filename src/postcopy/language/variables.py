@@ -30,6 +30,7 @@ class Variable:
         ghost: history for the properties; no guard may read it.
         doc: what it is, in the document's words.
         waits: the thread that waits for these pages, as in a sentence: ``vCPU 1``; empty where none does.
+        role: for a set of pages, what its pages are in the protocol; None where that is not declared.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Variable:
     ghost: bool = False
     doc: str = ""
     waits: str = ""
+    role: Enum | None = None
 
     def __hash__(self) -> int:
         return hash(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from postcopy.errors import UnknownNameError
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channel_ends import ObserverEnd
 from postcopy.language.interpretation import Interpretation
+from postcopy.language.looks import How, Looks, Sight
 from postcopy.language.messages import Event
 from postcopy.language.values import NONE, PageSet
+from postcopy.language.variables import Variable
 
 
 class View:
@@ -30,6 +32,27 @@ class View:
                 f"there is no {name} in this protocol, only {', '.join(sorted(parts))}",
                 self._interpretation.where(),
             ) from None
+
+    def waited_for(self) -> PageSet:
+        """The pages that threads wait for: those of all sets that are declared with `waits`."""
+        return self._union(v for v in self._interpretation.instance.variable.values() if v.waits)
+
+    def pages_of(self, role: Enum) -> PageSet:
+        """The pages of a role: those of all machines' sets and all messages on their way that are declared with it."""
+        instance = self._interpretation.instance
+        pages = self._union(v for v in instance.variable.values() if v.role is role and not v.ghost)
+        kinds = [kind for kind, its in instance.roles if its is role]
+        for channel in instance.channels.values():
+            for kind in channel.kinds:
+                if any(kind is known for known in kinds):
+                    pages = pages | ObserverEnd(self._interpretation, channel).in_flight(kind)
+        return pages
+
+    def _union(self, sets: Iterable[Variable]) -> PageSet:
+        pages = self._interpretation.pages(NONE)
+        for variable in sets:
+            pages = pages | cast(PageSet, self._interpretation.load(variable))
+        return pages
 
     def copies_in_flight(self, **marks: bool) -> PageSet:
         """The pages of all messages of marked kinds, on whatever channel: the copies of pages that are on their way."""
@@ -50,33 +73,51 @@ class View:
 
 @dataclass(eq=False)
 class Step:
-    """A step as properties and monitors see it: before, after, and what happened between."""
+    """A step as properties and monitors see it: before, after, and what happened between.
+
+    Attributes:
+        action: the action that was taken.
+        before, after: the states.
+        events: what happened.
+        nothing: the set with no page.
+        looks: where it is noted what is looked for; None where that is of no interest.
+    """
 
     action: ActionInstance
     before: View
     after: View
     events: list[Event] = field(default_factory=list)
     nothing: PageSet | None = None
+    looks: Looks | None = None
 
     def of(self, what: Enum) -> PageSet:
         """The pages of all events of this kind (no page if there was none)."""
+        self._note(what, How.OBSERVED)
         return self._union(e.pages for e in self.events if e.what is what and not e.channel)
 
     def happened(self, what: Enum) -> bool:
         """Whether the step has such an event. A plain Python answer: events do not depend on the state."""
+        self._note(what, How.OBSERVED)
         return any(e.what is what and not e.channel for e in self.events)
 
     def sent(self, kind: Enum) -> PageSet:
         """The pages of all messages of this kind that the step put on a channel."""
+        self._note(kind, How.SENT)
         return self._union(e.pages for e in self.events if e.what is kind and e.sent)
 
     def sends(self, kind: Enum) -> bool:
         """Whether the step puts such a message on a channel."""
+        self._note(kind, How.SENT)
         return any(e.what is kind and e.sent for e in self.events)
 
     def receives(self, kind: Enum) -> bool:
         """Whether the step takes such a message from a channel."""
+        self._note(kind, How.RECEIVED)
         return any(e.what is kind and e.channel and not e.sent for e in self.events)
+
+    def _note(self, what: Enum, how: How) -> None:
+        if self.looks is not None:
+            self.looks.sights.add(Sight(what, how))
 
     def _union(self, sets: Iterator[PageSet]) -> PageSet:
         assert self.nothing is not None

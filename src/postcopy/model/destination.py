@@ -26,6 +26,7 @@ from postcopy.language import (
 )
 from postcopy.model.guest import Memory, Mishap
 from postcopy.model.network import Command, Reply
+from postcopy.model.roles import Role
 
 
 class State(IntEnum):
@@ -74,9 +75,9 @@ class Destination(Machine):
     sensitive = Flag("touching a missing page makes a fault")
     devices_loaded = Flag("the device state has been loaded")
     owes_shut = Flag("the source has not yet been told how it ended")
-    present = Bitmap("pages that the destination has")
-    assembling = Bitmap("target pages received of a host page that is not whole yet")
-    faulted = Bitmap("faults that the fault thread has not read yet")
+    present = Bitmap("pages that the destination has", role=Role.PRESENT)
+    assembling = Bitmap("target pages received of a host page that is not whole yet", role=Role.LANDING)
+    faulted = Bitmap("faults that the fault thread has not read yet", role=Role.REQUEST)
     waiting = CpuBitmap("the page that the vCPU waits for", waits=vcpu)
     device_waiting = Bitmap("the page that the device load waits for", waits=main_thread)
     stream = Receives("stream")
@@ -292,6 +293,7 @@ class Destination(Machine):
         """gives a page back to the host; inhibited from LISTEN to END"""
         require(self.running)
         require(self._balloon_allowed())
+        self.observe(Memory.GIVEN_BACK, page)
         if self.sensitive:
             self.present -= page
             self.guest.gave_up(page)

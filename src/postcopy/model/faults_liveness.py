@@ -9,6 +9,7 @@ from postcopy.model.destination import Destination
 from postcopy.model.fault import Fault
 from postcopy.model.guest import Memory
 from postcopy.model.network import Command, Reply
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 
 
@@ -30,12 +31,13 @@ class LostWakeUp(Fault):
     """The kernel queues a fault first and puts the vCPU to sleep afterwards, without looking again whether the page
     has come in between (A07)."""
 
-    rule, breaks = "R16", ("every-blocked-vcpu-runs-again", "no-request-lost")
+    rule = "R16"
+    breaks = ("every-blocked-vcpu-runs-again", "every-sleeper-is-woken", "no-request-lost")
 
     class destination(Destination):
         """Its kernel goes to sleep in two steps."""
 
-        falling = CpuBitmap("the page that the vCPU is about to sleep for")
+        falling = CpuBitmap("the page that the vCPU is about to sleep for", role=Role.NOTE)
 
         def cpu_touches_missing(self, cpu: Cpu, page: Page) -> None:
             """touches a page that is missing, and has the fault queued"""

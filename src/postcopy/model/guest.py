@@ -8,6 +8,7 @@ Nothing here may decide what a machine does: it is history (a `Ghost`).
 from enum import Enum, auto
 
 from postcopy.language import Bitmap, Ghost, PageSet
+from postcopy.model.roles import Role
 
 
 class Memory(Enum):
@@ -19,6 +20,8 @@ class Memory(Enum):
     DESTINATION_WRITE = auto()
     PLACE = auto()
     DISCARD = auto()
+    GIVEN_BACK = auto()
+    """By the balloon, to the host."""
 
 
 class Mishap(Enum):
@@ -40,16 +43,20 @@ class Guest(Ghost):
     def wrote_at_source(self, page: PageSet) -> None:
         """The guest wrote a page at the source: every other copy of it is now stale."""
         self.stale_at_destination |= page & self.world.destination.present
-        self.stale_in_assembly |= page & self.world.destination.assembling
-        self.world.mark_copies("stale", page)
+        self._wrote_elsewhere(page)
 
     def wrote_at_destination(self, page: PageSet) -> None:
         """The guest wrote a page at the destination: every other copy of it is now stale."""
         self.stale_at_destination -= page
         self.stale_at_source |= page
         self.given_up -= page
-        self.stale_in_assembly |= page & self.world.destination.assembling
-        self.world.mark_copies("stale", page)
+        self._wrote_elsewhere(page)
+
+    def _wrote_elsewhere(self, page: PageSet) -> None:
+        """Copies that are on their way or not placed yet are now stale, wherever they are."""
+        world = self.world
+        self.stale_in_assembly |= page & (world.pages_of(Role.LANDING) | world.pages_of(Role.KEPT))
+        world.mark_copies("stale", page)
 
     def arrived(self, page: PageSet, stale: PageSet) -> None:
         """A copy from the stream waits for the rest of its host page."""

@@ -8,6 +8,7 @@ from postcopy.language import Channel, Protocol, View
 from postcopy.model import destination, guest, network, source
 from postcopy.model.guest import Memory
 from postcopy.model.network import Command, Reply
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase
 
 
@@ -20,6 +21,7 @@ class Postcopy(Protocol):
     guest = guest.Guest
     stream = Channel(Command, marks=("stale",), marked=(Command.PAGE,))
     return_path = Channel(Reply)
+    roles: ClassVar[Mapping[Enum, Enum]] = {Reply.REQ_PAGES: Role.REQUEST}
     drawn_by = ("source.phase", "destination.state")
     visible: ClassVar[Mapping[Enum | str, tuple[str, ...]]] = {
         Memory.PLACE: ("places",),
@@ -33,4 +35,4 @@ class Postcopy(Protocol):
         if state.source.phase == Phase.IDLE:
             return True
         over = state.destination.state == destination.State.END or state.destination.state == destination.State.FAILED
-        return bool(over and state.source.phase >= Phase.COMPLETED and state.destination.waiting.any.empty)
+        return bool(over and state.source.phase >= Phase.COMPLETED and state.waited_for().empty)

@@ -25,6 +25,7 @@ from postcopy.language import (
 )
 from postcopy.model.guest import Memory, Mishap
 from postcopy.model.network import Command, Reply
+from postcopy.model.roles import Role
 
 
 class Phase(IntEnum):
@@ -63,10 +64,10 @@ class Source(Machine):
     running = Flag("the guest's CPUs run at the source", True)
     postcopy_capability = Flag("migrate_set_capability x-postcopy-ram on", EITHER)
     start_postcopy = Flag("migrate_start_postcopy was issued")
-    dirty = Bitmap("the migration bitmap: pages that still need sending", initial=ALL)
-    sent = Bitmap("the sent map: pages sent at least once")
-    requests = Bitmap("pages that the destination has asked for and that wait to be served")
-    sending = Bitmap("target pages still to be sent of the host page that is on its way")
+    dirty = Bitmap("the migration bitmap: pages that still need sending", initial=ALL, role=Role.UNSENT)
+    sent = Bitmap("the sent map: pages sent at least once", role=Role.NOTE)
+    requests = Bitmap("pages that the destination has asked for and that wait to be served", role=Role.REQUEST)
+    sending = Bitmap("target pages still to be sent of the host page that is on its way", role=Role.REQUEST)
     stream = Sends("stream")
     return_path = Receives("return_path")
 

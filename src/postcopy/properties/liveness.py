@@ -40,6 +40,14 @@ def every_blocked_vcpu_runs_again(state: View, cpu: Cpu) -> LeadsTo:
     return LeadsTo(when=not waiting.empty, then=waiting.empty or excused(state))
 
 
+@eventually("Every thread that waits for a page is woken", rules="R6 R16 R22", monitor=Handover)
+def every_sleeper_is_woken(state: View, page: Page) -> LeadsTo:
+    """A thread sleeps until this page comes, and sleeps for ever, although nothing has failed: its page does not come,
+    or comes and does not wake it."""
+    waited_for = state.waited_for()[page]
+    return LeadsTo(when=waited_for, then=not waited_for or excused(state))
+
+
 @eventually("The switch, once asked for, happens", rules="R2 R3", monitor=Handover)
 def the_switch_happens(state: View) -> LeadsTo:
     """The operator asked for postcopy because precopy does not come to an end: it goes on all the same, and the guest
@@ -59,6 +67,7 @@ def the_migration_ends(state: View) -> LeadsTo:
 LIVENESS: tuple[Property, ...] = (
     every_requested_page_arrives,
     every_blocked_vcpu_runs_again,
+    every_sleeper_is_woken,
     the_switch_happens,
     the_migration_ends,
 )

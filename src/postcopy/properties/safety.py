@@ -21,7 +21,8 @@ from postcopy.language import (
 )
 from postcopy.model.destination import State
 from postcopy.model.guest import Memory, Mishap
-from postcopy.model.network import Command, Reply
+from postcopy.model.network import Command
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase
 
 STREAM_READER = "listen thread"
@@ -113,11 +114,11 @@ def no_page_lost(state: View) -> Answer:
 def lost_pages(state: View) -> PageSet:
     """The pages whose last write is neither at the destination nor on its way nor going to be sent."""
     at_destination = state.destination.present - state.guest.stale_at_destination
-    waiting = state.destination.assembling - state.guest.stale_in_assembly
+    waiting = (state.pages_of(Role.LANDING) | state.pages_of(Role.KEPT)) - state.guest.stale_in_assembly
     on_the_way = state.copies_in_flight(stale=False)
     on_the_way = on_the_way | state.guest.given_up
     if state.source.phase < Phase.ENDING:
-        on_the_way = on_the_way | state.source.dirty
+        on_the_way = on_the_way | state.pages_of(Role.UNSENT)
     return ~(at_destination | waiting | on_the_way)
 
 
@@ -198,8 +199,7 @@ def nothing_dirtied_after_switch(step: Step) -> Answer:
     needs sending again."""
     if step.before.source.phase < Phase.SWITCHING:
         return True
-    grown: PageSet = step.after.source.dirty - step.before.source.dirty
-    return grown
+    return step.after.pages_of(Role.UNSENT) - step.before.pages_of(Role.UNSENT)
 
 
 @every_step("The source's memory is not written after the switch", rules="R3")
@@ -216,7 +216,7 @@ def sends_bounded(step: Step) -> bool:
     """The traffic after the switch is bounded because each send takes a page out of the migration bitmap: this one does
     not, and can be repeated for ever."""
     if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
-        before, after = step.before.source.dirty, step.after.source.dirty
+        before, after = step.before.pages_of(Role.UNSENT), step.after.pages_of(Role.UNSENT)
         return bool(after.subset_of(before) and not after.same_as(before))
     return True
 
@@ -234,20 +234,16 @@ def requested_first(step: Step) -> Answer:
 @always("No request is lost", rules="R12 R16 R19 R25")
 def no_request_lost(state: View) -> Answer:
     """A thread at the destination sleeps until this page comes, and it will not come: no fault is queued, no request is
-    under way or waits at the source, and the page is not on the stream."""
+    under way or waits at the source, and the page is neither on its way nor about to be placed."""
     if state.stream.broken or state.source.phase > Phase.COMPLETED:
         return True
     return lost_requests(state)
 
 
 def lost_requests(state: View) -> PageSet:
-    """The pages for which a thread at the destination sleeps and which will not come."""
-    destination, source = state.destination, state.source
-    waiting: PageSet = destination.waiting.any | destination.device_waiting
-    asked_for = destination.faulted | state.return_path.in_flight(Reply.REQ_PAGES) | source.requests
-    coming = state.copies_in_flight() | destination.assembling | source.sending
-    offending: PageSet = waiting.host_pages - asked_for.host_pages - coming.host_pages
-    return offending
+    """The pages for which a thread sleeps and which will not come."""
+    coming = state.pages_of(Role.REQUEST) | state.copies_in_flight() | state.pages_of(Role.LANDING)
+    return state.waited_for().host_pages - coming.host_pages
 
 
 @always("The CPUs start on loaded devices", rules="R7")

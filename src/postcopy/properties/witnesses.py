@@ -188,6 +188,7 @@ SPEAKS_OF: dict[str, str] = {
     "no-deadlock": "both-cpus-wait",
     "every-requested-page-arrives": "request-for-missing-page",
     "every-blocked-vcpu-runs-again": "both-cpus-wait",
+    "every-sleeper-is-woken": "device-load-waits",
     "the-switch-happens": "switch-asked-for",
     "the-migration-ends": "completes-after-postcopy",
 }

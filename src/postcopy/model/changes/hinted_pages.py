@@ -9,21 +9,20 @@ from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.guest import Guest
 from postcopy.model.network import Command
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 
 
 @sometimes("The guest touches a page that it had given back, and waits for it", rules="R16")
 def waits_for_hinted_page(state: View) -> bool:
     """The source will not send this page, so it has to come from elsewhere."""
-    destination = state.destination
-    hinted = state.guest.given_up & (destination.waiting.any | destination.device_waiting)
-    return not hinted.empty
+    return not (state.guest.given_up & state.waited_for()).empty
 
 
 class HintingSource(Source):
     """Takes what the guest gives back out of the migration bitmap."""
 
-    hinted = Bitmap("pages that the guest has given back and not written since")
+    hinted = Bitmap("pages that the guest has given back and not written since", role=Role.NOTE)
 
     @action(Source.source_guest, qemu="migration/ram.c:qemu_guest_free_page_hint", environment=True)
     def guest_gives_back(self, page: Page) -> None:
@@ -108,7 +107,7 @@ class HintedPagesFilled(HintedPages):
     class destination(Destination):
         """Places these pages itself."""
 
-        will_not_come = Bitmap("pages that the source will not send")
+        will_not_come = Bitmap("pages that the source will not send", role=Role.NOTE)
 
         def reads_package(self) -> None:
             """reads the whole package into memory"""

@@ -28,6 +28,7 @@ from postcopy.language import (
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main
 from postcopy.model.network import Command, Wire
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 
 
@@ -45,7 +46,7 @@ def requested_pages_do_not_queue(step: Step) -> Answer:
     before = step.before
     if before.source.phase != Phase.POSTCOPY:
         return True
-    waited_for: PageSet = (before.destination.waiting.any | before.destination.device_waiting).host_pages
+    waited_for = before.waited_for().host_pages
     ahead = before.source.dirty - before.source.dirty
     for event in step.events:
         if event.what == Command.PAGE and event.sent:
@@ -131,7 +132,9 @@ class PreemptDestination(Destination):
     preempt_thread = Thread("preempt thread")
 
     fast_ready = Flag("the preempt channel has been accepted")
-    assembling_urgent = Bitmap("target pages received on the preempt channel of a host page that is not whole yet")
+    assembling_urgent = Bitmap(
+        "target pages received on the preempt channel of a host page that is not whole yet", role=Role.NOTE
+    )  # no landing place: a host page comes whole on this channel, and a part of one would stay here for ever
     fast = Receives("fast")
 
     @action(Destination.main_thread, qemu="migration/migration.c:migration_ioc_process_incoming")

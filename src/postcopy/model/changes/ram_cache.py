@@ -10,7 +10,6 @@ from enum import Enum, auto
 
 from postcopy.language import (
     NONE,
-    Answer,
     Bitmap,
     Channel,
     Flag,
@@ -22,34 +21,21 @@ from postcopy.language import (
     Thread,
     View,
     action,
-    always,
     require,
     sometimes,
 )
 from postcopy.model.changes.change import Change
 from postcopy.model.changes.preempt import requested_pages_do_not_queue
 from postcopy.model.destination import Destination, State
-from postcopy.model.guest import Guest
 from postcopy.model.network import Command, Wire
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
-from postcopy.properties.safety import lost_pages
 
 
 class Bulk(Enum):
     """What the second connection carries beside pages."""
 
     END = auto()
-
-
-@always("No page is lost: it is in memory, in the cache, on its way, or still to be sent", rules="R10 R17 R18 R24")
-def no_page_lost_beside_the_cache(state: View) -> Answer:
-    """The destination cannot get the last write of this page any more: it is not in its memory, not in its cache and
-    not on either connection, and the source is not going to send it."""
-    phase = state.source.phase
-    broken = state.stream.broken or state.destination.state == State.FAILED
-    if phase < Phase.PRECOPY or phase > Phase.COMPLETED or broken:
-        return True
-    return lost_pages(state) - state.destination.cache
 
 
 @sometimes("A fault is answered from the cache")
@@ -114,7 +100,7 @@ class CachingDestination(Destination):
 
     cache_thread = Thread("cache thread")
 
-    cache = Bitmap("pages in the RAM cache")
+    cache = Bitmap("pages in the RAM cache", role=Role.KEPT)
     bulk_over = Flag("the second connection has come to its end")
     bulk = Receives("bulk")
 
@@ -193,15 +179,6 @@ class BulkWire(Wire):
         self.bulk.drop_newest()
 
 
-class CachingGuest(Guest):
-    """Knows that a copy may wait in the cache."""
-
-    def wrote_at_destination(self, page: PageSet) -> None:
-        """The guest wrote a page at the destination: a copy in the cache is now stale, too."""
-        super().wrote_at_destination(page)
-        self.stale_in_assembly |= page & self.world.destination.cache
-
-
 class RamCache(Change):
     """The mail's proposal: the rest travels on a second connection into a cache, and a fault looks there first.
 
@@ -211,16 +188,14 @@ class RamCache(Change):
     """
 
     origin = "the mail of 2015-06-26 (558D04F0.5050904@huawei.com); R18"
-    properties = (no_page_lost_beside_the_cache, requested_pages_do_not_queue, cache_hit, asked_too_late)
+    properties = (requested_pages_do_not_queue, cache_hit, asked_too_late)
     inapplicable = {  # noqa: RUF012
-        "no-page-lost": "a page may wait in the cache: see no-page-lost-beside-the-cache",
         "requested-first": "background pages have a connection of their own: see requested-pages-do-not-queue",
     }
     bulk = Channel((Bulk.END, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
     source = BulkSource
     destination = CachingDestination
     wire = BulkWire
-    guest = CachingGuest
 
 
 class SecondConnection(RamCache):
@@ -286,7 +261,7 @@ class CacheWithItsOwnBitmap(RamCache):
     class source(BulkSource):
         """Sends in the background what was dirty at the switch, requested since or not."""
 
-        rest = Bitmap("pages that the bulk thread still means to send")
+        rest = Bitmap("pages that the bulk thread still means to send", role=Role.UNSENT)
 
         def sends_package(self) -> None:
             """sends the package, and copies the migration bitmap for the bulk thread"""
@@ -310,7 +285,7 @@ class CacheWithItsOwnBitmap(RamCache):
 class BulkReadTooEarly(SecondConnection):
     """Not kept without a cache: the second connection is read before the discards that were sent ahead of it."""
 
-    breaks = ("no-page-lost-beside-the-cache", "no-request-lost", "no-deadlock")
+    breaks = ("no-page-lost", "no-request-lost", "no-deadlock")
 
     class source(BulkSource):
         """Sends on the second connection as soon as the discard set is known."""

@@ -32,6 +32,7 @@ from postcopy.model.destination import Destination, State
 from postcopy.model.guest import Guest, Mishap
 from postcopy.model.network import Command, Wire
 from postcopy.model.postcopy import Postcopy
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 from postcopy.properties.safety import lost_pages, lost_requests
 
@@ -331,7 +332,7 @@ def no_page_sent_in_vain(step: Step) -> Answer:
     if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
         before = step.before
         return step.sent(Command.PAGE) & (
-            before.destination.present | before.destination.assembling | before.copies_in_flight()
+            before.destination.present | before.pages_of(Role.LANDING) | before.copies_in_flight()
         )
     return True
 
@@ -342,7 +343,7 @@ def dirtied_only_if_missing(step: Step) -> Answer:
     to it since."""
     if step.before.source.phase < Phase.SWITCHING:
         return True
-    grown: PageSet = step.after.source.dirty - step.before.source.dirty
+    grown = step.after.pages_of(Role.UNSENT) - step.before.pages_of(Role.UNSENT)
     return grown & step.before.destination.present
 
 

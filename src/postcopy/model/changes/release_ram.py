@@ -3,12 +3,13 @@
 from postcopy.language import NONE, Bitmap, PageSet
 from postcopy.model.changes.recovery import RecoveringSource, Recovery
 from postcopy.model.network import Command
+from postcopy.model.roles import Role
 
 
 class ReleasingSource(RecoveringSource):
     """Frees a page when it has been sent in postcopy; if it is sent again, zeros are sent."""
 
-    freed = Bitmap("pages that the source has given back to its host: it reads zeros there")
+    freed = Bitmap("pages that the source has given back to its host: it reads zeros there", role=Role.NOTE)
 
     def _send_page(self, page: PageSet) -> None:
         self.stream.send(Command.PAGE, page, stale=self.guest.stale_at_source | self.freed)

@@ -7,6 +7,7 @@ the page missing, and queues the fault later. What wakes a vCPU whose page came 
 from postcopy.language import ALL, NONE, Cpu, CpuBitmap, Page, PageSet, View, action, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination
+from postcopy.model.roles import Role
 
 
 @sometimes("A page is placed between a vCPU's finding it missing and its going to sleep", rules="R16 R22")
@@ -18,7 +19,9 @@ def placed_in_between(state: View) -> bool:
 class TwoStepDestination(Destination):
     """The kernel of userfaultfd before it looks again (2015)."""
 
-    falling_asleep = CpuBitmap("the page that the vCPU has found missing and not yet queued a fault for")
+    falling_asleep = CpuBitmap(
+        "the page that the vCPU has found missing and not yet queued a fault for", role=Role.NOTE
+    )
 
     def cpu_reads(self, cpu: Cpu, page: Page) -> None:
         """reads a page"""

@@ -12,6 +12,7 @@ from postcopy.model.changes.recovery_with_preempt import RecoveryWithPreempt
 from postcopy.model.changes.switch import SwitchAfterPong, SwitchAfterPongLocked
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase
 
 
@@ -70,7 +71,7 @@ class NotesReceivedLater(RecoveryWithPreempt):
     class destination(RecoveryWithPreempt.destination):
         """Places first and notes afterwards, in the preempt thread."""
 
-        unnoted = Bitmap("pages in memory that the received bitmap does not have yet")
+        unnoted = Bitmap("pages in memory that the received bitmap does not have yet", role=Role.NOTE)
 
         def places_urgent_page(self) -> None:
             """receives an urgent page and places it"""

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from postcopy.language import NONE, Bitmap, Cpu, Flag, Page, PageSet, Thread, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.postcopy import Postcopy
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 
 
@@ -54,7 +55,7 @@ class DeltasInPrecopy(Postcopy):
     class source(Source):
         """Keeps a cache of what it has sent."""
 
-        cached = Bitmap("pages of which the source keeps the copy that it sent last")
+        cached = Bitmap("pages of which the source keeps the copy that it sent last", role=Role.NOTE)
 
         def _send_page(self, page: PageSet) -> None:
             if self.cached[page] and self._may_send_delta():

@@ -1,0 +1,53 @@
+"""What properties and monitors look at: collected while they are read, so that a search can say what they missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from postcopy.language.variables import Variable
+
+
+class How(Enum):
+    """How a step can have to do with an event or a message."""
+
+    OBSERVED = "observed"
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """An event or a message that a property of steps or a monitor looks for."""
+
+    what: Enum
+    how: How
+
+    @property
+    def name(self) -> str:
+        """In words, e.g. ``Memory.CPU_READ`` or ``Command.PAGE sent``."""
+        name = f"{type(self.what).__name__}.{self.what.name}"
+        return name if self.how is How.OBSERVED else f"{name} {self.how.value}"
+
+
+@dataclass
+class Looks:
+    """What a property (with its monitor) looks at, in any state or step.
+
+    Attributes:
+        variables: the fields that it reads.
+        sights: the events and messages that it looks for.
+    """
+
+    variables: set[Variable] = field(default_factory=set)
+    sights: set[Sight] = field(default_factory=set)
+
+    @classmethod
+    def all_of(cls, several: Iterable[Looks]) -> Looks:
+        """All of several together."""
+        whole = cls()
+        for looks in several:
+            whole.variables |= looks.variables
+            whole.sights |= looks.sights
+        return whole
