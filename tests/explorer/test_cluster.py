@@ -30,7 +30,7 @@ from postcopy.explorer.search.cluster import Cluster, MemberLost  # noqa: E402  
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 INSTANCE = Instance(Postcopy, 2, 2, (*SAFETY, *WITNESSES))
-SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
+SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "changed", "witnesses")
 
 
 @pytest.fixture(autouse=True, scope="module")

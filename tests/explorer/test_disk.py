@@ -22,7 +22,7 @@ from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 
 INSTANCE = Instance(Postcopy, 3, 2, (*SAFETY, *WITNESSES))
-SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
+SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "changed", "witnesses")
 TOO_LITTLE = 4_000_000
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from postcopy.catalogue.loading import expected_of
 from postcopy.cli.cache import provide_cache
-from postcopy.cli.exits import OF_VERDICT
+from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.options import (
     AllProperties,
     AllReductions,
@@ -30,6 +30,7 @@ from postcopy.cli.options import (
     Question,
     Resume,
     SearchEngine,
+    Strict,
     Verbose,
     Workers,
 )
@@ -41,7 +42,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.results import Engine as Driver
-from postcopy.explorer.results import Options, Progress, Verdict
+from postcopy.explorer.results import Options, Outcome, Progress, Verdict
 from postcopy.language.instance import Instance
 from postcopy.report.pages.check import FORMAT as PAGE
 from postcopy.report.pages.check import html
@@ -55,6 +56,7 @@ class CheckOptions(AllReductions, Question):
 
     context: typer.Context
     no_liveness: NoLiveness = False
+    strict: Strict = False
     max_memory: MaxMemory = "4G"
     disk: Disk = None
     engine: Engine = SearchEngine.AUTO
@@ -140,6 +142,8 @@ def command(asked: CheckOptions) -> int:
     if asked.report is not None:
         page = html(verdict, more, record, command_line(asked.context), expected)
         _keep_page(asked.report, page)
+    if asked.strict and verdict.outcome is Outcome.HOLDS and verdict.gaps:
+        return Exit.VACUOUS
     return OF_VERDICT[verdict.outcome.value]
 
 

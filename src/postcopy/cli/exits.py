@@ -16,6 +16,8 @@ class Exit(IntEnum):
     VIOLATED = 12
     """A property of states or steps is violated; the engine does what the model does not; the guest is damaged."""
     LIVENESS = 13
+    VACUOUS = 20
+    """All holds, but there are warnings that weaken it, and ``--strict`` was given."""
     INCONCLUSIVE = 75
     INTERRUPTED = 130
     NO_READER = 141

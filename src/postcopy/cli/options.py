@@ -226,6 +226,10 @@ AllProperties = Annotated[
     bool,
     typer.Option("--all-properties", help="look for one to each property that is violated", rich_help_panel=SHOW),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="exit with 20 if all holds and something warned of weakens it", rich_help_panel=WHAT),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="print one JSON object (postcopy schema)", rich_help_panel=SHOW),

@@ -21,6 +21,7 @@ from postcopy.explorer.search.edges import Edges
 from postcopy.explorer.search.findings import Search, Space, question_of
 from postcopy.explorer.search.interpreted import Interpreted
 from postcopy.explorer.search.status import Status
+from postcopy.explorer.vacuity import gaps
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.trace import Trace, thread_through
@@ -221,7 +222,7 @@ class Exploration:
             transitions=found.transitions,
             depth=found.depth,
             frontier=0 if outcome is Outcome.HOLDS else found.frontier,
-            fired={action.name: found.fired[i] for i, action in enumerate(self.instance.actions)},
+            fired=self._fired(),
             impossible=self.kernel.impossible,
             witnesses={p.name: bool(found.witnesses >> i & 1) for i, p in enumerate(properties) if p.is_witness},
             seconds=self.seconds,
@@ -231,7 +232,16 @@ class Exploration:
             engine=self.engine,
             liveness=liveness,
             disk=found.disk,
+            constant=self.kernel.program.constant,
+            missed=gaps(self.kernel.program, self.kernel.labels, found.fired, found.changed),
         )
+
+    def _fired(self) -> dict[str, int]:
+        """How often each action was taken, by name."""
+        times = [0] * len(self.instance.actions)
+        for action, taken in zip(self.kernel.labels.action_of, self.findings.fired, strict=True):
+            times[action] += taken
+        return {action.name: times[i] for i, action in enumerate(self.instance.actions)}
 
     def _outcome(self) -> tuple[Outcome, str]:
         """What the search alone says, and for an inconclusive outcome why."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from postcopy.explorer.kernel.canonical_form import Reduction
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.liveness.promises import Liveness
+from postcopy.explorer.vacuity import Gap, Missing
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.trace import Trace
@@ -89,6 +90,8 @@ class Verdict:
         disk: bytes in files at the end.
         engine: which driver searched.
         liveness: what was found of the properties of runs; None where none was asked, or it did not come to that.
+        constant: the properties that nothing can violate at this size, by name.
+        missed: what the search has not seen of actions, events, history and sets of pages.
     """
 
     instance: Instance
@@ -111,6 +114,8 @@ class Verdict:
     engine: Engine
     liveness: Liveness | None = None
     disk: int = 0
+    constant: frozenset[str] = frozenset()
+    missed: tuple[Gap, ...] = ()
 
     @property
     def all_seen(self) -> bool:
@@ -121,3 +126,14 @@ class Verdict:
     def never_fired(self) -> list[str]:
         """The actions that were never taken: the check says nothing about this part of the protocol."""
         return [name for name, times in self.fired.items() if times == 0 and name not in self.impossible]
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What weakens the answers, if all states were seen: it does not happen, or is not asked about."""
+        if not self.all_seen:
+            return []
+        found = [Gap(Missing.ACTION, name) for name in self.never_fired]
+        found += self.missed
+        found += [Gap(Missing.WITNESS, name) for name, reached in self.witnesses.items() if not reached]
+        promised = self.liveness.findings if self.liveness else {}
+        return found + [Gap(Missing.PROMISE, name, (name,)) for name, finding in promised.items() if not finding.open]

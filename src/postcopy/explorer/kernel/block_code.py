@@ -9,9 +9,10 @@ way, and the leaves' updates run over lists. Guards that several actions share a
 
 writes the successors of the states at, …, at + n - 1 (columns of `states`) to the columns of `out`, leaf by leaf; for
 each the place of its state in the block in `origin`, and in `label` its label (see `calling_convention`). Steps that
-change nothing are left out unless they violate something. Adds to `fired` how often each action was taken, sets
-`moved` for states that a step other than the environment's changes, and returns how many successors there are, with
-`BAD_BIT` set when one of them violates a property or fails a check.
+change nothing are left out unless they violate something. Adds to `fired` how often each leaf was taken, and behind
+that how often the step at each leaf changed something; sets `moved` for states that a step other than the environment's
+changes; and returns how many successors there are, with `BAD_BIT` set when one of them violates a property or fails a
+check.
 """
 
 from __future__ import annotations
@@ -229,11 +230,12 @@ class _Printer:
         self._give_back(no)
 
     def _leaf(self, index: int, leaf: Leaf, over: _List) -> None:
-        self.scope.write(f"fired[{index}] += {over.length}")
         number = self.labels.leaf(leaf)
+        self.scope.write(f"fired[{number}] += {over.length}")
         label = str(number if leaf.updates else number | STAYS)
         if not leaf.updates and not leaf.violated and not leaf.checks:
             return
+        self.scope.write("before = count")
         body, _ = self._loop(over)
         words = self.writer.updated(leaf.updates, body)
         differs = [f"(n{k} != w{k})" for k, text in enumerate(words) if text != f"w{k}"]
@@ -258,3 +260,4 @@ class _Printer:
         else:
             body.write(f"label[count] = {label}")
             body.write("count += keep")
+        self.scope.write(f"fired[{len(self.labels.leaves) + number}] += count - before")

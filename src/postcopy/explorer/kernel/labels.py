@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from postcopy.explorer.kernel.calling_convention import (
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind, Property
-from postcopy.language.trees import Branch, Leaf, Tree
+from postcopy.language.trees import Leaf, leaves
 
 
 class Meaning(NamedTuple):
@@ -47,19 +47,22 @@ class Labels(dict[int, Meaning]):
     There are few different labels: each is taken apart once.
 
     Attributes:
+        leaves: the leaves by their numbers.
         action_of: for each leaf's number, the index of its action.
     """
 
     def __init__(self, program: Program) -> None:
         super().__init__()
+        self.leaves: list[Leaf] = []
         self.action_of: list[int] = []
         self._checks: list[tuple[str, str, int]] = []
         self._numbers: dict[int, tuple[int, int]] = {}
         for index, (_, tree) in enumerate(program.actions):
-            for leaf in _leaves(tree):
+            for leaf in leaves(tree):
                 number = len(self.action_of)
                 self._numbers[id(leaf)] = (number, len(self._checks))
                 self._checks += [(message, place, number) for _, message, place in leaf.checks]
+                self.leaves.append(leaf)
                 self.action_of.append(index)
 
     def leaf(self, leaf: Leaf) -> int:
@@ -83,14 +86,6 @@ class Labels(dict[int, Meaning]):
             leaf = leaf_number(label)
             self[label] = Meaning(leaf, self.action_of[leaf], stays(label), violations(label), False)
         return self[label]
-
-
-def _leaves(tree: Tree) -> Iterator[Leaf]:
-    if isinstance(tree, Branch):
-        yield from _leaves(tree.yes)
-        yield from _leaves(tree.no)
-    elif tree is not None:
-        yield tree
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.findings import Findings, follow
-from postcopy.explorer.search.shard import Shard, words_of
+from postcopy.explorer.search.shard import Shard, halves, words_of
 from postcopy.explorer.search.status import AT, COUNT, DETAIL, ENDED, HEAD, LEVEL_END, WITNESSES, Status
 
 SHARDS = 64
@@ -258,13 +258,15 @@ class OnDisk:
 
     def _findings(self) -> Findings:
         states, first = int(self.control[:, COUNT].sum()), self._later | self.first
+        fired, changed = halves(self.work.fired)
         return Findings(
             status=self.status,
             states=states,
-            transitions=int(self.work.fired.sum()),
+            transitions=sum(fired),
             depth=self.depth,
             frontier=states - self._expanded(),
-            fired=[int(n) for n in self.work.fired],
+            fired=fired,
+            changed=changed,
             witnesses=self._bits(first),
             first=first,
             at=self.at,

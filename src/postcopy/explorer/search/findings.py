@@ -28,7 +28,8 @@ class Findings:
         transitions: how many labelled steps were taken.
         depth: steps of the longest shortest path to a state seen.
         frontier: states still to be expanded.
-        fired: for each action, how often it was taken.
+        fired: for each leaf, how often it was taken.
+        changed: for each leaf, how often that changed something.
         witnesses: bits of the witnesses reached.
         first: for each bit of a witness reached, the index of the first state that reaches it.
         at: index of the state in question (for STEP and WRONG: before the step).
@@ -44,6 +45,7 @@ class Findings:
     depth: int
     frontier: int
     fired: list[int]
+    changed: list[int]
     witnesses: int
     first: dict[int, int]
     at: int = 0
@@ -60,6 +62,7 @@ class Question:
     Attributes:
         initial: packed initial states.
         progress: for each action, whether it saves a state from being a deadlock.
+        leaves: how many leaves the actions have.
         state_bits: bits of `examine` that must not be set.
         step_bits: properties of steps that must not be violated, as bits.
         witness_bits: bits of `examine` that should be set somewhere.
@@ -69,6 +72,7 @@ class Question:
 
     initial: list[Words]
     progress: list[bool]
+    leaves: int
     state_bits: int
     step_bits: int
     witness_bits: int
@@ -82,6 +86,7 @@ def question_of(kernel: Kernel, max_bytes: int) -> Question:
     return Question(
         initial=kernel.initial,
         progress=kernel.progress,
+        leaves=len(kernel.labels.leaves),
         state_bits=bits.states,
         step_bits=bits.steps,
         witness_bits=bits.witnesses,

@@ -39,7 +39,7 @@ class Interpreted:
         self.parents: list[int] = []
         self.number: dict[Words, int] = {}
         self.head = self.transitions = self.depth = self.level_end = self.witnesses = 0
-        self.fired = [0] * len(question.progress)
+        self.fired, self.changed = [0] * question.leaves, [0] * question.leaves
         self.first: dict[int, int] = {}
         self.stopped: Findings | None = None
         for state in question.initial:
@@ -65,13 +65,14 @@ class Interpreted:
         ]
         successors.sort(key=_by_leaf)
         new = []
-        for (_, action, stays, violated, failed), at, label, after in successors:
-            self.fired[action] += 1
+        for (leaf, action, stays, violated, failed), at, label, after in successors:
+            self.fired[leaf] += 1
             if failed:
                 self._stop(Status.WRONG, at, label)
             elif violated & question.step_bits:
                 self._stop(Status.STEP, at, label, after)
             if not stays and after != order[at]:
+                self.changed[leaf] += 1
                 new.append((after, at, action))
                 if question.progress[action]:
                     stuck.discard(at)
@@ -115,8 +116,8 @@ class Interpreted:
     def _findings(self, status: Status, at: int = 0, detail: int = 0, after: Words = ()) -> Findings:
         states = len(self.order)
         return Findings(
-            status, states, self.transitions, self.depth, states - self.head, self.fired, self.witnesses, self.first,
-            at, detail, after, self._bytes,
+            status, states, self.transitions, self.depth, states - self.head, self.fired, self.changed, self.witnesses,
+            self.first, at, detail, after, self._bytes,
         )  # fmt: skip
 
     @property

@@ -75,7 +75,8 @@ class Notes(NamedTuple):
     Attributes:
         control: its numbers (see `status`); int64[7].
         numbers: its next number for a state, and the first that is not its own; int64[2].
-        fired: for each action, how often it was taken; uint64[actions].
+        fired: for each leaf, how often it was taken, and behind that how often that changed something;
+            uint64[2 * leaves].
         first: for each bit of a witness, the number of the first state found that reaches it, or -1; int64[bits].
     """
 

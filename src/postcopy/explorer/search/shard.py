@@ -78,7 +78,7 @@ class Shard:
         self.machine, self.question, self.max_bytes = machine, question, max_bytes
         self.code, self.loop = machine
         self.number, self.shards = np.uint64(number), np.uint64(shards)
-        self.workers = [Worker(machine, len(question.progress)) for _ in range(workers)]
+        self.workers = [Worker(machine, question.leaves) for _ in range(workers)]
         self.pool, self.alone_until = ThreadPoolExecutor(workers) if workers > 1 else None, alone_until
         self.wanted = Wanted(question.step_bits, question.state_bits, question.witness_bits, question.deadlock)
         words, most = self.code.words, self.code.most
@@ -93,7 +93,7 @@ class Shard:
         self.table = lines(_ENTRY << self.most_bits).view(np.uint32)
         self.shared = lines(2 * LINE).view(np.int64)
         self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
-        self.fired = np.zeros(len(question.progress), dtype=np.uint64)
+        self.fired = np.zeros(2 * question.leaves, dtype=np.uint64)
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
         self.after: Words = ()
         outbox = most + outbox if shards > 1 else 1
@@ -304,7 +304,8 @@ class Report:
 
     Attributes:
         control: its numbers (see `status`); int64[7].
-        fired: for each action, how often it was taken; uint64[actions].
+        fired: for each leaf, how often it was taken, and behind that how often that changed something;
+            uint64[2 * leaves].
         first: for each bit of a witness, the place of the first state that reaches it, or -1; int64[bits].
         bytes: memory in use.
         after: the words after the last step that was looked at.
@@ -344,7 +345,7 @@ def judge(controls: Sequence[npt.NDArray[np.int64]]) -> tuple[Status, bool]:
 def gather(status: Status, depth: int, reports: Sequence[Report]) -> Findings:
     """What a search has found, from the reports of all its shards."""
     shards = len(reports)
-    fired = np.sum([each.fired for each in reports], axis=0)
+    fired, changed = halves(np.sum([each.fired for each in reports], axis=0))
     first: dict[int, int] = {}
     for number, each in enumerate(reports):
         for bit, at in enumerate(each.first):
@@ -354,10 +355,11 @@ def gather(status: Status, depth: int, reports: Sequence[Report]) -> Findings:
     found = Findings(
         status=status,
         states=states,
-        transitions=int(fired.sum()),
+        transitions=sum(fired),
         depth=depth,
         frontier=states - sum(int(each.control[HEAD]) for each in reports),
-        fired=[int(n) for n in fired],
+        fired=fired,
+        changed=changed,
         witnesses=sum(1 << bit for bit in first),
         first=first,
         bytes=sum(each.bytes for each in reports),
@@ -369,6 +371,13 @@ def gather(status: Status, depth: int, reports: Sequence[Report]) -> Findings:
         if status == Status.STEP:
             found.after = each.after
     return found
+
+
+def halves(fired: npt.NDArray[np.uint64]) -> tuple[list[int], list[int]]:
+    """For each leaf how often it was taken, and how often that changed something."""
+    counts: list[int] = fired.tolist()
+    leaves = len(counts) // 2
+    return counts[:leaves], counts[leaves:]
 
 
 def words_of(row: npt.NDArray[np.int64]) -> Words:

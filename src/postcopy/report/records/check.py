@@ -10,7 +10,7 @@ import msgspec
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Verdict
 from postcopy.report.records.story import RunRecord, run_record
-from postcopy.report.results.check import answer, not_asked, reductions
+from postcopy.report.results.check import answer, gap_in_words, not_asked, reductions
 from postcopy.report.story.tell import tell
 
 
@@ -65,6 +65,32 @@ class FurtherRecord(msgspec.Struct, frozen=True):
     counterexample: RunRecord | None
 
 
+class WarningRecord(msgspec.Struct, frozen=True):
+    """Something that weakens the verdict.
+
+    Attributes:
+        kind: what is missing.
+        name: the action, event, field or property that it is about.
+        properties: the properties that say less because of it, by name.
+        text: the warning as the terminal shows it.
+    """
+
+    kind: Literal[
+        "action never taken",
+        "action changes nothing",
+        "branch without effect never taken",
+        "event never happens",
+        "history never changes",
+        "set of pages not asked about",
+        "property cannot fail",
+        "witness not reached",
+        "promise never made",
+    ]
+    name: str
+    properties: list[str]
+    text: str
+
+
 class CheckRecord(msgspec.Struct, frozen=True):
     """The result of `postcopy check`.
 
@@ -92,6 +118,9 @@ class CheckRecord(msgspec.Struct, frozen=True):
         actions: how often each action was taken.
         never_fired: actions that were never taken though they can be at this size.
         impossible_at_this_size: actions that cannot be taken at this size.
+        cannot_fail_at_this_size: properties that nothing can violate at this size, because what they speak of never
+            changes there.
+        warnings: what weakens the verdict; empty unless all states were seen.
         counterexample: a shortest run that violates the property.
         further: searches for more counterexamples (--count, --all-properties).
     """
@@ -122,6 +151,8 @@ class CheckRecord(msgspec.Struct, frozen=True):
     actions: dict[str, int]
     never_fired: list[str]
     impossible_at_this_size: list[str]
+    cannot_fail_at_this_size: list[str]
+    warnings: list[WarningRecord]
     counterexample: RunRecord | None
     further: list[FurtherRecord]
 
@@ -170,6 +201,13 @@ def check_record(
         actions=verdict.fired,
         never_fired=verdict.never_fired,
         impossible_at_this_size=sorted(verdict.impossible),
+        cannot_fail_at_this_size=sorted(verdict.constant),
+        warnings=[
+            WarningRecord(
+                kind=gap.missing.value, name=gap.name, properties=list(gap.properties), text=gap_in_words(verdict, gap)
+            )
+            for gap in verdict.gaps
+        ],
         counterexample=_counterexample(verdict),
         further=[_further(each) for each in further],
     )

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from postcopy.catalogue.properties import reasons
 from postcopy.explorer.results import Outcome, Verdict
+from postcopy.explorer.vacuity import Gap, Missing
 from postcopy.language.properties import Property
 from postcopy.report.story.words import step_count
 
@@ -66,13 +67,40 @@ def whether_found(verdict: Verdict, expected: tuple[str, ...]) -> str:
 def warnings(verdict: Verdict) -> list[str]:
     """What weakens the verdict: actions never taken, witnesses never reached, nothing ever promised. Empty unless all
     was explored."""
-    if not verdict.all_seen:
-        return []
-    found = [f"never taken: {name}" for name in verdict.never_fired]
-    missed = [p.sentence for p in verdict.instance.properties if p.is_witness and not verdict.witnesses[p.name]]
-    found += [f"not reachable at this size: {what[0].lower()}{what[1:]}" for what in missed]
-    promised = verdict.liveness.findings if verdict.liveness else {}
-    return found + [f"says nothing at this size: {name}" for name, finding in promised.items() if not finding.open]
+    return [gap_in_words(verdict, gap) for gap in verdict.gaps]
+
+
+def gap_in_words(verdict: Verdict, gap: Gap) -> str:
+    """What was not seen, as a line."""
+    size = verdict.instance.size
+    match gap.missing:
+        case Missing.ACTION:
+            return f"never taken: {gap.name}"
+        case Missing.CHANGE:
+            return f"changes nothing and observes nothing: {gap.name}"
+        case Missing.BRANCH:
+            return f"never taken with {size}, and does nothing: a branch of {gap.name}"
+        case Missing.EVENT:
+            return f"never happens with {size}: {gap.name}{_looked_for(gap)}"
+        case Missing.HISTORY:
+            return f"never changes with {size}: {gap.name}{_looked_for(gap)}"
+        case Missing.PAGES:
+            return f"no property that was asked reads {gap.name}, and it declares neither role nor waits"
+        case Missing.PROPERTY:
+            return f"cannot fail, whatever happens: {gap.name}"
+        case Missing.WITNESS:
+            sentence = next(p.sentence for p in verdict.instance.properties if p.name == gap.name)
+            return f"not reachable with {size}: {sentence[0].lower()}{sentence[1:]}"
+        case Missing.PROMISE:
+            return f"says nothing with {size}: {gap.name}"
+
+
+def _looked_for(gap: Gap) -> str:
+    """The properties that a gap concerns, as the end of a line."""
+    *firsts, last = gap.properties or ("",)
+    if not firsts:
+        return f", which {last} looks for" if last else ""
+    return f", which {', '.join(firsts)} and {last} look for"
 
 
 def sentence(verdict: Verdict) -> str:

@@ -53,6 +53,8 @@ def print_check(
         console.print(_counted(verdict))
     for prop, reason in not_asked(verdict).items():
         console.print(Text(f"not asked: {prop}: {reason}", style="dim"))
+    for constant in sorted(verdict.constant):
+        console.print(Text(f"cannot fail with {verdict.instance.size}: {constant}", style="dim"))
     _print_numbers(verdict, console)
     for warning in warnings(verdict):
         console.print(Text(f"! {warning}", style="yellow"))
