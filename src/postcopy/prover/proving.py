@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from postcopy.cache import Cache
 from postcopy.language.actions import ActionInstance
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
+from postcopy.prover.answers import Answers
 from postcopy.prover.formulas import Symbols
 from postcopy.prover.goal_solver import GoalSolver
 from postcopy.prover.goals import Goal, Reader
+from postcopy.prover.keys import Keys
 from postcopy.prover.obligations import ANY, CLOSER, ONE_PAGE, RANGES, Obligation, Proof
 from postcopy.prover.progress import Deadlock, deadlock_of
 from postcopy.prover.scheduling import solve
@@ -31,6 +34,7 @@ def prove(
     report: Callable[[Obligation], None] = lambda _: None,
     only: Only = lambda _conjunct, _action: True,
     workers: int = 0,
+    cache: Cache | None = None,
 ) -> Proof:
     """Prove the properties with the help of the invariant, for any number of pages and any length of the channels.
 
@@ -43,13 +47,14 @@ def prove(
         report: called with each obligation when it is done.
         only: which obligations (by conjunct and action) to look at; the rest counts for nothing.
         workers: how many processes ask z3; 0: this one does. Ctrl-C has to wait for z3 there.
+        cache: where answers are kept. What is found there is not asked again; None: everything is.
 
     Raises:
         SpecError: the protocol cheats or errs.
     """
     start = time.perf_counter()
     prover = Prover(protocol, properties, invariant, ranking, seed)
-    found = tuple(prover.obligations(only, workers, report))
+    found = tuple(prover.obligations(only, workers, report, cache))
     return Proof(prover.instance, prover.conjuncts, found, prover.framed, time.perf_counter() - start)
 
 
@@ -94,17 +99,26 @@ class Prover:
         return GoalSolver(Theory(symbols, self._reader.conjuncts), self._seed, self._without)
 
     def obligations(
-        self, only: Only, workers: int = 0, report: Callable[[Obligation], None] = lambda _: None
+        self,
+        only: Only,
+        workers: int = 0,
+        report: Callable[[Obligation], None] = lambda _: None,
+        cache: Cache | None = None,
     ) -> list[Obligation]:
         """All obligations, with what z3 says of them, in the order of the actions.
 
         Args:
-            only, workers, report: see `prove`.
+            only, workers, report, cache: see `prove`.
 
         Raises:
             SpecError: an action cheats or errs.
         """
-        return solve(self._goals(only), self._deadlock(only), self._solver, workers, report, self._patient)
+        answers = None if cache is None else self._answers(cache)
+        return solve(self._goals(only), self._deadlock(only), self._solver, workers, report, self._patient, answers)
+
+    def _answers(self, cache: Cache) -> Answers:
+        keys = Keys(self.instance.channels.values(), self._reader.conjuncts)
+        return Answers(cache, keys, self._seed, self._without)
 
     def _solver(self) -> GoalSolver:
         symbols = Symbols(self.instance.variables, self.instance.channels.values())

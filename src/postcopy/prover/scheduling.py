@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from postcopy.prover.answers import Answers
 from postcopy.prover.channel_expressions import walk
 from postcopy.prover.goal_solver import GoalSolver
 from postcopy.prover.goals import Goal, Path
@@ -57,6 +58,7 @@ def solve(
     workers: int,
     report: Callable[[Obligation], None] = lambda _: None,
     patient: bool = True,
+    answers: Answers | None = None,
 ) -> list[Obligation]:
     """The answers to all goals, in their order, and to the absence of deadlock behind them.
 
@@ -67,31 +69,34 @@ def solve(
         workers: how many processes; 0: this process does it by itself.
         report: called with each answer when it is there.
         patient: whether to ask again, with more instances and more work, where the first answer is no proof.
+        answers: where answers are kept; what is found there is not asked.
 
     Raises:
         LostAnswerError: there is no answer to a goal.
         WorkerError: a worker has met an error.
     """
-    collected = _Collected(goals, deadlock, report, patient)
-    if workers == 0:
+    collected = _Collected(goals, deadlock, report, patient, answers)
+    collected.look_up()
+    tasks = [*(Task(parts=(part,)) for part in collected.parts), *_tasks(collected.missing)]
+    if tasks and workers == 0:
         _solve_here(collected, solver())
-    else:
-        _solve_there(collected, solver, workers)
+    elif tasks:
+        _solve_there(collected, solver, workers, deque(tasks))
     return collected.obligations()
 
 
 def _solve_here(collected: _Collected, solver: GoalSolver) -> None:
-    numbered = enumerate(collected.goals)
-    for _, those in groupby(numbered, key=lambda one: one[1].action):
+    for _, those in groupby(collected.missing, key=lambda one: one[1].action):
         numbers, goals = zip(*those, strict=True)
         collected.add(Task(numbers, patient=True), solver.solve(goals, collected.patient))
-    for part in range(collected.parts):
+    for part in collected.parts:
         if collected.first_failed is None:
             assert collected.deadlock is not None
-            collected.add(Task(parts=(part,)), [solver.solve_deadlock(collected.deadlock, part, collected.patient)])
+            found = solver.solve_deadlock(collected.deadlock, part, collected.patient)
+            collected.add(Task(parts=(part,)), [found])
 
 
-def _solve_there(collected: _Collected, solver: Callable[[], GoalSolver], workers: int) -> None:
+def _solve_there(collected: _Collected, solver: Callable[[], GoalSolver], workers: int, tasks: deque[Task]) -> None:
     def start() -> Callable[[Task], list[Obligation]]:
         its = solver()
 
@@ -105,7 +110,6 @@ def _solve_there(collected: _Collected, solver: Callable[[], GoalSolver], worker
 
         return work
 
-    tasks = deque([*(Task(parts=(part,)) for part in range(collected.parts)), *_tasks(collected.goals)])
     dead: set[Task] = set()
     with closing(share_out(start, tasks, workers)) as events:
         for event in events:
@@ -127,11 +131,11 @@ def _again(task: Task) -> list[Task]:
     return [Task((number,), patient=True) for number in task.goals]
 
 
-def _tasks(goals: Sequence[Goal]) -> list[Task]:
+def _tasks(goals: Iterable[tuple[int, Goal]]) -> list[Task]:
     """All goals in tasks of some size, those first that are expected to take longest."""
     sizes: dict[Path | None, int] = {}
     found: list[tuple[int, Task]] = []
-    for _, those in groupby(enumerate(goals), key=lambda one: one[1].action):
+    for _, those in groupby(goals, key=lambda one: one[1].action):
         numbers: list[int] = []
         count = expected = 0
         for number, goal in those:
@@ -162,6 +166,7 @@ class _Collected:
         deadlock: see `solve`.
         report: see `solve`.
         patient: see `solve`.
+        answers: see `solve`.
         first_failed: the first part of the absence of deadlock that is not proved; those behind it do not matter.
     """
 
@@ -169,15 +174,34 @@ class _Collected:
     deadlock: Deadlock | None
     report: Callable[[Obligation], None]
     patient: bool
+    answers: Answers | None
     first_failed: int | None = None
     _answers: dict[int, Obligation] = field(default_factory=dict)
     _parts: dict[int, Obligation] = field(default_factory=dict)
     _no_deadlock: Obligation | None = None
 
     @property
-    def parts(self) -> int:
-        """How many parts the absence of deadlock has."""
-        return 0 if self.deadlock is None else self.deadlock.parts
+    def missing(self) -> list[tuple[int, Goal]]:
+        """The goals without an answer, with their numbers."""
+        return [(number, goal) for number, goal in enumerate(self.goals) if number not in self._answers]
+
+    @property
+    def parts(self) -> range:
+        """The parts of the absence of deadlock, if that has no answer."""
+        return range(0 if self.deadlock is None or self._no_deadlock is not None else self.deadlock.parts)
+
+    def look_up(self) -> None:
+        """Take the answers that are kept."""
+        if self.answers is None:
+            return
+        for number, goal in enumerate(self.goals):
+            kept = self.answers.to_goal(goal)
+            if kept is not None:
+                self._accept(number, kept)
+        kept = None if self.deadlock is None else self.answers.to_deadlock(self.deadlock)
+        if kept is not None:
+            self._no_deadlock = kept
+            self.report(kept)
 
     def add(self, task: Task, answers: Sequence[Obligation]) -> list[Task]:
         """Take the answers to a task; gives tasks that ask again what is not proved yet.
@@ -191,10 +215,11 @@ class _Collected:
         for number, answer in zip(task.goals, answers, strict=False):
             self._check(self.goals[number], answer)
             if answer.status is Status.PROVED or task.patient or not self.patient:
-                self._answers[number] = answer
-                self.report(answer)
+                self._accept(number, answer)
             else:
                 again.append(Task((number,), patient=True))
+        if self.answers is not None:
+            self.answers.keep_goals(dict(zip((self.goals[number] for number in task.goals), answers, strict=False)))
         for part, answer in zip(task.parts, answers[len(task.goals) :], strict=True):
             self._add_part(part, answer)
         return again
@@ -216,12 +241,16 @@ class _Collected:
         Raises:
             LostAnswerError: one is missing.
         """
-        lost = [goal for number, goal in enumerate(self.goals) if number not in self._answers]
+        lost = [goal for _, goal in self.missing]
         if lost or (self.deadlock is not None and self._no_deadlock is None):
             names = [f"{goal.conjunct} after {goal.action}" for goal in lost] or ["the absence of deadlock"]
             raise LostAnswerError(f"there is no answer to {', '.join(names)}")
         last = [] if self._no_deadlock is None else [self._no_deadlock]
         return [*(self._answers[number] for number in range(len(self.goals))), *last]
+
+    def _accept(self, number: int, answer: Obligation) -> None:
+        self._answers[number] = answer
+        self.report(answer)
 
     def _check(self, goal: Goal, answer: Obligation) -> None:
         expected = (goal.conjunct, goal.action, len(goal.violations))
@@ -232,7 +261,9 @@ class _Collected:
         self._parts[part] = answer
         if answer.status is not Status.PROVED:
             self.first_failed = part if self.first_failed is None else min(part, self.first_failed)
-        needed = range(self.parts if self.first_failed is None else self.first_failed + 1)
+        needed = self.parts if self.first_failed is None else range(self.first_failed + 1)
         if self._no_deadlock is None and all(number in self._parts for number in needed):
-            self._no_deadlock = together(self._parts[number] for number in needed)
-            self.report(self._no_deadlock)
+            found = self._no_deadlock = together(self._parts[number] for number in needed)
+            self.report(found)
+            if self.answers is not None and self.deadlock is not None:
+                self.answers.keep_deadlock(self.deadlock, found)
