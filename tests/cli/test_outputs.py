@@ -252,3 +252,13 @@ def test_a_damaged_object_in_the_cache_changes_no_verdict(tmp_path: Path) -> Non
     content[len(content) // 2] ^= 4
     loop.write_bytes(content)
     assert checked("no-discards") == right
+
+
+@pytest.mark.slow
+def test_a_graph_keeps_to_the_memory_allowed(tmp_path: Path) -> None:
+    out = str(tmp_path / "a.graphml")
+    graph = ("graph", out, "--all-states", "--pages", "2", "--in-flight", "1", "--max-memory")
+    result = shell(*graph, "16M")
+    assert result.returncode == 2
+    assert b"and --max-memory allows 16: allow more" in result.stderr
+    assert b"nodes for" in shell(*graph, "256M").stdout

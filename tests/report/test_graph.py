@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import permutations
 from pathlib import Path
@@ -41,12 +42,14 @@ def explored(
     properties: Sequence[Property] = (),
     symmetry: bool = True,
     in_flight: int = 1,
+    max_memory: int = 8 << 30,
 ) -> Exploration:
     exploration = Exploration(
         Instance(protocol, pages, in_flight, properties),
         Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED),
     )
     exploration.run()
+    exploration.options = replace(exploration.options, max_memory=max_memory)  # that of the graph alone
     return exploration
 
 
@@ -383,6 +386,13 @@ class TestRefusals:
     def test_too_much_for_graphml(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(formats, "STORABLE", 5)
         assert refusal(lambda: to_graphml(graph_of())).startswith("6 nodes are too many for GraphML (5 at most)")
+
+    @pytest.mark.parametrize("by", [["source.phase"], ["source", "destination"], None])
+    def test_more_nodes_than_the_memory_allowed_holds(self, by: list[str] | None) -> None:
+        nodes = graph_of(by).nodes
+        assert graph_of(by, max_memory=nodes * quotient.NODE_BYTES).nodes == nodes
+        message = refusal(lambda: graph_of(by, max_memory=nodes * quotient.NODE_BYTES - 1))
+        assert message.startswith(f"a graph of {nodes} nodes takes about 1 MiB, and --max-memory allows 0: allow more")
 
     def test_far_too_many_states(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(quotient, "MAX_STATES", 5)

@@ -10,7 +10,7 @@ import typer
 
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT, Exit
-from postcopy.cli.options import Force, InFlight, MaxMemory, Pages, PageSymmetry, Question
+from postcopy.cli.options import Force, InFlight, Pages, PageSymmetry, Question
 from postcopy.cli.output import command_line
 from postcopy.cli.parameters import takes
 from postcopy.cli.progress import of_search, progress
@@ -40,7 +40,9 @@ class GraphOptions(PageSymmetry, Question):
     ] = None
     all_states: Annotated[bool, typer.Option("--all-states", help="every state, no quotient")] = False
     loops: Annotated[bool, typer.Option("--loops", help="show steps that stay in one node")] = False
-    max_memory: MaxMemory = "1G"
+    max_memory: Annotated[
+        str, typer.Option("--max-memory", metavar="SIZE", help="memory for states and their graph, e.g. 512M or 4G")
+    ] = "1G"
     force: Force = False
 
 

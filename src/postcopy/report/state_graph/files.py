@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import networkx as nx
-
 from postcopy.errors import UsageError
 from postcopy.report.files.file_format import WRITTEN, FileFormat
 from postcopy.report.state_graph.dot import to_dot
+from postcopy.report.state_graph.graphml import graphml
 from postcopy.report.state_graph.layout import draw
 from postcopy.report.state_graph.page import page
 from postcopy.report.state_graph.quotient import READABLE, Quotient, build
@@ -116,17 +115,4 @@ def to_graphml(graph: Quotient) -> str:
             f"{graph.nodes:,} nodes are too many for GraphML ({STORABLE:,} at most): choose variables, "
             "or use fewer --pages or a smaller --in-flight"
         )
-    plain = nx.MultiDiGraph(protocol=graph.instance.protocol.__name__, size=graph.instance.size)
-    for number, node in graph.networkx.nodes(data=True):
-        label = " ".join(node["values"].values())
-        lists = {"violating": "; ".join(node["violating"]), "path": "; ".join(map(str, node["path"]))}
-        rest = {key: value for key, value in node.items() if key not in ("values", *lists)}
-        values = {name if "." in name else f"{name}.messages": text for name, text in node["values"].items()}
-        plain.add_node(f"n{number}", label=label, **rest, **lists, **values)
-    for source, target, edge in graph.networkx.edges(data=True):
-        steps = "; ".join(f"{number} {name}" for number, name in edge["path"])
-        plain.add_edge(
-            f"n{source}", f"n{target}", label="; ".join(edge["actions"]), threads="; ".join(edge["threads"]),
-            free=edge["free"], count=edge["count"], path=steps,
-        )  # fmt: skip
-    return "\n".join(nx.generate_graphml(plain)) + "\n"
+    return "\n".join(graphml(graph)) + "\n"

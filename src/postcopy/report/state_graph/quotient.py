@@ -29,6 +29,9 @@ from postcopy.suggestions import did_you_mean
 MAX_STATES = 500_000
 """More are not expanded once more for a graph: Python needs a minute for these."""
 
+NODE_BYTES = 20_000
+"""Memory that a node takes with its edges until it is in a file."""
+
 READABLE = 300
 """Nodes that a person can still find their way among."""
 
@@ -103,7 +106,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Quotient:
             symmetry, classes that are equal up to a renaming of pages are one. None: every state is a node.
 
     Raises:
-        UsageError: no such variable, or far too many states.
+        UsageError: no such variable, far too many states, or more than the memory of the search's options holds.
         SpecError: the search came to a step that leaves a field's range.
     """
     instance = exploration.instance
@@ -113,6 +116,8 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Quotient:
             f"{exploration.findings.states:,} states are too many for a graph ({MAX_STATES:,} at most): "
             "use fewer --pages or a smaller --in-flight"
         )
+    if not by:
+        _refuse_memory(exploration, exploration.findings.states)
     trace = exploration.verdict().counterexample
     stored = exploration.stored()
     if trace is not None:
@@ -122,6 +127,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Quotient:
     kernel = exploration.kernel
     classes = _Classes(kernel, variables if by else None)
     node_of = {words: classes.number(words) for words in stored}
+    _refuse_memory(exploration, len(classes.keys))
     graph = nx.MultiDiGraph()
     columns = _columns(instance, variables)
     for number, key in enumerate(classes.keys):
@@ -137,6 +143,15 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Quotient:
     readable = _readable(kernel, stored) if len(graph) > READABLE else None
     symmetry = PAGES in kernel.reductions
     return Quotient(graph, instance, variables, tuple(by) if by else None, len(stored), symmetry, trace, readable)
+
+
+def _refuse_memory(exploration: Exploration, nodes: int) -> None:
+    needed, memory = nodes * NODE_BYTES, exploration.options.max_memory
+    if needed > memory:
+        raise UsageError(
+            f"a graph of {nodes:,} nodes takes about {-(-needed >> 20):,} MiB, and --max-memory allows "
+            f"{memory >> 20:,}: allow more, choose fewer variables with --by, or use fewer --pages"
+        )
 
 
 def usual_variables(instance: Instance) -> tuple[str, ...]:
