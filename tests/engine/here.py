@@ -23,7 +23,7 @@ from postcopy.engine.eventlog import EventLog
 from postcopy.engine.guest import Guest, Setup
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess
-from postcopy.engine.messages import Packaged, Reply, Request, Shut, StreamMessage
+from postcopy.engine.messages import Device, Packaged, Reply, Request, Shut, StreamMessage
 from postcopy.engine.parsing import Buffer
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions
@@ -68,10 +68,19 @@ class GuestHere(GuestProcess):
         self.others: list[GuestHere] = []
         self.ran_beside_another = False
 
+    @property
+    def lost(self) -> str:
+        """As of a process."""
+        return "the guest process is gone" if self.died else ""
+
+    def load(self, device: Device) -> None:
+        """As of a process."""
+        self.ask("load", device.name, device.instance, device.data)
+
     def ask(self, what: str, *arguments: Any) -> Any:
         """As of a process."""
         if self.died:
-            raise GuestError("the guest process is gone")
+            raise GuestError(self.lost)
         if what == "stop":
             for page in WRITTEN_LAST:
                 self._vcpu(page).write(self._guest._memory, page // GUEST.vcpus)
@@ -299,11 +308,11 @@ class Hosts:
         run.outcomes = reports[0].outcome, reports[1].outcome
         run.why = reports[0].why, reports[1].why
         for name, report, guest in zip(("source", "destination"), reports, self.guests, strict=True):
-            if report.guest_runs_here and not guest.died:
+            if report.guest_runs_here:
                 run.where.append(name)
                 run.damage += guest.damage()
             run.ran_twice |= guest.ran_beside_another
-            if guest.running != (report.guest_runs_here and not guest.died):
+            if guest.running != report.guest_runs_here:
                 run.untrue.append(name)
         run.handed_over = self.handed_over
         records = [line.record for log in self.logs for line in log.lines]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
 
-from postcopy.engine import memory, uffd
+from postcopy.engine import memory, run, uffd
 from postcopy.engine.destination import DestinationCore, DropPages, Output
-from postcopy.engine.errors import ConnectionLost, GuestError
+from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess, TableDestinationMemory
 from postcopy.engine.messages import (
@@ -225,8 +227,8 @@ def test_the_guest_at_the_destination_dies_in_precopy_and_the_source_keeps_its_o
     guests: dict[bool, GuestProcess] = {}
     start = GuestProcess.__init__
 
-    def kept(self: GuestProcess, options: GuestOptions, *, incoming: bool) -> None:
-        start(self, options, incoming=incoming)
+    def kept(self: GuestProcess, options: GuestOptions, *, incoming: bool, timeout: float) -> None:
+        start(self, options, incoming=incoming, timeout=timeout)
         guests[incoming] = self
 
     class Shot(DestinationCore):
@@ -245,14 +247,79 @@ def test_the_guest_at_the_destination_dies_in_precopy_and_the_source_keeps_its_o
     assert source.guest.damage == []
 
 
-def test_when_the_guest_at_the_source_is_killed_no_guest_runs() -> None:
+@pytest.mark.parametrize("guest", KINDS)
+@pytest.mark.parametrize("switch", ["5.5", "60"])
+def test_when_the_guest_at_the_source_is_killed_in_precopy_no_guest_runs(guest: GuestOptions, switch: str) -> None:
     def look(host: SourceHost) -> None:
-        os.kill(host._guest.pid, signal.SIGKILL)
+        if host.core.phase is Phase.PRECOPY and not host._guest.lost:
+            os.kill(host._guest.pid, signal.SIGKILL)
+            host._guest.wait_for_death()
 
-    source, destination = migrate(SOFTWARE, switch="0.3", look=look)
+    start = time.monotonic()
+    endless = with_(guest, size=8 << 20, rate=0)
+    source, destination = migrate(endless, switch=switch, look=look)
+    assert time.monotonic() - start < 5, "it is noticed when it happens, not when the CPUs are to be stopped"
     assert source.report.outcome == "failed"
-    assert source.guest is None or source.guest.where == "lost"
-    assert not destination.report.guest_runs_here
+    assert source.report.why == "the guest process is gone"
+    assert nowhere_else(source, destination) == []
+    assert source.guest is None
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_a_guest_that_is_killed_at_the_source_when_its_cpus_have_stopped_arrives_whole(
+    guest: GuestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its memory is with the engine; its CPUs are of no use any more."""
+    devices = GuestProcess.devices
+
+    def then_die(guest: GuestProcess) -> Any:
+        state = devices(guest)
+        os.kill(guest.pid, signal.SIGKILL)
+        guest.wait_for_death()
+        return state
+
+    monkeypatch.setattr(GuestProcess, "devices", then_die)
+    source, destination = migrate(with_(guest, size=8 << 20), switch="at-once")
+    assert source.report.outcome == "completed"
+    assert not source.report.why
+    assert nowhere_else(source, destination) == ["destination"]
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+def test_a_guest_that_is_killed_as_the_operator_cancels_does_not_run_here() -> None:
+    def look(host: SourceHost) -> None:
+        if host.core.phase == Phase.PRECOPY:
+            os.kill(host._guest.pid, signal.SIGKILL)
+            host._guest.wait_for_death()
+            with suppress(EngineError):
+                host.cancel()
+
+    source, destination = migrate(SOFTWARE, switch="60", look=look)
+    assert source.report.outcome in ("cancelled", "failed")
+    assert source.report.why.endswith("the guest process is gone")
+    assert nowhere_else(source, destination) == []
+
+
+@pytest.mark.parametrize("where", ["source", "destination"])
+def test_a_guest_that_dies_before_its_check_does_not_run_here(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = run._check
+
+    def check(guest: GuestProcess, at: str, settle: float, report: Any) -> Any:
+        if at == where:
+            os.kill(guest.pid, signal.SIGKILL)
+        return begin(guest, at, settle, report)
+
+    monkeypatch.setattr(run, "_check", check)
+    if where == "source":
+        source, destination = migrate(SOFTWARE, switch="60", look=lambda host: host._connection.close())
+        lost: Any = source
+    else:
+        source, destination = migrate(SOFTWARE)
+        lost = destination
+    assert lost.guest.where == "lost"
+    assert nowhere_else(source, destination) == []
+    assert "the guest process is gone" in lost.report.why
 
 
 def test_cancelling_brings_the_guest_back() -> None:

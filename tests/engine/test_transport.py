@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,39 +25,10 @@ from postcopy.engine.source import MACHINE
 from postcopy.engine.source_host import SourceOptions
 from postcopy.engine.transport import Connection, Listener, Tls, check_allowed, connect
 from postcopy.engine.wire import StreamWriter
+from tests.engine.certificates import needs_openssl
 from tests.engine.live import SOFTWARE, migrate
 
 ROOM = memoryview(bytearray(64))
-
-openssl = shutil.which("openssl")
-needs_openssl = pytest.mark.skipif(
-    openssl is None and "CI" not in os.environ, reason="the certificates are made with openssl"
-)
-
-
-def make(directory: Path, name: str, signer: Path | None = None) -> None:
-    """A key and a certificate for 127.0.0.1, signed by another or by itself."""
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(directory / "key.pem")]
-    subject = ["-subj", f"/CN={name}", "-days", "2", "-out", str(directory / "cert.pem")]
-    ca = ["-CA", str(signer / "cert.pem"), "-CAkey", str(signer / "key.pem")] if signer else []
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"] if signer else []
-    assert openssl
-    subprocess.run([openssl, "req", "-x509", *key, *subject, *ca, *names], check=True, capture_output=True)
-    shutil.copy((signer or directory) / "cert.pem", directory / "ca.pem")
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("tls")
-    for name in ("ca", "source", "destination", "other-ca", "stranger"):
-        (root / name).mkdir()
-    make(root / "ca", "authority")
-    make(root / "source", "source", root / "ca")
-    make(root / "destination", "destination", root / "ca")
-    make(root / "other-ca", "somebody else")
-    make(root / "stranger", "stranger", root / "other-ca")
-    shutil.copy(root / "ca" / "cert.pem", root / "stranger" / "ca.pem")  # it trusts us; we do not trust it
-    return root
 
 
 @needs_openssl
@@ -77,7 +46,7 @@ def pair(certificates: Path, client: str | None) -> tuple[list[Exception], Excep
 
     def accept() -> None:
         try:
-            listener.accept(5.0).release()
+            listener.accept(0.5).release()
         except EngineError as error:
             there.append(error)
 

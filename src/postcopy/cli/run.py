@@ -35,6 +35,9 @@ from postcopy.report.files.file_format import WRITTEN, FileFormat
 KEPT_PAGES = 1 << 12
 """Up to so many pages the log is kept for the verdict on it, unless it is asked for anyway."""
 
+FASTEST = 1_000_000_000
+"""The most touches per second that can be asked for."""
+
 DAY = 86_400
 """The longest time that can be waited for, in seconds."""
 
@@ -90,8 +93,10 @@ class Guest:
             raise UsageError(f"--target-page {self.target_page}: 1024, 2048 or 4096")
         if self.vcpus not in (1, 2):
             raise UsageError(f"--vcpus {self.vcpus}: 1 or 2")
-        if rate < 0:
-            raise UsageError(f"--rate {rate}: 0 or more")
+        if not 0 <= rate <= FASTEST:
+            raise UsageError(f"--rate {rate}: 0 to {FASTEST:,}")
+        if not -(1 << 63) <= seed < 1 << 63:
+            raise UsageError(f"--seed {seed}: a number of at most 64 bits")
         size = size_of(self.size, "--size", "64K", "64G", multiple=4096)
         return GuestOptions(size, self.target_page, self.memory.value, work.value, self.vcpus, rate, 0.5, seed)
 
@@ -130,6 +135,8 @@ class Source(Guest):
         """
         if self.switch not in (AT_ONCE, FIRST_PASS, NEVER) and not re.fullmatch(r"\d+(\.\d+)?", self.switch):
             raise UsageError(f"--switch {self.switch}: {AT_ONCE}, {FIRST_PASS}, {NEVER}, or a number of seconds")
+        if self.switch[0].isdigit() and float(self.switch) > DAY:
+            raise UsageError(f"--switch {self.switch}: at most {DAY:,} seconds")
         _check_times(timeout=self.timeout)
         return SourceOptions(switch=self.switch, timeout=self.timeout)
 

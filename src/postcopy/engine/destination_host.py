@@ -25,7 +25,7 @@ from postcopy.engine.destination import (
     StartGuest,
     State,
 )
-from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError
+from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError, also
 from postcopy.engine.eventlog import EventLog
 from postcopy.engine.log import Thread
 from postcopy.engine.memory import MOST_PLACED, GuestProcess, destination_memory
@@ -94,7 +94,9 @@ class DestinationHost:
         report = self.report
         report.ended = time.time()
         report.outcome = "completed" if self.core.state == State.END else "failed"
-        report.guest_runs_here = self.core.guest_runs
+        report.guest_runs_here = self.core.guest_runs and not self._guest.lost
+        if self.core.guest_runs and self._guest.lost:
+            report.why = also(report.why, self._guest.lost)
         report.counts = {step.value: count for step, count in self._log.counts.items()}
         return report
 
@@ -218,14 +220,15 @@ class DestinationHost:
         self._step_with_reply(self.core.shut)
 
     def _next_message(self) -> StreamMessage:
-        parser = self._parser
+        parser, end = self._parser, time.monotonic() + self._timeout
         while True:
             message = parser.next_pages(MOST_PLACED, self._guest.geometry.group)
             if message is not None:
                 return message
-            size = self._connection.receive(parser.room())
+            size = self._connection.receive(parser.room(), max(0.0, end - time.monotonic()))
             if size is None:
-                raise ConnectionLost(f"the source has sent nothing for {self._timeout:g} s")
+                sent = "only a part of a message" if parser.buffered else "nothing"
+                raise ConnectionLost(f"the source has sent {sent} for {self._timeout:g} s")
             if not size:
                 within = " within a message" if parser.buffered else ""
                 raise ConnectionLost(f"the source closed the connection{within}")

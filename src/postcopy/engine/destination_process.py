@@ -6,6 +6,7 @@ where it waits for the source, or why it cannot; then the result of the migratio
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TypeAlias
 
@@ -56,6 +57,14 @@ Answer: TypeAlias = Waiting | Failed | Ended
 
 def main(argument: str) -> int:
     """Be the destination; returns the exit code of the process."""
+    try:
+        return _be_destination(argument)
+    except BrokenPipeError:  # the process that would read the result is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
+        return 1
+
+
+def _be_destination(argument: str) -> int:
     assignment = msgspec.json.decode(argument, type=Assignment)
     network = Network(timeout=assignment.timeout)
     try:

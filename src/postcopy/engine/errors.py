@@ -49,3 +49,8 @@ class ConnectionLost(EngineError):
 
 class GuestError(EngineError):
     """The guest process died, or could not do what was asked of it."""
+
+
+def also(why: str, more: str) -> str:
+    """Two reasons in one text, each once."""
+    return more if not why else why if more in why else f"{why}; {more}"

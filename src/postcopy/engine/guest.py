@@ -1,5 +1,7 @@
 """The guest process: ``python -m postcopy.engine.guest``, started by the engine, whose requests it answers on a socket.
 
+It ends with the engine, however that ends and whatever the guest is waiting for.
+
 It is a process of its own because a thread that touches missing memory while it holds the interpreter's lock would stop
 the threads that bring the page. Here memory is touched by `memcpy` through ctypes, which releases that lock, so that
 one vCPU can wait while the other runs.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import signal
 import socket
 import sys
 from typing import Any
@@ -29,6 +32,8 @@ _memcpy.restype = ctypes.c_void_p
 DEVICE_LOAD = -1
 """The name under which the device load touches memory."""
 RING_PAGES = 4
+_SET_DEATH_SIGNAL = 1
+"""See prctl(2)."""
 
 
 class Setup(msgspec.Struct):
@@ -196,7 +201,17 @@ def serve(link: Link) -> None:
             link.send({"error": str(error)})
 
 
+def end_with_the_engine() -> None:
+    """From now on the kernel kills this process when the thread that started it has ended, however that ends.
+
+    It works for a guest that was stopped (SIGSTOP), and for one that waits for a page that will not come. If the engine
+    has ended before this call, the guest finds its line to the engine closed when it asks for its setup.
+    """
+    _libc.prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
+
+
 if __name__ == "__main__":
+    end_with_the_engine()
     try:
         serve(Link(socket.socket(fileno=int(sys.argv[1]))))
     except (EngineError, KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from typing import Any
@@ -30,6 +31,12 @@ class Link:
             self._socket.sendall(data)
         except OSError as error:
             raise GuestError(f"the guest process is gone: {error.strerror}") from None
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for the next thing; whether it has come, or the other end is gone, within the timeout in seconds."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else 1000 * timeout))
 
     def receive(self) -> tuple[Any, list[int]]:
         """The next thing, and what descriptors came with it.

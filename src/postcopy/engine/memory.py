@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -69,14 +70,18 @@ class GuestOptions(msgspec.Struct, frozen=True):
 
 
 class GuestProcess:
-    """A guest process, made to run or to wait for its state.
+    """A guest process, made to run or to wait for its state. It ends with the thread that makes it, at the latest.
+
+    Args:
+        timeout: seconds that the guest may take for an answer, or stand still.
 
     Raises:
         GuestError: it cannot be started, for example where userfaultfd is not permitted.
     """
 
-    def __init__(self, options: GuestOptions, *, incoming: bool) -> None:
-        self.options, self.geometry = options, options.geometry()
+    def __init__(self, options: GuestOptions, *, incoming: bool, timeout: float = 30.0) -> None:
+        self.options, self.geometry, self._timeout = options, options.geometry(), timeout
+        _fill_standard_descriptors()
         self.memfd = os.memfd_create("postcopy-guest", os.MFD_CLOEXEC)
         os.ftruncate(self.memfd, options.size)
         self.map = mmap.mmap(self.memfd, options.size)
@@ -109,6 +114,7 @@ class GuestProcess:
         line.settimeout(BOOT_TIMEOUT)
         self._link = Link(line)
         self._turn = threading.Lock()
+        self._lost = ""  # why it is not asked any more
         setup = Setup(
             memory=options.memory,
             pages=self.geometry.pages,
@@ -131,31 +137,73 @@ class GuestProcess:
         except GuestError:
             self.close()
             raise
-        line.settimeout(None)  # loading a device may wait for pages; giving up kills the guest
         self.address: int = answer["address"]
         self.pid: int = answer["pid"]
+
+    @property
+    def lost(self) -> str:
+        """Why the guest answers no more, in words; empty while it does, as far as is known."""
+        return self._lost or ("" if self._process.poll() is None else "the guest process is gone")
 
     def ask(self, what: str, *arguments: Any) -> Any:
         """Have the guest do something (see `postcopy.engine.guest.Guest`).
 
         Raises:
+            GuestError: it cannot, is gone, or has not answered in time; after that it is not asked again.
+        """
+        return self._ask(self._timeout, what, *arguments)
+
+    def work(self, what: str, *arguments: Any) -> None:
+        """The same for a request that takes the longer the more memory there is.
+
+        Raises:
+            GuestError: as `ask`, but it may take any time, as long as the guest computes.
+        """
+        self._ask(self._timeout, what, *arguments, while_computing=True)
+
+    def load(self, device: Device) -> None:
+        """Load a device; returns when all memory that it touches has come. There is no deadline here: the thread that
+        receives the pages has one, and kills the guest after it.
+
+        Raises:
             GuestError: it cannot, or is gone.
         """
+        self._ask(None, "load", device.name, device.instance, device.data)
+
+    def _ask(self, timeout: float | None, what: str, *arguments: Any, while_computing: bool = False) -> Any:
         with self._turn:
-            self._link.send([what, *arguments])
-            answer, _ = self._link.receive()
+            if self._lost:
+                raise GuestError(self._lost)
+            try:
+                self._link.send([what, *arguments])
+                self._wait(timeout, while_computing=while_computing)
+                answer, _ = self._link.receive()
+            except GuestError as error:
+                self._lost = str(error)
+                raise
         if "error" in answer:
             raise GuestError(f"the guest: {answer['error']}")
         return answer["value"]
+
+    def _wait(self, timeout: float | None, *, while_computing: bool) -> None:
+        """Wait for an answer."""
+        computed = self._processor_time()
+        while not self._link.wait(timeout):
+            before, computed = computed, self._processor_time()
+            if not while_computing or computed <= before:
+                raise GuestError(f"the guest process has not answered for {timeout:g} s")
+
+    def _processor_time(self) -> float:
+        """Seconds that the guest process has computed."""
+        try:
+            return time.clock_gettime(~self.pid << 3 | 2)  # its clock, see clock_getcpuclockid(3)
+        except OSError:
+            return 0.0  # it is gone
 
     def devices(self) -> list[Device]:
         """The state of all devices; the CPUs have been stopped."""
         state = self.ask("state")
         return [Device(FIRST_DEVICE_SECTION + i, name, n, 1, data) for i, (name, n, data) in enumerate(state)]
-
-    def load(self, device: Device) -> None:
-        """Load a device; returns when all memory that it touches has come."""
-        self.ask("load", device.name, device.instance, device.data)
 
     def wait_for_death(self) -> None:
         """Return when the guest process has ended, for whatever reason."""
@@ -177,6 +225,14 @@ class GuestProcess:
             if fd >= 0:
                 os.close(fd)
         self.descriptors, self.memfd, self.table_fd = [], -1, -1
+
+
+def _fill_standard_descriptors() -> None:
+    """Where standard input, output or errors were closed, the next file that is opened would pass for it, and would be
+    replaced in the guest process."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 class SourceMemory(Protocol):

@@ -11,7 +11,7 @@ import msgspec
 
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_host import DestinationHost, DestinationReport
-from postcopy.engine.errors import EngineError
+from postcopy.engine.errors import EngineError, GuestError, also
 from postcopy.engine.eventlog import EventLog, Line
 from postcopy.engine.memory import GuestOptions, GuestProcess
 from postcopy.engine.source import SourceCore
@@ -87,8 +87,8 @@ def run_source(
         EngineError: it could not begin.
     """
     log = EventLog(keep=keep_log)
-    with closing(GuestProcess(guest_options, incoming=False)) as guest:
-        guest.ask("fill", guest_options.filled)
+    with closing(GuestProcess(guest_options, incoming=False, timeout=network.timeout)) as guest:
+        guest.work("fill", guest_options.filled)
         tls = Tls(network.tls) if network.tls else None
         connection = connect(network.host, network.port, network.timeout, tls, insecure=network.insecure)
         guest.ask("start")
@@ -101,7 +101,7 @@ def run_source(
             except KeyboardInterrupt:
                 with suppress(EngineError):
                     host.cancel()
-        check = _check(guest, "source", 0.0) if report.guest_runs_here else None
+        check = _check(guest, "source", 0.0, report)
     return SourceResult(report, check, log.lines)
 
 
@@ -122,20 +122,25 @@ def run_destination(
     log = EventLog(keep=keep_log)
     tls = Tls(network.tls) if network.tls else None
     listener = Listener(network.host, network.port, network.timeout, tls, insecure=network.insecure)
-    with closing(GuestProcess(guest_options, incoming=True)) as guest:
+    with closing(GuestProcess(guest_options, incoming=True, timeout=network.timeout)) as guest:
         announce(listener.host, listener.port)
         connection = listener.accept(network.patience)
         core = make_core(guest.geometry, log=log)
         report = DestinationHost(core, guest, connection, log, network.timeout).run()
-        check = _check(guest, "destination", settle) if report.guest_runs_here else None
+        check = _check(guest, "destination", settle, report)
     return DestinationResult(report, check, log.lines)
 
 
-def _check(guest: GuestProcess, where: str, settle: float) -> Check:
+def _check(guest: GuestProcess, where: str, settle: float, report: SourceReport | DestinationReport) -> Check | None:
+    """The guest's check of its memory, if it runs here. The report says so where it turns out that it does not."""
+    if not report.guest_runs_here:
+        return None
     try:
         time.sleep(settle)  # the guest goes on with its work
         guest.ask("stop")
-        guest.ask("check")
+        guest.work("check")
         return Check(where, **guest.ask("verdict"))
-    except EngineError as error:
+    except GuestError as error:
+        report.guest_runs_here = False
+        report.why = also(report.why, str(error))
         return Check("lost", damage=[str(error)])

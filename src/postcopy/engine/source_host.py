@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
+from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, also
 from postcopy.engine.eventlog import EventLog
 from postcopy.engine.log import Step, Thread
 from postcopy.engine.memory import GuestProcess, source_memory
@@ -104,6 +104,7 @@ class SourceHost:
             if self._options.switch == AT_ONCE:
                 self.core.start_postcopy()
         self.report.started = time.time()
+        threading.Thread(target=self._watch, name="guest watch", daemon=True).start()
         for thread in self._threads:
             thread.start()
 
@@ -142,7 +143,9 @@ class SourceHost:
         report = self.report
         report.ended = report.ended or time.time()
         report.outcome = self.core.phase.name.lower()
-        report.guest_runs_here = self.core.guest_may_run
+        report.guest_runs_here = self.core.guest_may_run and not self._guest.lost
+        if self.core.guest_may_run and self._guest.lost:
+            report.why = also(report.why, self._guest.lost)
         report.counts = {step.value: count for step, count in self._log.counts.items()}
         return report
 
@@ -159,9 +162,20 @@ class SourceHost:
         finally:
             self._settle_guest()
 
+    def _watch(self) -> None:
+        """A guest that dies while it may run here leaves nothing to migrate. Without its CPUs it is needed for nothing:
+        its memory is here too."""
+        self._guest.wait_for_death()
+        with self._lock:
+            needed = not self.core.over and self.core.guest_may_run
+        if needed:
+            self._connection.close()  # the thread that reads from it gives up
+
     def _fail(self, why: str, thread: Thread) -> None:
         with self._changed:
             if not self.core.over:
+                if self.core.guest_may_run:
+                    why = self._guest.lost or why
                 self.report.why = why
                 self.core.lose(why, thread)
             self._changed.notify_all()
@@ -177,7 +191,7 @@ class SourceHost:
                     self._guest.ask("start")
                     self.report.cpus_stopped = 0.0
             except GuestError as error:
-                self.report.why = self.report.why or str(error)
+                self.report.why = also(self.report.why, str(error))
 
     def _migrate(self) -> None:
         try:

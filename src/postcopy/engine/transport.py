@@ -12,7 +12,9 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ CIPHER_ROOM = 1 << 16
 SOCKET_BUFFER = 1 << 18
 """Bytes in the kernel's buffer. Bytes that wait here go out before a requested page; with a smaller buffer both sides
 wait for each other."""
+MOST_CALLERS = 32
+"""Callers that are heard at a time, before one of them turns out to be the source."""
 NOT_SENT = 1 << 15
 """Bytes that may wait on this side for room at the other."""
 
@@ -132,7 +136,7 @@ class Connection:
 
 
 class TlsConnection(Connection):
-    """A connection under TLS.
+    """A connection under TLS. It is made when the handshake is over, for which there is one timeout.
 
     Args:
         server: this side was called.
@@ -149,6 +153,7 @@ class TlsConnection(Connection):
         self._handshake()
 
     def _handshake(self) -> None:
+        end = time.monotonic() + self.timeout
         while True:
             try:
                 self._tls.do_handshake()
@@ -162,7 +167,10 @@ class TlsConnection(Connection):
             self._flush()
             if done:
                 return
-            if not self._take_in():
+            size = self._take_in(max(0.0, end - time.monotonic()))
+            if size is None:
+                raise ConnectionLost(f"TLS: the other side has not ended the handshake within {self.timeout:g} s")
+            if not size:
                 raise ConnectionLost("TLS: the other side ended the handshake; does it know our certificate?")
 
     def _flush(self) -> None:
@@ -190,6 +198,7 @@ class TlsConnection(Connection):
 
     def receive(self, room: memoryview, timeout: float | None = None) -> int | None:
         """Put there what has arrived; how many bytes, 0 at the end, None after the timeout, in seconds."""
+        end = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
             with self._lock:
                 try:
@@ -201,10 +210,10 @@ class TlsConnection(Connection):
                     return 0
                 except ssl.SSLError as error:
                     raise ConnectionLost(f"TLS: {error.reason or error}") from None
-            if not (taken := self._take_in(timeout)):
+            if not (taken := self._take_in(max(0.0, end - time.monotonic()))):
                 return taken
 
-    def _take_in(self, timeout: float | None = None) -> int | None:
+    def _take_in(self, timeout: float) -> int | None:
         size = super().receive(memoryview(self._cipher), timeout)
         if size:
             with self._lock:
@@ -279,6 +288,7 @@ class Listener:
     Args:
         host: an address of this machine; loopback unless TLS or ``insecure`` allows more.
         port: 0 for one that is free.
+        timeout: of the connection, and of a caller until it is accepted, in seconds.
     """
 
     def __init__(self, host: str, port: int, timeout: float, tls: Tls | None = None, *, insecure: bool = False) -> None:
@@ -287,31 +297,120 @@ class Listener:
         self._context = tls.context(server=True) if tls else None
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((host, port), family=family, backlog=1)
+            self._socket = socket.create_server((host, port), family=family, backlog=MOST_CALLERS)
         except OSError as error:
             raise EngineError(f"cannot listen on {host}:{port}: {error.strerror}") from None
         self.host, self.port = self._socket.getsockname()[:2]
 
     def accept(self, timeout: float) -> Connection:
-        """Accept the first source that calls, and no other.
+        """Accept the first source that calls and is trusted, and no other.
+
+        Another caller neither ends the wait nor holds it up: each is heard in a thread of its own, until it has shown
+        a certificate (under TLS) or has sent something.
 
         Raises:
-            ConnectionLost: no source called in time, or the one that called is not trusted.
+            ConnectionLost: no source called within the timeout, in seconds.
         """
-        self._socket.settimeout(timeout)
+        callers = _Callers(self._timeout, self._context)
+        end = time.monotonic() + timeout
         try:
-            sock, _ = self._socket.accept()
-        except TimeoutError:
-            raise ConnectionLost(f"no source has called within {timeout:g} s") from None
+            while (accepted := callers.accepted()) is None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise ConnectionLost(f"no source has called within {timeout:g} s{callers.refused()}")
+                poll = select.poll()
+                for fd in (self._socket.fileno(), callers.changed):
+                    poll.register(fd, select.POLLIN)
+                if self._socket.fileno() in [fd for fd, _ in poll.poll(1000 * left)]:
+                    with suppress(OSError):  # it has hung up already
+                        callers.hear(self._socket.accept()[0])
+            return accepted
         finally:
             self._socket.close()
+            callers.dismiss()
+
+
+class _Callers:
+    """Those who have called and are not accepted yet.
+
+    Attributes:
+        changed: a descriptor that can be read when one has been accepted.
+    """
+
+    def __init__(self, timeout: float, context: ssl.SSLContext | None) -> None:
+        self._timeout, self._context = timeout, context
+        self._lock = threading.Lock()
+        self._heard: list[socket.socket] = []
+        self._accepted: Connection | None = None
+        self._refused: list[str] = []
+        self._over = False
+        self._awake, self._wake = socket.socketpair()
+        self.changed = self._awake.fileno()
+
+    def hear(self, caller: socket.socket) -> None:
+        """Hear a caller. If there are too many, the one that has taken longest makes room."""
+        with self._lock:
+            if len(self._heard) >= MOST_CALLERS:
+                _hang_up(self._heard.pop(0))
+            self._heard.append(caller)
+        threading.Thread(target=self._listen_to, args=(caller,), name="caller", daemon=True).start()
+
+    def accepted(self) -> Connection | None:
+        """The one that was accepted, if there is one."""
+        with self._lock:
+            return self._accepted
+
+    def refused(self) -> str:
+        """How many were not accepted, and why the last of them was not: the end of a sentence, or nothing."""
+        with self._lock:
+            if not self._refused:
+                return ""
+            return f"; refused callers: {len(self._refused)}, the last because of: {self._refused[-1]}"
+
+    def dismiss(self) -> None:
+        """Hear no other. The threads end by themselves, for their connections are closed."""
+        with self._lock:
+            self._over = True
+            for caller in self._heard:
+                _hang_up(caller)
+            self._awake.close()
+            self._wake.close()
+
+    def _listen_to(self, caller: socket.socket) -> None:
+        connection: Connection | None = None
+        why = "another was accepted"
         try:
             if self._context:
-                return TlsConnection(sock, self._timeout, self._context, None)
-            return Connection(sock, self._timeout)
-        except ConnectionLost:
-            sock.close()
-            raise
+                connection = TlsConnection(caller, self._timeout, self._context, None)
+            else:
+                _wait_for_a_byte(caller, self._timeout)
+                connection = Connection(caller, self._timeout)
+        except (EngineError, OSError) as error:
+            why = str(error)
+        with self._lock:
+            if caller in self._heard:
+                self._heard.remove(caller)
+            if connection is not None and self._accepted is None and not self._over:
+                self._accepted = connection
+                self._wake.send(b"x")
+                return
+            self._refused.append(why)
+        caller.close()
+
+
+def _wait_for_a_byte(caller: socket.socket, timeout: float) -> None:
+    """Return when a caller has sent something, which stays to be read."""
+    caller.settimeout(timeout)
+    try:
+        if not caller.recv(1, socket.MSG_PEEK):
+            raise ConnectionLost("it hung up without a word")
+    except TimeoutError:
+        raise ConnectionLost(f"it said nothing for {timeout:g} s") from None
+
+
+def _hang_up(caller: socket.socket) -> None:
+    with suppress(OSError):
+        caller.shutdown(socket.SHUT_RDWR)
 
 
 def connect(host: str, port: int, timeout: float, tls: Tls | None = None, *, insecure: bool = False) -> Connection:
