@@ -1,6 +1,9 @@
 """Whatever a user gets wrong: one line on stderr that says what, where and what to do, exit code 2, no traceback."""
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -232,3 +235,41 @@ def test_a_run_of_one_s_own_protocol_is_shown_when_its_file_is_given(run: Run, t
     assert "MyChange, 1 page" in shown.out
     mine.write_text(CHANGE.replace("require(self.phase == Phase.POSTCOPY)", "require(self.phase != Phase.POSTCOPY)"))
     assert "another version of the model" in refused(run, "trace", str(file), f"{mine}:MyChange")
+
+
+def limited(kibibytes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process of its own, with so much memory."""
+    command = f"ulimit -v {kibibytes} && exec {shlex.join([sys.executable, '-m', 'postcopy', *arguments])}"
+    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.parametrize("command", [("check",), ("simulate",), ("prove",), ("diff", "Postcopy", "preempt")])
+def test_too_little_memory_is_said_at_once(command: tuple[str, ...]) -> None:
+    result = limited(400_000, *command)
+    assert result.stderr == "postcopy: this process may have 390 MiB of memory (ulimit -v), and needs 1,024 at least\n"
+    assert (result.returncode, result.stdout) == (2, "")
+
+
+def test_what_needs_little_memory_gets_by_with_little() -> None:
+    assert limited(400_000, "list", "faults").returncode == 0
+    assert limited(400_000, "trace", str(STORED)).returncode == 0
+
+
+@pytest.mark.slow
+def test_states_take_no_more_memory_than_the_system_allows() -> None:
+    small = ("check", "--pages", "2", "--in-flight", "1", "--engine", "compiled", "--fault", "no-discards")
+    result = limited(2_000_000, *small)
+    assert result.returncode == 12
+    assert result.stderr.startswith("postcopy: states may take 1,313 MiB and not 4,096: the system allows no more")
+    result = limited(2_000_000, *small, "--max-memory", "1G")
+    assert (result.returncode, result.stderr) == (12, "")
+
+
+def test_memory_that_ends_in_the_middle_is_no_verdict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("postcopy.explorer.explore.Exploration.run", full)
+    result = run("check", "--pages", "1", "--in-flight", "1", "--engine", "interpreted")
+    assert (result.code, result.out) == (75, "")
+    assert result.err == "postcopy: out of memory: take a smaller size, or allow more memory\n"

@@ -13,6 +13,7 @@ from rich.console import Console
 from postcopy.catalogue.loading import expected_of
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT, Exit
+from postcopy.cli.memory import memory_for_states
 from postcopy.cli.options import (
     AllProperties,
     AllReductions,
@@ -37,7 +38,6 @@ from postcopy.cli.options import (
 from postcopy.cli.output import KeepTrace, again, command_line, keep_trace, print_json, refuse_trace, warn
 from postcopy.cli.parameters import takes
 from postcopy.cli.progress import of_search, progress
-from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Exploration
@@ -87,7 +87,7 @@ class CheckOptions(AllReductions, Question):
         """How to search."""
         return Options(
             reductions=self.reductions(),
-            max_memory=size_of(self.max_memory, "--max-memory", "1M", "16T"),
+            max_memory=memory_for_states(self.max_memory),
             engine=Driver.COMPILED if self.kept or self.cluster else Driver(self.engine.value),
             workers=self.workers,
             disk=self.disk,

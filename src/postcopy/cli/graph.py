@@ -10,11 +10,11 @@ import typer
 
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT, Exit
+from postcopy.cli.memory import memory_for_states
 from postcopy.cli.options import Force, InFlight, Pages, PageSymmetry, Question
 from postcopy.cli.output import command_line
 from postcopy.cli.parameters import takes
 from postcopy.cli.progress import of_search, progress
-from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.results import Options, Outcome
@@ -54,7 +54,7 @@ def command(asked: GraphOptions) -> int:
         raise UsageError("give --by or --all-states, not both")
     _, protocol = asked.load()
     instance = asked.instance(protocol, liveness=False)
-    memory = size_of(asked.max_memory, "--max-memory", "1M", "16T")
+    memory = memory_for_states(asked.max_memory)
     provide_cache()
     with progress() as show:
         exploration = Exploration(instance, Options(asked.reductions(), memory), of_search(show))

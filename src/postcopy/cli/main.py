@@ -79,6 +79,9 @@ COMMANDS = (
 )
 """All commands, in the order and the groups in which `--help` shows them."""
 
+SEARCHING = frozenset(("check", "simulate", "prove", "diff", "graph", "counterexamples", "export"))
+"""The commands that need more memory than Python alone."""
+
 app = typer.Typer(
     cls=lazy_group(COMMANDS),
     no_args_is_help=True,
@@ -115,6 +118,10 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.showwarning = _warn
     try:
         given = sys.argv[1:] if arguments is None else arguments
+        if given[:1] and given[0] in SEARCHING:
+            from postcopy.cli.memory import require_memory
+
+            require_memory()
         code = app(given, prog_name="postcopy", standalone_mode=False, obj=given)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -132,6 +139,9 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:  # what was to be written or read is not there, or is full
         sys.stdout = None
         code = _complain(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+    except MemoryError as error:
+        _say(f"out of memory: {error}" if str(error) else "out of memory: take a smaller size, or allow more memory")
+        code = Exit.INCONCLUSIVE
     except Exception as error:
         code = _complain(_of_user(error))
     sys.exit(code)
