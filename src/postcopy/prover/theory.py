@@ -86,7 +86,7 @@ class Theory:
         """The formulas that say that a violation happens, beside those of its path."""
         param = self._page if violation.each_page else self.step
         meaning = Meaning(self.symbols, "wrong", param, violation.updates, self.step, wide=True)
-        page = [self.symbols.given(self._page)] if violation.each_page else []
+        page = [self.symbols.given(self._page), self.symbols.named(self._page)] if violation.each_page else []
         return [meaning.truth(violation.wrong), *page, *meaning.definitions]
 
     @staticmethod

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from postcopy.language import Property, View, conjunct
+from postcopy.language import Answer, Page, PageSet, Property, View, conjunct
 from postcopy.language.instance import Instance
+from postcopy.model.postcopy import Postcopy
 from postcopy.prover.completion import Completed
 from postcopy.prover.inference import completing
 from postcopy.prover.inference.atoms import Names, atoms_of
 from postcopy.prover.inference.clauses import Clause, property_of
 from postcopy.prover.inference.completing import complete
 from postcopy.prover.inference.find import Found, Inferred, find_conjuncts
+from postcopy.prover.obligations import INITIAL
 from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 from tests.prover.small import Ring, never_both, never_two_ahead
@@ -73,3 +75,15 @@ def test_a_candidate_that_is_not_inductive_is_dropped(monkeypatch: pytest.Monkey
     assert bogus.prop not in proof.conjuncts
     assert not any("bogus" in o.uses for o in proof.obligations)
     assert proof.status is Status.PROVED
+
+
+@conjunct("Each page is in a host page that is not wholly assembled")
+def never_whole(state: View, page: Page) -> Answer:
+    """At the start nothing is assembled; the page itself shows it."""
+    missing: PageSet = ~state.destination.assembling
+    return missing.host_pages[page]
+
+
+def test_a_conjunct_about_the_host_page_of_each_page_is_proved_of_the_start() -> None:
+    proof = prove(Postcopy, (), [never_whole], only=lambda _, where: where == INITIAL)
+    assert [o.status for o in proof.obligations] == [Status.PROVED]

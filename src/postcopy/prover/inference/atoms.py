@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 
 from postcopy.language.channels import ChannelVariables
 from postcopy.language.instance import Instance
+from postcopy.language.machines import Monitor
 from postcopy.language.variables import Sort, Variable
 
 MOST_VALUES = 24
@@ -31,6 +32,7 @@ class Atom:
         cost: how unlikely it is to be wanted; atoms with a low cost are preferred.
         kinds: the messages that it speaks of, each with its channel.
         is_field: whether it asks if a page is in a field.
+        monitor: the history that it asks, if any.
     """
 
     yes: str
@@ -42,6 +44,7 @@ class Atom:
     cost: int = 1
     kinds: tuple[tuple[str, Enum], ...] = ()
     is_field: bool = False
+    monitor: type[Monitor] | None = None
 
 
 @dataclass
@@ -64,10 +67,11 @@ class Names:
                 name += "_"
         return f"{name}.{value.name}"
 
-    def imports(self, texts: Iterable[str]) -> str:
-        """The lines that import what some source texts mention."""
+    def imports(self, texts: Iterable[str], monitors: Iterable[type[Monitor]] = ()) -> str:
+        """The lines that import what some source texts mention, and these monitors."""
         whole = "".join(texts)
-        wanted = {name: kind for name, kind in self.known.items() if re.search(rf"\b{name}\.", whole)}
+        wanted: dict[str, type] = {name: kind for name, kind in self.known.items() if re.search(rf"\b{name}\.", whole)}
+        wanted |= {monitor.__name__: monitor for monitor in monitors}
         words = (
             "Answer",
             *(word for word in ("Page", "View", "about") if re.search(rf"\b{word}\b", whole)),
@@ -91,7 +95,8 @@ def atoms_of(instance: Instance, names: Names) -> list[Atom]:
     internal = {v for c in instance.channels.values() for v in _variables(c)}
     for variable in instance.variables:
         if variable not in internal:
-            found += _of_field(variable, names)
+            monitor = instance.monitors.get(variable.owner)
+            found += (replace(atom, monitor=monitor) for atom in _of_field(variable, names))
     for channel in instance.channels.values():
         found += _of_channel(channel, names)
     return list({atom.yes: atom for atom in found}.values())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FunctionType
 
 from postcopy.language import Property, about, conjunct
+from postcopy.language.machines import Monitor
 from postcopy.prover.inference.atoms import Atom, Names
 
 
@@ -37,6 +38,11 @@ class Clause:
     def answer(self) -> str:
         """The expression in the language of properties."""
         return " or ".join(atom.yes if wanted else atom.no for atom, wanted in self._ordered())
+
+    @property
+    def monitor(self) -> type[Monitor] | None:
+        """The history that it asks, if any; if it asks two, the first."""
+        return next((atom.monitor for atom, _ in self.parts if atom.monitor is not None), None)
 
     @property
     def cost(self) -> int:
@@ -87,8 +93,9 @@ def _sentence(given: Sequence[str], then: str) -> str:
 def source_of(clause: Clause, name: str) -> str:
     """The conjunct as Python source text, to be put into a file and named in `invariant = (...)`."""
     page = ", page: Page" if clause.of_page else ""
+    monitor = f", monitor={clause.monitor.__name__}" if clause.monitor is not None else ""
     lines = [
-        f"@conjunct({clause.sentence!r})",
+        f"@conjunct({clause.sentence!r}{monitor})",
         f"def {name}(state: View{page}) -> Answer:",
         '    """Found by the machine, and proved."""',
         f"    return {clause.answer}",
@@ -106,4 +113,4 @@ def property_of(clause: Clause, name: str, names: Names) -> Property:
     exec(compile(ast.parse(text), where, "exec"), space)
     function = space[name]
     assert isinstance(function, FunctionType)
-    return conjunct(clause.sentence)(function)
+    return conjunct(clause.sentence, monitor=clause.monitor)(function)

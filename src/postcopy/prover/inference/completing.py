@@ -63,7 +63,8 @@ def complete(
         kept = [p for p in kept if p.name not in failed]
         found = [each for each in found if each.prop.name not in failed]
     shown = tuple(FoundConjunct(each.prop, source_of(each.clause, each.prop.name.replace("-", "_"))) for each in found)
-    imports = inferred.names.imports(each.source for each in shown)
+    monitors = {each.prop.monitor for each in shown if each.prop.monitor is not None}
+    imports = inferred.names.imports([each.source for each in shown], monitors)
     return Completed(proof, shown, imports, inferred.untrue, tuple(lost), inferred.finished)
 
 
