@@ -64,7 +64,7 @@ def test_a_fault_is_refuted_with_the_run_that_shows_it(run: Run) -> None:
     assert "Counterexample to “The device load reads no stale page”" in result.out
     words = " ".join(result.out.split())
     assert re.search(
-        r"Refuted: no-discards violates no-stale-device-read, [\w, -]+; the shortest run is above\.", words
+        r"Refuted: no-discards violates no-stale-device-read, [\w, -]+; the shortest run is shown\.", words
     )
     assert "✓" not in words
 

@@ -202,7 +202,7 @@ def test_a_false_property_of_ones_own_is_refuted(run: Run, tmp_path: Path, name:
     proof, check = beside(run, saved(tmp_path, OWN[name] + WITH_OWN), *SMALL)
     assert proof.code == check.code == 12
     words = " ".join(proof.out.split())
-    assert "violates own; the run is above" in words
+    assert "violates own; the run is shown" in words
     assert "24 of 25 safety properties" in words
 
 
@@ -253,7 +253,7 @@ def test_a_number_out_of_its_range_is_found_for_every_size(run: Run, tmp_path: P
 def test_a_deadlock_is_refuted_at_a_size(run: Run, tmp_path: Path, name: str) -> None:
     proof, check = beside(run, saved(tmp_path, DEADLOCKS[name]), "--pages", "1", "--property", "no-deadlock")
     assert proof.code == check.code == 11
-    assert "violates no-deadlock; the run is above" in " ".join(proof.out.split())
+    assert "violates no-deadlock; the run is shown" in " ".join(proof.out.split())
 
 
 @pytest.mark.slow
@@ -261,7 +261,7 @@ def test_a_deadlock_is_refuted_at_a_size(run: Run, tmp_path: Path, name: str) ->
 def test_a_deadlock_is_refuted_for_every_size(run: Run, tmp_path: Path, name: str) -> None:
     result = run("prove", saved(tmp_path, DEADLOCKS[name]), "--property", "no-deadlock")
     assert result.code == 11
-    assert "violates no-deadlock; the run is above" in " ".join(result.out.split())
+    assert "violates no-deadlock; the run is shown" in " ".join(result.out.split())
 
 
 # -- what is not there -------------------------------------------------------------------------------------------

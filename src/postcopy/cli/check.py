@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -35,7 +34,7 @@ from postcopy.cli.options import (
     Verbose,
     Workers,
 )
-from postcopy.cli.output import KeepTrace, again, command_line, keep_trace, print_json, refuse_trace, warn
+from postcopy.cli.output import KeepTrace, again, command_line, keep_page, keep_trace, print_json, refuse_trace
 from postcopy.cli.parameters import takes
 from postcopy.cli.progress import of_search, progress
 from postcopy.errors import UsageError
@@ -141,7 +140,7 @@ def command(asked: CheckOptions) -> int:
     keep_trace(asked.trace, verdict.counterexample, name, again(asked))
     if asked.report is not None:
         page = html(verdict, more, record, command_line(asked.context), expected)
-        _keep_page(asked.report, page)
+        keep_page(PAGE, asked.report, page)
     if asked.strict and verdict.outcome is Outcome.HOLDS and verdict.gaps:
         return Exit.VACUOUS
     return OF_VERDICT[verdict.outcome.value]
@@ -193,11 +192,3 @@ def _searched(
         return verdict, []
     wanted = None if asked.all_properties else asked.count
     return verdict, further(verdict, options, wanted, report, interruptible=True)
-
-
-def _keep_page(path: Path, page: str) -> None:
-    """Write the page; that it cannot be written costs a warning, not the verdict."""
-    try:
-        PAGE.save(path, page)
-    except UsageError as error:
-        warn(f"--report {error}")

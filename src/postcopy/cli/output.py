@@ -14,6 +14,7 @@ from postcopy.cli.options import SHOW, Selection
 from postcopy.errors import UsageError
 from postcopy.language.trace import Trace
 from postcopy.report.charts.formats import ENDINGS, format_of
+from postcopy.report.files.file_format import FileFormat
 from postcopy.report.story.story_format import Kept
 
 KeepTrace = Annotated[
@@ -64,6 +65,20 @@ def keep_trace(path: Path | None, run: Trace | None, protocol: str, command: str
             warn(f"--trace {error}")
     elif path.exists():
         print(f"{path} is of an earlier run: now there is no counterexample", file=sys.stderr)
+
+
+def keep_page(form: FileFormat, path: Path, page: str) -> None:
+    """Write a page; that it cannot be written costs a warning, not the verdict.
+
+    Args:
+        form: the page's format.
+        path: the file that it let pass.
+        page: the page.
+    """
+    try:
+        form.save(path, page)
+    except UsageError as error:
+        warn(f"--report {error}")
 
 
 def again(asked: Selection) -> str:

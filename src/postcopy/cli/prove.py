@@ -11,8 +11,8 @@ from rich.console import Console
 
 from postcopy.catalogue.properties import proved_of
 from postcopy.cli.exits import OF_VERDICT, Exit
-from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, PropertyNames, Selection
-from postcopy.cli.output import print_json
+from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames, Selection
+from postcopy.cli.output import command_line, keep_page, print_json
 from postcopy.cli.parameters import choice, takes
 from postcopy.cli.progress import Show, progress
 from postcopy.errors import UsageError
@@ -24,6 +24,8 @@ from postcopy.prover.inference.completing import complete
 from postcopy.prover.obligations import Obligation
 from postcopy.prover.session import ProofResult
 from postcopy.prover.verdicts import Answer, can_be_asked
+from postcopy.report.pages.proof import FORMAT as PAGE
+from postcopy.report.pages.proof import html
 from postcopy.report.records.proof import lemmas_record, proof_record
 from postcopy.report.results.proof import verdict_of
 from postcopy.report.terminal.proof import print_lemma, print_mistakes, print_obligation, print_proof
@@ -41,6 +43,7 @@ class Method(StrEnum):
 class ProveOptions(Selection):
     """All options of the command."""
 
+    context: typer.Context
     pages: Annotated[
         int | None,
         typer.Option(
@@ -79,6 +82,8 @@ class ProveOptions(Selection):
         bool,
         typer.Option("--details", help="every obligation, property and run, not the summary", rich_help_panel=SHOW),
     ] = False
+    report: KeepReport = None
+    force: Force = False
     as_json: AsJson = False
 
 
@@ -90,18 +95,25 @@ def command(asked: ProveOptions) -> int:
         given = (asked.target, asked.fault, asked.change, asked.bug, asked.pages, asked.in_flight, asked.host_page)
         if any(one is not None for one in given):
             raise UsageError("--bitmaps proves lemmas of arithmetic: leave the protocol and its size away")
+        if asked.report is not None or asked.properties:
+            raise UsageError("--bitmaps has its own lemmas and no page: leave --property and --report away")
         return _prove_bitmaps(console, asked.seed, asked.as_json)
     if asked.pages is None and (asked.in_flight, asked.host_page, asked.method) != (None, None, Method.INVARIANT):
         raise UsageError(
             "--in-flight, --host-page and --method go with --pages; without it the proof is for every size"
         )
+    if asked.report is not None:
+        PAGE.refuse(asked.report, option="--report", force=asked.force)
     name, protocol = asked.load()
     with progress() as show:
         result = _proved(asked, protocol, console, show)
+    record = proof_record(result, name)
     if asked.as_json:
-        print_json(proof_record(result, name))
+        print_json(record)
     else:
         print_proof(result, name, console, details=asked.details)
+    if asked.report is not None:
+        keep_page(PAGE, asked.report, html(result, record, command_line(asked.context)))
     return _exit(result)
 
 

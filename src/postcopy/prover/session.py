@@ -107,8 +107,8 @@ def every_size(
 ) -> ProofResult:
     """Prove the properties for every size. Where that fails, look for runs that violate them.
 
-    Where there is none at small sizes, complete the proof with conjuncts that the machine finds. Where that fails, look
-    for counterexamples to induction.
+    Where there is none of any property at small sizes, complete the proof with conjuncts that the machine finds.
+    Where that fails, look for counterexamples to induction.
 
     Args:
         protocol: the class.
@@ -141,7 +141,7 @@ def every_size(
         phase("looking for runs that violate what is not proved")
         verdicts = refuted_by(verdicts, refute(protocol, [p for p in open_ones if p not in PREMISES]))
     completed, left_out = None, there.left_out
-    if any(v.answer is Answer.NOT_PROVED for v in verdicts):
+    if {v.answer for v in verdicts} & {Answer.NOT_PROVED, Answer.REFUTED} == {Answer.NOT_PROVED}:
         of_the_end = None if selected else there.ranking
         completed = complete(protocol, claims, there.invariant, of_the_end, proof, seed, done, phase)
         proof, left_out = completed.proof, (*left_out, *_left_out(completed))

@@ -106,11 +106,11 @@ def sentence(result: ProofResult, name: str) -> str:
     word = verdict_of(result)
     proved, asked = len(result.of(Answer.PROVED)), len(result.verdicts) - len(result.of(Answer.NOT_ASKED))
     by = f" by {result.answer.method}" if result.answer is not None else ""
-    count = f"{proved} of {asked} safety propert{'y' if asked == 1 else 'ies'} of {name} {_where(result)}"
+    count = f"{proved} of {asked} safety propert{'y' if asked == 1 else 'ies'} of {name} {where(result)}"
     parts = [f"Proved{by}: {count}{_end(result)}."]
     if wrong := refuted(result):
         runs = "the run" if len(wrong) == 1 else "the shortest run"
-        parts.insert(0, f"Refuted: {name} violates {_names(wrong)}; {runs} is above.")
+        parts.insert(0, f"Refuted: {name} violates {_names(wrong)}; {runs} is shown.")
     if missing := _names(result.of(Answer.NOT_PROVED)):
         why = "z3 gave up" if result.gave_up else "no proof was found"
         small = "at small sizes" if result.answer is None else "at this size"
@@ -121,7 +121,8 @@ def sentence(result: ProofResult, name: str) -> str:
     return " ".join(parts)
 
 
-def _where(result: ProofResult) -> str:
+def where(result: ProofResult) -> str:
+    """The size or sizes that a proof is about."""
     if result.answer is not None:
         return f"at {result.answer.instance.size}"
     return "for any number of pages, host pages of any size and channels of any length"
