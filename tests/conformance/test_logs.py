@@ -7,11 +7,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from postcopy.cli.main import main
 from postcopy.conformance.logs import Unexplained, explain
 from postcopy.conformance.steps import ACTIONS
-from postcopy.engine.eventlog import THREADS, Line, head, read_log, write_log
+from postcopy.engine.eventlog import THREADS, Head, Line, head, read_log, write_log
 from postcopy.engine.log import Record, Step
 from postcopy.engine.messages import Packaged
 from postcopy.errors import UsageError
@@ -222,6 +224,60 @@ def test_a_log_that_contradicts_itself_is_refused(
         read_log(path)
     assert str(error.value).startswith(f"{path}:{number}: ")
     assert why in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (Head(1, 1 << 30, 1, 1024, (("ram", 1 << 40),)), "a guest has 67,108,864 pages at most, not 1,073,741,824"),
+        (Head(1, 1 << 50, 1, 4096, (("ram", 1 << 62),)), "a guest has 67,108,864 pages at most"),
+        (Head(1, 8, 1, 1 << 60, (("ram", 8 << 60),)), "a host page has 1,073,741,824 bytes at most"),
+        (Head(1, 8, 8, 1 << 29, (("ram", 1 << 32),)), "a host page has 1,073,741,824 bytes at most"),
+        (Head(1, 8, 3, 1024, (("ram", 8192),)), "a power of two of bytes"),
+        (Head(1, 8, -1, 1024, (("ram", 8192),)), "a power of two of bytes"),
+        (Head(1, 0, 1, 1024, ()), "guest memory needs blocks"),
+        (Head(1, 8, 1, 1024, (("ram", 9216), ("rom", -1024))), "-1024 bytes are no whole number of host pages"),
+    ],
+)
+def test_a_head_with_sizes_that_no_guest_has_is_refused(tmp_path: Path, first: Head, why: str) -> None:
+    path = tmp_path / "log.jsonl"
+    write_log(path, first, [])
+    with pytest.raises(UsageError) as error:
+        read_log(path)
+    assert why in str(error.value)
+    assert str(error.value).startswith(f"{path}:1: this log contradicts itself")
+
+
+@pytest.fixture(scope="module")
+def whole_log(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return b"\n".join(lines_on_disk(tmp_path_factory.mktemp("log") / "log.jsonl", whole_run()))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_log_is_judged_or_refused_with_its_line(
+    tmp_path: Path, whole_log: bytes, data: st.DataObject
+) -> None:
+    path = tmp_path / "log.jsonl"
+    content = bytearray(whole_log)
+    for _ in range(data.draw(st.integers(1, 3))):
+        if data.draw(st.booleans()):
+            content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        else:
+            rows = content.split(b"\n")
+            at, to = (data.draw(st.integers(0, len(rows) - 1)) for _ in range(2))
+            rows.insert(to, rows[at])
+            content = bytearray(b"\n".join(rows))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    refused = ""
+    try:
+        first, lines = read_log(path)
+    except UsageError as error:
+        refused = str(error)
+    else:
+        explain(first.pages, first.group, [line.record for line in lines])
+    assert refused.startswith(f"{path}:") or not refused
+    assert "\n" not in refused
 
 
 def test_a_log_on_disk_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

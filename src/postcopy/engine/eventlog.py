@@ -19,6 +19,9 @@ from postcopy.input_files import read_input
 FORMAT = 1
 MAX_BYTES = 256 << 20
 """The largest log that is read: about two million records."""
+MAX_PAGES, MAX_PAGE = 1 << 26, 1 << 30
+"""The most pages, and the largest host page in bytes, of a log that is read: 64 GiB in pages of 1 KiB; huge pages."""
+
 THREADS = {row.step: row.threads for row in source.TRANSITIONS} | {
     row.step: row.threads for row in destination.TRANSITIONS
 }
@@ -143,6 +146,10 @@ def _wrong_size(first: Head) -> str:
         return str(error)
     if geometry.pages != first.pages:
         return f"the blocks have {geometry.pages} pages, not {first.pages}"
+    if geometry.pages > MAX_PAGES:
+        return f"a guest has {MAX_PAGES:,} pages at most, not {geometry.pages:,}"
+    if geometry.host_page > MAX_PAGE:
+        return f"a host page has {MAX_PAGE:,} bytes at most, not {geometry.host_page:,}"
     return ""
 
 
