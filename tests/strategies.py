@@ -1,13 +1,15 @@
 """Random protocols and random states of them, for tests that hold one interpretation or one search against another.
 
-`random_protocols()` draws a small design (a tree of frozen dataclasses) and builds machines whose actions
-walk that tree with the language's own operators, so whatever an interpretation may get wrong can turn up. Every
+`random_protocols()` draws a small design (a tree of frozen dataclasses) and builds machines whose actions are written
+from that tree in the language itself, so whatever an interpretation may get wrong can turn up. Every
 protocol drawn is valid: no action leaves a range or overfills the channel (unless `careful=False`: then
 numbers may leave their range).
 """
 
 from __future__ import annotations
 
+import hashlib
+import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
@@ -99,13 +101,21 @@ class Memory(Ghost):
 # -- conditions, sets and statements: what an action is made of ----------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Here:
-    """Whose action runs, and with which parameters."""
+    """Which parameters an action has."""
 
-    machine: Any
-    page: Any
-    cpu: Any
+    page: bool
+    cpu: bool
+
+
+def _written(value: Any, here: Here) -> str:
+    """A constant, or the text of an expression."""
+    if isinstance(value, bool | int) and not isinstance(value, Enum):
+        return repr(value)
+    if isinstance(value, Enum):
+        return value.name if isinstance(value, Whole) else f"{type(value).__name__}.{value.name}"
+    return cast(str, value.of(here))
 
 
 @dataclass(frozen=True)
@@ -114,24 +124,24 @@ class Field:
 
     name: str
 
-    def of(self, here: Here) -> Any:
-        return getattr(here.machine, self.name)
+    def of(self, _here: Here) -> str:
+        return f"self.{self.name}"
 
 
 @dataclass(frozen=True)
 class ThePage:
     """The page parameter, or NONE where there is none."""
 
-    def of(self, here: Here) -> Any:
-        return here.machine.bits0 & NONE if here.page is None else here.page
+    def of(self, here: Here) -> str:
+        return "page" if here.page else "(self.bits0 & NONE)"
 
 
 @dataclass(frozen=True)
 class Awaited:
     """What the vCPU waits for (any vCPU where there is no parameter)."""
 
-    def of(self, here: Here) -> Any:
-        return here.machine.waiting.any if here.cpu is None else here.machine.waiting[here.cpu]
+    def of(self, here: Here) -> str:
+        return "self.waiting[cpu]" if here.cpu else "self.waiting.any"
 
 
 @dataclass(frozen=True)
@@ -142,12 +152,8 @@ class Mixed:
     left: Any
     right: Any
 
-    def of(self, here: Here) -> Any:
-        parts = (self.left, self.right)
-        a, b = cast(tuple[PageSet, PageSet], [p if isinstance(p, Whole) else p.of(here) for p in parts])
-        if self.operator == "|":
-            return a | b
-        return a & b if self.operator == "&" else a - b
+    def of(self, here: Here) -> str:
+        return f"({_written(self.left, here)} {self.operator} {_written(self.right, here)})"
 
 
 @dataclass(frozen=True)
@@ -157,9 +163,8 @@ class Turned:
     whole: bool
     inner: Any
 
-    def of(self, here: Here) -> Any:
-        pages = self.inner.of(here)
-        return pages.host_pages if self.whole else ~pages
+    def of(self, here: Here) -> str:
+        return f"{self.inner.of(here)}.host_pages" if self.whole else f"(~{self.inner.of(here)})"
 
 
 @dataclass(frozen=True)
@@ -170,21 +175,8 @@ class Compared:
     operator: str
     other: Any
 
-    def of(self, here: Here) -> Any:
-        a = getattr(here.machine, self.name)
-        b = self.other.of(here) if isinstance(self.other, Field) else self.other
-        match self.operator:
-            case "==":
-                return a == b
-            case "!=":
-                return a != b
-            case "<":
-                return a < b
-            case "<=":
-                return a <= b
-            case ">":
-                return a > b
-        return a >= b
+    def of(self, here: Here) -> str:
+        return f"(self.{self.name} {self.operator} {_written(self.other, here)})"
 
 
 @dataclass(frozen=True)
@@ -195,18 +187,10 @@ class Asked:
     left: Any
     right: Any
 
-    def of(self, here: Here) -> Any:
-        a = self.left.of(here)
-        match self.question:
-            case "empty":
-                return a.empty
-            case "full":
-                return a.full
-            case "has":
-                return a[self.right.of(here)]
-            case "subset":
-                return a.subset_of(self.right.of(here))
-        return a.same_as(self.right.of(here))
+    def of(self, here: Here) -> str:
+        a, b = self.left.of(here), self.right.of(here)
+        questions = {"empty": ".empty", "full": ".full", "has": f"[{b}]", "subset": f".subset_of({b})"}
+        return f"{a}{questions.get(self.question, f'.same_as({b})')}"
 
 
 @dataclass(frozen=True)
@@ -216,18 +200,17 @@ class Line:
     question: str
     detail: Any
 
-    def of(self, here: Here) -> Any:
-        m = here.machine
+    def of(self, here: Here) -> str:
         match self.question:
             case "room":
-                return m.out.room(self.detail)
+                return f"self.out.room({self.detail})"
             case "next":
-                return m.inbox.next_is(self.detail)
+                return f"self.inbox.next_is({_written(self.detail, here)})"
             case "none":
-                return m.inbox.empty
+                return "self.inbox.empty"
             case "broken in":
-                return m.inbox.broken
-        return m.out.broken
+                return "self.inbox.broken"
+        return "self.out.broken"
 
 
 @dataclass(frozen=True)
@@ -238,12 +221,10 @@ class Joined:
     left: Any
     right: Any
 
-    def of(self, here: Here) -> Any:
+    def of(self, here: Here) -> str:
         if self.word == "not":
-            return not self.left.of(here)
-        if self.word == "and":
-            return self.left.of(here) and self.right.of(here)
-        return self.left.of(here) or self.right.of(here)
+            return f"(not {self.left.of(here)})"
+        return f"({self.left.of(here)} {self.word} {self.right.of(here)})"
 
 
 @dataclass(frozen=True)
@@ -252,8 +233,8 @@ class Guard:
 
     condition: Any
 
-    def run(self, here: Here) -> None:
-        require(self.condition.of(here))
+    def lines(self, here: Here) -> list[str]:
+        return [f"require({self.condition.of(here)})"]
 
 
 @dataclass(frozen=True)
@@ -264,9 +245,13 @@ class Either:
     yes: tuple[Any, ...]
     no: tuple[Any, ...]
 
-    def run(self, here: Here) -> None:
-        for statement in self.yes if self.condition.of(here) else self.no:
-            statement.run(here)
+    def lines(self, here: Here) -> list[str]:
+        found = [f"if {self.condition.of(here)}:", *_indented(self.yes, here)]
+        return [*found, "else:", *_indented(self.no, here)]
+
+
+def _indented(body: tuple[Any, ...], here: Here) -> list[str]:
+    return [f"    {line}" for statement in body for line in statement.lines(here)] or ["    pass"]
 
 
 @dataclass(frozen=True)
@@ -276,9 +261,8 @@ class Assigned:
     name: str
     value: Any
 
-    def run(self, here: Here) -> None:
-        constant = isinstance(self.value, bool | int | Enum)
-        setattr(here.machine, self.name, self.value if constant else self.value.of(here))
+    def lines(self, here: Here) -> list[str]:
+        return [f"self.{self.name} = {_written(self.value, here)}"]
 
 
 @dataclass(frozen=True)
@@ -288,10 +272,9 @@ class Added:
     by: int
     careful: bool
 
-    def run(self, here: Here) -> None:
-        if self.careful:
-            require(here.machine.count < TOP if self.by > 0 else here.machine.count > LOW)
-        here.machine.count += self.by
+    def lines(self, _here: Here) -> list[str]:
+        guard = f"require(self.count {'< TOP' if self.by > 0 else '> LOW'})"
+        return [*([guard] if self.careful else []), f"self.count += {self.by}"]
 
 
 @dataclass(frozen=True)
@@ -300,11 +283,9 @@ class Waits:
 
     pages: Any
 
-    def run(self, here: Here) -> None:
-        if here.cpu is None:
-            here.machine.waiting.remove(self.pages.of(here))
-        else:
-            here.machine.waiting[here.cpu] = self.pages.of(here)
+    def lines(self, here: Here) -> list[str]:
+        pages = self.pages.of(here)
+        return [f"self.waiting[cpu] = {pages}" if here.cpu else f"self.waiting.remove({pages})"]
 
 
 @dataclass(frozen=True)
@@ -314,12 +295,10 @@ class Sent:
     kind: Letter
     pages: Any
 
-    def run(self, here: Here) -> None:
-        require(here.machine.out.room())
-        if self.kind == Letter.STAMPED:
-            here.machine.out.send(self.kind, self.pages.of(here), stale=here.machine.memory.old)
-        else:
-            here.machine.out.send(self.kind, self.pages.of(here))
+    def lines(self, here: Here) -> list[str]:
+        mark = ", stale=self.memory.old" if self.kind == Letter.STAMPED else ""
+        send = f"self.out.send({_written(self.kind, here)}, {self.pages.of(here)}{mark})"
+        return ["require(self.out.room())", send]
 
 
 @dataclass(frozen=True)
@@ -329,10 +308,12 @@ class Received:
     kind: Letter
     into: str
 
-    def run(self, here: Here) -> None:
-        message = here.machine.inbox.receive(self.kind)
-        setattr(here.machine, self.into, getattr(here.machine, self.into) | message.pages)
-        here.machine.memory.settled(message.marked["stale"])
+    def lines(self, here: Here) -> list[str]:
+        return [
+            f"message = self.inbox.receive({_written(self.kind, here)})",
+            f"self.{self.into} |= message.pages",
+            "self.memory.settled(message.marked['stale'])",
+        ]
 
 
 @dataclass(frozen=True)
@@ -342,12 +323,13 @@ class Answered:
     kind: Letter
     flag: str | None
 
-    def run(self, here: Here) -> None:
-        message = here.machine.inbox.receive(self.kind)
-        if self.flag is not None:
-            setattr(here.machine, self.flag, here.machine.out.room(2))
-        require(here.machine.out.room())
-        here.machine.out.send(Letter.PLAIN, message.pages)
+    def lines(self, here: Here) -> list[str]:
+        return [
+            f"message = self.inbox.receive({_written(self.kind, here)})",
+            *([f"self.{self.flag} = self.out.room(2)"] if self.flag is not None else []),
+            "require(self.out.room())",
+            "self.out.send(Letter.PLAIN, message.pages)",
+        ]
 
 
 @dataclass(frozen=True)
@@ -356,8 +338,8 @@ class Closed:
 
     end: str
 
-    def run(self, here: Here) -> None:
-        getattr(here.machine, self.end).close()
+    def lines(self, _here: Here) -> list[str]:
+        return [f"self.{self.end}.close()"]
 
 
 @dataclass(frozen=True)
@@ -367,11 +349,11 @@ class Told:
     noise: Noise | None
     pages: Any
 
-    def run(self, here: Here) -> None:
+    def lines(self, here: Here) -> list[str]:
+        pages = self.pages.of(here)
         if self.noise is None:
-            here.machine.memory.touched(self.pages.of(here))
-        else:
-            here.machine.observe(self.noise, self.pages.of(here))
+            return [f"self.memory.touched({pages})"]
+        return [f"self.observe({_written(self.noise, here)}, {pages})"]
 
 
 @dataclass(frozen=True)
@@ -383,40 +365,18 @@ class Design:
     body: tuple[Any, ...]
 
 
-def _perform(body: tuple[Any, ...], here: Here) -> None:
-    for statement in body:
-        statement.run(here)
-
-
 def _method(design: Design) -> Callable[..., None]:
-    body = design.body
-    if design.takes_page and design.takes_cpu:
-
-        def both(self: Machine, cpu: Cpu, page: Page) -> None:
-            """does something"""
-            _perform(body, Here(self, page, cpu))
-
-        return both
-    if design.takes_page:
-
-        def with_page(self: Machine, page: Page) -> None:
-            """does something"""
-            _perform(body, Here(self, page, None))
-
-        return with_page
-    if design.takes_cpu:
-
-        def with_cpu(self: Machine, cpu: Cpu) -> None:
-            """does something"""
-            _perform(body, Here(self, None, cpu))
-
-        return with_cpu
-
-    def alone(self: Machine) -> None:
-        """does something"""
-        _perform(body, Here(self, None, None))
-
-    return alone
+    """The action, from its text; `linecache` has the text, so that the check of bodies finds it."""
+    here = Here(design.takes_page, design.takes_cpu)
+    parameters = "self" + (", cpu: Cpu" if here.cpu else "") + (", page: Page" if here.page else "")
+    head = f'def acts({parameters}) -> None:\n    """does something"""\n'
+    text = head + "\n".join(_indented(design.body, here)) + "\n"
+    file = f"random-action-{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    found: dict[str, Any] = {}
+    names = {k: globals()[k] for k in ("Letter", "Level", "Mood", "Noise", "NONE", "ALL", "TOP", "LOW", "require")}
+    exec(compile(text, file, "exec", dont_inherit=True), names | {"Cpu": Cpu, "Page": Page}, found)
+    return cast(Callable[..., None], found["acts"])
 
 
 # -- strategies --------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 from postcopy.cli.main import main
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options
-from postcopy.language import body_checks, program, symbolic
+from postcopy.language import program
+from postcopy.language.body_checks import BodyChecks
 from postcopy.language.instance import Instance
 from postcopy.model.changes.preempt import Preempt
 from postcopy.model.faults import FAULTS
@@ -26,12 +27,13 @@ Readings = Counter[tuple[Any, ...]]
 def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
     """How often each action was read: its text is checked once each time, before it is run symbolically."""
     counted: Readings = Counter()
+    check = BodyChecks.action
 
-    def check(machine: Any, method: str) -> None:
+    def counting(self: BodyChecks, machine: Any, method: str) -> None:
         counted[machine, method] += 1
-        body_checks.check_action(machine, method)
+        check(self, machine, method)
 
-    monkeypatch.setattr(symbolic, "check_action", check)
+    monkeypatch.setattr(BodyChecks, "action", counting)
     program._bodies.cache_clear()
     return counted
 

@@ -3,8 +3,6 @@
 What is found in the text of a body stands in test_checks, wrong declarations in test_declarations.
 """
 
-# ruff: noqa: B009
-
 from __future__ import annotations
 
 from typing import Any
@@ -33,6 +31,11 @@ from tests.language.tiny import (
 
 case = Cases()
 
+NOT_OF_THE_LANGUAGE = (
+    "which is not part of the language: use fields, ends, constants, methods and functions of your own, and all, any, "
+    "bool, range, super"
+)
+
 # -- what belongs to others --------------------------------------------------------------------------------
 
 
@@ -45,7 +48,7 @@ class Reads(Base):
         require(self.right.present.empty)  # here
 
 
-@case(".interpretation is not for specifications: a machine sees only its fields and ends")
+@case("it calls Right, which would make a new one: use fields, ends and members that there are")
 class Constructs(Base):
     @action(Base.thread)
     def act(self: Any) -> None:
@@ -63,16 +66,15 @@ class ReadsThroughGhost(Base):
 
 
 def reads_elsewhere(machine: Any) -> None:
-    require(Right("right", getattr(machine, "interpretation")).present.empty)  # here
+    require(machine.present.empty)  # here
 
 
 def sends_elsewhere(machine: Any) -> None:
-    Right("right", getattr(machine, "interpretation")).back.send(Letter.PLAIN)  # here
+    Right("right", machine.interpretation).back.send(Letter.PLAIN)  # here
 
 
 @case(
-    "left reads right.present, which belongs to right: a machine sees only its own state and its ends of the "
-    "channels; send a message instead",
+    "ReadsByName has no field present; its fields are phase, colour, busy, dirty, waiting, count, wide",
     inside="reads_elsewhere, called by act",
     at=reads_elsewhere,
 )
@@ -83,8 +85,7 @@ class ReadsByName(Base):
 
 
 @case(
-    "left reads right's end of back, which belongs to right: a machine sees only its own state and its "
-    "ends of the channels; send a message instead",
+    "it calls Right, which would make a new one: use fields, ends and members that there are",
     inside="sends_elsewhere, called by act",
     at=sends_elsewhere,
 )
@@ -113,7 +114,7 @@ class WritesGhost(Base):
         self.memory.old = NONE  # here
 
 
-@case("a guard reads history (memory.old.empty): ghosts are for properties, no step may depend on one")
+@case("a guard reads history (memory.old): ghosts and marks are for properties, no step may depend on them")
 class GuardReadsGhost(Base):
     @action(Base.thread)
     def act(self: Any) -> None:
@@ -121,8 +122,8 @@ class GuardReadsGhost(Base):
 
 
 @case(
-    "left.dirty is given a value that depends on history (memory.old): ghosts are for properties, "
-    "no step may depend on one"
+    "left.dirty is given a value that depends on history (memory.old): ghosts and marks are for properties, "
+    "no step may depend on them"
 )
 class GhostFlowsIntoBitmap(Base):
     @action(Base.thread)
@@ -131,8 +132,8 @@ class GhostFlowsIntoBitmap(Base):
 
 
 @case(
-    "left.busy is given a value that depends on history ((1 if (memory.flagged == True) else 0)): ghosts are "
-    "for properties, no step may depend on one"
+    "left.busy is given a value that depends on history (memory.flagged): ghosts and marks are for properties, "
+    "no step may depend on them"
 )
 class GhostFlowsIntoFlag(Base):
     @action(Base.thread)
@@ -141,8 +142,8 @@ class GhostFlowsIntoFlag(Base):
 
 
 @case(
-    "wire[0].pages is given a value that depends on history ((memory.old if (wire[0].kind == None) else "
-    "wire[0].pages)): ghosts are for properties, no step may depend on one"
+    "the pages of a PLAIN on wire depend on history (memory.old): ghosts and marks are for properties, no step may "
+    "depend on them"
 )
 class GhostFlowsIntoMessage(Base):
     @action(Base.thread)
@@ -396,7 +397,7 @@ class RequiresNumber(Base):
         require(self.count)  # here
 
 
-@case("a value of the state is used as a plain Python number")
+@case("range(self.count): the limits of a range are constants, so that the loop ends")
 class NumberAsIndex(Base):
     @action(Base.thread)
     def act(self: Any) -> None:
@@ -404,14 +405,14 @@ class NumberAsIndex(Base):
             self.busy = True
 
 
-@case("a value of the state cannot be looked up in a Python set or dictionary: compare it")
+@case("it has a dictionary: write if and elif with ==")
 class LooksUp(Base):
     @action(Base.thread)
     def act(self: Any) -> None:
         require({Phase.IDLE: True}[self.phase])  # here
 
 
-@case("require needs a truth value, not room without ()")
+@case("room without () is always true: write room()")
 class RequiresMethod(Base):
     @action(Base.thread)
     def act(self: Any) -> None:
@@ -467,7 +468,7 @@ class Loops(Base):
             self.dirty -= page
 
 
-@case("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
+@case(f"it uses sorted, {NOT_OF_THE_LANGUAGE}")
 class Sorts(Base):
     @action(Base.thread)
     def act(self: Any) -> None:
@@ -489,7 +490,7 @@ class Counts(Base):
         require(len(self.dirty) > 1)  # here
 
 
-@case("a page has no number: pages are interchangeable")
+@case(f"it uses int, {NOT_OF_THE_LANGUAGE}")
 class Numbers(Base):
     @action(Base.thread)
     def act(self: Any, page: Page) -> None:
@@ -539,7 +540,7 @@ class ChangesInPlace(Base):
         self.dirty[page] = False  # here
 
 
-@case("a set of pages cannot be looked up in a Python set or dictionary")
+@case("it has a Python set: write a tuple")
 class LooksUpPage(Base):
     @action(Base.thread)
     def act(self: Any, page: Page) -> None:

@@ -48,9 +48,18 @@ def never_ends(state: View) -> Any:
     return all(state.left for _ in iter(int, 1))  # here
 
 
-def asks_for_ever(state: View) -> Any:  # here
+def asks_for_ever(state: View) -> Any:
     count = state.left.wide
-    while count != 1000:
+    while count != 1000:  # here
+        count += 1
+    return True
+
+
+def asks_much(state: View) -> Any:  # here
+    count = state.left.wide
+    for _ in range(70):
+        if count == 1000:
+            return False
         count += 1
     return True
 
@@ -58,7 +67,11 @@ def asks_for_ever(state: View) -> Any:  # here
 @pytest.mark.parametrize(
     ("holds", "message"),
     [
-        (asks_for_ever, "more than 60 decisions on one path: it never ends"),
+        (
+            asks_for_ever,
+            "it has a while loop, which may never end: loop over a tuple, an enumeration or a range of constants",
+        ),
+        (asks_much, "more than 60 decisions on one path: simplify it"),
         (answers_nothing, "it answers None: a property answers with a truth value or a set of pages"),
         (guards, "a property has a guard: it answers with a truth value or a set of pages"),
         (compares_identity, "a value of the state is never identical (is) to another: compare with =="),
@@ -70,7 +83,11 @@ def asks_for_ever(state: View) -> Any:  # here
         (receives, "a property changes wire: ghosts, monitors and properties only look"),
         (asks_alien, "wire carries Letter, not <Phase.IDLE: 1>"),
         (asks_unknown, "there is no middle in this protocol, only back, left, memory, right, wire"),
-        (never_ends, "the action never ends"),
+        (
+            never_ends,
+            "it uses iter, which is not part of the language: use fields, ends, constants, methods and functions of "
+            "your own, and all, any, bool, range, super",
+        ),
     ],
 )
 def test_a_property_that_errs_is_refused_with_its_line(holds: Callable[[View], Any], message: str) -> None:

@@ -26,10 +26,6 @@ class MessageMissing(Disabled):
         self.channel = channel
 
 
-class LimitReached(Exception):
-    """The action ran for so long that it is taken never to end."""
-
-
 def as_spec_error(error: Exception, name: str) -> SpecError:
     """An ordinary Python error in a body, as an error of the specification.
 
@@ -38,8 +34,6 @@ def as_spec_error(error: Exception, name: str) -> SpecError:
         name: the place to name where no line of the author's is known.
     """
     text = str(error) if isinstance(error, UnsupportedOperation) else f"{type(error).__name__}: {error}"
-    if isinstance(error, LimitReached | RecursionError):
-        text = "the action never ends"
     return SpecError(text, location(None, name, error.__traceback__))
 
 

@@ -16,8 +16,8 @@ from postcopy.language.channels import Channel
 from postcopy.language.fields import Field
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.protocol import Protocol
-from postcopy.language.python_values import components, is_constant, plain_function
-from postcopy.language.source_locations import of_class, place
+from postcopy.language.python_values import components, is_constant, is_of_the_language, plain_function
+from postcopy.language.source_locations import foreign, of_class, place
 from postcopy.language.threads import Thread, thread_of
 from postcopy.language.view import View
 from postcopy.suggestions import closest, did_you_mean
@@ -168,7 +168,18 @@ def _check_part(part: type[Part]) -> None:
         for name, value in vars(base).items():
             where = f"{base.__name__}.{name}"
             if name.startswith("__"):
+                function = plain_function(value)
+                if function is not None and not foreign(function.__code__.co_filename):
+                    raise SpecError(
+                        f"{where} is a method of Python's own: it would look past the language, leave it out",
+                        of_class(base, name),
+                    )
                 continue
+            if isinstance(value, Field | DeclaredEnd) and not is_of_the_language(value):
+                raise SpecError(
+                    f"{where} is a {type(value).__name__}, which is not one of the language's fields and ends",
+                    of_class(base, name),
+                )
             if name in _RESERVED and not (name == "watch" and issubclass(part, Monitor)):
                 raise SpecError(f"{where}: the name is taken by the language, choose another", of_class(base, name))
             if isinstance(value, Field):

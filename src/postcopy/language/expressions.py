@@ -13,6 +13,7 @@ generated text stays recognisably what was written.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -77,6 +78,11 @@ class Node:
     def __reduce__(self) -> str | tuple[object, ...]:
         return type(self), tuple(getattr(self, name) for name in self.__match_args__)
 
+    @property
+    def history(self) -> str:
+        """The history that the operator itself asks for, in words; empty where it asks for none."""
+        return ""
+
     def variables(self) -> frozenset[Variable]:
         """All variables below."""
         return frozenset(n.variable for n in nodes(self) if isinstance(n, VariableNode))
@@ -103,6 +109,11 @@ class VariableNode(WithoutOperands):
 
     def __post_init__(self) -> None:
         self._seal((type(self), self.variable), self.variable.ghost)
+
+    @property
+    def history(self) -> str:
+        """The ghost's variable, or the mark on a channel, wherever it is on it."""
+        return re.sub(r"\[\d+\]", "", self.variable.name) if self.variable.ghost else ""
 
 
 class TruthNode(Node):

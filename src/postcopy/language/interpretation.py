@@ -7,6 +7,7 @@ The same body is run concretely (`concrete`), symbolically (`symbolic`) and for 
 from __future__ import annotations
 
 import inspect
+import sys
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -191,4 +192,8 @@ class Interpretation(ABC):
 
     def where(self) -> str:
         """``file:line, in method`` of the innermost statement of the specification that is being run."""
-        return location(inspect.currentframe(), self.actor)
+        own = {str(getattr(sys.modules.get(cls.__module__), "__file__", "")) for cls in type(self).__mro__}
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename in own:  # it may be of another room
+            frame = frame.f_back
+        return location(frame, self.actor)

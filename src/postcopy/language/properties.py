@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import wraps
 from typing import NamedTuple
 
 from postcopy.errors import SpecError
@@ -104,6 +105,27 @@ class Property:
                 place(code, code.co_firstlineno),
             )
         return answer
+
+
+def halves(
+    prop: Property, given: Callable[[View], dict[str, object]]
+) -> tuple[Callable[[View], bool], Callable[[View], bool]]:
+    """`when` and `then` of a property of runs as two functions of a state.
+
+    Args:
+        prop: the property.
+        given: the page and the vCPU that it is asked for in a state.
+    """
+
+    @wraps(prop.holds)
+    def when(state: View) -> bool:
+        return prop.promises(state, **given(state)).when
+
+    @wraps(prop.holds)
+    def then(state: View) -> bool:
+        return prop.promises(state, **given(state)).then
+
+    return when, then
 
 
 def of_each_page(holds: Callable[..., object]) -> bool:

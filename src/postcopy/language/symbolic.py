@@ -11,23 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import partial
 from itertools import combinations
 from typing import Any, Generic, TypeVar, cast
 
 from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.body_checks import check_action, check_callable, check_ghost
+from postcopy.language.body_checks import checks_of
 from postcopy.language.body_errors import Disabled, locating_errors
 from postcopy.language.channels import ChannelVariables, Slot
 from postcopy.language.decisions import DecisionNeeded, Decisions, RunsDiffer
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
-from postcopy.language.limits import bounded
 from postcopy.language.looks import Looks
-from postcopy.language.machines import let_watch
+from postcopy.language.machines import Ghost, let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.source_locations import location, place
@@ -37,7 +35,7 @@ from postcopy.language.variables import Sort, Variable, index_of
 from postcopy.language.view import Step, View
 
 MAX_DECISIONS = 60
-"""Decisions on one path beyond which an action is taken never to end."""
+"""Decisions that one path of an action or property may need."""
 
 MAX_PATHS = 4_096
 """Runs of one action beyond which it is taken to be several actions in one."""
@@ -236,11 +234,23 @@ class SymbolicInterpretation(Interpretation):
     def decide(self, condition: TruthExpr) -> bool:
         """The truth of a condition on this path. Machines may not ask about ghosts."""
         if condition.ghost and self.readable is not None and condition not in (ex.TRUE, ex.FALSE):
-            raise SpecError(
-                f"a guard reads history ({condition!r}): ghosts are for properties, no step may depend on one",
-                self.where(),
-            )
+            raise self._history("a guard reads", condition)
         return self.path.decide(condition)
+
+    def _history(self, what: str, expr: Value | TruthExpr) -> SpecError:
+        """The error of a step that depends on history."""
+        names = sorted({node.history for node in ex.nodes(expr) if node.history})
+        return SpecError(
+            f"{what} history ({', '.join(names)}): ghosts and marks are for properties, no step may depend on them",
+            self.where(),
+        )
+
+    def sent_pages(self, channel: ChannelVariables, kind: Enum, pages: PageSet) -> PagesExpr:
+        """The pages of a message that is sent, which may not depend on history."""
+        concerned = self.set_of(pages)
+        if concerned.ghost:
+            raise self._history(f"the pages of a {kind.name} on {channel.name} depend on", concerned)
+        return concerned
 
     def number_in(self, variable: Variable) -> NumberExpr:
         """The value, at this point of the run, of a variable that is a number."""
@@ -267,11 +277,7 @@ class SymbolicInterpretation(Interpretation):
 
     def _assign(self, variable: Variable, expr: Value) -> None:
         if expr.ghost and not variable.ghost:
-            raise SpecError(
-                f"{variable.name} is given a value that depends on history ({expr!r}): ghosts are for "
-                "properties, no step may depend on one",
-                self.where(),
-            )
+            raise self._history(f"{variable.name} is given a value that depends on", expr)
         if expr == ex.variable(variable):
             self.updates.pop(variable, None)
         else:
@@ -352,6 +358,7 @@ class SymbolicInterpretation(Interpretation):
                 f"{channel.name} may be full here: require {room} before sending {kind.name}",
                 self.where(),
             )
+        concerned = self.sent_pages(channel, kind, pages)
         before = [self.number_in(slot.kind) for slot in channel.slots]
         for i, slot in enumerate(channel.slots):
             free = ex.equal(before[i], ex.number(0))
@@ -359,9 +366,9 @@ class SymbolicInterpretation(Interpretation):
             if self.path.implied(here) is False:
                 continue
             self._assign(slot.kind, ex.choose(here, ex.number(channel.code(kind)), before[i]))
-            self._assign(slot.pages, ex.choose(here, self.set_of(pages), self.pages_in(slot.pages)))
+            self._assign(slot.pages, ex.choose(here, concerned, self.pages_in(slot.pages)))
             for name, mark in slot.marks.items():
-                shared = ex.intersection(self.set_of(marks.get(name, NONE)), self.set_of(pages))
+                shared = ex.intersection(self.set_of(marks.get(name, NONE)), concerned)
                 value = ex.number_of(ex.negation(ex.is_empty(shared)))
                 self._assign(mark, ex.choose(here, value, self.number_in(mark)))
 
@@ -449,7 +456,7 @@ def _explore(
         condition = needed.condition
         if len(given) == MAX_DECISIONS:
             raise SpecError(
-                f"more than {MAX_DECISIONS} decisions on one path: the action never ends",
+                f"more than {MAX_DECISIONS} decisions on one path: split it into several actions",
                 location(None, where, needed.__traceback__),
             ) from None
     yes = _explore(run, where, (*given, (condition, True)), runs, behind)
@@ -494,16 +501,16 @@ def read_body(
             arguments["page"] = SymbolicPages(interpretation, ex.PAGE)
         own = frozenset({action.machine})
         with interpretation.acting(action.machine, own, own):
-            answer = bounded(lambda: body(machine(action.machine, interpretation), **arguments))
+            answer = body(machine(action.machine, interpretation), **arguments)
         if answer is not None:
             raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
         return _leaf(interpretation, ())
 
     with locating_errors(action.name, action.method):
-        check_action(machine, action.method)
-        for name, ghost in instance.ghosts.items():
-            if name not in instance.monitors:
-                check_ghost(ghost)
+        checks = checks_of(instance.protocol, {})
+        checks.action(machine, action.method)
+        for ghost in instance.protocol.parts(Ghost).values():
+            checks.ghost(ghost)
         return _twice(lambda: _explore(run, where), where)
 
 
@@ -542,7 +549,7 @@ def observe(
 
     with locating_errors(action.name, action.method):
         for monitor in instance.monitors.values():
-            check_ghost(monitor)
+            checks_of(instance.protocol, instance.monitors).ghost(monitor)
         return _twice(lambda: extend(body, (), [0]), where)
 
 
@@ -582,8 +589,7 @@ def _observed(
     step = Step(action, View(before), View(interpretation), list(interpretation.events), interpretation.pages(NONE))
     for name, monitor in instance.monitors.items():
         before.looks = interpretation.looks = step.looks = looks.get(name)
-        watching = monitor(name, interpretation)
-        bounded(partial(let_watch, watching, step))
+        let_watch(monitor(name, interpretation), step)
     updates = dict(interpretation.updates)
     violated = []
     for index, prop in enumerate(instance.properties):
@@ -623,11 +629,11 @@ def _predicate(
             subject = Step(action, View(before), View(after), mine, after.pages(NONE), looks)
         arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
         try:
-            answer = bounded(lambda: holds(*arguments))
+            answer = holds(*arguments)
         except DecisionNeeded as needed:
             condition = needed.condition
             if len(given) == MAX_DECISIONS:
-                raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: it never ends", where) from None
+                raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: simplify it", where) from None
             return ex.choose(condition, ask((*given, (condition, True))), ask((*given, (condition, False))))
         except Disabled:
             raise SpecError("a property has a guard: it answers with a truth value or a set of pages", where) from None
@@ -636,7 +642,7 @@ def _predicate(
         return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
 
     with locating_errors(where, holds.__name__):
-        check_callable(holds)
+        checks_of(instance.protocol, instance.monitors).function(holds, Step if action is not None else View)
         return ask(())
 
 

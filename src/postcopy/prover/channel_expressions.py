@@ -37,12 +37,7 @@ class ChannelNode(Node):
 
     def __post_init__(self) -> None:
         contents = (getattr(self, name) for name in self.__match_args__)
-        self._seal((type(self), *contents), ghost=self.is_history)
-
-    @property
-    def is_history(self) -> bool:
-        """Whether no guard may ask for it."""
-        return False
+        self._seal((type(self), *contents), ghost=bool(self.history))
 
     @property
     def operands(self) -> tuple[Messages | ex.Expr, ...]:
@@ -138,8 +133,8 @@ class HeadMarked(ex.Atom, ChannelNode):
     mark: str
 
     @property
-    def is_history(self) -> bool:
-        return True
+    def history(self) -> str:
+        return f"{variable_below(self.messages).owner}.{self.mark}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -172,8 +167,9 @@ class InOrder(ex.PagesNode, ChannelNode):
     patterns: tuple[Pattern, ...]
 
     @property
-    def is_history(self) -> bool:
-        return any(pattern.marks for pattern in self.patterns)
+    def history(self) -> str:
+        marks = {mark for pattern in self.patterns for mark, _ in pattern.marks}
+        return ", ".join(f"{variable_below(self.messages).owner}.{mark}" for mark in sorted(marks))
 
 
 Messages = MessagesVariable | Received | Sent | Shortened | Lost | Marked

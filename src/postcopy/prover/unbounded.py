@@ -77,7 +77,7 @@ class UnboundedInterpretation(SymbolicInterpretation):
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         if not any(self.path.implied(self._fits(channel, n)) for n in range(1, MOST)):
             raise SpecError(f"{channel.name} may be full here: require room() before sending {kind.name}", self.where())
-        concerned = self.set_of(pages)
+        concerned = self.sent_pages(channel, kind, pages)
         carried: list[TruthExpr] = []
         for name in channel.slots[0].marks:
             shared = ex.intersection(self.set_of(marks.get(name, NONE)), concerned)

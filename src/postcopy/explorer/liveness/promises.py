@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from postcopy.language.fields import Bitmap
 from postcopy.language.machines import Monitor
-from postcopy.language.properties import Kind, LeadsTo, Property
+from postcopy.language.properties import Kind, LeadsTo, Property, halves
 from postcopy.language.trace import Trace
 from postcopy.language.values import NONE, Cpu
 from postcopy.language.view import Step, View
@@ -46,25 +46,23 @@ class Promise:
     prop: Property
     cpu: int | None
 
-    def ask(self, state: View) -> LeadsTo:
-        """The property's own function, asked for this one."""
+    def given(self, state: View) -> dict[str, object]:
+        """The vCPU and the page that the property's own function is asked for."""
         arguments: dict[str, object] = {}
         if self.cpu is not None:
             arguments["cpu"] = Cpu(self.cpu)
         if "page" in self.prop.each:
             arguments["page"] = state.Tracked.page
-        return self.prop.promises(state, **arguments)
+        return arguments
+
+    def ask(self, state: View) -> LeadsTo:
+        """The property's own function, asked for this one."""
+        return self.prop.promises(state, **self.given(state))
 
     def witnesses(self) -> tuple[Property, Property]:
         """`when` and `then` as witnesses, which the kernel can evaluate."""
         monitors = (self.prop.monitor, Tracked if "page" in self.prop.each else None)
-
-        def when(state: View) -> bool:
-            return self.ask(state).when
-
-        def then(state: View) -> bool:
-            return self.ask(state).then
-
+        when, then = halves(self.prop, self.given)
         return (
             Property("when", self.prop.sentence, Kind.SOMETIMES, when, "", monitor=monitors[0]),
             Property("then", self.prop.sentence, Kind.SOMETIMES, then, "", monitor=monitors[1]),

@@ -52,7 +52,7 @@ def requested_pages_do_not_queue(step: Step) -> Answer:
         if event.what == Command.PAGE and event.sent:
             served = before.source.requests - step.after.source.requests
             asked: PageSet = event.pages & served.host_pages
-            channel = getattr(before, event.channel)
+            channel = before.fast if event.channel == "fast" else before.stream
             if not asked.empty:
                 ahead = ahead | (channel.in_flight(Command.PAGE) - waited_for)
     return ahead
