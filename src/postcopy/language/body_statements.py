@@ -74,7 +74,7 @@ def _check_parameters(
         named = decorator.func if isinstance(decorator, ast.Call) else decorator
         value = _static(named, names, expressions)
         own = not (isinstance(value, FunctionType) and is_machinery(value.__code__.co_filename))
-        if own and not any(value is known for known in _DECORATORS):
+        if own and not any(value is known for known in (*_DECORATORS, MISSING)):
             raise expressions.refused(
                 decorator, f"it has a decorator that is not the language's, @{ast.unparse(named)}: leave it out"
             )
