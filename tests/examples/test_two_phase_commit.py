@@ -18,6 +18,7 @@ from postcopy.export.tla import tla
 from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
+from postcopy.prover.means import HERE
 from postcopy.prover.proving import prove
 from postcopy.prover.session import every_size
 from postcopy.prover.solving import Status
@@ -141,7 +142,7 @@ def test_it_takes_every_conjunct(missing: int) -> None:
 
 def test_the_variant_is_refuted_by_its_run() -> None:
     protocol = example(TOO_EARLY)
-    result = every_size(protocol, *proved_of(protocol), 0, lambda _: None, lambda _: None)
+    result = every_size(protocol, *proved_of(protocol), HERE, lambda _: None, lambda _: None)
     assert [v.property.name for v in result.of(Answer.REFUTED)] == ["agreement"]
 
 

@@ -26,6 +26,7 @@ from postcopy.prover.goal_solver import GoalSolver
 from postcopy.prover.goals import Conjunct, Goal, Violation
 from postcopy.prover.goals import Path as Steps
 from postcopy.prover.keys import Keys, environment
+from postcopy.prover.means import Means
 from postcopy.prover.obligations import Obligation
 from postcopy.prover.progress import Deadlock
 from postcopy.prover.proving import Prover
@@ -60,7 +61,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def proved(cache: Cache | None, invariant: Sequence[Property], protocol: type[Protocol] = Question) -> list[Obligation]:
-    return Prover(protocol, [NO_DEADLOCK], invariant).obligations(lambda *_: True, cache=cache)
+    return Prover(protocol, [NO_DEADLOCK], invariant, means=Means(cache=cache)).obligations(lambda *_: True)
 
 
 def open_ones(obligations: Sequence[Obligation]) -> set[tuple[str, str]]:
@@ -168,8 +169,8 @@ def test_a_key_that_forgets_a_hypothesis_proves_what_is_not_so(cache: Cache, mon
 
 def test_a_conjunct_that_is_left_out_is_not_used(cache: Cache) -> None:
     proved(cache, [asked_is_heard])
-    without = Prover(Question, [NO_DEADLOCK], [asked_is_heard]).without("asked-is-heard")
-    assert open_ones(without.obligations(lambda *_: True, cache=cache)) == {("no-deadlock", "any thread")}
+    prover = Prover(Question, [NO_DEADLOCK], [asked_is_heard], means=Means(cache=cache)).without("asked-is-heard")
+    assert open_ones(prover.obligations(lambda *_: True)) == {("no-deadlock", "any thread")}
 
 
 def damaged(data: bytes) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.ranking import RANKING
 from postcopy.properties.safety import SAFETY
+from postcopy.prover.means import Means
 from postcopy.prover.obligations import ANY, CLOSER, INITIAL
 from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
@@ -27,7 +28,7 @@ READABLE = [p for p in INVARIANT if not of_each_page(p.holds)]
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])  # tests/cli/test_prove.py proves with seed 0
 def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_action(seed: int) -> None:
-    proof = prove(Postcopy, SAFETY, INVARIANT, RANKING, seed)
+    proof = prove(Postcopy, SAFETY, INVARIANT, RANKING, Means(seed))
     assert [o for o in proof.obligations if o.status is not Status.PROVED] == []
     assert (proof.status, proof.ends) == (Status.PROVED, Status.PROVED)
     of_states = {p.name for p in (*INVARIANT, *SAFETY) if p.of_states}

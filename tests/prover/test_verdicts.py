@@ -40,6 +40,7 @@ from postcopy.language import (
 )
 from postcopy.language.instance import Instance
 from postcopy.prover import session, steps, verdicts
+from postcopy.prover.means import HERE
 from postcopy.prover.obligations import INITIAL, Proof
 from postcopy.prover.premises import IN_RANGE
 from postcopy.prover.proving import prove
@@ -285,7 +286,7 @@ CASES = {
 
 def of_every_size(case: Case, *, selected: bool = False) -> ProofResult:
     return session.every_size(
-        case.protocol, case.asked, case.invariant, None, 0, lambda _: None, lambda _: None, selected=selected
+        case.protocol, case.asked, case.invariant, None, HERE, lambda _: None, lambda _: None, selected=selected
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from postcopy.cache import user_cache
 from postcopy.catalogue.properties import proved_of
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames, Selection
@@ -21,6 +22,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.properties.bitmaps import LEMMAS
 from postcopy.prover import lemmas, session
 from postcopy.prover.inference.completing import complete
+from postcopy.prover.means import Means, cores
 from postcopy.prover.obligations import Obligation
 from postcopy.prover.session import ProofResult
 from postcopy.prover.verdicts import Answer, can_be_asked
@@ -78,6 +80,21 @@ class ProveOptions(Selection):
     ] = False
     properties: PropertyNames = None
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="of z3's random choices", rich_help_panel=HOW)] = 0
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            max=64,
+            help="processes that ask z3 for every size; without it: one for each core",
+            rich_help_panel=HOW,
+        ),
+    ] = None
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="ask z3 everything anew, and keep no answer", rich_help_panel=HOW),
+    ] = False
     details: Annotated[
         bool,
         typer.Option("--details", help="every obligation, property and run, not the summary", rich_help_panel=SHOW),
@@ -122,12 +139,16 @@ def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, sho
     names = asked.properties or []
     properties, invariant, ranking = proved_of(protocol, names)
     if asked.pages is None:
-        done = 0
+        done = expected = 0
+
+        def expect(more: int) -> None:
+            nonlocal expected
+            expected += more
 
         def shown(obligation: Obligation) -> None:
             nonlocal done
             done += 1
-            show(f"{done} obligations; last: {obligation.conjunct}, {obligation.action}")
+            show(f"{done:,} of {expected:,} obligations; last: {obligation.conjunct}, {obligation.action}")
             if asked.details and not asked.as_json:
                 print_obligation(obligation, console)
 
@@ -137,7 +158,7 @@ def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, sho
             properties,
             invariant,
             of_the_end,
-            asked.seed,
+            Means(asked.seed, asked.workers or cores(), None if asked.no_cache else user_cache(), expect),
             shown,
             show,
             selected=bool(names),

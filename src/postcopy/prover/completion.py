@@ -9,6 +9,7 @@ from typing import Protocol as Interface
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
+from postcopy.prover.means import Means
 from postcopy.prover.obligations import Obligation, Proof
 
 
@@ -56,7 +57,7 @@ class Complete(Interface):
         invariant: Sequence[Property],
         ranking: Ranking | None,
         proof: Proof,
-        seed: int,
+        means: Means,
         done: Callable[[Obligation], None],
         phase: Callable[[str], None],
     ) -> Completed:
@@ -68,7 +69,7 @@ class Complete(Interface):
             invariant: the conjuncts that the proof had.
             ranking: why the protocol comes to an end, if that is asked.
             proof: what is proved so far.
-            seed: of z3's random choices.
+            means: with what the proof is made.
             done: is called with each obligation that is asked.
             phase: is called with what is done now, in words.
         """
@@ -80,7 +81,7 @@ def as_it_is(
     invariant: Sequence[Property],  # noqa: ARG001
     ranking: Ranking | None,  # noqa: ARG001
     proof: Proof,
-    seed: int,  # noqa: ARG001
+    means: Means,  # noqa: ARG001
     done: Callable[[Obligation], None],  # noqa: ARG001
     phase: Callable[[str], None],  # noqa: ARG001
 ) -> Completed:

@@ -15,6 +15,7 @@ from postcopy.prover.formulas import Symbols
 from postcopy.prover.goal_solver import GoalSolver
 from postcopy.prover.goals import Goal, Reader
 from postcopy.prover.keys import Keys
+from postcopy.prover.means import HERE, Means
 from postcopy.prover.obligations import ANY, CLOSER, ONE_PAGE, RANGES, Obligation, Proof
 from postcopy.prover.progress import Deadlock, deadlock_of
 from postcopy.prover.scheduling import solve
@@ -30,11 +31,9 @@ def prove(
     properties: Sequence[Property],
     invariant: Sequence[Property],
     ranking: Ranking | None = None,
-    seed: int = 0,
+    means: Means = HERE,
     report: Callable[[Obligation], None] = lambda _: None,
     only: Only = lambda _conjunct, _action: True,
-    workers: int = 0,
-    cache: Cache | None = None,
 ) -> Proof:
     """Prove the properties with the help of the invariant, for any number of pages and any length of the channels.
 
@@ -43,18 +42,16 @@ def prove(
         properties: of states and of steps; others are left out.
         invariant: more conjuncts.
         ranking: why the protocol comes to an end; without it, nothing is said of that.
-        seed: of z3's random choices.
+        means: with what the proof is made.
         report: called with each obligation when it is done.
         only: which obligations (by conjunct and action) to look at; the rest counts for nothing.
-        workers: how many processes ask z3; 0: this one does. Ctrl-C has to wait for z3 there.
-        cache: where answers are kept. What is found there is not asked again; None: everything is.
 
     Raises:
         SpecError: the protocol cheats or errs.
     """
     start = time.perf_counter()
-    prover = Prover(protocol, properties, invariant, ranking, seed)
-    found = tuple(prover.obligations(only, workers, report, cache))
+    prover = Prover(protocol, properties, invariant, ranking, means)
+    found = tuple(prover.obligations(only, report))
     return Proof(prover.instance, prover.conjuncts, found, prover.framed, time.perf_counter() - start)
 
 
@@ -67,7 +64,7 @@ class Prover:
         framed: how many pairs have been met of a conjunct and an action that changes no variable of the conjunct.
 
     Args:
-        protocol, properties, invariant, ranking, seed: see `prove`.
+        protocol, properties, invariant, ranking, means: see `prove`.
         patient: whether to ask a second time, with more instances and more work, where the first answer is no proof.
     """
 
@@ -77,7 +74,7 @@ class Prover:
         properties: Sequence[Property],
         invariant: Sequence[Property],
         ranking: Ranking | None = None,
-        seed: int = 0,
+        means: Means = HERE,
         patient: bool = True,
     ) -> None:
         kept = [p for p in properties if not p.is_witness and not p.of_runs]
@@ -85,7 +82,7 @@ class Prover:
         self.conjuncts = (*invariant, *(p for p in kept if p.of_states))
         self.framed = 0
         self._reader = Reader(self.instance, self.conjuncts, ranking)
-        self._seed, self._patient = seed, patient
+        self._means, self._patient = means, patient
         self._without: str | None = None
 
     def without(self, conjunct: str) -> Prover:
@@ -93,36 +90,27 @@ class Prover:
         self._without = conjunct
         return self
 
-    def solver(self) -> GoalSolver:
-        """A new solver for the goals."""
-        symbols = Symbols(self.instance.variables, self.instance.channels.values())
-        return GoalSolver(Theory(symbols, self._reader.conjuncts), self._seed, self._without)
-
-    def obligations(
-        self,
-        only: Only,
-        workers: int = 0,
-        report: Callable[[Obligation], None] = lambda _: None,
-        cache: Cache | None = None,
-    ) -> list[Obligation]:
+    def obligations(self, only: Only, report: Callable[[Obligation], None] = lambda _: None) -> list[Obligation]:
         """All obligations, with what z3 says of them, in the order of the actions.
 
         Args:
-            only, workers, report, cache: see `prove`.
+            only, report: see `prove`.
 
         Raises:
             SpecError: an action cheats or errs.
         """
-        answers = None if cache is None else self._answers(cache)
-        return solve(self._goals(only), self._deadlock(only), self._solver, workers, report, self._patient, answers)
+        goals, deadlock = self._goals(only), self._deadlock(only)
+        self._means.expect(len(goals) + (deadlock is not None))
+        answers = None if self._means.cache is None else self._answers(self._means.cache)
+        return solve(goals, deadlock, self._solver, self._means.workers, report, self._patient, answers)
 
     def _answers(self, cache: Cache) -> Answers:
         keys = Keys(self.instance.channels.values(), self._reader.conjuncts)
-        return Answers(cache, keys, self._seed, self._without)
+        return Answers(cache, keys, self._means.seed, self._without)
 
     def _solver(self) -> GoalSolver:
         symbols = Symbols(self.instance.variables, self.instance.channels.values())
-        return GoalSolver(Theory(symbols, self._reader.conjuncts), self._seed, self._without)
+        return GoalSolver(Theory(symbols, self._reader.conjuncts), self._means.seed, self._without)
 
     def _goals(self, only: Only) -> list[Goal]:
         """The goals about the initial states, and those about each action: those that have violations."""

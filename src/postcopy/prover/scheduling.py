@@ -7,7 +7,6 @@ error if one has no answer, or an answer to fewer questions than it has.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -46,16 +45,11 @@ class Task:
     patient: bool = False
 
 
-def cores() -> int:
-    """How many processes can work at the same time."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def solve(
     goals: Sequence[Goal],
     deadlock: Deadlock | None,
     solver: Callable[[], GoalSolver],
-    workers: int,
+    workers: int = 0,
     report: Callable[[Obligation], None] = lambda _: None,
     patient: bool = True,
     answers: Answers | None = None,

@@ -14,6 +14,7 @@ from postcopy.prover.applicable import LeftOut, applicable
 from postcopy.prover.completion import Complete, Completed, as_it_is
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import SizedProof, k_induction, spacer
+from postcopy.prover.means import Means
 from postcopy.prover.obligations import Obligation, Proof
 from postcopy.prover.premises import PREMISES
 from postcopy.prover.proving import prove
@@ -99,7 +100,7 @@ def every_size(
     asked: Sequence[Property],
     invariant: Sequence[Property],
     ranking: Ranking | None,
-    seed: int,
+    means: Means,
     done: Callable[[Obligation], None],
     phase: Callable[[str], None],
     selected: bool = False,
@@ -115,7 +116,7 @@ def every_size(
         asked: the properties; those of whole runs and the witnesses are not asked.
         invariant: conjuncts that may help.
         ranking: why the protocol comes to an end, if that is asked too.
-        seed: of z3's random choices.
+        means: with what the proof is made.
         done: is called with each obligation.
         phase: is called with what is done now, in words.
         selected: only these properties are of interest: conjuncts that they do not need are left alone.
@@ -128,12 +129,12 @@ def every_size(
     there = applicable(protocol, claims, invariant, ranking)
 
     def again(properties: Sequence[Property], conjuncts: Sequence[Property], only: Only) -> Proof:
-        return prove(protocol, properties, conjuncts, there.ranking, seed, done, only)
+        return prove(protocol, properties, conjuncts, there.ranking, means, done, only)
 
     if selected:
-        proof = _of_needed(protocol, claims, there.invariant, seed, done)
+        proof = _of_needed(protocol, claims, there.invariant, means, done)
     else:
-        proof = prove(protocol, claims, there.invariant, there.ranking, seed, done)
+        proof = prove(protocol, claims, there.invariant, there.ranking, means, done)
     proof = without_what_fails(proof, claims, there.invariant, again)
     verdicts = of_every_size(asked, proof)
     open_ones = [v.property for v in verdicts if v.answer is Answer.NOT_PROVED]
@@ -143,7 +144,7 @@ def every_size(
     completed, left_out = None, there.left_out
     if {v.answer for v in verdicts} & {Answer.NOT_PROVED, Answer.REFUTED} == {Answer.NOT_PROVED}:
         of_the_end = None if selected else there.ranking
-        completed = complete(protocol, claims, there.invariant, of_the_end, proof, seed, done, phase)
+        completed = complete(protocol, claims, there.invariant, of_the_end, proof, means, done, phase)
         proof, left_out = completed.proof, (*left_out, *_left_out(completed))
         verdicts = _with_the_refuted(verdicts, of_every_size(asked, proof))
     obstacles = _obstacles(protocol, claims, proof, verdicts, phase)
@@ -170,14 +171,14 @@ def _of_needed(
     protocol: type[Protocol],
     claims: Sequence[Property],
     invariant: Sequence[Property],
-    seed: int,
+    means: Means,
     done: Callable[[Obligation], None],
 ) -> Proof:
     """The obligations of the claims, then those of the conjuncts that these used, and so on."""
     whole: Proof | None = None
     new = frozenset(p.name for p in (*claims, *PREMISES))
     while new:
-        part = prove(protocol, claims, invariant, None, seed, done, only=_about(new))
+        part = prove(protocol, claims, invariant, None, means, done, only=_about(new))
         if whole is not None:
             part = replace(
                 part,

@@ -13,6 +13,7 @@ from postcopy.prover.inference.atoms import Names, atoms_of
 from postcopy.prover.inference.clauses import Clause, property_of
 from postcopy.prover.inference.completing import complete
 from postcopy.prover.inference.find import Found, Inferred, find_conjuncts
+from postcopy.prover.means import HERE
 from postcopy.prover.obligations import INITIAL
 from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
@@ -21,7 +22,7 @@ from tests.prover.small import Ring, never_both, never_two_ahead
 
 def _completed(properties: tuple[Property, ...], invariant: tuple[Property, ...] = ()) -> Completed:
     proof = prove(Ring, properties, invariant)
-    return complete(Ring, properties, invariant, None, proof, 0, lambda _: None, lambda _: None)
+    return complete(Ring, properties, invariant, None, proof, HERE, lambda _: None, lambda _: None)
 
 
 def test_a_proof_is_completed() -> None:

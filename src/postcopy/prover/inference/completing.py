@@ -15,6 +15,7 @@ from postcopy.language.ranking import Ranking
 from postcopy.prover.completion import Completed, FoundConjunct
 from postcopy.prover.inference.clauses import source_of
 from postcopy.prover.inference.find import find_conjuncts
+from postcopy.prover.means import Means
 from postcopy.prover.obligations import Obligation, Proof
 from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
@@ -29,14 +30,14 @@ def complete(
     invariant: Sequence[Property],
     ranking: Ranking | None,
     proof: Proof,
-    seed: int,
+    means: Means,
     done: Callable[[Obligation], None],
     phase: Callable[[str], None],
 ) -> Completed:
     """Look for conjuncts where a proof is not complete, and prove what is missing with them.
 
     Args:
-        protocol, properties, invariant, ranking, proof, seed, done, phase: see `postcopy.prover.completion.Complete`.
+        protocol, properties, invariant, ranking, proof, means, done, phase: see `postcopy.prover.completion.Complete`.
 
     Raises:
         SpecError: the protocol cheats or errs.
@@ -52,7 +53,7 @@ def complete(
         conjuncts = [*kept, *(each.prop for each in found)]
         proved = _still_proved(proof, {p.name for p in conjuncts}, {p.name for p in properties if p.of_states}, out)
         phase(f"proving with {len(found)} conjuncts that were found")
-        more = prove(protocol, properties, conjuncts, ranking, seed, done, only=_not_in(proved))
+        more = prove(protocol, properties, conjuncts, ranking, means, done, only=_not_in(proved))
         obligations = (*proved.values(), *more.obligations)
         proof = replace(more, obligations=obligations, seconds=proof.seconds + more.seconds)
         failed = {o.conjunct for o in more.missing} & {p.name for p in conjuncts}
