@@ -1,0 +1,92 @@
+"""Ctrl-C ends a proof within a second, wherever it is, and leaves nothing behind; a proof ends with its verdict."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+EVERY_SIZE = ("prove",)
+IN_PROCESS = ("prove", "--pages", "3", "--in-flight", "3")
+SPACER = ("prove", "--pages", "1", "--in-flight", "2", "--method", "spacer")
+
+MOST = 1.0
+"""Seconds that it may take, as processor time of an idle core."""
+
+
+def started(arguments: Sequence[str], cache: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "postcopy", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "POSTCOPY_CACHE": str(cache)},
+        start_new_session=True,
+    )
+
+
+def slowness() -> float:
+    """How much slower this machine is than an idle one, as far as other processes want its cores."""
+    return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+
+
+def group_is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.slow_but("2.0-as-a-terminal-does-every-size", "3.0-as-kill-does-at-a-size")
+@pytest.mark.parametrize("arguments", [EVERY_SIZE, IN_PROCESS, SPACER], ids=["every-size", "at-a-size", "spacer"])
+@pytest.mark.parametrize("whole_group", [True, False], ids=["as-a-terminal-does", "as-kill-does"])
+@pytest.mark.parametrize("after", [0.5, 1.0, 2.0, 3.0, 5.0, 8.0])
+def test_an_interrupt_ends_a_proof(after: float, whole_group: bool, arguments: Sequence[str], tmp_path: Path) -> None:
+    process = started(arguments, tmp_path)
+    time.sleep(after)
+    if process.poll() is not None:
+        pytest.skip("it has ended by itself")
+    start = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT) if whole_group else process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - start
+    assert (process.returncode, out, err) == (130, "", "")
+    assert not group_is_there(process.pid)
+    assert seconds < MOST * slowness()
+
+
+@pytest.mark.slow
+def test_an_interrupted_proof_goes_on_where_it_was(tmp_path: Path) -> None:
+    process = started(EVERY_SIZE, tmp_path)
+    while len(list(tmp_path.glob("answers_*"))) < 3:
+        time.sleep(0.1)
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    kept = {file: file.read_bytes() for file in tmp_path.glob("answers_*")}
+    again = started((*EVERY_SIZE, "--json"), tmp_path)
+    out, err = again.communicate(timeout=600)
+    assert (again.returncode, err) == (0, "")
+    assert '"verdict": "proved"' in out or '"verdict":"proved"' in out
+    assert all(file.exists() for file in kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [("prove",), ("prove", "--pages", "1", "--fault", "no-discards")])
+def test_a_proof_ends_with_its_verdict(arguments: Sequence[str], tmp_path: Path) -> None:
+    """The last line is out when the process ends, or a moment before."""
+    process = started(arguments, tmp_path)
+    assert process.stdout is not None
+    last = time.monotonic()
+    while process.stdout.readline():
+        last = time.monotonic()
+    process.wait(60)
+    assert time.monotonic() - last < MOST * slowness()
+    process.communicate()
