@@ -4,9 +4,22 @@ The document's model has one step for "finds the page missing, queues the fault,
 the page missing, and queues the fault later. What wakes a vCPU whose page came in between?
 """
 
-from postcopy.language import ALL, NONE, Cpu, CpuBitmap, Page, PageSet, View, action, require, sometimes
+from postcopy.language import (
+    ALL,
+    NONE,
+    Answer,
+    Cpu,
+    CpuBitmap,
+    Page,
+    PageSet,
+    View,
+    action,
+    conjunct,
+    require,
+    sometimes,
+)
 from postcopy.model.changes.change import Change
-from postcopy.model.destination import Destination
+from postcopy.model.destination import Destination, State
 from postcopy.model.roles import Role
 
 
@@ -14,6 +27,28 @@ from postcopy.model.roles import Role
 def placed_in_between(state: View) -> bool:
     """The vCPU did not sleep yet when the sleepers were woken."""
     return not (state.destination.falling_asleep.any & state.destination.present).empty
+
+
+@conjunct("vCPUs fall asleep only where the guest runs in postcopy, or has run in it", rules="R16")
+def falls_asleep_in_postcopy(state: View) -> Answer:
+    """Before RUN none runs, and memory is sensitive no more at the end."""
+    now = state.destination.state
+    return True if now == State.RUNNING or now == State.END else state.destination.falling_asleep.any
+
+
+@conjunct("A vCPU that waits for a page that is there has a fault queued", rules="R16 R22")
+def present_means_faulted(state: View) -> Answer:
+    """The thread that reads the fault wakes it."""
+    destination = state.destination
+    waits: PageSet = destination.waiting.any & destination.present
+    return waits - destination.faulted
+
+
+@conjunct("The device load waits for a page that is missing", rules="R6 R16 R22")
+def device_waits_for_missing(state: View) -> Answer:
+    """Placing the page wakes it."""
+    waits: PageSet = state.destination.device_waiting & state.destination.present
+    return waits
 
 
 class TwoStepDestination(Destination):
@@ -73,6 +108,7 @@ class MissedWakeUp(Change):
 
     origin = "kernel 8d2afd96c203 (2015), which mends it; A07"
     properties = (placed_in_between,)
+    invariant = (falls_asleep_in_postcopy,)
     breaks = ("no-request-lost",)
     destination = TwoStepDestination
 
@@ -95,6 +131,7 @@ class PageTristate(MissedWakeUp):
 
     origin = "the per-page map (postcopy_pmi) of the series before its merge, 2015; A07"
     breaks = ()
+    invariant = (present_means_faulted, device_waits_for_missing)
 
     class destination(TwoStepDestination):
         """Its fault thread looks at the map."""

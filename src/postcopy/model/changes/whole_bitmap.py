@@ -1,6 +1,6 @@
 """Discard the whole migration bitmap: no sent map any more."""
 
-from postcopy.language import PageSet, View, require, sometimes
+from postcopy.language import Answer, PageSet, View, conjunct, require, sometimes
 from postcopy.model.changes.change import Change
 from postcopy.model.network import Command
 from postcopy.model.source import Phase, Source
@@ -12,6 +12,24 @@ def discards_what_was_never_sent(state: View) -> bool:
     return not (state.stream.in_flight(Command.DISCARD) - state.destination.present).empty
 
 
+@conjunct("Nothing is ever in the sent map", rules="R12")
+def no_sent_map(state: View) -> Answer:
+    """The source keeps one map."""
+    sent: PageSet = state.source.sent
+    return sent
+
+
+@conjunct("At the switch each dirty host page has a page without a good copy", rules="R11 R21")
+def dirty_is_needed(state: View) -> Answer:
+    """A host page becomes dirty as a whole because a page of it was dirty."""
+    if state.source.phase != Phase.SWITCHING:
+        return True
+    there: PageSet = state.destination.present - state.guest.stale_at_destination
+    bad = ~(there | state.stream.in_flight(Command.PAGE, stale=False))
+    dirty: PageSet = state.source.dirty
+    return dirty - bad.host_pages
+
+
 class WholeBitmapDiscard(Change):
     """The discard set is the migration bitmap itself, and there is no sent map.
 
@@ -21,6 +39,7 @@ class WholeBitmapDiscard(Change):
 
     origin = "QEMU 1e7cf8c323 (2019), “unsentmap is not necessary”; A20"
     properties = (discards_what_was_never_sent,)
+    invariant = (no_sent_map, dirty_is_needed)
 
     class source(Source):
         """Keeps one map."""
