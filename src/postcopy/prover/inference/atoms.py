@@ -67,8 +67,8 @@ class Names:
                 name += "_"
         return f"{name}.{value.name}"
 
-    def imports(self, texts: Iterable[str], monitors: Iterable[type[Monitor]] = ()) -> str:
-        """The lines that import what some source texts mention, and these monitors."""
+    def imports(self, texts: Iterable[str], monitors: Iterable[type[Monitor]], file: str) -> str:
+        """The lines that import what some source texts mention, and these monitors, into the module `file`."""
         whole = "".join(texts)
         wanted: dict[str, type] = {name: kind for name, kind in self.known.items() if re.search(rf"\b{name}\.", whole)}
         wanted |= {monitor.__name__: monitor for monitor in monitors}
@@ -78,7 +78,7 @@ class Names:
             "conjunct",
         )
         lines = [f"from postcopy.language import {', '.join(words)}"]
-        for name, kind in sorted(wanted.items()):
+        for name, kind in sorted((name, kind) for name, kind in wanted.items() if kind.__module__ != file):
             called = kind.__name__ if kind.__name__ == name else f"{kind.__name__} as {name}"
             lines.append(f"from {kind.__module__} import {called}")
         return "\n".join(lines) + "\n"

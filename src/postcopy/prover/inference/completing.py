@@ -65,7 +65,7 @@ def complete(
         found = [each for each in found if each.prop.name not in failed]
     shown = tuple(FoundConjunct(each.prop, source_of(each.clause, each.prop.name.replace("-", "_"))) for each in found)
     monitors = {each.prop.monitor for each in shown if each.prop.monitor is not None}
-    imports = inferred.names.imports([each.source for each in shown], monitors)
+    imports = inferred.names.imports([each.source for each in shown], monitors, protocol.__module__)
     return Completed(proof, shown, imports, inferred.untrue, tuple(lost), inferred.finished)
 
 

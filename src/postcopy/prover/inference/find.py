@@ -21,7 +21,7 @@ from postcopy.language.trace import Trace
 from postcopy.prover.inference.atoms import Names
 from postcopy.prover.inference.blocking import Blocking
 from postcopy.prover.inference.clauses import Clause, property_of
-from postcopy.prover.inference.observed import Observed, Reader, observe
+from postcopy.prover.inference.observed import LARGER, Observed, Reader, observe
 from postcopy.prover.inference.relevance import Relevance
 from postcopy.prover.inference.weeding import Weeding
 
@@ -103,6 +103,8 @@ def find_conjuncts(
     search = _Search(asked, [p for p in known if p not in untrue], observed, start + seconds, report)
     looked_at: list[_AtSize] = []
     finished = True
+    if any(states.instance.pages == LARGER[0] for states in observed.states):
+        sizes = (*sizes, LARGER)
     for pages, in_flight, group in sizes:
         looked_at.append(_AtSize(search, Instance(protocol, pages, in_flight, asked, group, watching)))
         finished = looked_at[-1].rule_all_out() and finished
@@ -219,14 +221,14 @@ class _AtSize:
         """The found conjuncts that suffice for what is wanted and for those that are needed already."""
         search, found = self._search, set(needed)
         self._know_of(search.found.values())
-        todo = [*search.wanted, *needed]
+        todo = [*search.wanted, *sorted(needed)]
         while todo:
             name = todo.pop()
             rest = [each for each in search.found if each not in found]
-            uses = self._steps.uses([*search.given, *found], rest, name)
-            new = search.found.keys() if uses is None else {each for each in uses if each in search.found}
-            todo += new - found
-            found |= new
+            uses = self._steps.uses([*search.given, *sorted(found)], rest, name)
+            new = [each for each in search.found if (uses is None or each in uses) and each not in found]
+            todo += new
+            found.update(new)
         return found
 
     def _know_of(self, found: Iterable[Found]) -> None:

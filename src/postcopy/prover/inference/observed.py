@@ -22,6 +22,11 @@ from postcopy.prover.inference.clauses import Clause, property_of
 SIZES = ((1, 3, 1), (2, 2, 1), (2, 2, 2))
 """Where states are observed: pages, messages in flight, target pages of a host page."""
 
+LARGER = (3, 2, 1)
+"""Looked at too where the other sizes have no more than `FEW` states: what is so of two pages alone shows here."""
+
+FEW = 6_000
+
 MOST = 64 << 20
 """Bytes that the states of a size may take. Where there are more, those found first are looked at."""
 
@@ -100,16 +105,23 @@ def observe(
     """
     found = []
     for pages, in_flight, group in sizes:
-        instance = Instance(protocol, pages, in_flight, properties, group, watching)
-        exploration = Exploration(instance, Options(max_memory=MOST, engine=Engine.INTERPRETED))
-        exploration.run()
-        unpack = exploration.kernel.layout.unpack
-        found.append(States(instance, [unpack(words) for words in exploration.stored()]))
+        found.append(_states(Instance(protocol, pages, in_flight, properties, group, watching)))
+    if sum(states.count for states in found) <= FEW:
+        pages, in_flight, group = LARGER
+        found.append(_states(Instance(protocol, pages, in_flight, properties, group, watching)))
     names = Names()
     carried = {kind for states in found for kind in _carried(states)}
     atoms = tuple(a for a in atoms_of(found[-1].instance, names) if len(a.kinds) < 2 or carried.issuperset(a.kinds))
     rows = [Reader(states.instance, atoms, names).rows(states).reshape(-1, len(atoms)) for states in found]
     return Observed(atoms, names, _distinct(np.concatenate(rows)), tuple(found))
+
+
+def _states(instance: Instance) -> States:
+    """The states that can be reached, or those found first."""
+    exploration = Exploration(instance, Options(max_memory=MOST, engine=Engine.INTERPRETED))
+    exploration.run()
+    unpack = exploration.kernel.layout.unpack
+    return States(instance, [unpack(words) for words in exploration.stored()])
 
 
 def _distinct(rows: Rows) -> Rows:
