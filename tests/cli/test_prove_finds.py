@@ -11,7 +11,7 @@ import pytest
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import proved_of
 from postcopy.language.properties import Property
-from postcopy.prover.obligations import prove
+from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 from postcopy.prover.verdicts import can_be_asked
 from tests.cli.conftest import Run
