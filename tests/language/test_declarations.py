@@ -17,6 +17,7 @@ from postcopy.language import (
     Choice,
     Count,
     Flag,
+    Ghost,
     Machine,
     Monitor,
     Page,
@@ -172,6 +173,15 @@ class MarkCalledKind(Innocent):
 @declared("RoleAsText.wanted has the role 'buffer': a role is a member of an enumeration")
 class RoleAsText(Base):
     wanted = Bitmap("pages", role="buffer")  # type: ignore[arg-type]  # here
+
+
+class Noted(Ghost):
+    noted = Bitmap("pages", role=Phase.IDLE)  # here
+
+
+@declared("Noted.noted is history, which has no role: declare roles of the sets of machines", at=Noted, inside="Noted")
+class GhostWithRole(Innocent):
+    notes = Noted
 
 
 @declared("RolesInTuple.roles is no dictionary: write roles = {Reply.REQUEST: Role.REQUEST}")

@@ -184,6 +184,8 @@ def _check_part(part: type[Part]) -> None:
                 raise SpecError(f"{where}: the name is taken by the language, choose another", of_class(base, name))
             if isinstance(value, Field):
                 problem = value.problem()
+                if problem is None and value.role is not None and issubclass(part, Ghost):
+                    problem = "is history, which has no role: declare roles of the sets of machines"
                 if problem is None and value.waits is not None and thread_of(part, value.waits) is None:
                     problem = f'names "{value.waits.label}", a thread that {part.__name__} does not declare'
                 if problem is not None:

@@ -42,7 +42,7 @@ class Guest(Ghost):
 
     def wrote_at_source(self, page: PageSet) -> None:
         """The guest wrote a page at the source: every other copy of it is now stale."""
-        self.stale_at_destination |= page & self.world.destination.present
+        self.stale_at_destination |= page & self.world.pages_of(Role.PRESENT)
         self._wrote_elsewhere(page)
 
     def wrote_at_destination(self, page: PageSet) -> None:

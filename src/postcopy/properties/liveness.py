@@ -7,7 +7,7 @@ the document: a host or the connection has failed, the destination has refused, 
 
 from postcopy.language import Cpu, LeadsTo, Page, Property, View, eventually
 from postcopy.model.destination import State
-from postcopy.model.network import Reply
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase
 from postcopy.properties.safety import Handover
 
@@ -28,8 +28,8 @@ def over(state: View) -> bool:
 def every_requested_page_arrives(state: View, page: Page) -> LeadsTo:
     """The destination has asked for this page and gets it only from the source: the thread that touched it sleeps for
     ever, although nothing has failed."""
-    asked_for = state.source.requests | state.return_path.in_flight(Reply.REQ_PAGES)
-    return LeadsTo(when=asked_for[page], then=state.destination.present[page] or excused(state))
+    asked_for = state.pages_of(Role.REQUEST)
+    return LeadsTo(when=asked_for[page], then=state.pages_of(Role.PRESENT)[page] or excused(state))
 
 
 @eventually("Every blocked vCPU runs again", rules="R16 R17 R22", monitor=Handover)

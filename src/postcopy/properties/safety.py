@@ -82,7 +82,7 @@ def _stale(step: Step, what: Memory) -> Answer:
     if not step.happened(what):
         return True
     before = step.before
-    good = before.destination.present - before.guest.stale_at_destination
+    good = before.pages_of(Role.PRESENT) - before.guest.stale_at_destination
     return step.of(what) - good - before.guest.given_up
 
 
@@ -93,7 +93,7 @@ def no_write_overwritten(step: Step) -> Answer:
     if not step.happened(Memory.PLACE):
         return True
     before = step.before
-    return step.of(Memory.PLACE) & before.destination.present & before.guest.stale_at_source
+    return step.of(Memory.PLACE) & before.pages_of(Role.PRESENT) & before.guest.stale_at_source
 
 
 @always("No page is lost: it is at the destination, on its way, or still to be sent", rules="R10 R17 R24")
@@ -113,7 +113,7 @@ def no_page_lost(state: View) -> Answer:
 
 def lost_pages(state: View) -> PageSet:
     """The pages whose last write is neither at the destination nor on its way nor going to be sent."""
-    at_destination = state.destination.present - state.guest.stale_at_destination
+    at_destination = state.pages_of(Role.PRESENT) - state.guest.stale_at_destination
     waiting = (state.pages_of(Role.LANDING) | state.pages_of(Role.KEPT)) - state.guest.stale_in_assembly
     on_the_way = state.copies_in_flight(stale=False)
     on_the_way = on_the_way | state.guest.given_up
@@ -173,7 +173,7 @@ def nothing_stale_at_start(state: View) -> Answer:
     last write."""
     if not state.destination.running:
         return True
-    stale: PageSet = state.destination.present & state.guest.stale_at_destination
+    stale: PageSet = state.pages_of(Role.PRESENT) & state.guest.stale_at_destination
     return stale
 
 
@@ -287,7 +287,7 @@ def nothing_missing_at_end(state: View) -> Answer:
     where the guest has data."""
     if state.destination.state != State.END:
         return True
-    missing: PageSet = ~(state.destination.present | state.guest.given_up)
+    missing: PageSet = ~(state.pages_of(Role.PRESENT) | state.guest.given_up)
     return missing
 
 

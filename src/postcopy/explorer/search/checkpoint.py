@@ -24,7 +24,7 @@ from postcopy.explorer.search.shard import Shard
 from postcopy.explorer.search.status import COUNT
 
 NAME = "checkpoint.json"
-FORMAT = 2
+FORMAT = 3
 _ROWS = 1 << 18
 
 Subject = Mapping[str, Any]
