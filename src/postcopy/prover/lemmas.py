@@ -11,7 +11,6 @@ import z3
 
 from postcopy.bitmaps import Bitmaps
 from postcopy.language.lemmas import Lemma
-from postcopy.prover.confirmation.question import BIT_VECTORS, Question, question_of
 from postcopy.prover.solving import Status, check
 
 GROUPS = (1, 2, 4, 8, 16, 32, 64)
@@ -54,8 +53,8 @@ def as_bits(word: int, bits: Bitmaps) -> str:
 def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> LemmaResult:
     """Ask z3 for words for which a lemma fails."""
     start = time.perf_counter()
-    words, formulas = _fails(lemma, bits)
-    solver = z3.SolverFor(BIT_VECTORS)
+    words, formulas = failing(lemma, bits)
+    solver = z3.SolverFor("QF_BV")
     solver.set("random_seed", seed)
     solver.set("rlimit", WORK)
     solver.add(*formulas)
@@ -68,19 +67,12 @@ def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> LemmaResult:
     return LemmaResult(lemma, bits, status, found, time.perf_counter() - start)
 
 
-def _fails(lemma: Lemma, bits: Bitmaps) -> tuple[dict[str, Any], list[Any]]:
+def failing(lemma: Lemma, bits: Bitmaps) -> tuple[dict[str, Any], list[Any]]:
     """Words by name, and the formulas that say that the lemma fails for them. (SMT-LIB has no "or" of one formula.)"""
     words = {name: z3.BitVec(name, bits.pages) for name in lemma.words}
     given, then = lemma.says(bits, *words.values())
     differ = [a != b for a, b in then]
     return words, [*(a == b for a, b in given), z3.Or(*differ) if len(differ) > 1 else differ[0]]
-
-
-def question(result: LemmaResult) -> Question:
-    """What z3 was asked of a lemma, for a second prover."""
-    pages = f"{result.bits.pages} pages" + (f", host pages of {result.bits.group}" if result.lemma.grouped else "")
-    _, formulas = _fails(result.lemma, result.bits)
-    return question_of((("lemma", result.lemma.name), ("word", pages)), formulas, logic=BIT_VECTORS)
 
 
 def prove_lemmas(lemmas: Iterable[Lemma], pages: int = 64, seed: int = 0) -> Iterator[LemmaResult]:

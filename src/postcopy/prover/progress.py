@@ -91,6 +91,16 @@ def deadlock_of(instance: Instance) -> Deadlock:
     )
 
 
+def stuck(theory: Theory, deadlock: Deadlock) -> list[Any]:
+    """The formulas that say that all threads stand still."""
+    meaning = Meaning(theory.symbols, "stuck", theory.step, wide=True)
+    claims = [meaning.truth(deadlock.unfinished)]
+    for move, takes_page in deadlock.moves:
+        cannot = partial(meaning.truth, ex.negation(move))
+        claims.append(meaning.for_every_page(cannot) if takes_page else cannot())
+    return [*claims, *meaning.definitions]
+
+
 def refute_deadlock(
     theory: Theory, deadlock: Deadlock, part: int, assumed: list[Any], seed: int, patient: bool
 ) -> Found:
@@ -107,15 +117,9 @@ def refute_deadlock(
         seed: of z3's random choices.
         patient: whether to ask with many instances of quantifiers where few are not enough.
     """
-    symbols = theory.symbols
-    stuck = Meaning(symbols, "stuck", theory.step, wide=True)
-    claims = [stuck.truth(deadlock.unfinished)]
-    for move, takes_page in deadlock.moves:
-        cannot = partial(stuck.truth, ex.negation(move))
-        claims.append(stuck.for_every_page(cannot) if takes_page else cannot())
+    symbols, claims = theory.symbols, stuck(theory, deadlock)
     oldest = [[symbols.oldest(messages, code) for code in codes] for messages, codes in deadlock.oldest]
     values = [[Case([(symbols.numbers[v], z3.IntVal(n))], []) for n in range(v.size)] for v in deadlock.numbers]
-    claims += stuck.definitions
     first = [oldest[0][part : part + 1], *oldest[1:]] if oldest else []
     narrow = [*theory.asserted(theory.narrow), *claims]
     wide = (lambda: [*theory.asserted(theory.wide), *claims]) if patient else None

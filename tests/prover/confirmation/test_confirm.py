@@ -7,23 +7,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import z3
 
+from postcopy.bitmaps import Bitmaps
 from postcopy.errors import UsageError
 from postcopy.properties.bitmaps import LEMMAS
-from postcopy.prover.confirmation.confirm import check_installed, confirm
+from postcopy.prover.confirmation import confirm as confirming
+from postcopy.prover.confirmation.confirm import Confirmation, check_installed
+from postcopy.prover.confirmation.lemma_questions import question
 from postcopy.prover.confirmation.question import BIT_VECTORS, Question, question_of
-from postcopy.prover.confirmation.worker import Task, said
-from postcopy.prover.confirmation.workers import COMMAND, answers_to
-from postcopy.prover.lemmas import prove_lemmas, question, refute_mistake
+from postcopy.prover.confirmation.second_provers import Said, ask
+from postcopy.prover.lemmas import GROUPS
 from tests.prover.confirmation.installed import needs_bitwuzla, needs_cvc5
 
 N = z3.Int("n")
+
+
+def confirm(
+    questions: Iterable[Question], workers: int = 2, report: Callable[[int, int], None] = lambda _done, _asked: None
+) -> Confirmation:
+    return confirming.confirm(questions, workers, report)
 
 
 def small(wrong: z3.BoolRef, number: int = 0) -> Question:
@@ -38,7 +45,7 @@ def test_each_question_is_asked_and_counted() -> None:
     assert [(t.prover, t.asked, t.confirmed) for t in found.tallies] == [("cvc5", 20, 20)]
     assert not found.unanswered
     assert not found.disagreements
-    assert [done for done, _ in reported] == list(range(1, 21))
+    assert [confirmed for confirmed, _ in reported] == list(range(1, 21))
     assert reported[-1] == (20, 20)
 
 
@@ -68,28 +75,33 @@ def test_what_a_second_prover_cannot_read_is_not_confirmed() -> None:
 
 
 @needs_cvc5
-def test_what_is_too_much_work_is_not_confirmed() -> None:
-    cvc5_answers = pytest.importorskip("postcopy.prover.confirmation.cvc5_answers")
+def test_what_is_too_much_work_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postcopy.prover.confirmation.cvc5_answers.WORK", 10_000)
     x, y, z = z3.Ints("x y z")
     fermat = question_of((), [x > 0, y > 0, z > 0, x * x * x + y * y * y == z * z * z])
-    assert cvc5_answers.answer(fermat.text, work=10_000).startswith("unknown")
+    found = confirm([fermat])
+    assert (found.asked, found.confirmed) == (1, 0)
+    assert [a.said.why for a in found.unanswered] == ["RESOURCEOUT"]
 
 
 @needs_bitwuzla
 @needs_cvc5
+@pytest.mark.slow_but("8-4", "64-16")
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("pages", [8, 64])
-def test_both_second_provers_confirm_the_bitmap_lemmas(pages: int) -> None:
-    results = [r for r in prove_lemmas(LEMMAS, pages) if pages == 8 or r.bits.group in (1, 16)]
-    found = confirm(question(r) for r in results)
-    assert (found.asked, found.confirmed) == (len(results), len(results))
+def test_both_second_provers_confirm_the_bitmap_lemmas(pages: int, group: int) -> None:
+    asked = [lemma for lemma in LEMMAS if lemma.grouped or group == 1]
+    found = confirm(question(lemma, Bitmaps(pages, min(group, pages))) for lemma in asked)
+    assert (found.asked, found.confirmed) == (len(asked), len(asked))
     assert [t.prover for t in found.tallies] == ["bitwuzla", "cvc5"]
-    assert all(t.asked == t.confirmed == len(results) for t in found.tallies)
+    assert all(t.asked == t.confirmed == len(asked) for t in found.tallies)
 
 
 @needs_bitwuzla
 @needs_cvc5
 def test_both_second_provers_find_the_mistakes_that_the_lemmas_catch() -> None:
-    found = confirm(question(refute_mistake(lemma)) for lemma in LEMMAS)
+    broken = [(lemma, lemma.broken(16, 4 if lemma.grouped else 1)) for lemma in LEMMAS]
+    found = confirm(question(lemma, bits) for lemma, bits in broken)
     assert (found.asked, found.confirmed) == (len(LEMMAS), 0)
     assert len(found.disagreements) == 2 * len(LEMMAS)
 
@@ -106,74 +118,54 @@ def test_a_question_that_one_of_two_does_not_answer_is_not_confirmed(monkeypatch
 # -- the processes ----------------------------------------------------------------------------------------------------
 
 
-def tasks(count: int) -> Iterator[tuple[int, Task]]:
-    return ((n, Task("cvc5", "")) for n in range(count))
+@needs_cvc5
+def test_a_prover_whose_process_dies_costs_one_answer_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies_of_the_third(prover: str, text: str) -> Said:
+        return os._exit(7) if "; number: 3\n" in text else ask(prover, text)
+
+    monkeypatch.setattr(confirming, "ask", dies_of_the_third)
+    found = confirm([small(z3.And(N < 1, N > 1), n) for n in range(8)], 2)
+    assert (found.asked, found.confirmed) == (8, 7)
+    assert [(a.question.name, a.said.why) for a in found.unanswered] == [
+        ("number 3", "the prover's process ended with 7")
+    ]
 
 
-def program(body: str) -> tuple[str, ...]:
-    """A worker that does something else."""
-    return sys.executable, "-c", f"import sys, time\nfor line in sys.stdin:\n {body}"
+def test_provers_whose_processes_only_die_are_no_endless_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirming, "ask", lambda *_: os._exit(3))
+    found = confirm([small(N > 1, n) for n in range(5)], 2)
+    assert (found.asked, found.confirmed, len(found.unanswered)) == (5, 0, 5)
 
 
-ANSWERS = """print('{"result":"unsat"}', flush=True)"""
+def test_texts_are_made_as_they_are_needed() -> None:
+    """A proof has thousands: they would fill hundreds of megabytes."""
+    made: list[int] = []
+    ahead: list[int] = []
 
+    def questions() -> Iterator[Question]:
+        for n in range(40):
+            made.append(n)
+            yield small(z3.And(n > N, n < N), n)
 
-def test_a_worker_that_dies_costs_one_answer_and_no_more() -> None:
-    dies_at_every_third = program(f"sys.seen = getattr(sys, 'seen', 0) + 1; sys.seen % 3 or sys.exit(7); {ANSWERS}")
-    found = dict(answers_to(tasks(9), 1, command=dies_at_every_third))
-    assert [n for n in range(9) if found[n].result == "unsat"] == [0, 1, 3, 4, 6, 7]
-    assert {found[n].why for n in (2, 5, 8)} == {"the prover's process ended with 7"}
-
-
-@pytest.mark.parametrize("body", ["sys.exit(3)", "print('{\"result\":', end='', flush=True); sys.exit(3)"])
-def test_workers_that_only_die_are_no_endless_loop(body: str) -> None:
-    found = dict(answers_to(tasks(4), 2, command=program(body)))
-    assert {one.result for one in found.values()} == {"unknown"}
-    assert len(found) == 4
-
-
-def test_a_worker_that_does_not_come_back_is_ended() -> None:
-    start = time.monotonic()
-    found = dict(answers_to(tasks(2), 2, patience=0.2, command=program("time.sleep(60)")))
-    assert {one.why for one in found.values()} == {"no answer within 0.2 s"}
-    assert time.monotonic() - start < 20
+    confirm(questions(), 2, lambda done, _: ahead.append(len(made) - done))
+    assert max(ahead) <= 5
 
 
 def children(pid: int) -> set[int]:
     return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
-def caller(command: tuple[str, ...]) -> subprocess.Popen[str]:
-    """A process that is in the midst of asking, as at a terminal."""
-    body = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from postcopy.prover.confirmation.workers import answers_to\n"
-        "from postcopy.prover.confirmation.worker import Task\n"
-        f"list(answers_to(((n, Task('cvc5', '')) for n in range(10**9)), 2, command={command!r}))"
-    )
-    return subprocess.Popen([sys.executable, "-c", body], stderr=subprocess.PIPE, text=True)
-
-
-def test_an_interrupt_ends_the_workers_within_a_second(tmp_path: Path) -> None:
-    busy = program(f"open('{tmp_path}/' + str(__import__('os').getpid()), 'w').close(); time.sleep(60)")
-    asking = caller(busy)
-    until = time.monotonic() + 30
-    while len(workers := [path.name for path in tmp_path.iterdir()]) < 2:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    asking.send_signal(signal.SIGINT)
-    start = time.monotonic()
-    _, errors = asking.communicate(timeout=30)
-    assert time.monotonic() - start < 1
-    assert errors.endswith("KeyboardInterrupt\n")
-    assert not [pid for pid in workers if Path("/proc", pid).exists()]
-
-
 @pytest.mark.slow_but("0.3")
-@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0])
-def test_an_interrupt_at_any_time_leaves_no_worker(seconds: float) -> None:
-    """Also while a worker is being started: one that has no task yet ends when its input does."""
-    asking = caller(COMMAND)
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.3, 1.0])
+def test_an_interrupt_ends_the_processes_within_a_second(seconds: float) -> None:
+    body = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from postcopy.prover.confirmation import confirm\n"
+        "from postcopy.prover.confirmation.question import Question\n"
+        "confirm.ask = lambda *_: time.sleep(60)\n"
+        "confirm.confirm((Question((), '') for _ in range(10**9)), 2)"
+    )
+    asking = subprocess.Popen([sys.executable, "-c", body], stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 30
     while not (workers := children(asking.pid)):
         assert time.monotonic() < until
@@ -181,19 +173,13 @@ def test_an_interrupt_at_any_time_leaves_no_worker(seconds: float) -> None:
     time.sleep(seconds)
     workers |= children(asking.pid)
     asking.send_signal(signal.SIGINT)
-    asking.communicate(timeout=30)
-    until = time.monotonic() + 10
+    start = time.monotonic()
+    _, errors = asking.communicate(timeout=30)
+    assert time.monotonic() - start < 1
+    assert errors.endswith("KeyboardInterrupt\n")
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
-        assert time.monotonic() < until
+        assert time.monotonic() < start + 10
         time.sleep(0.02)
-
-
-def test_a_caller_that_stops_taking_answers_leaves_no_process() -> None:
-    with closing(answers_to(tasks(9), 2, command=program(ANSWERS))) as answers:
-        next(answers)
-        workers = children(os.getpid())
-        assert workers
-    assert not workers & children(os.getpid())
 
 
 # -- what is not installed --------------------------------------------------------------------------------------------
@@ -206,5 +192,5 @@ def test_a_prover_that_is_not_installed_is_named_before_any_work() -> None:
 
 
 def test_a_prover_that_is_not_installed_confirms_nothing() -> None:
-    found = said(Task("no such prover", ""))
+    found = ask("no such prover", "")
     assert (found.result, found.why) == ("unknown", "KeyError: 'no such prover'")

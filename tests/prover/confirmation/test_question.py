@@ -14,7 +14,7 @@ from postcopy.prover.confirmation.question import (
     question_of,
     smt_text,
 )
-from postcopy.prover.confirmation.worker import Task, said
+from postcopy.prover.confirmation.second_provers import ask
 from tests.prover.confirmation.installed import needs_cvc5
 
 PAGE = z3.DeclareSort("Page")
@@ -31,7 +31,7 @@ ABOUT = (("conjunct", "c"), ("action", "a"))
 
 
 def answer(question: Question) -> str:
-    return said(Task("cvc5", question.text)).result
+    return ask("cvc5", question.text).result
 
 
 def of_a_step(core: list[str], wrong: list[Any] = WRONG) -> Question:

@@ -18,6 +18,7 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.prover.inference.completing import complete
 from postcopy.prover.inference.find import Inferred, find_conjuncts
 from postcopy.prover.inference.weeding import Weeding
+from postcopy.prover.means import HERE
 from postcopy.prover.session import every_size
 from postcopy.prover.verdicts import Answer, can_be_asked
 from tests.prover.inference.changes import (
@@ -52,7 +53,9 @@ def test_the_sound_ones_are_sound_and_the_others_are_not(change: type[Postcopy])
 @pytest.mark.slow
 def test_a_change_is_proved_for_every_size_with_what_is_found() -> None:
     properties, invariant, _ = proved_of(MirroredFlag)
-    result = every_size(MirroredFlag, properties, invariant, None, 0, lambda _: None, lambda _: None, complete=complete)
+    result = every_size(
+        MirroredFlag, properties, invariant, None, HERE, lambda _: None, lambda _: None, complete=complete
+    )
     assert result.answer_for_all is Answer.PROVED
     assert result.completed is not None
     assert [f.prop.sentence for f in result.completed.found] == [

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import islice
 
 from postcopy.errors import UsageError
 from postcopy.prover.confirmation.question import BIT_VECTORS, Question
-from postcopy.prover.confirmation.worker import Said, Task
-from postcopy.prover.confirmation.workers import answers_to
+from postcopy.prover.confirmation.second_provers import Said, ask
+from postcopy.prover.workers import Died, Done, share_out
 
 FOR_QUANTIFIERS = ("cvc5",)
 FOR_BIT_VECTORS = ("cvc5", "bitwuzla")
@@ -80,45 +81,89 @@ def check_installed(provers: Iterable[str]) -> None:
 
 
 def confirm(
-    questions: Iterable[Question], workers: int = 0, report: Callable[[int, int], None] = lambda _done, _asked: None
+    questions: Iterable[Question], workers: int, report: Callable[[int, int], None] = lambda _done, _asked: None
 ) -> Confirmation:
     """Ask second provers the questions.
 
+    However this ends, by an interrupt too, the processes are ended with it.
+
     Args:
         questions: what z3 has refuted; taken one by one, as workers become free.
-        workers: how many processes; 0 for one for each core.
-        report: called after each answer, with the number of answers and that of tasks so far.
+        workers: how many processes.
+        report: called after each answer, with how many questions are confirmed and how many were asked so far.
     """
     start = time.perf_counter()
-    asked = 0
-    of_prover: Counter[str] = Counter()
-    confirmed: Counter[str] = Counter()
-    unanswered: list[Answer] = []
-    disagreements: list[Answer] = []
-    not_confirmed: set[int] = set()
-
-    def tasks() -> Iterator[tuple[tuple[int, Question, str], Task]]:
-        nonlocal asked
-        for question in questions:
-            asked += 1
-            for prover in provers_for(question):
-                of_prover[prover] += 1
-                yield (asked, question, prover), Task(prover, question.text)
-
-    with closing(answers_to(tasks(), workers)) as answers:  # an interrupt of `report` too ends the workers at once
-        for (number, question, prover), said in answers:
-            if said.result == "unsat":
-                confirmed[prover] += 1
-            else:
-                not_confirmed.add(number)
-                kind = disagreements if said.result == "sat" else unanswered
-                kind.append(Answer(question, prover, said))
-            report(confirmed.total() + len(unanswered) + len(disagreements), of_prover.total())
+    count = _Count()
+    coming = _tasks(questions, count)
+    waiting = deque(islice(coming, 2 * workers))  # so that no worker waits while a text is made
+    with closing(share_out(lambda: _work, waiting, workers)) as events:
+        for event in events:
+            match event:
+                case Done(task, said):
+                    count.add(task, said)
+                case Died(task, code):
+                    count.add(task, Said("unknown", f"the prover's process ended with {code}"))
+            waiting.extend(islice(coming, 1))
+            report(count.confirmed, count.asked)
     return Confirmation(
-        asked=asked,
-        confirmed=asked - len(not_confirmed),
-        tallies=tuple(Tally(prover, count, confirmed[prover]) for prover, count in sorted(of_prover.items())),
-        unanswered=tuple(unanswered),
-        disagreements=tuple(disagreements),
+        asked=count.asked,
+        confirmed=count.confirmed,
+        tallies=tuple(Tally(prover, asked, count.agreed[prover]) for prover, asked in sorted(count.of_prover.items())),
+        unanswered=tuple(count.unanswered),
+        disagreements=tuple(count.disagreements),
         seconds=time.perf_counter() - start,
     )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A question for one prover.
+
+    Attributes:
+        number: of the question.
+        question: see there.
+        prover: its name.
+    """
+
+    number: int
+    question: Question
+    prover: str
+
+
+@dataclass
+class _Count:
+    """The answers so far."""
+
+    asked: int = 0
+    of_prover: Counter[str] = field(default_factory=Counter)
+    agreed: Counter[str] = field(default_factory=Counter)
+    unanswered: list[Answer] = field(default_factory=list)
+    disagreements: list[Answer] = field(default_factory=list)
+    open: dict[int, int] = field(default_factory=dict)
+    confirmed: int = 0
+
+    def add(self, task: _Task, said: Said) -> None:
+        """One more answer. A question is confirmed when all answers to it are."""
+        if said.result == "unsat":
+            self.agreed[task.prover] += 1
+            self.open[task.number] -= 1
+            if not self.open[task.number]:
+                self.confirmed += 1
+                del self.open[task.number]
+        else:
+            kind = self.disagreements if said.result == "sat" else self.unanswered
+            kind.append(Answer(task.question, task.prover, said))
+
+
+def _tasks(questions: Iterable[Question], count: _Count) -> Iterator[_Task]:
+    for question in questions:
+        count.asked += 1
+        number, provers = count.asked, provers_for(question)
+        count.open[number] = len(provers)
+        for prover in provers:
+            count.of_prover[prover] += 1
+            yield _Task(number, question, prover)
+
+
+def _work(task: _Task) -> Said:
+    return ask(task.prover, task.question.text)

@@ -9,14 +9,14 @@ WORK = 200_000_000
 does."""
 
 
-def answer(text: str, work: int = WORK) -> str:
+def answer(text: str) -> str:
     """What cvc5 says of the one ``(check-sat)`` of a text: ``unsat``, ``sat``, or ``unknown`` and why.
 
     Raises:
         RuntimeError: cvc5 cannot read the text.
     """
     solver = cvc5.Solver(cvc5.TermManager())
-    solver.setOption("rlimit-per", str(work))
+    solver.setOption("rlimit-per", str(WORK))
     parser = cvc5.InputParser(solver)
     parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "question")
     symbols, said = parser.getSymbolManager(), ""
