@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from postcopy.report.pages.proof import NOTHING, html, matrix
 from postcopy.report.records.proof import proof_record
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run  # noqa: PLC0414  (a fixture)
-from tests.prover.test_verdicts import CASES, at_a_size, of_every_size
+from tests.prover.test_verdicts import CASES, at_a_size, of_every_size, off_at_first, shone
 from tests.report.test_html import Outline, data
 
 
@@ -51,6 +52,13 @@ def test_a_cell_says_what_it_is_about() -> None:
     assert (title, read.name, others, helps.name) == ("Properties", "read-by-light", "Conjuncts", "off-at-first")
     assert read.cells[3].title == "read-by-light, lamp.reads: proved; uses off-at-first"
     assert read.cells[2].kind == ""  # switching off changes nothing that it speaks of
+
+
+def test_a_conjunct_that_was_not_asked_has_no_row() -> None:
+    case = replace(CASES["with-a-conjunct"], invariant=(off_at_first, shone))
+    proof = of_every_size(case, selected=True).proof
+    assert proof is not None
+    assert [row.name for _, rows in matrix(proof).groups for row in rows] == ["read-by-light", "off-at-first"]
 
 
 def test_deadlock_is_asked_of_any_thread_alone() -> None:

@@ -138,13 +138,13 @@ def matrix(proof: Proof) -> Matrix:
     if any(action == ANY for _, action in asked):
         columns.append(ANY)
     properties = proof.instance.properties
-    named = {p.name for p in properties}
+    named, met = {p.name for p in properties}, {conjunct for conjunct, _ in asked}
     others = [(p.name, p.sentence) for p in PREMISES]
     others.append((CLOSER, "Every step after the handover brings the end closer"))
     groups = (
         ("Properties", [(p.name, p.sentence) for p in properties]),
-        ("Conjuncts", [(p.name, p.sentence) for p in proof.conjuncts if p.name not in named]),
-        ("Beside them", [(name, words) for name, words in others if any(c == name for c, _ in asked)]),
+        ("Conjuncts", [(p.name, p.sentence) for p in proof.conjuncts if p.name in met - named]),
+        ("Beside them", [(name, words) for name, words in others if name in met]),
     )
     rows = tuple(
         (title, tuple(MatrixRow(n, words, tuple(_cell(asked.get((n, a)), n, a) for a in columns)) for n, words in its))
