@@ -10,31 +10,30 @@ import pytest
 
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import proved_of
-from postcopy.language.properties import Property
 from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 from postcopy.prover.verdicts import can_be_asked
 from tests.cli.conftest import Run
+from tests.prover.inference.pasting import pasted
 
 FILE = Path(__file__).parents[2] / "examples" / "two_phase_commit.py"
 
 
 @pytest.mark.slow
-def test_two_phase_commit_is_proved_without_a_written_invariant(run: Run) -> None:
+def test_two_phase_commit_is_proved_without_a_written_invariant(run: Run, tmp_path: Path) -> None:
     """Its record has the conjuncts as text, and with this text nothing more has to be found."""
     result = run("prove", str(FILE), "--json")
     record = json.loads(result.out)
     assert (result.code, record["verdict"]) == (0, "proved")
     assert record["conjuncts"]
-    texts = [each["source"] for each in record["found"]]
+    text = record["imports"] + "\n".join(each["source"] for each in record["found"])
     protocol = load(str(FILE), None, None, None)[1]
-    pasted: dict[str, object] = dict(vars(sys.modules[protocol.__module__]))
-    exec(record["imports"] + "\n".join(texts), pasted)
-    given = [pasted[each["name"].replace("-", "_")] for each in record["found"]]
+    given = pasted(tmp_path, text, **vars(sys.modules[protocol.__module__]))
+    found = [given[each["name"].replace("-", "_")] for each in record["found"]]
     properties, invariant, _ = proved_of(protocol)
     assert invariant == ()
     claims = [p for p in properties if can_be_asked(p)]
-    assert prove(protocol, claims, [p for p in given if isinstance(p, Property)]).status is Status.PROVED
+    assert prove(protocol, claims, found).status is Status.PROVED
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from postcopy.language import Answer, Page, PageSet, Property, View, conjunct
@@ -17,6 +19,8 @@ from postcopy.prover.means import HERE
 from postcopy.prover.obligations import INITIAL
 from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
+from tests.prover import small
+from tests.prover.inference.pasting import pasted
 from tests.prover.small import Ring, never_both, never_two_ahead
 
 
@@ -25,16 +29,16 @@ def _completed(properties: tuple[Property, ...], invariant: tuple[Property, ...]
     return complete(Ring, properties, invariant, None, proof, HERE, lambda _: None, lambda _: None)
 
 
-def test_a_proof_is_completed() -> None:
+def test_a_proof_is_completed(tmp_path: Path) -> None:
     assert prove(Ring, (never_two_ahead,), ()).status is not Status.PROVED
     completed = _completed((never_two_ahead,))
     assert completed.proof.status is Status.PROVED
     assert completed.found
     assert {f.prop.name for f in completed.found} <= {c.name for c in completed.proof.conjuncts}
-    pasted: dict[str, object] = {}
-    exec(completed.imports + "\n".join(f.source for f in completed.found), pasted)
-    given = [pasted[f.prop.name.replace("-", "_")] for f in completed.found]
-    again = prove(Ring, (never_two_ahead,), [p for p in given if isinstance(p, Property)])
+    text = completed.imports + "\n".join(f.source for f in completed.found)
+    given = pasted(tmp_path, text, **vars(small))
+    assert len(given) == len(completed.found)
+    again = prove(Ring, (never_two_ahead,), list(given.values()))
     assert again.status is Status.PROVED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from enum import Enum
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from postcopy.prover.inference.atoms import Atom, Names, atoms_of
 from postcopy.prover.inference.blocking import Blocking
 from postcopy.prover.inference.clauses import Clause, property_of, source_of
 from postcopy.prover.inference.observed import Reader, Rows, truths
+from tests.prover.inference.pasting import pasted
 from tests.prover.walks import walk
 
 INSTANCE = Instance(Postcopy, 4, 2, [p for p in SAFETY if p.of_states or p.of_steps], 2)
@@ -113,16 +115,14 @@ def test_a_clause_in_words(parts: tuple[tuple[Atom, bool], ...], sentence: str) 
     assert Clause(parts).sentence == sentence
 
 
-def test_the_source_text_can_be_pasted() -> None:
+def test_the_source_text_can_be_pasted(tmp_path: Path) -> None:
     clause = Clause(((PHASE, False), (DIRTY, False), (COMING, False)))
-    space: dict[str, object] = dict(NAMES.known)
-    exec("from postcopy.language import Answer, Page, View, about, conjunct\n" + source_of(clause, "pasted"), space)
-    pasted = space["pasted"]
-    assert isinstance(pasted, Property)
-    assert pasted.sentence == clause.sentence
+    text = source_of(clause, "given")
+    given = pasted(tmp_path, NAMES.imports([text], (), "a_change") + text)["given"]
+    assert given.sentence == clause.sentence
     states = States(INSTANCE, _states(60))
     found = property_of(clause, "found", NAMES)
-    assert truths(states, pasted).tolist() == truths(states, found).tolist()
+    assert truths(states, given).tolist() == truths(states, found).tolist()
 
 
 def test_two_enumerations_of_one_name_get_two_names() -> None:
@@ -157,7 +157,7 @@ def test_clauses_rule_out_a_row_and_hold_of_all_observed(seed: int) -> None:
     atoms = [Atom(f"a{i}", f"not a{i}", f"a{i}", f"not a{i}") for i in range(9)]
     everything = np.ones(9, dtype=np.bool_)
     found = {frozenset(int(a.yes[1:]) for a, _ in c.parts) for c in Blocking(atoms, rows).clauses(row, everything)}
-    assert found == _brute(rows, row, 4)
+    assert found == _brute(rows, row, 6)
 
 
 def test_a_row_that_was_observed_is_not_ruled_out() -> None:

@@ -15,13 +15,13 @@ from postcopy.prover.inference.atoms import Atom
 from postcopy.prover.inference.clauses import Clause
 from postcopy.prover.inference.observed import Rows
 
-MOST_ATOMS = 4
+MOST_ATOMS = 6
 """Atoms of a clause."""
 
 MOST_CLAUSES = 60
 """Clauses that are made for one row."""
 
-MOST_NODES = 4000
+MOST_NODES = 6000
 """Sets of atoms that are looked at for one row."""
 
 Columns = npt.NDArray[np.uint8]
