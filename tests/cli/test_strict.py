@@ -79,3 +79,9 @@ def test_the_report_page_has_the_warnings(run: Run, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run("check", f"{FILE}:Blinks", "--report", str(page)).code == Exit.OK
     assert "! changes nothing and observes nothing: reader.blinks" in page.read_text()
+
+
+def test_the_report_page_has_what_a_size_excludes(run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert run("check", "--pages", "1", "--in-flight", "1", "--no-liveness", "--report", str(page)).code == Exit.OK
+    assert "<dt>cannot fail at this size</dt><dd>no-partial-page</dd>" in page.read_text()

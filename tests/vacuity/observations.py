@@ -3,58 +3,97 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
+from textwrap import indent
+from typing import NamedTuple, cast
 
-import pytest
+from postcopy.language import Machine
+from postcopy.model.destination import Destination
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Source
 
-from postcopy.language import NONE, Machine, PageSet
-from postcopy.language.values import Whole
-from postcopy.model import destination, source
+TEXT = '''"""A mutant: it does not observe {what}."""
+
+from postcopy.model.{host} import *
+from postcopy.model.postcopy import Postcopy
+
+
+class Mutant(Postcopy):
+    """Forgets an observation."""
+
+    class {host}({machine}):
+        """Forgets it."""
+
+{method}
+'''
 
 
 class Site(NamedTuple):
-    """A line of the model that observes something."""
+    """A statement of the model that observes something.
 
-    file: str
-    line: int
-    text: str
+    Attributes:
+        host: the machine's name in the protocol.
+        method: the method that it stands in.
+        what: the event.
+    """
+
+    host: str
+    method: str
+    what: str
 
     def __str__(self) -> str:
-        return f"{Path(self.file).stem}:{self.text}"
+        return ":".join(self)
+
+
+HOSTS: dict[str, type[Machine]] = {"source": Source, "destination": Destination}
+
+
+def _observed(statement: ast.stmt) -> str | None:
+    """The event that a statement observes."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return None
+    call = statement.value
+    return ast.unparse(call.args[0]) if ast.unparse(call.func) == "self.observe" else None
+
+
+def _methods(host: str) -> list[ast.FunctionDef]:
+    (machine,) = ast.parse(inspect.getsource(HOSTS[host])).body
+    assert isinstance(machine, ast.ClassDef)
+    return [statement for statement in machine.body if isinstance(statement, ast.FunctionDef)]
 
 
 def sites() -> list[Site]:
-    """Every `self.observe(...)` of the two hosts, with the number of those before it that read alike."""
-    found: list[Site] = []
-    for module in (source, destination):
-        file = inspect.getfile(module)
-        for function in ast.walk(ast.parse(Path(file).read_text())):
-            if isinstance(function, ast.FunctionDef):
-                calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
-                found += [
-                    Site(file, call.lineno, f"{function.name}:{ast.unparse(call.args[0])}")
-                    for call in calls
-                    if ast.unparse(call.func) == "self.observe"
-                ]
-    return found
+    """Every `self.observe(...)` of the two hosts."""
+    return [
+        Site(host, method.name, what)
+        for host in HOSTS
+        for method in _methods(host)
+        for statement in ast.walk(method)
+        if isinstance(statement, ast.stmt) and (what := _observed(statement)) is not None
+    ]
 
 
-@contextmanager
-def without(site: Site, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """For a while, nothing is observed at this line."""
-    observe = Machine.observe
+class _Dropped(ast.NodeTransformer):
+    def __init__(self, what: str) -> None:
+        self.what = what
 
-    def forgetful(self: Machine, what: Enum, pages: PageSet | Whole = NONE) -> None:
-        frame = inspect.currentframe()
-        caller = frame.f_back if frame else None
-        if caller is None or (caller.f_code.co_filename, caller.f_lineno) != (site.file, site.line):
-            observe(self, what, pages)
+    def visit_Expr(self, statement: ast.Expr) -> ast.stmt:
+        return ast.Pass() if _observed(statement) == self.what else statement
 
-    with patch.context() as patched:
-        patched.setattr(Machine, "observe", forgetful)
-        yield
+
+def mutant(site: Site, directory: Path) -> type[Postcopy]:
+    """The protocol without that statement, from a file of its own. An override keeps the thread of the original."""
+    method = next(method for method in _methods(site.host) if method.name == site.method)
+    method.decorator_list = []
+    changed = indent(ast.unparse(_Dropped(site.what).visit(method)), " " * 8)
+    path = directory / "mutant.py"
+    machine = HOSTS[site.host].__name__
+    path.write_text(TEXT.format(what=site.what, host=site.host, machine=machine, method=changed))
+    spec = importlib.util.spec_from_file_location("mutant", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return cast(type[Postcopy], module.Mutant)

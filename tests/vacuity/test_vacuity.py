@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from postcopy.catalogue.properties import asked_of
@@ -13,7 +15,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.results.check import warnings
 from tests.vacuity import tiny
-from tests.vacuity.observations import Site, sites, without
+from tests.vacuity.observations import Site, mutant, sites
 
 
 def check(protocol: type[Protocol], pages: int = 2, in_flight: int = 1, engine: Engine = Engine.INTERPRETED) -> Verdict:
@@ -75,7 +77,6 @@ def test_the_document_s_protocol_has_no_gap() -> None:
 
 @pytest.mark.slow_but("destination:cpu_touches_missing:Memory.CPU_READ", "destination:_place:Memory.PLACE")
 @pytest.mark.parametrize("site", sites(), ids=str)
-def test_an_observation_that_is_dropped_is_reported(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    with without(site, monkeypatch):
-        verdict = check(type("Mutant", (Postcopy,), {}))
+def test_an_observation_that_is_dropped_is_reported(site: Site, tmp_path: Path) -> None:
+    verdict = check(mutant(site, tmp_path))
     assert verdict.violated is not None or verdict.gaps
