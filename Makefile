@@ -1,7 +1,7 @@
 # The tasks of a developer, each by its name: `make test`. They use the Python environment that is active, with
 # `pip install -e '.[test]'` in it. `.ci/run` calls the same tasks.
 
-.PHONY: help test test-slow test-all lint types coverage docs counterexamples benchmarks ci
+.PHONY: help test test-slow test-all lint types coverage docs counterexamples benchmarks lowest ci
 
 help: ## what there is to do
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -40,6 +40,14 @@ benchmarks: ## states per second, workers, growth (alone on the machine; others 
 	python benchmarks/states_per_second.py --pages 4 --in-flight 2
 	python benchmarks/workers.py
 	python benchmarks/growth.py
+
+lowest: ## the commands with the lowest versions of what they need, in an environment of their own
+	python3 -m venv build/lowest
+	build/lowest/bin/pip install -q $$(python3 tools/lowest_versions.py) && build/lowest/bin/pip install -q --no-deps -e .
+	for command in --help "list faults" "schema check" "check --pages 1 --in-flight 1" "simulate --walks 20" \
+	    "check --pages 2 --in-flight 1 --engine compiled --no-liveness" "prove --pages 1 --property no-two-guests" \
+	    "trace counterexamples/no-discards.itf.json" "graph build/lowest.svg --force" "run --size 256K --settle 0.1"; do \
+	    POSTCOPY_CACHE=build/lowest/cache build/lowest/bin/postcopy $$command >/dev/null || exit 1; done
 
 ci: ## everything that has to pass, in an environment of its own
 	.ci/run

@@ -20,6 +20,7 @@ import yaml
 
 import coverage_gate
 from coverage_gate import Demands, Measured
+from lowest_versions import lowest
 from postcopy.export import spin
 
 ROOT = Path(__file__).parents[1]
@@ -268,3 +269,12 @@ def test_the_demands_are_about_files_that_exist() -> None:
         assert list(package.glob(pattern)), pattern
     assert coverage_gate.is_complete("engine/wire.py", demands)
     assert not coverage_gate.is_complete("engine/source_host.py", demands)
+
+
+def test_the_lowest_versions_are_those_of_the_project() -> None:
+    pinned = lowest(PYPROJECT["project"]["dependencies"])
+    assert [each.replace("==", ">=") for each in pinned] == PYPROJECT["project"]["dependencies"]
+    assert "typer==0.28" in pinned, "0.12.0 to 0.12.3 did not start, earlier ones have no typer.TyperException"
+    for wrong in ("typer", "typer>0.1", "typer>=0.1,<2"):
+        with pytest.raises(ValueError, match="write NAME>=VERSION"):
+            lowest([wrong])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import Annotated, cast
 import pytest
 import typer
 
+from postcopy.cli import memory
 from postcopy.cli.check import CONTRADICTIONS, CheckOptions
 from postcopy.cli.main import COMMANDS
 from postcopy.cli.options import SearchEngine
@@ -133,3 +135,18 @@ def test_every_command_has_a_module_and_a_help_of_its_own(run: Run) -> None:
         said = " ".join(run(entry.name, "--help").out.split())
         assert entry.help.split(",")[0].split(":")[0] in said
     assert "No such command 'chekc'. Did you mean 'check'?" in refused(run, "chekc")
+
+
+def test_states_take_no_more_than_the_system_allows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {resource.RLIM_INFINITY: 4 << 30, 8 << 30: 4 << 30, 2 << 30: (2 << 30) - memory.PROGRAM, 1 << 20: 1 << 20}
+    for limit, states in limits.items():
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert memory.memory_for_states("4G") == states
+        said = f"postcopy: states may take {states >> 20:,} MiB and not 4,096: the system allows no more (ulimit -v)\n"
+        assert capsys.readouterr().err == (said if states < 4 << 30 else "")
+    with pytest.raises(UsageError, match=r"may have 1 MiB of memory \(ulimit -v\), and needs 1,024 at least"):
+        memory.require_memory()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 30, 1 << 30))
+    memory.require_memory()

@@ -167,6 +167,8 @@ def _fair_components(graph: Graph, fair: Fairness, region: Nodes) -> tuple[Nodes
     edges, origins, targets = edges[within], origins[within], targets[within]
     starts = np.searchsorted(origins, np.arange(len(region) + 1))
     matrix = csr_matrix((np.ones(len(edges), dtype=np.int8), targets, starts), shape=(len(region), len(region)))
+    matrix.sum_duplicates()  # SciPy 1.11 never ends where an edge is there twice
+    matrix.data[:] = 1  # sums of small numbers overflow, and an edge has to stay one
     count, component = connected_components(matrix, directed=True, connection="strong")
     steps = (component[origins] == component[targets]) & graph.moves[edges]
     homes, labels = component[origins[steps]], graph.action[edges[steps]]
