@@ -24,6 +24,10 @@ class SpecError(PostcopyError):
         self.where = where
 
 
+class NoRoomError(SpecError):
+    """A message is sent without having required that there is room for it."""
+
+
 class UnknownNameError(SpecError):
     """A part, field, message, mark or member of an enumeration is named that this protocol does not have."""
 

@@ -666,9 +666,11 @@ def test_a_number_that_leaves_its_range_is_a_check_of_the_leaf_and_an_error_when
     assert [check[1:] for check in leaf.checks] == [("left.count leaves its range 0 to 3", where)]
     state = list(instance.initial_states()[0])
     state[instance.index[instance.variable["left.count"]]] = 3
-    with pytest.raises(SpecError) as caught:
-        take(instance, tuple(state), careless)
-    assert str(caught.value) == f"{where}: left.count leaves its range 0 to 3"
+    step = take(instance, tuple(state), careless)
+    assert step is not None
+    assert str(step.error) == f"{where}: left.count leaves its range 0 to 3"
+    assert step.violated == ("numbers-stay-in-range",)
+    assert step.state == tuple(state)
     assert take(instance, tuple(state), careful) is None
 
 
@@ -691,5 +693,8 @@ def test_the_concrete_interpretation_refuses_values_of_a_wrong_type_too() -> Non
 def test_the_concrete_interpretation_refuses_to_overfill_a_channel() -> None:
     instance = Instance(protocol_of(SendsTwice), 1, 1)
     act = next(a for a in instance.actions if a.method == "act")
-    with pytest.raises(SpecError, match="wire is full here: require room before sending PLAIN"):
-        take(instance, instance.initial_states()[0], act)
+    step = take(instance, instance.initial_states()[0], act)
+    assert step is not None
+    assert str(step.error) == f"{here(SendsTwice)}, in act: wire may be full here: require room(2) before sending PLAIN"
+    assert step.violated == ("messages-have-room",)
+    assert step.state == instance.initial_states()[0]

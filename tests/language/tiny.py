@@ -32,7 +32,8 @@ from postcopy.language import (
     action,
 )
 from postcopy.language.instance import Instance
-from postcopy.language.symbolic import read_action
+from postcopy.language.symbolic import SymbolicInterpretation, read_action
+from postcopy.prover.unbounded import UnboundedInterpretation
 
 
 class Phase(IntEnum):
@@ -122,11 +123,16 @@ def protocol_of(machine: type[Machine], ghost: type[Ghost] = Memory) -> type[Pro
     return Tiny
 
 
-def read(machine: type[Machine], ghost: type[Ghost] = Memory, in_flight: int = 2) -> None:
+def read(
+    machine: type[Machine],
+    ghost: type[Ghost] = Memory,
+    in_flight: int = 2,
+    make: type[SymbolicInterpretation] = SymbolicInterpretation,
+) -> None:
     """Read all of a machine's actions."""
     instance = Instance(protocol_of(machine, ghost), 2, in_flight)
     for each in instance.actions:
-        read_action(instance, each)
+        read_action(instance, each, make)
 
 
 def here(what: type | Callable[..., Any]) -> str:
@@ -163,8 +169,9 @@ class Cases:
 
 
 def refused(machine: type[Machine], ghost: type[Ghost], where: str, message: str) -> None:
-    """Reading the machine gives exactly this error."""
-    with pytest.raises(SpecError) as caught:
-        read(machine, ghost)
-    assert str(caught.value) == f"{where}: {message}"
-    assert caught.value.where == where
+    """Reading the machine gives exactly this error, whether for a search or for a proof."""
+    for make in (SymbolicInterpretation, UnboundedInterpretation):
+        with pytest.raises(SpecError) as caught:
+            read(machine, ghost, make=make)
+        assert str(caught.value) == f"{where}: {message}"
+        assert caught.value.where == where

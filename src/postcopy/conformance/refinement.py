@@ -147,6 +147,8 @@ class _Search:
 
     def _take(self, model: ModelState, action: str, page: int | None) -> ModelState | None:
         step = take(self.instance, model, self.actions[action], page)
+        if step is not None and step.error is not None:
+            raise step.error
         return None if step is None else step.state
 
     def _why_not(self, model: ModelState, action: str, page: int | None) -> str:

@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.results import Options, Progress, Verdict
 from postcopy.language.instance import Instance
+from postcopy.language.step_errors import STEP_ERRORS
 
 
 def further(
@@ -34,7 +35,7 @@ def further(
     while verdicts[-1].violated is not None and (count is None or len(verdicts) < count):
         last = verdicts[-1]
         left = [prop for prop in last.instance.properties if prop is not last.violated]
-        if not left:
+        if not left or last.violated in STEP_ERRORS:  # no property less would let the search get past an error
             break
         of = last.instance
         search = Exploration(Instance(of.protocol, of.pages, of.in_flight, left, of.group), options, report)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postcopy import __version__
-from postcopy.explorer.kernel.kernel import Kernel, Words
+from postcopy.explorer.kernel.kernel import Words, kernel_to_errors
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.results import Engine, Options, Outcome, Progress, Verdict
 from postcopy.explorer.search import loops
@@ -68,10 +68,11 @@ class Exploration:
         report: Callable[[Progress], None] | None = None,
         keep_edges: bool = False,
     ) -> None:
-        self.instance, self.options = instance, options
+        self.options = options
         self._report = report or (lambda _: None)
         self._report(Progress("interpreting the actions"))
-        self.kernel = Kernel(instance, options.reductions)
+        self.kernel = kernel_to_errors(instance, options.reductions)
+        self.instance = self.kernel.instance
         self.question = question_of(self.kernel, options.max_memory)
         self.seconds = 0.0
         self.liveness: Liveness | None = None
@@ -197,9 +198,11 @@ class Exploration:
         """The verdict on the states that have been searched so far.
 
         Raises:
-            SpecError: the search came to a step that leaves a field's range.
+            SpecError: the text of an action is refused, and the search has found no run that shows why.
         """
         found, properties = self.findings, self.instance.properties
+        if self.kernel.refused is not None and found.status != Status.WRONG:
+            raise self.kernel.refused
         outcome, why = self._outcome()
         violated = self._violated()
         trace = self._trace(violated) if violated is not None else None
@@ -247,9 +250,7 @@ class Exploration:
         """What the search alone says, and for an inconclusive outcome why."""
         found = self.findings
         match found.status:
-            case Status.WRONG:
-                raise self.kernel.labels.error(found.detail)
-            case Status.STATE | Status.STEP:
+            case Status.STATE | Status.STEP | Status.WRONG:
                 return Outcome.VIOLATED, ""
             case Status.DEADLOCK:
                 return Outcome.DEADLOCK, ""
@@ -267,15 +268,17 @@ class Exploration:
             return bits.deadlock
         if found.status == Status.STATE:
             return bits.first(found.detail & bits.states)
+        if found.status == Status.WRONG:
+            return self.kernel.labels.violated_by_error(found.detail)
         if found.status == Status.STEP:
             return bits.first(self.kernel.labels[found.detail].violated & bits.steps)
         return None
 
     def _trace(self, violated: Property) -> Trace:
         packed = self.search.path(self.findings.at)
-        by_step = violated.name if self.findings.status == Status.STEP else None
+        by_step = violated.name if self.findings.status in (Status.STEP, Status.WRONG) else None
         if by_step is not None:
-            packed.append(self.findings.after)
+            packed.append(self.findings.after if self.findings.status == Status.STEP else packed[-1])
         states = [self.kernel.layout.unpack(words) for words in packed]
         return thread_through(self.instance, states, self.kernel.same, violated.name, by_step)
 

@@ -54,26 +54,32 @@ class BodyChecks:
             raise SpecError(f"{machine.__name__}.{method} is not a plain method", of_class(machine, method))
         self.called(function, machine, "")
 
-    def ghost(self, ghost: type[Ghost]) -> None:
-        """Check all that a ghost or monitor does.
+    def ghost(self, ghost: type[Ghost]) -> frozenset[str]:
+        """Check all that a ghost or monitor does. Answers as `function` does.
 
         Raises:
             SpecError: see `action`.
         """
+        absent: frozenset[str] = frozenset()
         for base in ghost.__mro__:
             for name, value in vars(base).items():
                 function = plain_function(value)
                 if function is None or is_machinery(function.__code__.co_filename):
                     continue
                 watches = name == "watch" and issubclass(ghost, Monitor)
-                self._check(function, None if isinstance(value, staticmethod) else ghost, Of(Step) if watches else None)
+                part = None if isinstance(value, staticmethod) else ghost
+                absent |= self._check(function, part, Of(Step) if watches else None).absent
+        return absent
 
-    def function(self, function: Callable[..., object], subject: type[View | Step] | None) -> None:
+    def function(self, function: Callable[..., object], subject: type[View | Step]) -> frozenset[str]:
         """Check the function of a property, or `may_rest`.
 
         Args:
             function: the function.
-            subject: what its first argument is; None where that is not known.
+            subject: what its first argument is.
+
+        Returns:
+            The names that it asks a state for and that are none of the protocol's.
 
         Raises:
             SpecError: see `action`.
@@ -83,7 +89,7 @@ class BodyChecks:
             plain = plain_function(inspect.unwrap(plain))  # half of a property of runs
         if plain is None:
             raise SpecError(f"{function!r} is not a plain function", "")
-        self._check(plain, None, Of(subject) if subject is not None else None)
+        return self._check(plain, None, Of(subject)).absent
 
     def called(self, function: FunctionType, part: type[Part] | None, where: str) -> Summary:
         """Check a function that is called at a place, and say what it does.

@@ -70,10 +70,12 @@ class Summary:
     Attributes:
         work: how many nodes of the syntax tree are evaluated at most.
         answers: the kind of its answer.
+        absent: what it asks a state for by names that are none of the protocol's.
     """
 
     work: int
     answers: Kind
+    absent: frozenset[str] = frozenset()
 
 
 class Calls(typing.Protocol):
@@ -99,12 +101,14 @@ class Expressions:
     Attributes:
         kinds: the kinds of its variables, by name.
         work: how much it does.
+        absent: what it asks a state for by names that are none of the protocol's.
     """
 
     def __init__(self, calls: Calls, function: FunctionType, part: type[Part] | None, names: Names) -> None:
         self._calls, self._function, self._part, self._names = calls, function, part, names
         self.kinds: dict[str, Kind] = {}
         self.work = 0
+        self.absent: frozenset[str] = frozenset()
         self._times = 1
         self._checks: dict[type[ast.expr], Callable[[Any], Kind]] = {
             ast.Constant: self._constant,
@@ -388,9 +392,7 @@ class Expressions:
         if isinstance(value, classmethod):
             raise self.refused(node, f"{name} is a class method: make it a plain method")
         if isinstance(value, property) and function is not None:
-            summary = self._calls.called(function, cls, self.where(node))
-            self.does(node, summary.work)
-            return summary.answers
+            return self._called(node, function, cls).answers
         if function is not None:
             return Method(name, ((function, None if isinstance(value, staticmethod) else cls),))
         return Fixed(value, ast.unparse(node))
@@ -399,7 +401,10 @@ class Expressions:
         named = self._calls.named
         if name in named.parts:
             return PartOf(named.parts[name])
-        return Of(ObserverEnd) if name in named.channels else Simple.ABSENT
+        if name in named.channels:
+            return Of(ObserverEnd)
+        self.absent |= {name}
+        return Simple.ABSENT
 
     def _of_anything(self, node: ast.Attribute) -> Kind:
         """What some value of the protocol has under a name, where the kind of the value is not known."""
@@ -449,6 +454,13 @@ class Expressions:
             return self.value(arguments[1])
         return self._language_function(node, callee, [self.value(argument) for argument in arguments])
 
+    def _called(self, node: ast.AST, function: FunctionType, part: type[Part] | None, times: int = 1) -> Summary:
+        """A function that is called at a node."""
+        summary = self._calls.called(function, part, self.where(node))
+        self.does(node, summary.work * times)
+        self.absent |= summary.absent
+        return summary
+
     def _is_type(self, node: ast.expr) -> bool:
         """Whether an expression only names a type."""
         names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
@@ -467,8 +479,7 @@ class Expressions:
             part = cls
             if callee.unbound and cls is not None and kinds and isinstance(kinds[0], PartOf):
                 part = kinds[0].cls  # Base.method(self)
-            summary = self._calls.called(function, part, self.where(node))
-            self.does(node, summary.work * (1 + lambdas))
+            summary = self._called(node, function, part, 1 + lambdas)
             answer = summary.answers if answer is None else joined(answer, summary.answers)
         return Simple.ANYTHING if answer is None else answer
 

@@ -53,10 +53,11 @@ def check_text(calls: Calls, function: FunctionType, part: type[Part] | None, fi
         if parameter is not None:
             expressions.kinds[parameter.arg] = known or _annotated(parameter, names, expressions)
     if isinstance(node, ast.Lambda):
-        return Summary(0, expressions.value(node.body))
+        return Summary(0, expressions.value(node.body), expressions.absent)
     statements = _Statements(expressions)
     statements.all(node.body)
-    return Summary(expressions.work, Simple.NOTHING if statements.answers is None else statements.answers)
+    answers = Simple.NOTHING if statements.answers is None else statements.answers
+    return Summary(expressions.work, answers, expressions.absent)
 
 
 def _parameters(node: ast.FunctionDef | ast.Lambda) -> list[ast.arg]:

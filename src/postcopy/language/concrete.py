@@ -13,15 +13,16 @@ from enum import Enum
 from itertools import combinations
 from typing import cast
 
-from postcopy.errors import SpecError
+from postcopy.errors import NoRoomError, SpecError
 from postcopy.language.actions import ActionInstance
-from postcopy.language.body_errors import Disabled, locating_errors
+from postcopy.language.body_errors import Disabled, locating_errors, with_caller
 from postcopy.language.channels import ChannelVariables, Slot
 from postcopy.language.instance import Instance, State
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
+from postcopy.language.step_errors import no_room, out_of_range, violated_by_error
 from postcopy.language.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
 from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import Step, View
@@ -62,8 +63,7 @@ class ConcreteInterpretation(Interpretation):
                 f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where()
             ) from None
         if not 0 <= stored < variable.size:
-            high = variable.low + variable.size - 1
-            self.failed.append(SpecError(f"{variable.name} leaves its range {variable.low} to {high}", self.where()))
+            self.failed.append(SpecError(out_of_range(variable), self.where()))
         return stored
 
     def pages(self, what: Whole) -> ConcretePages:
@@ -77,7 +77,9 @@ class ConcreteInterpretation(Interpretation):
 
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         if not self.room(channel, 1):
-            raise SpecError(f"{channel.name} is full here: require room before sending {kind.name}", self.where())
+            sent = sum(event.sent and event.channel == channel.name for event in self.events)
+            self.failed.append(NoRoomError(no_room(channel.name, kind.name, 1 + sent), self.where()))
+            return
         slot = channel.slots[self._kinds(channel).index(None)]
         self.store(slot.kind, kind)
         self.store(slot.pages, pages)
@@ -148,6 +150,7 @@ class Transition:
         state: the state after it.
         events: what happened.
         violated: names of the properties of steps that it violates.
+        error: for a step that errs, the error; then the state after it is the one before it.
     """
 
     action: ActionInstance
@@ -155,6 +158,7 @@ class Transition:
     state: State
     events: tuple[Event, ...]
     violated: tuple[str, ...]
+    error: SpecError | None = None
 
 
 def take(instance: Instance, state: State, action: ActionInstance, page: int | None = None) -> Transition | None:
@@ -177,12 +181,14 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
                 getattr(machine, action.method)(machine(action.machine, interpretation), **arguments)
         except Disabled:
             return None
+        if interpretation.failed:
+            error = with_caller(interpretation.failed[0], action.method)
+            events = tuple(interpretation.events)
+            return Transition(action, page, state, events, (violated_by_error(str(error)).name,), error)
         before = View(ConcreteInterpretation(instance, state))
         step = Step(action, before, View(interpretation), interpretation.events, interpretation.pages(NONE))
         for name, monitor in instance.monitors.items():
             let_watch(monitor(name, interpretation), step)
-        if interpretation.failed:
-            raise interpretation.failed[0]
     violated = tuple(p.name for p in instance.properties if p.of_steps and not holds(p.holds(step)))
     return Transition(action, page, tuple(interpretation.values), tuple(interpretation.events), violated)
 

@@ -57,6 +57,7 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
     for name, channel in channels.items():
         _check_channel(protocol, name, channel)
     _check_roles(protocol)
+    _check_ends(protocol, list(channels), machines.values())
     for machine in machines.values():
         _check_machine(machine, protocol, list(ghosts), list(channels))
     for ghost in (*ghosts.values(), *monitors):
@@ -150,6 +151,17 @@ def _check_roles(protocol: type[Protocol]) -> None:
                 problem = f"gives {kind.name} the role {role!r}: a role is a member of an enumeration"
             if problem is not None:
                 raise SpecError(f"{base.__name__}.roles {problem}", of_class(base, "roles"))
+
+
+def _check_ends(protocol: type[Protocol], channels: list[str], machines: Iterable[type[Machine]]) -> None:
+    """Refuse a channel of which no machine has an end: another was meant, or the ends are missing."""
+    declared = [value for machine in machines for base in machine.__mro__ for value in vars(base).values()]
+    used = {end.channel for end in declared if isinstance(end, DeclaredEnd)}
+    for name in channels:
+        if name not in used:
+            meant = did_you_mean(name, [other for other in channels if other in used])
+            ends = f': give a machine Sends("{name}"), and another Receives("{name}")'
+            raise SpecError(f"no machine has an end of the channel {name}{meant or ends}", of_class(protocol, name))
 
 
 def _is_enumeration(some: object) -> bool:

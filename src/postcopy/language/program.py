@@ -18,8 +18,9 @@ from postcopy.language.instance import Instance
 from postcopy.language.looks import Looks
 from postcopy.language.properties import Kind, Property
 from postcopy.language.protocol import Protocol
+from postcopy.language.removals import check_removed
 from postcopy.language.substitution import Substitution
-from postcopy.language.symbolic import observe, read_body, read_predicate, read_resting
+from postcopy.language.symbolic import SymbolicInterpretation, observe, read_body, read_predicate, read_resting
 from postcopy.language.trees import Branch, Leaf, Tree, leaves
 from postcopy.language.values import Cpu, PageSet
 from postcopy.language.variables import Sort, Variable
@@ -65,8 +66,8 @@ class Bodies:
         instance: the protocol at that size. Its properties do not matter.
     """
 
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
+    def __init__(self, instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> None:
+        self._instance, self._make = instance, make
         self._trees: dict[str, Tree] = {}
 
     def tree(self, action: ActionInstance) -> Tree:
@@ -76,30 +77,37 @@ class Bodies:
             SpecError: the action cheats or errs.
         """
         if action.name not in self._trees:
-            self._trees[action.name] = read_body(self._instance, action)
+            self._trees[action.name] = read_body(self._instance, action, self._make)
         return self._trees[action.name]
 
 
-def bodies_of(instance: Instance) -> Bodies:
+def bodies_of(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> Bodies:
     """The bodies of an instance's protocol at its size: the same object for all instances that differ in properties."""
-    return _bodies(cast(Hashable, instance.protocol), instance.pages, instance.in_flight, instance.group)
+    return _bodies(cast(Hashable, instance.protocol), instance.pages, instance.in_flight, instance.group, make)
 
 
 @lru_cache(maxsize=PROTOCOLS_KEPT)
-def _bodies(protocol: type[Protocol], pages: int, in_flight: int, group: int) -> Bodies:
-    return Bodies(Instance(protocol, pages, in_flight, (), group))
+def _bodies(
+    protocol: type[Protocol], pages: int, in_flight: int, group: int, make: type[SymbolicInterpretation]
+) -> Bodies:
+    return Bodies(Instance(protocol, pages, in_flight, (), group), make)
 
 
-def read(instance: Instance) -> Program:
+def read(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> Program:
     """Read all actions and properties symbolically and fold what never changes.
 
     Bodies of actions do not depend on properties, so searches for different properties share them
     (docs/decisions/0029-one-reading.md).
 
+    Args:
+        instance: the protocol at its size, with its properties.
+        make: the symbolic interpretation to read the bodies with.
+
     Raises:
         SpecError: an action or a property cheats or errs.
     """
-    bodies = bodies_of(instance)
+    check_removed(instance)
+    bodies = bodies_of(instance, make)
     looks = {name: Looks() for name in (*(p.name for p in instance.properties), *instance.monitors)}
     trees = [(action, observe(instance, action, bodies.tree(action), looks=looks)) for action in instance.actions]
     predicates = [

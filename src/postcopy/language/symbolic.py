@@ -14,7 +14,7 @@ from enum import Enum
 from itertools import combinations
 from typing import Any, Generic, TypeVar, cast
 
-from postcopy.errors import SpecError, UnknownNameError
+from postcopy.errors import NoRoomError, SpecError, UnknownNameError
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import checks_of
@@ -29,6 +29,7 @@ from postcopy.language.machines import Ghost, let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.source_locations import location, place
+from postcopy.language.step_errors import no_room, out_of_range
 from postcopy.language.trees import Branch, Happening, Leaf, Tree
 from postcopy.language.values import NONE, Cpu, Page, PageSet, Truth, UnsupportedOperation, Whole
 from postcopy.language.variables import Sort, Variable, index_of
@@ -308,7 +309,7 @@ class SymbolicInterpretation(Interpretation):
         if variable.values:
             return
         stored = ex.constant(expr)
-        message = f"{variable.name} leaves its range {variable.low} to {variable.low + variable.size - 1}"
+        message = out_of_range(variable)
         if stored is not None and not 0 <= stored < variable.size:
             raise SpecError(message, self.where())
         if stored is None:
@@ -353,11 +354,7 @@ class SymbolicInterpretation(Interpretation):
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         sent = self.sent[channel.name] = self.sent.get(channel.name, 0) + 1
         if not any(self.path.implied(self._free(channel, n)) for n in range(sent, len(channel.slots) + 1)):
-            room = f"room({'' if sent == 1 else sent})"
-            raise SpecError(
-                f"{channel.name} may be full here: require {room} before sending {kind.name}",
-                self.where(),
-            )
+            self.lacks_room(self._free(channel, sent), no_room(channel.name, kind.name, sent))
         concerned = self.sent_pages(channel, kind, pages)
         before = [self.number_in(slot.kind) for slot in channel.slots]
         for i, slot in enumerate(channel.slots):
@@ -371,6 +368,10 @@ class SymbolicInterpretation(Interpretation):
                 shared = ex.intersection(self.set_of(marks.get(name, NONE)), concerned)
                 value = ex.number_of(ex.negation(ex.is_empty(shared)))
                 self._assign(mark, ex.choose(here, value, self.number_in(mark)))
+
+    def lacks_room(self, room: TruthExpr, message: str) -> None:  # noqa: ARG002
+        """A message is sent where it is not known that there is room."""
+        raise NoRoomError(message, self.where())
 
     def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
         code = 0 if kind is None else channel.code(kind)
@@ -429,6 +430,13 @@ class SymbolicInterpretation(Interpretation):
             marked = ex.disjunction(*(ex.equal(self.number_in(slot.kind), ex.number(code)) for code in codes))
             variable = slot.marks[mark]
             self._assign(variable, ex.choose(ex.conjunction(marked, concerns), ex.number(1), self.number_in(variable)))
+
+
+class RoomIsChecked(SymbolicInterpretation):
+    """The same, but a message that may lack room is checked like a number's range: a search finds the run to it."""
+
+    def lacks_room(self, room: TruthExpr, message: str) -> None:
+        self.checks.append((room, message, self.where()))
 
 
 def _explore(

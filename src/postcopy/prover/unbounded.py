@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import cast
 
-from postcopy.errors import SpecError
 from postcopy.language import expressions as ex
 from postcopy.language.channels import ChannelVariables
 from postcopy.language.expressions import TruthExpr, Value
@@ -22,6 +21,7 @@ from postcopy.language.instance import Instance
 from postcopy.language.messages import Marks, Message, Pattern
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
+from postcopy.language.step_errors import no_room
 from postcopy.language.symbolic import SymbolicInterpretation, SymbolicPages, SymbolicTruth
 from postcopy.language.values import ALL, NONE, PageSet
 from postcopy.language.variables import Sort, Variable
@@ -68,15 +68,22 @@ class UnboundedInterpretation(SymbolicInterpretation):
 
     def _fits(self, channel: ChannelVariables, messages: int) -> TruthExpr:
         """Room for that many messages, said of the channel before those that this step has sent."""
-        base = self._on(channel)
+        base, sent = self._before_sending(channel)
+        return as_truth(HasRoom(base, messages + sent))
+
+    def _before_sending(self, channel: ChannelVariables) -> tuple[Messages, int]:
+        """The channel before the messages that this step has sent, and how many these are."""
+        base, sent = self._on(channel), 0
         while isinstance(base, Sent | Marked):
-            messages += isinstance(base, Sent)
+            sent += isinstance(base, Sent)
             base = base.messages
-        return as_truth(HasRoom(base, messages))
+        return base, sent
 
     def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
         if not any(self.path.implied(self._fits(channel, n)) for n in range(1, MOST)):
-            raise SpecError(f"{channel.name} may be full here: require room() before sending {kind.name}", self.where())
+            self.lacks_room(
+                self._fits(channel, 1), no_room(channel.name, kind.name, 1 + self._before_sending(channel)[1])
+            )
         concerned = self.sent_pages(channel, kind, pages)
         carried: list[TruthExpr] = []
         for name in channel.slots[0].marks:

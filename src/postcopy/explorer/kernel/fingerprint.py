@@ -2,7 +2,7 @@
 
 import hashlib
 
-from postcopy.explorer.kernel.kernel import Kernel
+from postcopy.explorer.kernel.kernel import kernel_to_errors
 from postcopy.language.instance import Instance
 
 
@@ -10,4 +10,4 @@ def fingerprint(instance: Instance) -> str:
     """The hash of the kernel without properties and of the actions' names: equal for equal behaviour and wording."""
     bare = Instance(instance.protocol, instance.pages, instance.in_flight, (), instance.group)
     words = [f"{action.name} {action.doc}" for action in bare.actions]
-    return hashlib.sha256("\n".join([Kernel(bare, reductions=()).plain, *words]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([kernel_to_errors(bare, reductions=()).plain, *words]).encode()).hexdigest()[:16]

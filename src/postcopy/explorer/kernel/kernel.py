@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from postcopy.errors import NoRoomError, SpecError
 from postcopy.explorer.kernel.block_code import row_length
 from postcopy.explorer.kernel.calling_convention import BLOCK
 from postcopy.explorer.kernel.canonical_form import Inapplicable, Reduction, canonical_form
@@ -22,6 +23,7 @@ from postcopy.explorer.kernel.reductions import PAGES, REDUCTIONS
 from postcopy.explorer.kernel.state_code import block_text, plain_text
 from postcopy.language.instance import Instance, State
 from postcopy.language.program import read
+from postcopy.language.symbolic import RoomIsChecked, SymbolicInterpretation
 
 Words = tuple[int, ...]
 """A packed state."""
@@ -47,15 +49,18 @@ class Kernel:
         layout: where its variables lie in a packed state.
         labels: what the labels of its steps mean.
         bits: which bits stand for which properties.
+        refused: the error for which the text is refused, where only the run to such an error is looked for.
 
     Raises:
         SpecError: the protocol or a property cheats or errs.
         UsageError: the size does not fit.
     """
 
-    def __init__(self, instance: Instance, reductions: Sequence[Reduction] = (PAGES,)) -> None:
-        self.instance, self.bits = instance, PropertyBits.of(instance)
-        self.program = read(instance)
+    def __init__(
+        self, instance: Instance, reductions: Sequence[Reduction] = (PAGES,), refused: SpecError | None = None
+    ) -> None:
+        self.instance, self.bits, self.refused = instance, PropertyBits.of(instance), refused
+        self.program = read(instance, SymbolicInterpretation if refused is None else RoomIsChecked)
         self.layout = lay_out(instance, self.program.variables, self.program.constants)
         self.labels = Labels(self.program)
         found = {each: each.of(self.program, self.layout) for each in REDUCTIONS if each in reductions}
@@ -113,3 +118,17 @@ class Kernel:
     def same(self, a: State, b: State) -> bool:
         """Whether two states are one to a search."""
         return self.representative(a) == self.representative(b)
+
+
+def kernel_to_errors(instance: Instance, reductions: Sequence[Reduction] = (PAGES,)) -> Kernel:
+    """The functions of an instance. Where a message may lack room: those without properties, to find the run to that.
+
+    Raises:
+        SpecError: the protocol or a property cheats or errs otherwise.
+        UsageError: the size does not fit.
+    """
+    try:
+        return Kernel(instance, reductions)
+    except NoRoomError as error:
+        bare = Instance(instance.protocol, instance.pages, instance.in_flight, (), instance.group)
+        return Kernel(bare, reductions, error)

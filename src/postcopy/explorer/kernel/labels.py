@@ -20,6 +20,7 @@ from postcopy.explorer.kernel.calling_convention import (
 from postcopy.language.instance import Instance
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind, Property
+from postcopy.language.step_errors import violated_by_error
 from postcopy.language.trees import Leaf, leaves
 
 
@@ -77,6 +78,10 @@ class Labels(dict[int, Meaning]):
         """The error in the specification that a label of a failed check stands for."""
         message, place, _ = self._checks[check_number(label)]
         return SpecError(message, place)
+
+    def violated_by_error(self, label: int) -> Property:
+        """The property that a step with the label of a failed check violates."""
+        return violated_by_error(self._checks[check_number(label)][0])
 
     def __missing__(self, label: int) -> Meaning:
         if failed(label):

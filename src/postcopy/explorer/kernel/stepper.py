@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from postcopy.explorer.kernel.calling_convention import rests
-from postcopy.explorer.kernel.kernel import Kernel, Words
+from postcopy.explorer.kernel.kernel import Kernel, Words, kernel_to_errors
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property
 
@@ -60,8 +60,9 @@ class Stepper:
         UsageError: the size does not fit.
     """
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance, self.kernel = instance, Kernel(instance)
+    def __init__(self, instance: Instance, to_errors: bool = False) -> None:
+        self.kernel = kernel_to_errors(instance) if to_errors else Kernel(instance)
+        self.instance = self.kernel.instance
         self._functions = self.kernel.functions
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._moves)
         self._witnesses = [(1 << i, p.name) for i, p in enumerate(instance.properties) if p.is_witness]
@@ -71,8 +72,7 @@ class Stepper:
     def moves(self, state: Words) -> list[Move]:
         """Every step from a state, in the order of the actions. To be read only: it is remembered for the next time.
 
-        Raises:
-            SpecError: a step leaves a field's range.
+        A step that errs violates the property that it should not (`language.step_errors`), and stays in the state.
         """
         return self._remembered(state)
 
@@ -82,7 +82,8 @@ class Stepper:
         for label, *after in self._functions.expand(*state):
             step = labels[label]
             if step.failed:
-                raise labels.error(label)
+                found.append(Move(step.action, state, labels.violated_by_error(label)))
+                continue
             broken = step.violated & bits.steps
             found.append(Move(step.action, tuple(after), bits.first(broken) if broken else None))
         return found

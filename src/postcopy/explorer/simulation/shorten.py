@@ -34,7 +34,7 @@ def shorten(trace: Trace, violated: Property) -> Iterator[Trace]:
     whole = trace.instance
     narrow = Instance(whole.protocol, whole.pages, whole.in_flight, (violated,), whole.group)
     replay = Replay(narrow, rebase(trace, narrow).initial, violated)
-    stepper = Stepper(narrow)
+    stepper = Stepper(narrow, to_errors=True)
     labels = replay.breaking(trace.labels)
     if labels is None:
         raise TraceError(f"the run to be shortened does not violate {violated.name}")

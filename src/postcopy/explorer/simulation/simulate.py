@@ -119,13 +119,14 @@ class Simulation:
     """
 
     def __init__(self, instance: Instance, plan: WalkPlan, report: Callable[[str], None] | None = None) -> None:
-        self.instance, self.plan = instance, plan
+        self.plan = plan
         self._report = report or (lambda _: None)
         endless = [prop.name for prop in instance.properties if prop.of_runs]
         if endless:
             raise UsageError(f"{endless[0]} is about runs without end: a walk has one; postcopy check decides it")
         self._report("interpreting the actions")
-        self._stepper = Stepper(instance)
+        self._stepper = Stepper(instance, to_errors=True)
+        self.instance = self._stepper.instance
         self._walker = Walker(self._stepper, plan.seed, plan.depth)
         self._bug: Bug | None = None
         self._run: Trace | None = None
@@ -159,8 +160,14 @@ class Simulation:
         return f"{walker.walks:,} walks{of}, {walker.steps / self._seconds:,.0f} steps/s, deepest {walker.deepest}"
 
     def found(self) -> Simulated:
-        """What can be said now."""
+        """What can be said now.
+
+        Raises:
+            SpecError: the text of an action is refused, and no walk shows why.
+        """
         walker, bug = self._walker, self._bug
+        if bug is None and self._stepper.kernel.refused is not None:
+            raise self._stepper.kernel.refused
         if bug is not None:
             finding = Finding.DEADLOCK if bug.violated.kind is Kind.NO_DEADLOCK else Finding.VIOLATED
         else:

@@ -119,11 +119,7 @@ class Walker:
         self._order: list[int] = []
 
     def walk(self) -> Bug | None:
-        """Make one more walk, and return the violation that it found, if any.
-
-        Raises:
-            SpecError: a step leaves a field's range.
-        """
+        """Make one more walk, and return the violation that it found, if any."""
         self.walks += 1
         dice = random.Random(f"postcopy {self.seed} {self.walks}")
         point = self._begin(dice)

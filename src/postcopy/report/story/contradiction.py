@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from postcopy.explorer.liveness.fairness import Duty, broken, duties, is_fair
 from postcopy.language.concrete import ConcreteInterpretation, answer_in, holds, is_deadlock, successors
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
+from postcopy.language.step_errors import STEP_ERRORS
 from postcopy.language.trace import Trace
 from postcopy.language.values import NONE, ConcretePages
 from postcopy.language.view import Step, View
@@ -57,7 +58,7 @@ class Contradiction:
 
 def violated_property(trace: Trace) -> Property | None:
     """The property that a run violates, if its instance (or this package) knows it."""
-    known = {prop.name: prop for prop in (NO_DEADLOCK, *trace.instance.properties)}
+    known = {prop.name: prop for prop in (NO_DEADLOCK, *STEP_ERRORS, *trace.instance.properties)}
     return known.get(trace.violated) if trace.violated is not None else None
 
 
@@ -76,6 +77,8 @@ def judge(trace: Trace, prop: Property) -> Judgement:
         if not trace.steps:
             return Judgement(True, 0)
         last = trace.steps[-1]
+        if prop in STEP_ERRORS:
+            return Judgement(prop.name not in last.violated, 0)
         before = ConcreteInterpretation(instance, states[-2])
         answer = prop.holds(Step(last.action, View(before), View(after), list(last.events), after.pages(NONE)))
     elif prop.kind is Kind.NO_DEADLOCK:
@@ -102,7 +105,9 @@ def explain(trace: Trace) -> Contradiction | None:
         culprits = _blocked(trace)
     else:
         culprits = _offence(trace, prop, verdict)
-    return Contradiction(prop.name, prop.sentence.rstrip("."), prop.rules, culprits, prop.because)
+    error = trace.steps[-1].error if trace.steps and prop in STEP_ERRORS else None
+    because = prop.because if error is None else f"{error}. {prop.because}"
+    return Contradiction(prop.name, prop.sentence.rstrip("."), prop.rules, culprits, because)
 
 
 def _offence(trace: Trace, prop: Property, verdict: Judgement) -> str:
