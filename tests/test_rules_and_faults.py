@@ -50,7 +50,9 @@ def test_some_fault_breaks_the_property(name: str) -> None:
 )
 def test_a_fault_breaks_each_property_that_it_names(name: str, broken: str) -> None:
     fault = FAULTS[name]
-    verdict = explore(Instance(fault, 2, 2, [BY_NAME[broken]], fault.group), Options(engine=Engine.INTERPRETED))
+    verdict = explore(
+        Instance(fault, fault.pages, 2, [BY_NAME[broken]], fault.group), Options(engine=Engine.INTERPRETED)
+    )
     assert verdict.violated is BY_NAME[broken]
 
 

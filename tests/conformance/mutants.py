@@ -23,7 +23,7 @@ from postcopy.engine.destination import (
     State,
 )
 from postcopy.engine.log import Step, Thread, record
-from postcopy.engine.messages import Advise, Eof, Footer, OpenReturnPath, RamEnd, SectionEnd, StreamMessage
+from postcopy.engine.messages import Advise, Eof, Footer, OpenReturnPath, RamEnd, SectionEnd, Shut, StreamMessage
 from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 
 
@@ -417,6 +417,49 @@ class ReplyDropped(DestinationCore):
         return [] if first else replies
 
 
+class CpusStayStopped(DestinationCore):
+    """Does not start the CPUs at RUN."""
+
+    def run(self) -> Sequence[Output]:
+        effects = super().run()
+        self.guest_runs = False
+        return [e for e in effects if not isinstance(e, StartGuest)]
+
+
+class CleansUpInPart(SourceCore):
+    """Keeps the requests that wait."""
+
+    def _clean_up(self, *, guest_may_run: bool) -> None:
+        kept = dict(self._requests)
+        super()._clean_up(guest_may_run=guest_may_run)
+        self._requests.update(kept)
+
+
+class ReportsFailure(DestinationCore):
+    """Reports an error although all has arrived."""
+
+    def shut(self) -> Sequence[Output]:
+        return [Shut(1) for _ in super().shut()]
+
+
+class ShutSentAgain(DestinationCore):
+    """Does not remember that SHUT has been sent."""
+
+    def shut(self) -> Sequence[Output]:
+        replies = super().shut()
+        self.owes_shut = True
+        return replies
+
+
+class LossCalledCancel(SourceCore):
+    """Takes a lost connection for a cancel."""
+
+    def lose(self, why: str, thread: Thread = Thread.MIGRATION) -> None:
+        super().lose(why, thread)
+        if self.guest_may_run:
+            self.phase = Phase.CANCELLED
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A core without one rule, the model's fault that it stands for, and what the search has to say of it."""
@@ -472,8 +515,13 @@ MUTANTS = (
     Mutant(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
     Mutant(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
     Mutant(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),
-    Mutant(CancelBringsNobodyBack, "stays-stopped-in-precopy", "differ in source.running: False and True"),
+    Mutant(CancelBringsNobodyBack, "cancel-leaves-guest-stopped", "differ in source.running: False and True"),
     Mutant(PartialHostPages, "partial-host-pages", "differ in source.dirty: 2 and 3", group=2),
+    Mutant(CpusStayStopped, "cpus-stay-stopped", "differ in destination.running: False and True"),
+    Mutant(CleansUpInPart, "cleans-up-in-part", "differ in source.requests: 1 and 0"),
+    Mutant(ReportsFailure, "reports-failure", "what is on the return path: SHUT_ERROR and SHUT_OK"),
+    Mutant(ShutSentAgain, "shut-sent-again", "differ in destination.owes_shut: True and False"),
+    Mutant(LossCalledCancel, "loss-called-cancel", "differ in source.phase: CANCELLED and FAILED"),
     Mutant(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),
 )
 

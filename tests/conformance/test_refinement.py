@@ -138,6 +138,17 @@ WITHOUT_MUTANT = {
     "main-closes-stream": "the connection is the hosts' matter",
     "torn-placement": "placing is one effect; the live tests tear it",
     "balloon-not-inhibited": "this guest has no balloon",
+    "device-load-does-not-wait": "the kernel makes the device load wait, not the core",
+    "sends-on-broken-connection": "the connection is the hosts' matter",
+    "host-pages-interleaved": "the core sends a host page in one call",
+    "requests-part-of-host-page": "the source's core refuses a request for a part of a host page",
+    "clean-pages-sent": "the core finds what to send next in its bitmap",
+    "destination-cleans-up-in-part": "the userfaultfd goes with the process of the guest",
+    "sleeper-goes-on": "the kernel puts a vCPU to sleep, not the core",
+    "device-load-goes-on": "the kernel puts the device load to sleep, not the core",
+    "fault-requested-again": "the kernel hands over each fault once",
+    "requests-without-fault": "the core is asked only where there is a fault",
+    "refuses-unasked": "the core looks at its host only when ADVISE is handed over",
     **dict.fromkeys(LIVENESS, "the search of the cores asks about steps and states, not about endless runs"),
 }
 """Faults of the model that have no mutant, and why."""

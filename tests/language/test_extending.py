@@ -420,7 +420,7 @@ def test_too_many_properties_are_refused() -> None:
         return True
 
     many = [always(f"sentence {i}")(fine) for i in range(62)]
-    with pytest.raises(SpecError, match=r"too many properties at once: 62 \(at most 61\)"):
+    with pytest.raises(SpecError, match=r"too many properties at once: 62 of states and witnesses \(at most 61\)"):
         explore(Instance(Talk, 1, 1, many))
     assert explore(Instance(Talk, 1, 1, many[1:])).outcome is Outcome.HOLDS
 

@@ -93,7 +93,7 @@ def without_rule() -> str:
 
 def _failing(fault: type[Fault]) -> Iterator[Found]:
     """What fails without a rule and concerns it: first what the fault itself names, after its own actions."""
-    for size in ((2, 2, 2),) if fault.group > 1 else SIZES:
+    for size in ((fault.pages, 2, fault.group),) if fault.group > 1 else SIZES:
         here = steps(fault, size)
         assumed = [p.name for p in here.claims]
         named = [name for name in fault.breaks if not BY_NAME[name].of_runs]

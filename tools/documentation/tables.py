@@ -97,7 +97,8 @@ def _rule(rule: Rule) -> Iterator[str]:
         if found:
             yield f"- {word} by {_names(p.name for p in found)}."
     for name, fault in faults(rule.number).items():
-        host = f" It shows with host pages of {fault.group} target pages." if fault.group > 1 else ""
+        pages = f" and {fault.pages} pages" if fault.pages > fault.group else ""
+        host = f" It shows with host pages of {fault.group} target pages{pages}." if fault.group > 1 else ""
         yield f"- Taken away by `{name}`: {linked(escape(_docstring(fault)))} Breaks {_names(fault.breaks)}.{host}"
     if rule.beside:
         yield f"- Beside the model: {escape(rule.beside)}"

@@ -200,7 +200,7 @@ class Exploration:
         Raises:
             SpecError: the text of an action is refused, and the search has found no run that shows why.
         """
-        found, properties = self.findings, self.instance.properties
+        found, properties, seen = self.findings, self.instance.properties, self.kernel.bits.seen
         if self.kernel.refused is not None and found.status != Status.WRONG:
             raise self.kernel.refused
         outcome, why = self._outcome()
@@ -227,7 +227,7 @@ class Exploration:
             frontier=0 if outcome is Outcome.HOLDS else found.frontier,
             fired=self._fired(),
             impossible=self.kernel.impossible,
-            witnesses={p.name: bool(found.witnesses >> i & 1) for i, p in enumerate(properties) if p.is_witness},
+            witnesses={p.name: bool(found.witnesses >> i & 1) for i, p in enumerate(seen) if p.is_witness},
             seconds=self.seconds,
             bits=self.kernel.layout.bits,
             words=self.kernel.layout.words,
@@ -267,11 +267,11 @@ class Exploration:
         if found.status == Status.DEADLOCK:
             return bits.deadlock
         if found.status == Status.STATE:
-            return bits.first(found.detail & bits.states)
+            return bits.of_state(found.detail & bits.states)
         if found.status == Status.WRONG:
             return self.kernel.labels.violated_by_error(found.detail)
         if found.status == Status.STEP:
-            return bits.first(self.kernel.labels[found.detail].violated & bits.steps)
+            return bits.of_step(self.kernel.labels[found.detail].violated & bits.steps)
         return None
 
     def _trace(self, violated: Property) -> Trace:
@@ -284,7 +284,7 @@ class Exploration:
 
     def witness(self, name: str) -> Trace | None:
         """A shortest run to a witness, or None where it was not reached."""
-        index = next(i for i, p in enumerate(self.instance.properties) if p.name == name)
+        index = next(i for i, p in enumerate(self.kernel.bits.seen) if p.name == name)
         at = self.findings.first.get(index)
         if at is None:
             return None

@@ -1,4 +1,5 @@
-"""What a fault is: the protocol with one rule taken away. The faults are in `faults` and `faults_liveness`."""
+"""What a fault is: the protocol with one rule taken away. The faults are in `faults`, `faults_liveness` and
+`faults_omissions`."""
 
 from __future__ import annotations
 
@@ -15,10 +16,12 @@ class Fault(Postcopy):
     Attributes:
         rule: the rule that is missing.
         breaks: names of the properties that fail without it; the first is what its stored counterexample shows.
+        pages: the pages at which it shows.
     """
 
     rule: ClassVar[str]
     breaks: ClassVar[tuple[str, ...]]
+    pages: ClassVar[int] = 2
 
 
 def name_of(protocol: type[Protocol]) -> str:

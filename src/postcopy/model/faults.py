@@ -11,6 +11,7 @@ from postcopy.language import NONE, Choice, Flag, Page, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.fault import Fault, by_rule
 from postcopy.model.faults_liveness import LIVENESS_FAULTS
+from postcopy.model.faults_omissions import OMISSIONS
 from postcopy.model.guest import Memory
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase, Source
@@ -39,7 +40,7 @@ class MismatchedCapability(Fault):
 class LateStartActs(Fault):
     """migrate_start_postcopy is obeyed whenever it comes, after the end of the migration too."""
 
-    rule, breaks = "R2", ("finished-stays-finished",)
+    rule, breaks = "R2", ("nothing-is-kept", "finished-stays-finished")
 
     class source(Source):
         """Remembers the command for ever."""
@@ -217,7 +218,7 @@ class RunBeforeDevices(Fault):
 class MainClosesStream(Fault):
     """At the end of the package the main thread cleans up as after a normal migration, and closes the stream."""
 
-    rule, breaks = "R8", ("no-guest-lost",)
+    rule, breaks = "R8", ("failed-for-a-reason", "no-guest-lost")
 
     class destination(Destination):
         """Its main thread cleans up."""
@@ -232,7 +233,7 @@ class MainClosesStream(Fault):
 class EndBeforeRun(Fault):
     """The listen thread does not wait for the main thread, and RUN does not look at the state (A14)."""
 
-    rule, breaks = "R9", ("states-forward",)
+    rule, breaks = "R9", ("started-guest-runs", "states-forward")
 
     class destination(Destination):
         """Sets states without looking."""
@@ -369,7 +370,7 @@ class DiscardsAfterPackage(Fault):
 class SentMapReadInPostcopy(Fault):
     """A request is checked against the sent map, which the discard set has used up."""
 
-    rule, breaks = "R12", ("no-request-lost",)
+    rule, breaks = "R12", ("sent-map-is-used-up", "no-request-lost")
 
     class source(Source):
         """Asks the sent map whether a page has been sent."""
@@ -441,7 +442,7 @@ class ResumesAfterHandover(Fault):
 class StaysStoppedInPrecopy(Fault):
     """The source gives its guest up for any failure."""
 
-    rule, breaks = "R15", ("guest-goes-on-in-precopy",)
+    rule, breaks = "R15", ("guest-goes-on-in-precopy", "the-guest-runs-again")
 
     class source(Source):
         """Takes every failure for one in postcopy."""
@@ -603,7 +604,7 @@ class TornPlacement(Fault):
 class UnsupportedHostGoesOn(Fault):
     """A host without userfaultfd goes on all the same; touching a missing page gives zeros."""
 
-    rule, breaks = "R23", ("no-stale-device-read", "no-stale-read")
+    rule, breaks = "R23", ("postcopy-where-supported", "no-stale-device-read", "no-stale-read")
 
     class destination(Destination):
         """Does not check its host."""
@@ -693,5 +694,5 @@ class CancelAfterSwitch(Fault):
 
 _HERE = [fault for fault in Fault.__subclasses__() if fault.__module__ == __name__]
 
-FAULTS: dict[str, type[Fault]] = by_rule([*_HERE, *LIVENESS_FAULTS])
+FAULTS: dict[str, type[Fault]] = by_rule([*_HERE, *LIVENESS_FAULTS, *OMISSIONS])
 """All faults by name, in the order of the rules."""

@@ -114,6 +114,13 @@ def sent_is_clean(state: View) -> Answer:
     return True if state.source.phase < Phase.POSTCOPY else state.SentSinceSwitch.pages & state.source.dirty
 
 
+@conjunct("Requests come only after the handover", rules="R16")
+def requests_after_handover(state: View) -> bool:
+    """The destination listens from LISTEN on, and LISTEN is in the package."""
+    asked = state.return_path.carries(Reply.REQ_PAGES) or not state.source.requests.empty
+    return not asked or _handed_over(state)
+
+
 @conjunct("What is left of a host page on its way is dirty", rules="R21")
 def rest_is_dirty(state: View) -> Answer:
     """The rest of a host page is sent because it is dirty."""
@@ -205,6 +212,12 @@ def discard_set_needed(state: View) -> Answer:
 def discards_after_switch(state: View) -> bool:
     """They are sent once, when the CPUs have stopped."""
     return not state.stream.carries(Command.DISCARD) or bool(state.source.phase >= Phase.PACKAGING)
+
+
+@conjunct("With the discards the sent map is used up", rules="R12")
+def sent_map_goes_with_discards(state: View) -> Answer:
+    """They are what it was masked for."""
+    return state.source.sent if state.source.phase == Phase.PACKAGING else True
 
 
 @conjunct("Discards travel once", rules="R11")
@@ -469,10 +482,11 @@ def cpus_wait_in_postcopy(state: View) -> Answer:
     return True if state.destination.state == State.RUNNING else state.destination.waiting.any
 
 
-@conjunct("The device load waits only while it loads", rules="R6")
-def devices_wait_while_loading(state: View) -> Answer:
-    """It goes on when its page has come."""
-    return True if state.destination.main == Main.DEVICES else state.destination.device_waiting
+@conjunct("Faults wait to be read only while the destination listens", rules="R5 R16")
+def faults_while_listening(state: View) -> Answer:
+    """Before, memory is not sensitive; at the end the queue is thrown away."""
+    listening = state.destination.state == State.LISTEN or state.destination.state == State.RUNNING
+    return True if listening else state.destination.faulted
 
 
 @conjunct("No thread waits for a page that is there", rules="R16 R22")
@@ -514,6 +528,14 @@ def broken_for_a_reason(state: View) -> bool:
 def error_is_a_refusal(state: View) -> bool:
     """Nothing else makes the destination send it."""
     return not state.return_path.carries(Reply.SHUT_ERROR) or bool(state.Handover.failure)
+
+
+@conjunct("A SHUT that is owed has not been sent", rules="R24")
+def owed_is_not_sent(state: View) -> bool:
+    """Sending it settles that."""
+    if not state.destination.owes_shut:
+        return True
+    return not state.return_path.carries(Reply.SHUT_OK) and bool(state.source.phase != Phase.COMPLETED)
 
 
 @conjunct("A SHUT is owed, or on its way, only by a destination that has come to its end", rules="R24")

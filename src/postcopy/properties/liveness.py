@@ -9,12 +9,7 @@ from postcopy.language import Cpu, LeadsTo, Page, Property, View, eventually
 from postcopy.model.destination import State
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase
-from postcopy.properties.safety import Handover
-
-
-def excused(state: View) -> bool:
-    """The document lets the migration fail from here on."""
-    return bool(state.wire.failed or state.Handover.failure or state.source.phase == Phase.CANCELLED)
+from postcopy.properties.safety import Handover, excused
 
 
 def over(state: View) -> bool:
@@ -64,10 +59,20 @@ def the_migration_ends(state: View) -> LeadsTo:
     return LeadsTo(when=state.source.phase >= Phase.FINISHING, then=over(state))
 
 
+@eventually("A guest that was stopped runs again at one of the hosts", rules="R7 R15 R23", monitor=Handover)
+def the_guest_runs_again(state: View) -> LeadsTo:
+    """The migration stops the guest to start it elsewhere, or to let it go on here: it stands still for ever, although
+    its host is alive, and nothing has failed since it was handed over."""
+    runs = state.source.running or state.destination.running
+    lost = state.source.phase == Phase.DEAD or (state.Handover.done and excused(state))
+    return LeadsTo(when=not runs, then=runs or lost)
+
+
 LIVENESS: tuple[Property, ...] = (
     every_requested_page_arrives,
     every_blocked_vcpu_runs_again,
     every_sleeper_is_woken,
     the_switch_happens,
     the_migration_ends,
+    the_guest_runs_again,
 )

@@ -19,13 +19,14 @@ from postcopy.language import (
     always,
     every_step,
 )
-from postcopy.model.destination import State
+from postcopy.model.destination import Main, State
 from postcopy.model.guest import Memory, Mishap
-from postcopy.model.network import Command
+from postcopy.model.network import Command, Reply
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase
 
 STREAM_READER = "listen thread"
+OPERATOR = "operator"
 
 
 class SentSinceSwitch(Monitor):
@@ -193,6 +194,22 @@ def finished_stays_finished(step: Step) -> bool:
     return bool(step.before.source.phase < Phase.COMPLETED or step.after.source.phase == step.before.source.phase)
 
 
+@every_step("Only dirty pages are sent", rules="R10")
+def only_dirty_pages_sent(step: Step) -> Answer:
+    """The migration bitmap says which pages still have to be sent: this one was clean, and was sent all the same."""
+    if not step.sends(Command.PAGE):
+        return True
+    offending: PageSet = step.sent(Command.PAGE) - step.before.source.dirty
+    return offending
+
+
+@always("The sent map is used up by the discards", rules="R12")
+def sent_map_is_used_up(state: View) -> Answer:
+    """Computing the discard set uses up the sent map, and only the migration bitmap is valid from then on: this page is
+    still in the sent map."""
+    return True if state.source.phase < Phase.POSTCOPY else state.source.sent
+
+
 @every_step("Nothing is dirtied after the switch", rules="R3 R10")
 def nothing_dirtied_after_switch(step: Step) -> Answer:
     """During postcopy the source's CPUs are stopped and nothing should dirty anything any more: this page was clean and
@@ -246,11 +263,66 @@ def lost_requests(state: View) -> PageSet:
     return state.waited_for().host_pages - coming.host_pages
 
 
+@every_step("Only faults are requested, in whole host pages", rules="R16 R21")
+def only_faults_requested(step: Step) -> Answer:
+    """A request stands for a fault and names its whole host page: no thread has touched this page, or the request names
+    a part of its host page, or the fault stays in the queue and is requested again and again."""
+    if not step.sends(Reply.REQ_PAGES):
+        return True
+    before, after = step.before.destination.faulted, step.after.destination.faulted
+    sent: PageSet = step.sent(Reply.REQ_PAGES)
+    return (sent - before.host_pages) | (sent.host_pages - sent) | (sent if after.same_as(before) else sent - sent)
+
+
+@every_step("A thread that waits for a page does nothing else", rules="R6 R16")
+def waiting_thread_stands_still(step: Step) -> Answer:
+    """A touch of a missing page puts the thread to sleep until the page is placed: it goes on, and its page has not
+    come."""
+    destination, cpu = step.before.destination, step.action.cpu
+    touches = step.happened(Memory.CPU_READ) or step.happened(Memory.DESTINATION_WRITE)
+    if touches and cpu is not None:
+        sleeps: PageSet = destination.waiting[cpu]
+        return sleeps
+    return destination.device_waiting if step.happened(Memory.DEVICE_READ) else True
+
+
+@always("The device load goes on only when its page has come", rules="R6")
+def device_load_has_its_page(state: View) -> Answer:
+    """The device load touched this page and cannot go on without its content: the page has not come, and the main
+    thread no longer loads devices."""
+    return True if state.destination.main == Main.DEVICES else state.destination.device_waiting
+
+
 @always("The CPUs start on loaded devices", rules="R7")
 def devices_before_cpus(state: View) -> bool:
     """RUN is the package's last command because the CPUs need every device: they run, and the device state has not been
     loaded."""
     return not state.destination.running or bool(state.destination.devices_loaded)
+
+
+@always("The destination's guest runs once it is started", rules="R7")
+def started_guest_runs(state: View) -> bool:
+    """RUN starts the guest's CPUs, and so does the end of precopy: the destination is past it, the source may not start
+    its guest again, and the guest stands still."""
+    started = state.destination.state == State.RUNNING or state.destination.state == State.END
+    return not started or bool(state.destination.running)
+
+
+@always("Postcopy goes on only where the destination can do it", rules="R1 R23")
+def postcopy_where_supported(state: View) -> bool:
+    """The destination has to refuse ADVISE where it has no capability for postcopy or its host lacks what postcopy
+    needs: this one lacks it and has not refused."""
+    destination = state.destination
+    if destination.state < State.ADVISE or destination.state > State.RUNNING:
+        return True
+    return bool(destination.postcopy_capability and destination.host_support)
+
+
+@every_step("Nothing is refused but ADVISE", rules="R1 R2 R23")
+def only_advise_is_refused(step: Step) -> bool:
+    """A migration that does not use postcopy needs neither the capability nor the host's support: the destination has
+    refused, and no ADVISE has come."""
+    return not step.happened(Mishap.REFUSAL) or step.receives(Command.ADVISE)
 
 
 @always("A partly placed host page is never visible", rules="R21 R22")
@@ -261,6 +333,18 @@ def no_partial_page(state: View) -> Answer:
         return True
     have: PageSet = destination.present
     offending: PageSet = (have.host_pages - have) | (have & destination.assembling)
+    return offending
+
+
+@every_step("A host page is sent whole before the next one begins", rules="R21")
+def host_pages_one_by_one(step: Step) -> Answer:
+    """A page of another host page was sent in between: the destination assembles one host page at a time, and this
+    page still has to be sent to make its host page whole."""
+    if not step.sends(Command.PAGE) or step.before.source.phase != Phase.POSTCOPY:
+        return True
+    dirty: PageSet = step.before.source.dirty
+    begun = dirty & (~dirty).host_pages
+    offending: PageSet = begun - step.sent(Command.PAGE).host_pages
     return offending
 
 
@@ -279,6 +363,87 @@ def completed_means_arrived(state: View) -> bool:
     """The source says that the migration is completed and may be thrown away, but the destination has not come to its
     end."""
     return state.source.phase != Phase.COMPLETED or bool(state.destination.state == State.END)
+
+
+@always("A host gives the migration up only for a reason", rules="R15 R23 R27", monitor=Handover)
+def failed_for_a_reason(state: View) -> bool:
+    """The source says that the migration has failed, or the destination has given it up; but both hosts and the network
+    are well, the destination has not refused, and the operator has not cancelled."""
+    given_up = state.source.phase == Phase.FAILED or state.destination.state == State.FAILED
+    return not given_up or excused(state)
+
+
+def excused(state: View) -> bool:
+    """The document lets the migration fail from here on."""
+    return bool(state.wire.failed or state.Handover.failure or state.source.phase == Phase.CANCELLED)
+
+
+@every_step("Only the operator cancels", rules="R27")
+def operator_cancels_alone(step: Step) -> bool:
+    """The source says that the migration was cancelled, and the operator has not asked for it."""
+    cancelled = step.after.source.phase == Phase.CANCELLED and step.before.source.phase != Phase.CANCELLED
+    return step.action.thread == OPERATOR or not cancelled
+
+
+@always("A host that is done with the migration keeps nothing of it", rules="R2 R8 R15 R24")
+def nothing_is_kept(state: View) -> bool:
+    """The source has sent everything, or one of the hosts has given up; and it still has pages, requests, waiting
+    threads or an order to switch, which a later step would take for valid."""
+    return _source_keeps_nothing(state) and _destination_keeps_nothing(state)
+
+
+def _source_keeps_nothing(state: View) -> bool:
+    source = state.source
+    if source.phase < Phase.SWITCHING:
+        return True
+    if source.phase < Phase.ENDING:
+        return not source.start_postcopy
+    pages = source.dirty | source.sent | source.requests | source.sending
+    return not source.start_postcopy and bool(pages.empty)
+
+
+def _destination_keeps_nothing(state: View) -> bool:
+    destination = state.destination
+    if destination.state < State.END:
+        return True
+    pages = destination.assembling | destination.faulted | destination.device_waiting
+    if not pages.empty or destination.sensitive:
+        return False
+    if destination.state == State.END:
+        return True
+    on = destination.running or destination.return_path_open or destination.devices_loaded or destination.owes_shut
+    return not on and bool((destination.present | destination.waiting.any).empty)
+
+
+@every_step("SHUT says how the migration ended", rules="R23 R24")
+def shut_says_the_truth(step: Step) -> bool:
+    """The source reports what SHUT says: an error, although the destination has not failed, or success, although it has
+    not come to its end."""
+    if step.sends(Reply.SHUT_OK):
+        return bool(step.after.destination.state == State.END)
+    return not step.sends(Reply.SHUT_ERROR) or bool(step.after.destination.state == State.FAILED)
+
+
+@every_step("SHUT is sent once", rules="R24")
+def shut_once(step: Step) -> bool:
+    """SHUT ends the return path: it has been sent before, and is still on its way or has been read."""
+    if not step.sends(Reply.SHUT_OK):
+        return True
+    before = step.before
+    return not before.return_path.carries(Reply.SHUT_OK) and bool(before.source.phase != Phase.COMPLETED)
+
+
+@every_step("Nothing is sent on a broken connection", rules="R15")
+def nothing_sent_when_broken(step: Step) -> bool:
+    """The connection was gone before this message was sent, and yet the message is on its way: a send on a broken
+    connection is refused or lost."""
+    before, after = step.before, step.after
+    on_stream = any(event.channel == "stream" and event.sent for event in step.events)
+    on_return_path = any(event.channel == "return_path" and event.sent for event in step.events)
+    return not (
+        (on_stream and before.stream.broken and after.stream.broken)
+        or (on_return_path and before.return_path.broken and after.return_path.broken)
+    )
 
 
 @always("At the end no page is missing", rules="R24 R25")
@@ -312,15 +477,30 @@ SAFETY: tuple[Property, ...] = (
     nothing_stale_at_start,
     states_forward,
     finished_stays_finished,
+    only_dirty_pages_sent,
+    sent_map_is_used_up,
     nothing_dirtied_after_switch,
     no_write_after_switch,
     sends_bounded,
     requested_first,
     no_request_lost,
+    only_faults_requested,
+    waiting_thread_stands_still,
+    device_load_has_its_page,
     devices_before_cpus,
+    started_guest_runs,
+    postcopy_where_supported,
+    only_advise_is_refused,
     no_partial_page,
+    host_pages_one_by_one,
     one_reader,
     completed_means_arrived,
+    failed_for_a_reason,
+    operator_cancels_alone,
+    nothing_is_kept,
+    shut_says_the_truth,
+    shut_once,
+    nothing_sent_when_broken,
     nothing_missing_at_end,
     no_deadlock,
 )

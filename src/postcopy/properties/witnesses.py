@@ -87,6 +87,26 @@ def goes_on_after_failure(state: View) -> bool:
     return bool(state.source.phase == Phase.FAILED and state.source.running)
 
 
+@sometimes("The operator cancels and the guest goes on at the source", rules="R27")
+def goes_on_after_cancel(state: View) -> bool:
+    """The source says that the migration was cancelled, and its guest runs."""
+    return bool(state.source.phase == Phase.CANCELLED and state.source.running)
+
+
+@sometimes("A message is still to be sent on a broken connection", rules="R15")
+def owed_on_broken_connection(state: View) -> bool:
+    """A page is dirty, and the source has not noticed yet that the connection is gone."""
+    dirty = not state.source.dirty.empty
+    return bool(state.stream.broken and dirty and state.source.phase == Phase.POSTCOPY)
+
+
+@sometimes("The guest stands still at both hosts, and nothing has failed", rules="R3 R7")
+def stopped_at_both(state: View) -> bool:
+    """The guest is on its way from one host to the other."""
+    stopped = not state.source.running and not state.destination.running
+    return bool(stopped and state.source.phase <= Phase.COMPLETED and not state.stream.broken)
+
+
 @sometimes("The guest is handed over and runs at the destination only", rules="R15 R27")
 def runs_at_destination_only(state: View) -> bool:
     """The switch is over."""
@@ -152,6 +172,9 @@ WITNESSES: tuple[Property, ...] = (
     discards_spare_a_page,
     guest_lost_in_postcopy,
     goes_on_after_failure,
+    goes_on_after_cancel,
+    owed_on_broken_connection,
+    stopped_at_both,
     runs_at_destination_only,
     completes_after_postcopy,
     completes_in_precopy,
@@ -175,15 +198,30 @@ SPEAKS_OF: dict[str, str] = {
     "nothing-stale-at-start": "stale-before-discard",
     "states-forward": "completes-after-postcopy",
     "finished-stays-finished": "completes-after-postcopy",
+    "only-dirty-pages-sent": "resent-in-postcopy",
+    "sent-map-is-used-up": "resent-in-postcopy",
     "nothing-dirtied-after-switch": "resent-in-postcopy",
     "no-write-after-switch": "runs-at-destination-only",
     "sends-bounded": "resent-in-postcopy",
     "requested-first": "request-and-background",
     "no-request-lost": "waits-for-page-in-flight",
+    "only-faults-requested": "request-for-missing-page",
+    "waiting-thread-stands-still": "both-cpus-wait",
+    "device-load-has-its-page": "device-load-waits",
     "devices-before-cpus": "device-load-waits",
+    "started-guest-runs": "runs-at-destination-only",
+    "postcopy-where-supported": "postcopy-refused",
     "no-partial-page": "two-threads-at-work",
+    "host-pages-one-by-one": "request-and-background",
     "one-reader": "two-threads-at-work",
     "completed-means-arrived": "completes-after-postcopy",
+    "only-advise-is-refused": "postcopy-refused",
+    "failed-for-a-reason": "goes-on-after-failure",
+    "operator-cancels-alone": "goes-on-after-cancel",
+    "nothing-is-kept": "goes-on-after-failure",
+    "shut-says-the-truth": "postcopy-refused",
+    "shut-once": "completes-after-postcopy",
+    "nothing-sent-when-broken": "owed-on-broken-connection",
     "nothing-missing-at-end": "completes-after-postcopy",
     "no-deadlock": "both-cpus-wait",
     "every-requested-page-arrives": "request-for-missing-page",
@@ -191,5 +229,6 @@ SPEAKS_OF: dict[str, str] = {
     "every-sleeper-is-woken": "device-load-waits",
     "the-switch-happens": "switch-asked-for",
     "the-migration-ends": "completes-after-postcopy",
+    "the-guest-runs-again": "stopped-at-both",
 }
 """For each property, the witness that reaches the situation it speaks of."""

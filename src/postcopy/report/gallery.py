@@ -54,6 +54,7 @@ class Exhibit:
         about: the rule or the entry of the history that it is about.
         what: what is wrong, in a sentence.
         violates: the property that it has to violate.
+        pages: the pages of the guest.
     """
 
     protocol: str
@@ -62,11 +63,13 @@ class Exhibit:
     about: str
     what: str
     violates: str
+    pages: int = PAGES
 
     @property
     def command(self) -> str:
         """What shows it on the command line."""
-        options = [self.option, *(f"--property {name}" for name in self.asked)]
+        more = [f"--pages {self.pages}"] if self.pages != PAGES else []
+        options = [self.option, *more, *(f"--property {name}" for name in self.asked)]
         return " ".join(["postcopy check", *(option for option in options if option)])
 
 
@@ -74,7 +77,9 @@ def _exhibits() -> dict[str, Exhibit]:
     found: dict[str, Exhibit] = {}
     for name, fault in FAULTS.items():
         broken = fault.breaks[0]
-        found[name] = Exhibit(name, f"--fault {name}", _asked_alone(name, broken), fault.rule, words(fault), broken)
+        found[name] = Exhibit(
+            name, f"--fault {name}", _asked_alone(name, broken), fault.rule, words(fault), broken, fault.pages
+        )
     for prop in BEYOND:
         what = f"the document's own protocol: not “{prop.sentence}”"
         found[prop.name] = Exhibit("Postcopy", "", (prop.name,), " ".join(prop.rules), what, prop.name)
@@ -114,10 +119,11 @@ def draw(name: str) -> Drawn:
     exhibit = EXHIBITS[name]
     protocol = by_name(exhibit.protocol)
     asked = choose(list(exhibit.asked), protocol)
-    verdict = explore(Instance(protocol, PAGES, IN_FLIGHT, asked, protocol.group), Options(engine=Engine.INTERPRETED))
+    instance = Instance(protocol, exhibit.pages, IN_FLIGHT, asked, protocol.group)
+    verdict = explore(instance, Options(engine=Engine.INTERPRETED))
     if verdict.counterexample is None:
         raise UsageError(f"{name}: nothing is violated, so there is nothing to show")
-    run = rebase(verdict.counterexample, with_everything(exhibit.protocol, PAGES, IN_FLIGHT, protocol.group))
+    run = rebase(verdict.counterexample, with_everything(exhibit.protocol, exhibit.pages, IN_FLIGHT, protocol.group))
     files = {
         f"{name}.itf.json": to_itf(run, exhibit.protocol, fingerprint(run.instance)),
         f"{name}.md": markdown(tell(run), exhibit.command).encode(),

@@ -98,14 +98,16 @@ class PropertyBits:
     """Which bits stand for which properties, in labels and in what `examine` says.
 
     Attributes:
-        properties: those of the instance; property i has bit i.
-        states: bits of the properties of states.
-        steps: bits of the properties of steps.
-        witnesses: bits of the witnesses.
+        properties: those of the instance; in a label property i has bit i.
+        seen: those of states and the witnesses; in what `examine` says the one at i has bit i.
+        states: bits of the properties of states, in what `examine` says.
+        steps: bits of the properties of steps, in a label.
+        witnesses: bits of the witnesses, in what `examine` says.
         deadlock: the absence of deadlock, where it is asked for.
     """
 
     properties: Sequence[Property]
+    seen: Sequence[Property]
     states: int
     steps: int
     witnesses: int
@@ -118,24 +120,27 @@ class PropertyBits:
         Raises:
             SpecError: there are more than a label or a state's examination has room for.
         """
-        numbered = list(enumerate(instance.properties, 1))
-        of_steps = max((i for i, p in numbered if p.of_steps), default=0)
-        of_either = max((i for i, p in numbered if not p.of_runs), default=0)
-        if of_steps > MAX_STEP_PROPERTIES or of_either > REST_BIT:
+        of_steps = max((i for i, p in enumerate(instance.properties, 1) if p.of_steps), default=0)
+        seen = [p for p in instance.properties if p.of_states or p.is_witness]
+        if of_steps > MAX_STEP_PROPERTIES or len(seen) > REST_BIT:
             raise SpecError(
-                f"too many properties at once: {len(numbered)} (at most {REST_BIT}), and properties "
-                f"of steps among the first {MAX_STEP_PROPERTIES}",
+                f"too many properties at once: {len(seen)} of states and witnesses (at most {REST_BIT}), and "
+                f"properties of steps among the first {MAX_STEP_PROPERTIES}",
                 instance.protocol.__name__,
             )
-        properties = list(enumerate(instance.properties))
         return cls(
             instance.properties,
-            sum(1 << i for i, p in properties if p.of_states),
-            sum(1 << i for i, p in properties if p.of_steps),
-            sum(1 << i for i, p in properties if p.is_witness),
-            next((p for _, p in properties if p.kind is Kind.NO_DEADLOCK), None),
+            seen,
+            sum(1 << i for i, p in enumerate(seen) if p.of_states),
+            sum(1 << i for i, p in enumerate(instance.properties) if p.of_steps),
+            sum(1 << i for i, p in enumerate(seen) if p.is_witness),
+            next((p for p in instance.properties if p.kind is Kind.NO_DEADLOCK), None),
         )
 
-    def first(self, bits: int) -> Property:
-        """The first of some properties; there has to be one."""
+    def of_state(self, bits: int) -> Property:
+        """The first of some properties of states or witnesses, by the bits of `examine`; there has to be one."""
+        return self.seen[lowest(bits)]
+
+    def of_step(self, bits: int) -> Property:
+        """The first of some properties of steps, by the bits of a label; there has to be one."""
         return self.properties[lowest(bits)]

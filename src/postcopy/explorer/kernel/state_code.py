@@ -133,10 +133,10 @@ def _examine(program: Program, layout: Layout) -> Iterable[str]:
     scope = Scope([f"def examine({', '.join(f'w{k}' for k in range(layout.words))}):"], 1)
     writer = Writer(layout)
     scope.write("found = 0")
-    for index, prop, holds in program.predicates:
+    for bit, (_, prop, holds) in enumerate(program.predicates):
         if holds != (ex.FALSE if prop.is_witness else ex.TRUE):
             scope.write(f"if {writer.truth(holds, scope, prop.is_witness)}:")
-            scope.inner().write(f"found |= {1 << index}")
+            scope.inner().write(f"found |= {1 << bit}")
     scope.write(f"if {writer.truth(program.resting, scope)}:")
     scope.inner().write(f"found |= {1 << REST_BIT}")
     scope.write("return found")

@@ -65,7 +65,7 @@ class Stepper:
         self.instance = self.kernel.instance
         self._functions = self.kernel.functions
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._moves)
-        self._witnesses = [(1 << i, p.name) for i, p in enumerate(instance.properties) if p.is_witness]
+        self._witnesses = [(1 << i, p.name) for i, p in enumerate(self.kernel.bits.seen) if p.is_witness]
         self._progress = self.kernel.progress
         self.impossible, self.initial = self.kernel.impossible, self.kernel.initial
 
@@ -85,7 +85,7 @@ class Stepper:
                 found.append(Move(step.action, state, labels.violated_by_error(label)))
                 continue
             broken = step.violated & bits.steps
-            found.append(Move(step.action, tuple(after), bits.first(broken) if broken else None))
+            found.append(Move(step.action, tuple(after), bits.of_step(broken) if broken else None))
         return found
 
     def look(self, state: Words) -> Look:
@@ -93,7 +93,7 @@ class Stepper:
         found, bits = self._functions.examine(*state), self.kernel.bits
         broken = found & bits.states
         return Look(
-            bits.first(broken) if broken else None,
+            bits.of_state(broken) if broken else None,
             [name for bit, name in self._witnesses if found & bit],
             rests(found),
         )

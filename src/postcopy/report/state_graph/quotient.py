@@ -261,10 +261,9 @@ class _Expansion:
         self.node_of, self.graph = node_of, graph
         self.actions = instance.actions
         self.properties = instance.properties
-        self.deadlock_bits = sum(1 << i for i, p in enumerate(self.properties) if p.kind is Kind.NO_DEADLOCK)
         self.initial = {kernel.representative(state) for state in instance.initial_states()}
         self.distance: dict[Words, int] = dict.fromkeys(self.initial, 0)
-        self.violating = [0] * len(graph)
+        self.violating: list[set[str]] = [set() for _ in graph]
         self.resting = [False] * len(graph)
         self.edges: dict[tuple[int, int], dict[int, int]] = {}
 
@@ -273,8 +272,7 @@ class _Expansion:
         for words, at in self.node_of.items():
             self._state(words, self.graph.nodes[at], at)
         for at, node in self.graph.nodes.items():
-            found = [p for i, p in enumerate(self.properties) if self.violating[at] >> i & 1]
-            node["violating"] = tuple(p.name for p in found)
+            node["violating"] = tuple(p.name for p in self.properties if p.name in self.violating[at])
         for (source, target), counts in self.edges.items():
             actions = [self.actions[i] for i in sorted(counts)]
             names, threads = (a.name for a in actions), dict.fromkeys(a.thread for a in actions)
@@ -294,7 +292,7 @@ class _Expansion:
         node["distance"] = distance if node["distance"] is None else node["distance"]
         node["initial"] = node["initial"] or words in self.initial
         found, moves = self.functions.examine(*words), False
-        self.violating[at] |= found & self.bits.states
+        self.violating[at].update(p.name for i, p in enumerate(self.bits.seen) if found & self.bits.states & 1 << i)
         may_rest = rests(found)
         self.resting[at] = self.resting[at] or may_rest
         for step, after in self._steps(words):
@@ -304,12 +302,13 @@ class _Expansion:
                 node["open"] = True
                 continue
             self.distance.setdefault(after, distance + 1)
-            self.violating[target] |= step.violated & self.bits.steps
+            broken = step.violated & self.bits.steps
+            self.violating[target].update(p.name for i, p in enumerate(self.properties) if broken & 1 << i)
             counts = self.edges.setdefault((at, target), {})
             counts[step.action] = counts.get(step.action, 0) + 1
         if not moves and not may_rest:
             node["deadlock"] += 1
-            self.violating[at] |= self.deadlock_bits
+            self.violating[at].update(p.name for p in self.properties if p.kind is Kind.NO_DEADLOCK)
 
     def _steps(self, words: Words) -> Iterator[tuple[Meaning, Words]]:
         for label, *after in self.functions.expand(*words):

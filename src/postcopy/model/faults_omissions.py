@@ -1,0 +1,304 @@
+"""Faults that leave out one check or one update, and so break a single promise. Gathered with the others in
+`postcopy.model.faults`.
+"""
+
+from __future__ import annotations
+
+from postcopy.language import Cpu, Page, require
+from postcopy.model.destination import Destination, Main, State
+from postcopy.model.fault import Fault
+from postcopy.model.guest import Memory, Mishap
+from postcopy.model.network import Reply
+from postcopy.model.source import Phase, Source
+
+
+class DeviceLoadDoesNotWait(Fault):
+    """The device load ends although a page that it has touched is missing."""
+
+    rule, breaks = "R6", ("device-load-has-its-page",)
+
+    class destination(Destination):
+        """Does not wait for the page."""
+
+        def finishes_device_load(self) -> None:
+            """has loaded the devices, as far as that went"""
+            require(self.main == Main.DEVICES)
+            self.devices_loaded = True
+            self.main = Main.RUN
+
+
+class CpusStayStopped(Fault):
+    """RUN starts the CPUs only if no fault is queued at that moment, and nothing starts them later."""
+
+    rule, breaks = "R7", ("started-guest-runs", "the-guest-runs-again")
+
+    class destination(Destination):
+        """Forgets the CPUs where a fault is queued."""
+
+        def handles_run(self) -> None:
+            """starts the CPUs, unless a fault is queued"""
+            super().handles_run()
+            self.running = self.faulted.empty
+
+
+class CleanPagesSent(Fault):
+    """Precopy sends pages without a look at the migration bitmap."""
+
+    rule, breaks = "R10", ("only-dirty-pages-sent",)
+
+    class source(Source):
+        """Sends whatever page comes next."""
+
+        def sends_precopy_page(self, page: Page) -> None:
+            """sends a page in precopy, dirty or not"""
+            require(self.phase == Phase.PRECOPY or self.phase == Phase.FINISHING)
+            self._ready_to_send()
+            self.dirty -= page
+            self._remember_sent(page)
+            self._send_page(page)
+
+
+class SendsOnBrokenConnection(Fault):
+    """The source does not look whether the connection stands, and what it sends arrives all the same."""
+
+    rule, breaks = "R15", ("nothing-sent-when-broken",)
+
+    class source(Source):
+        """Looks for room only."""
+
+        def _ready_to_send(self) -> None:
+            """There is room."""
+            require(self.stream.room())
+
+
+class CleansUpInPart(Fault):
+    """The source cleans up its bitmaps at the end, and forgets the requests that wait."""
+
+    rule, breaks = "R15", ("nothing-is-kept",)
+
+    class source(Source):
+        """Keeps requests."""
+
+        def _clean_up(self) -> None:
+            """Requests stay in their queue."""
+            kept = self.requests
+            super()._clean_up()
+            self.requests = kept
+
+
+class DestinationCleansUpInPart(Fault):
+    """The destination gives up, and its guest's memory stays sensitive: a touch of it would never be answered."""
+
+    rule, breaks = "R15", ("nothing-is-kept",)
+
+    class destination(Destination):
+        """Keeps its userfaultfd."""
+
+        def _give_up(self) -> None:
+            """Memory stays as it is."""
+            sensitive = self.sensitive
+            super()._give_up()
+            self.sensitive = sensitive
+
+
+class FaultRequestedAgain(Fault):
+    """The fault thread does not take a fault out of the queue, and requests its page again and again."""
+
+    rule, breaks = "R16", ("only-faults-requested",)
+
+    class destination(Destination):
+        """Reads a fault and leaves it in the queue."""
+
+        def requests_page(self, page: Page) -> None:
+            """requests a page from the source, and keeps its fault"""
+            require(self._listening())
+            require(self.faulted[page])
+            self._ready_to_reply()
+            self.return_path.send(Reply.REQ_PAGES, page.host_pages)
+
+
+class RequestsWithoutFault(Fault):
+    """The fault thread requests pages that are missing, whether or not a thread has touched them."""
+
+    rule, breaks = "R16", ("only-faults-requested",)
+
+    class destination(Destination):
+        """Asks for more than is needed."""
+
+        def requests_page(self, page: Page) -> None:
+            """requests a missing page from the source"""
+            require(self._listening())
+            require(not self.present[page])
+            self._ready_to_reply()
+            self.faulted -= page
+            self.return_path.send(Reply.REQ_PAGES, page.host_pages)
+
+
+class RequestsPartOfHostPage(Fault):
+    """A request names the target page that was touched, and not its host page."""
+
+    rule, breaks, group = "R21", ("only-faults-requested",), 2
+
+    class destination(Destination):
+        """Counts in target pages."""
+
+        def requests_page(self, page: Page) -> None:
+            """reads a fault and requests its target page"""
+            require(self._listening())
+            require(self.faulted[page])
+            self._ready_to_reply()
+            self.faulted -= page
+            self.return_path.send(Reply.REQ_PAGES, page)
+
+
+class SleeperGoesOn(Fault):
+    """A vCPU that waits for a page goes on with another one."""
+
+    rule, breaks = "R16", ("waiting-thread-stands-still",)
+
+    class destination(Destination):
+        """Does not put the vCPU to sleep."""
+
+        def cpu_reads(self, cpu: Cpu, page: Page) -> None:  # noqa: ARG002
+            """reads a page, whether or not it waits for another"""
+            require(self.running)
+            require(self.present[page])
+            self.observe(Memory.CPU_READ, page)
+
+
+class DeviceLoadGoesOn(Fault):
+    """The device load goes on with other pages while the one that it needs is missing."""
+
+    rule, breaks = "R6", ("waiting-thread-stands-still",)
+
+    class destination(Destination):
+        """Puts what it cannot load aside."""
+
+        def device_load_touches(self, page: Page) -> None:
+            """touches a page while it loads the devices, whether or not it waits for another"""
+            require(self.main == Main.DEVICES)
+            if self.sensitive and not self.present[page]:
+                require(self.device_waiting.empty)
+                self.device_waiting = page
+                self.faulted |= page
+            else:
+                self.observe(Memory.DEVICE_READ, page)
+
+
+class HostPagesInterleaved(Fault):
+    """A background page is sent while another host page is only partly sent."""
+
+    rule, breaks, group, pages = "R21", ("host-pages-one-by-one",), 2, 4
+
+    class source(Source):
+        """Does not look whether a host page is on its way."""
+
+        def sends_background_page(self, page: Page) -> None:
+            """sends a page that nobody has asked for yet, of whatever host page"""
+            require(self.phase == Phase.POSTCOPY)
+            require(self.requests.empty)
+            require(self.dirty[page])
+            self._ready_to_send()
+            self._send_in_postcopy(page)
+
+
+class RefusesUnasked(Fault):
+    """A destination that cannot do postcopy refuses at once, and not only where it is asked for postcopy."""
+
+    rule, breaks = "R23", ("only-advise-is-refused",)
+
+    class destination(Destination):
+        """Does not wait for ADVISE."""
+
+        def refuses_advise(self) -> None:
+            """refuses the migration: it has no capability for postcopy, or its host cannot do it"""
+            require(self.main == Main.STREAM)
+            require(self.state == State.NONE)
+            require(not self._can_do_postcopy())
+            self._ready_to_reply()
+            self.return_path.send(Reply.SHUT_ERROR)
+            self.observe(Mishap.REFUSAL)
+            self._give_up()
+
+
+class ReportsFailure(Fault):
+    """A destination that was started without the capability reports an error at the end, although all has arrived."""
+
+    rule, breaks = "R24", ("shut-says-the-truth", "failed-for-a-reason")
+
+    class destination(Destination):
+        """Says that it failed."""
+
+        def sends_shut(self) -> None:
+            """tells the source how it ended, wrongly where it has no capability for postcopy"""
+            require(self.owes_shut)
+            if not self.return_path.broken:
+                require(self.return_path_open)
+                require(self.return_path.room())
+                self.return_path.send(Reply.SHUT_OK if self.postcopy_capability else Reply.SHUT_ERROR)
+            self.owes_shut = False
+
+
+class ShutSentAgain(Fault):
+    """The destination forgets that it has sent SHUT."""
+
+    rule, breaks = "R24", ("shut-once",)
+
+    class destination(Destination):
+        """Owes SHUT for ever."""
+
+        def sends_shut(self) -> None:
+            """tells the source that all has arrived, and will do so again"""
+            super().sends_shut()
+            self.owes_shut = not self.return_path.broken
+
+
+class CancelLeavesGuestStopped(Fault):
+    """A cancel after the CPUs were stopped does not start them again."""
+
+    rule, breaks = "R27", ("guest-goes-on-in-precopy", "the-guest-runs-again")
+
+    class source(Source):
+        """Cancels the migration alone."""
+
+        def operator_cancels(self) -> None:
+            """cancels the migration, and leaves the guest as it is"""
+            running = self.running
+            super().operator_cancels()
+            self.running = running
+
+
+class LossCalledCancel(Fault):
+    """The source takes a lost connection in precopy for a cancel by the operator."""
+
+    rule, breaks = "R27", ("operator-cancels-alone",)
+
+    class source(Source):
+        """Has one word for both."""
+
+        def notices_loss(self) -> None:
+            """notices that the connection is gone, and says that the migration was cancelled"""
+            super().notices_loss()
+            if self.running:
+                self.phase = Phase.CANCELLED
+
+
+OMISSIONS: tuple[type[Fault], ...] = (
+    DeviceLoadDoesNotWait,
+    CpusStayStopped,
+    CleanPagesSent,
+    SendsOnBrokenConnection,
+    CleansUpInPart,
+    DestinationCleansUpInPart,
+    FaultRequestedAgain,
+    RequestsWithoutFault,
+    RequestsPartOfHostPage,
+    SleeperGoesOn,
+    DeviceLoadGoesOn,
+    HostPagesInterleaved,
+    RefusesUnasked,
+    ReportsFailure,
+    ShutSentAgain,
+    CancelLeavesGuestStopped,
+    LossCalledCancel,
+)

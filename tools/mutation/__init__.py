@@ -1,0 +1,1 @@
+"""Mutation of the model and of its properties: what would the checks not notice?"""

@@ -1,0 +1,58 @@
+"""`python -m mutation`: judge mutants of the model or weakened properties, and keep each judgement as it is found."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from mutation import judge, weakenings
+from mutation.model import Mutant, mutants
+from mutation.results import Fate, Judgement, append, load, write
+from mutation.weakenings import Weakening
+
+Subject = Mutant | Weakening
+
+
+def subjects(what: str) -> tuple[Iterable[Subject], Callable[..., Judgement]]:
+    """All mutants of the model or all weakened properties, and what judges one of them."""
+    if what == "model":
+        return mutants(), judge.judge
+    return weakenings.weakenings(), weakenings.judge
+
+
+def main() -> None:
+    """Judge the mutants that the file does not have yet."""
+    parser = argparse.ArgumentParser(prog="mutation", description=__doc__)
+    parser.add_argument("what", choices=["model", "properties"], help="what is mutated")
+    parser.add_argument("results", type=Path, help="a file of JSON lines: it is read, and written further")
+    parser.add_argument("--again", action="store_true", help="judge those anew that survived")
+    parser.add_argument("--only", default="", help="mutants whose name matches this regular expression")
+    parser.add_argument("--most", type=int, default=10**9, help="how many to judge at most")
+    parser.add_argument("--part", default="0/1", help="N/M: of M parts of the mutants the one with number N, from 0")
+    args = parser.parse_args()
+    known = load(args.results)
+    if args.again:
+        known = {name: j for name, j in known.items() if j.fate is not Fate.SURVIVES}
+        write(args.results, known.values())
+    number, parts = map(int, args.part.split("/"))
+    found, of = subjects(args.what)
+    chosen = list(found)
+    random.Random(0).shuffle(chosen)  # so that what is judged so far is a fair sample
+    todo = [m for m in chosen[number::parts] if m.name not in known and re.search(args.only, m.name)][: args.most]
+    started = time.monotonic()
+    gc.disable()  # the searches make no circles
+    for done, subject in enumerate(todo, 1):
+        gc.collect()
+        judgement = of(subject)
+        append(args.results, judgement)
+        print(f"{done} of {len(todo)}, {time.monotonic() - started:.0f} s: {judgement}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
