@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from postcopy.catalogue.properties import asked_of
+from postcopy.cli.progress import OfProof
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.verdicts import can_be_asked
 from tests.cli.conftest import Run
@@ -142,3 +143,22 @@ def test_wrong_usage_is_one_line(run: Run, arguments: list[str], message: str) -
     assert (result.code, result.out) == (2, "")
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+def test_the_progress_line_says_how_many_of_how_many_and_what_is_open() -> None:
+    lines: list[str] = []
+    line = OfProof(lines.append)
+    line.expect(1200)
+    line.done("one-place", proved=True)
+    line.done("sends-bounded", proved=False)
+    line.done("sends-bounded", proved=False)
+    line.expect(50)
+    line.done("states-forward", proved=False)
+    line.done("assembled-is-placed-and-more", proved=False)
+    assert lines == [
+        "1 of 1,200 obligations",
+        "2 of 1,200 obligations; open: sends-bounded",
+        "3 of 1,200 obligations; open: sends-bounded",
+        "4 of 1,250 obligations; open: sends-bounded, states-forward",
+        "5 of 1,250 obligations; open: states-forward, assembled-is-placed-and-more and 1 more",
+    ]

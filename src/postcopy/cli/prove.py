@@ -15,7 +15,7 @@ from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames, Selection
 from postcopy.cli.output import command_line, keep_page, print_json
 from postcopy.cli.parameters import choice, takes
-from postcopy.cli.progress import Show, progress
+from postcopy.cli.progress import OfProof, Show, progress
 from postcopy.errors import UsageError
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
@@ -25,6 +25,7 @@ from postcopy.prover.inference.completing import complete
 from postcopy.prover.means import Means, cores
 from postcopy.prover.obligations import Obligation
 from postcopy.prover.session import ProofResult
+from postcopy.prover.solving import Status
 from postcopy.prover.verdicts import Answer, can_be_asked
 from postcopy.report.pages.proof import FORMAT as PAGE
 from postcopy.report.pages.proof import html
@@ -139,16 +140,10 @@ def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, sho
     names = asked.properties or []
     properties, invariant, ranking = proved_of(protocol, names)
     if asked.pages is None:
-        done = expected = 0
-
-        def expect(more: int) -> None:
-            nonlocal expected
-            expected += more
+        line = OfProof(show)
 
         def shown(obligation: Obligation) -> None:
-            nonlocal done
-            done += 1
-            show(f"{done:,} of {expected:,} obligations; last: {obligation.conjunct}, {obligation.action}")
+            line.done(obligation.conjunct, proved=obligation.status is Status.PROVED)
             if asked.details and not asked.as_json:
                 print_obligation(obligation, console)
 
@@ -158,7 +153,7 @@ def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, sho
             properties,
             invariant,
             of_the_end,
-            Means(asked.seed, asked.workers or cores(), None if asked.no_cache else user_cache(), expect),
+            Means(asked.seed, asked.workers or cores(), None if asked.no_cache else user_cache(), line.expect),
             shown,
             show,
             selected=bool(names),
