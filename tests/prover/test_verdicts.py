@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from postcopy.errors import SpecError
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Outcome
 from postcopy.language import (
     NO_DEADLOCK,
     Answer,
     Bitmap,
+    Channel,
     Count,
     Flag,
     LeadsTo,
@@ -27,6 +27,8 @@ from postcopy.language import (
     Page,
     Property,
     Protocol,
+    Receives,
+    Sends,
     Step,
     Thread,
     View,
@@ -39,6 +41,7 @@ from postcopy.language import (
     sometimes,
 )
 from postcopy.language.instance import Instance
+from postcopy.language.step_errors import ROOM_FOR_MESSAGES
 from postcopy.prover import session, steps, verdicts
 from postcopy.prover.means import HERE
 from postcopy.prover.obligations import INITIAL, Proof
@@ -47,6 +50,7 @@ from postcopy.prover.proving import prove
 from postcopy.prover.session import ProofResult
 from postcopy.prover.steps import Steps
 from postcopy.prover.verdicts import can_be_asked
+from tests.prover.small import Token
 from tests.prover.test_soundness import Mill, Question, asked_is_heard, nobody_hears
 
 
@@ -332,12 +336,60 @@ def test_the_explorer_agrees(name: str) -> None:
 def test_a_number_out_of_its_range_is_what_the_explorer_says_of_it(
     protocol: type[Protocol], prove_it: Callable[[Case], ProofResult]
 ) -> None:
-    case = Case(protocol, (shone,), (), {})
-    with pytest.raises(SpecError, match="leaves its range") as of_explorer:
-        explore(Instance(protocol, 2, 2, case.asked))
-    with pytest.raises(SpecError, match="leaves its range") as of_proof:
-        prove_it(case)
-    assert str(of_proof.value) == str(of_explorer.value)
+    result = prove_it(Case(protocol, (shone,), (), {}))
+    assert words(result) == {"shone": "not proved", "numbers-stay-in-range": "refuted"}
+    (refuted,) = result.of(verdicts.Answer.REFUTED)
+    assert refuted.refutation is not None
+    run = refuted.refutation.counterexample
+    assert run is not None
+    assert explore(Instance(protocol, 2, 2, [shone])).violated is IN_RANGE
+    assert "leaves its range" in str(run.steps[-1].error)
+
+
+class Shouter(Machine):
+    """Sends, and asks for no room."""
+
+    shouter = Thread("shouter")
+    out = Sends("out")
+
+    @action(shouter)
+    def shouts(self) -> None:
+        """shouts"""
+        self.out.send(Token.TOKEN)
+
+
+class Deaf(Machine):
+    """Never listens."""
+
+    deaf = Thread("deaf")
+    out = Receives("out")
+
+    heard = Flag("it has heard")
+
+    @action(deaf)
+    def hears(self) -> None:
+        """hears, at last"""
+        require(self.heard)
+        self.out.receive(Token.TOKEN)
+
+
+class Shouting(Protocol):
+    """A channel that fills up."""
+
+    shouter = Shouter
+    deaf = Deaf
+    out = Channel(Token)
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("prove_it", [of_every_size, at_a_size])
+def test_a_message_without_room_is_what_the_explorer_says_of_it(prove_it: Callable[[Case], ProofResult]) -> None:
+    result = prove_it(Case(Shouting, (NO_DEADLOCK,), (), {}))
+    assert words(result) == {"no-deadlock": "not proved", "messages-have-room": "refuted"}
+    assert explore(Instance(Shouting, 2, 2, [NO_DEADLOCK])).violated is ROOM_FOR_MESSAGES
 
 
 def test_what_a_property_needs_is_what_its_proof_used() -> None:

@@ -6,15 +6,16 @@ such a state can be reached at all, the explorer says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from postcopy.errors import SpecError
+from postcopy.errors import NoRoomError
 from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.results import Options, Outcome, Verdict
 from postcopy.language.concrete import violated_by
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property, of_each_page
 from postcopy.language.protocol import Protocol
+from postcopy.language.step_errors import STEP_ERRORS
 from postcopy.language.trace import Trace
 from postcopy.prover.obligations import ANY, INITIAL, Obligation
 from postcopy.prover.steps import Steps
@@ -101,31 +102,44 @@ def refute(
 ) -> list[Verdict]:
     """Searches that found a run which violates one of the properties: one search for each that is violated.
 
+    An error of a step is one of them, and the last: no search gets past it.
+
     Args:
         protocol: the class.
         properties: of states and steps, and the absence of deadlock.
         instances: where to look, one after the other; the small sizes, if not given.
 
     Raises:
-        SpecError: the protocol cheats or errs, or a step leaves a range.
+        SpecError: the protocol cheats or errs.
+        NoRoomError: a message may lack room, as far as the text says, and no run shows it.
     """
     found: list[Verdict] = []
     left = list(properties)
+    refused: NoRoomError | None = None
     for size in _small(protocol) if instances is None else instances:
-        while True:
-            try:
-                verdict = explore(Instance(protocol, size.pages, size.in_flight, left, size.group))
-            except SpecError:
-                if found:  # the error of a step comes behind a violation
+        try:
+            for verdict in _violations(size, left):
+                found.append(verdict)
+                if verdict.violated in STEP_ERRORS:
                     return found
-                raise
-            if verdict.violated is None:
-                break
-            found.append(verdict)
-            left.remove(verdict.violated)
+        except NoRoomError as error:
+            refused = error
         if found and not left:
             break
+    if refused is not None:
+        raise refused
     return found
+
+
+def _violations(size: Instance, left: list[Property]) -> Iterator[Verdict]:
+    """Searches of an instance, each without the properties that the ones before found violated."""
+    while True:
+        verdict = explore(Instance(size.protocol, size.pages, size.in_flight, left, size.group))
+        if verdict.violated is None:
+            return
+        if verdict.violated in left:
+            left.remove(verdict.violated)
+        yield verdict
 
 
 def _small(protocol: type[Protocol]) -> list[Instance]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
+from postcopy.language.step_errors import NUMBERS_IN_RANGE
 from postcopy.prover.solving import Status, worse, worst
 
 INITIAL = "in the initial states"
 ANY = "any thread"
-RANGES = "numbers-stay-in-range"
+RANGES = NUMBERS_IN_RANGE.name
 ONE_PAGE = "a-copy-is-of-one-page"
 CLOSER = "comes-closer-to-the-end"
 

@@ -6,15 +6,10 @@ A range that a step can leave, or a marked message of several pages, takes every
 from __future__ import annotations
 
 from postcopy.language.properties import Kind, Property
-from postcopy.prover.obligations import ONE_PAGE, RANGES
+from postcopy.language.step_errors import NUMBERS_IN_RANGE
+from postcopy.prover.obligations import ONE_PAGE
 
-IN_RANGE = Property(
-    RANGES,
-    "Every number stays in the range of its field",
-    Kind.EVERY_STEP,
-    lambda _: True,
-    "The step gives a field a number that it cannot hold.",
-)
+IN_RANGE = NUMBERS_IN_RANGE
 """A field is encoded in as many bits as its range needs."""
 
 ONE_PAGE_EACH = Property(

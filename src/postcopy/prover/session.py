@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from postcopy.errors import NoRoomError
+from postcopy.explorer.results import Verdict
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
+from postcopy.language.step_errors import ROOM_FOR_MESSAGES
 from postcopy.language.trace import Trace
 from postcopy.prover.applicable import LeftOut, applicable
 from postcopy.prover.completion import Complete, Completed, as_it_is
@@ -19,6 +22,7 @@ from postcopy.prover.obligations import Obligation, Proof
 from postcopy.prover.premises import PREMISES
 from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
+from postcopy.prover.unbounded import instance_of_any_size
 from postcopy.prover.verdicts import (
     Answer,
     PropertyVerdict,
@@ -124,7 +128,34 @@ def every_size(
 
     Raises:
         SpecError: the protocol cheats or errs, as the explorer would say too.
+        NoRoomError: a message may lack room, as far as the text says, and no run shows it.
     """
+    try:
+        return _every_size(protocol, asked, invariant, ranking, means, done, phase, selected, complete)
+    except NoRoomError:
+        claims = [p for p in asked if can_be_asked(p)]
+        verdicts = _without_room(asked, refute(protocol, claims))
+        return ProofResult(verdicts, proof=Proof(instance_of_any_size(protocol, claims, ()), (), (), 0, 0.0))
+
+
+def _without_room(asked: Sequence[Property], searches: Sequence[Verdict]) -> tuple[PropertyVerdict, ...]:
+    """The verdicts on a protocol that no prover reads, since it sends a message where there may be no room."""
+    answers = {False: Answer.NOT_ASKED, True: Answer.NOT_PROVED}
+    verdicts = [PropertyVerdict(p, answers[can_be_asked(p)]) for p in (*asked, ROOM_FOR_MESSAGES)]
+    return refuted_by(verdicts, searches)
+
+
+def _every_size(
+    protocol: type[Protocol],
+    asked: Sequence[Property],
+    invariant: Sequence[Property],
+    ranking: Ranking | None,
+    means: Means,
+    done: Callable[[Obligation], None],
+    phase: Callable[[str], None],
+    selected: bool,
+    complete: Complete,
+) -> ProofResult:
     claims = [p for p in asked if can_be_asked(p)]
     there = applicable(protocol, claims, invariant, ranking)
 
@@ -241,8 +272,23 @@ def at_size(
 
     Raises:
         SpecError: the protocol cheats or errs, as the explorer would say too.
+        NoRoomError: a message may lack room, as far as the text says, and no run shows it.
     """
-    there = applicable(instance.protocol, instance.properties, invariant if method == "invariant" else (), None)
+    try:
+        return _at_size(instance, asked, invariant if method == "invariant" else (), method, phase)
+    except NoRoomError:
+        verdicts = _without_room(asked, refute(instance.protocol, instance.properties, [instance]))
+        return ProofResult(verdicts, answer=SizedProof(instance, method, 1, (), frozenset(), {}, False, 0.0))
+
+
+def _at_size(
+    instance: Instance,
+    asked: Sequence[Property],
+    invariant: Sequence[Property],
+    method: str,
+    phase: Callable[[str], None],
+) -> ProofResult:
+    there = applicable(instance.protocol, instance.properties, invariant, None)
     instance = Instance(
         instance.protocol,
         instance.pages,

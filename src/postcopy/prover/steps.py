@@ -11,7 +11,6 @@ from typing import Any
 
 import z3
 
-from postcopy.errors import SpecError
 from postcopy.language.concrete import Transition, answer_in, holds, is_deadlock, take
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
@@ -116,7 +115,7 @@ class Steps:
             actions: which actions the last step may take; any, if not given.
 
         Returns:
-            A trace of as many steps; of one less where no thread can move, or where the last one leaves a range.
+            A trace of as many steps; of one less where no thread can move.
 
         Raises:
             TimeoutError: z3 gave up.
@@ -147,13 +146,13 @@ class Steps:
                 assert is_deadlock(self.instance, state), "z3 finds a deadlock where the concrete one finds none"
                 return Trace(self.instance, first, tuple(steps), NO_DEADLOCK.name)
             path, page = self._step(model, i)
-            if last and outside:
-                assert self._leaves_range(state, path, page), f"z3 takes {path.action.name} out of a range"
-                return Trace(self.instance, first, tuple(steps), IN_RANGE.name)
             step = take(self.instance, state, path.action, page)
             assert step is not None, f"z3 takes {path.action.name} where the concrete interpretation cannot"
+            assert (step.error is not None) == (last and outside), f"z3 errs about the error of {path.action.name}"
             steps.append(step)
             state = step.state
+        if outside:
+            return Trace(self.instance, first, tuple(steps), IN_RANGE.name)
         broken = steps[-1].violated if steps else ()
         violated = [name for name in (*broken, *self._false(state, wanted)) if name in wanted]
         return Trace(self.instance, first, tuple(steps), violated[0])
@@ -162,13 +161,6 @@ class Steps:
         path = next(path for path, taken in self._taken[i] if z3.is_true(model.eval(taken)))
         bits = model.eval(self._pages[i], model_completion=True).as_long()
         return path, bits.bit_length() - 1 if path.action.takes_page else None
-
-    def _leaves_range(self, state: State, path: Path, page: int | None) -> bool:
-        try:
-            take(self.instance, state, path.action, page)
-        except SpecError:
-            return True
-        return False
 
     def _false(self, state: State, names: Collection[str]) -> list[str]:
         return [p.name for p in self.claims if p.name in names and not self._true(state, p)]
@@ -187,7 +179,7 @@ class Steps:
         """Which of the names the end of a trace violates: those that z3 need not be asked for again."""
         last = trace.states[-1] if trace.steps else trace.initial
         broken = trace.steps[-1].violated if trace.steps else ()
-        if trace.violated in (NO_DEADLOCK.name, IN_RANGE.name):
+        if trace.violated in (NO_DEADLOCK.name, IN_RANGE.name):  # there is no state after the last step
             return [trace.violated]
         return [*(name for name in broken if name in names), *self._false(last, names)]
 
