@@ -18,6 +18,8 @@ class Exit(IntEnum):
     LIVENESS = 13
     VACUOUS = 20
     """All holds, but there are warnings that weaken it, and ``--strict`` was given."""
+    DISAGREEMENT = 70
+    """Two provers disagree: one of them is wrong."""
     INCONCLUSIVE = 75
     INTERRUPTED = 130
     NO_READER = 141

@@ -7,10 +7,14 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from msgspec import UNSET
+from msgspec.structs import replace
 from rich.console import Console
+from rich.text import Text
 
 from postcopy.cache import user_cache
 from postcopy.catalogue.properties import proved_of
+from postcopy.cli.confirming import Confirmed, Confirming, confirmed, questions_of
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames, Selection
 from postcopy.cli.output import command_line, keep_page, print_json
@@ -21,6 +25,7 @@ from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
 from postcopy.properties.bitmaps import LEMMAS
 from postcopy.prover import lemmas, session
+from postcopy.prover.confirmation.lemma_questions import question
 from postcopy.prover.inference.completing import complete
 from postcopy.prover.means import Means, cores
 from postcopy.prover.obligations import Obligation
@@ -43,7 +48,7 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProveOptions(Selection):
+class ProveOptions(Selection, Confirming):
     """All options of the command."""
 
     context: typer.Context
@@ -115,24 +120,43 @@ def command(asked: ProveOptions) -> int:
             raise UsageError("--bitmaps proves lemmas of arithmetic: leave the protocol and its size away")
         if asked.report is not None or asked.properties:
             raise UsageError("--bitmaps has its own lemmas and no page: leave --property and --report away")
-        return _prove_bitmaps(console, asked.seed, asked.as_json)
+        return _prove_bitmaps(console, asked)
     if asked.pages is None and (asked.in_flight, asked.host_page, asked.method) != (None, None, Method.INVARIANT):
         raise UsageError(
             "--in-flight, --host-page and --method go with --pages; without it the proof is for every size"
         )
     if asked.report is not None:
         PAGE.refuse(asked.report, option="--report", force=asked.force)
+    asked.refuse(bit_vectors=asked.pages is not None, force=asked.force)
+    if (asked.confirm or asked.smt2 is not None) and asked.method is Method.SPACER:
+        raise UsageError("Spacer is asked one question of another kind: leave --confirm and --smt2 away")
     name, protocol = asked.load()
     with progress() as show:
         result = _proved(asked, protocol, console, show)
-    record = proof_record(result, name)
+        second = _confirmed(asked, protocol, result, show)
+    record = replace(proof_record(result, name), confirmation=second.record or UNSET)
     if asked.as_json:
         print_json(record)
     else:
         print_proof(result, name, console, details=asked.details)
+        _print_confirmed(second, asked, console)
     if asked.report is not None:
         keep_page(PAGE, asked.report, html(result, record, command_line(asked.context)))
-    return _exit(result)
+    return second.exit(_exit(result))
+
+
+def _confirmed(asked: ProveOptions, protocol: type[Protocol], result: ProofResult, show: Show) -> Confirmed:
+    """What the options of second provers ask for."""
+    if not asked.confirm and asked.smt2 is None:
+        return Confirmed()
+    _, invariant, ranking = proved_of(protocol, asked.properties or [])
+    questions = questions_of(result, None if asked.properties else ranking, invariant)
+    return confirmed(asked, questions, asked.workers or cores(), show, force=asked.force)
+
+
+def _print_confirmed(second: Confirmed, asked: ProveOptions, console: Console) -> None:
+    for line in second.lines(asked.smt2):
+        console.print(Text(line))
 
 
 def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, show: Show) -> ProofResult:
@@ -172,17 +196,23 @@ def _exit(result: ProofResult) -> Exit:
     return max(OF_VERDICT[search.outcome.value] for search in searches) if searches else OF_VERDICT[verdict_of(result)]
 
 
-def _prove_bitmaps(console: Console, seed: int, as_json: bool) -> Exit:
+def _prove_bitmaps(console: Console, asked: ProveOptions) -> Exit:
+    asked.refuse(bit_vectors=True, force=asked.force)
     answers = []
-    for answer in lemmas.prove_lemmas(LEMMAS, seed=seed):
+    for answer in lemmas.prove_lemmas(LEMMAS, seed=asked.seed):
         answers.append(answer)
-        if not as_json:
+        if not asked.as_json:
             print_lemma(answer, console)
     mistakes = [lemmas.refute_mistake(lemma) for lemma in LEMMAS]
-    if as_json:
-        print_json(lemmas_record(answers, mistakes))
+    proved = [a for a in answers if a.status is Status.PROVED]
+    with progress("asking second provers") as show:
+        questions = (question(a.lemma, a.bits) for a in proved)
+        second = confirmed(asked, questions, asked.workers or cores(), show, force=asked.force)
+    if asked.as_json:
+        print_json(replace(lemmas_record(answers, mistakes), confirmation=second.record or UNSET))
     else:
         print_mistakes(answers, mistakes, console)
-    if all(a.status.name == "PROVED" for a in answers):
-        return Exit.OK
-    return Exit.VIOLATED if any(a.words for a in answers) else Exit.INCONCLUSIVE
+        _print_confirmed(second, asked, console)
+    if len(proved) == len(answers):
+        return second.exit(Exit.OK)
+    return second.exit(Exit.VIOLATED if any(a.words for a in answers) else Exit.INCONCLUSIVE)

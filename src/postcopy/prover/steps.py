@@ -133,6 +133,11 @@ class Steps:
             raise TimeoutError(f"z3 gave up at {self.instance.size}")
         return found
 
+    def asked(self, assumed: Iterable[str], wanted: Collection[str]) -> list[Any]:
+        """The formulas that `violation` asks z3 about."""
+        wrong = z3.Or(*(self._fails[name] for name in wanted))
+        return [*self._solver.assertions(), wrong, *(self._holds[name] for name in assumed)]
+
     def _trace(self, model: Any, assumed: list[str], wanted: Collection[str]) -> Trace:
         """The run as the concrete interpretation takes it, and what it violates: nothing of z3's answer is trusted."""
         first = state = self._bounded.decode(model, self._states[0])

@@ -12,6 +12,7 @@ from postcopy.prover.lemmas import LemmaResult
 from postcopy.prover.obligations import Proof
 from postcopy.prover.session import CounterexampleToInduction, ProofResult
 from postcopy.prover.verdicts import Answer, PropertyVerdict
+from postcopy.report.records.confirmation import ConfirmationRecord
 from postcopy.report.records.story import RunRecord, StepRecord, run_record
 from postcopy.report.results.proof import (
     A_WITNESS,
@@ -153,6 +154,7 @@ class ProofRecord(msgspec.Struct, frozen=True):
         violated: for a refutation, the property that the shortest run violates, by name.
         counterexample: for a refutation, the run that shows it.
         obstacles: counterexamples to induction.
+        confirmation: what second provers say, where they were asked.
     """
 
     protocol: str
@@ -177,6 +179,7 @@ class ProofRecord(msgspec.Struct, frozen=True):
     violated: str | None = None
     counterexample: RunRecord | None = None
     obstacles: list[ObstacleRecord] = []
+    confirmation: ConfirmationRecord | UnsetType = UNSET
 
 
 class LemmaRecord(msgspec.Struct, frozen=True):
@@ -223,10 +226,12 @@ class LemmasRecord(msgspec.Struct, frozen=True):
     Attributes:
         lemmas: all lemmas, each for host pages of all sizes that it speaks of.
         mistakes: for each lemma the mistake that it catches.
+        confirmation: what second provers say, where they were asked.
     """
 
     lemmas: list[LemmaRecord]
     mistakes: list[MistakeRecord]
+    confirmation: ConfirmationRecord | UnsetType = UNSET
 
 
 def proof_record(result: ProofResult, name: str) -> ProofRecord:
