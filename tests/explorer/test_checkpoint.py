@@ -162,6 +162,16 @@ def halve(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a bit of a state": (lambda d: flip(d / "states-0-of-1"), "is damaged"),
     "a bit of a parent": (lambda d: flip(d / "parents-0-of-1"), "is damaged"),
@@ -172,6 +182,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no description": (lambda d: (d / NAME).unlink(), "there is no checkpoint to resume"),
     "not JSON": (lambda d: (d / NAME).write_text("ELF"), "is no checkpoint"),
     "another format": (lambda d: (d / NAME).write_text('{"format": 7}'), "another version"),
+    "nested without end": (lambda d: (d / NAME).write_text("[" * 100_000), "is no checkpoint"),
+    "a pipe for the description": (lambda d: pipe(d / NAME), "it is a pipe, not a file"),
+    "a pipe for the states": (lambda d: pipe(d / "states-0-of-1"), "is no file"),
+    "a directory for the parents": (lambda d: folder(d / "parents-0-of-1"), "is no file"),
     "a list": (lambda d: (d / NAME).write_text("[1]"), "is no checkpoint"),
 }
 
@@ -180,10 +194,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(directory: Path, fresh: Exploration, what: str) -> None:
     damage, message = DAMAGE[what]
     damage(directory)
-    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    before = {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
     with pytest.raises(UsageError, match=message):
         fresh.resume(directory, 0)
-    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.slow_but("other4-need more memory")

@@ -26,7 +26,7 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "language": ("bitmaps", "errors", "suggestions"),
     # tools for any protocol of the language
     "explorer/kernel": ("cache", "language"),
-    "explorer/search": ("explorer/kernel",),
+    "explorer/search": ("explorer/kernel", "input_files"),
     "explorer/liveness": ("explorer/search",),
     "explorer/simulation": ("explorer/kernel",),
     "explorer": ("__init__", "explorer/liveness", "explorer/simulation"),

@@ -22,9 +22,12 @@ import numpy.typing as npt
 from postcopy.errors import UsageError
 from postcopy.explorer.search.shard import Shard
 from postcopy.explorer.search.status import COUNT
+from postcopy.input_files import read_input
 
 NAME = "checkpoint.json"
 FORMAT = 3
+MAX_BYTES = 64 << 20
+"""The largest description that is read."""
 _ROWS = 1 << 18
 
 Subject = Mapping[str, Any]
@@ -59,6 +62,8 @@ class _Column:
         Raises:
             UsageError: rows are missing or damaged.
         """
+        if self.path.exists() and not self.path.is_file():
+            raise UsageError(f"{self.path} is no file; the checkpoint is of no use")
         try:
             found = np.fromfile(self.path, dtype=kind, count=rows * width)
         except OSError as error:
@@ -238,15 +243,15 @@ def read(directory: Path) -> dict[str, Any]:
         UsageError: there is none, or it is damaged.
     """
     path = directory / NAME
+    if not path.exists():
+        raise UsageError(f"{path}: No such file or directory; there is no checkpoint to resume")
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content: dict[str, Any] = json.loads(read_input(path, MAX_BYTES))
         if content.pop("format") != FORMAT:
             raise UsageError(f"{path} is a checkpoint of another version of this program")
         if content.pop("sum") != _sum(content):
             raise UsageError(f"{path} is damaged: its checksum is wrong; the checkpoint is of no use")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; there is no checkpoint to resume") from None
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise UsageError(f"{path} is no checkpoint, or a damaged one") from None
     return content
 
