@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from postcopy.properties.witnesses import WITNESSES
 from tests.cli.conftest import CHANGE, Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
@@ -235,6 +236,29 @@ def test_a_run_of_one_s_own_protocol_is_shown_when_its_file_is_given(run: Run, t
     assert "MyChange, 1 page" in shown.out
     mine.write_text(CHANGE.replace("require(self.phase == Phase.POSTCOPY)", "require(self.phase != Phase.POSTCOPY)"))
     assert "another version of the model" in refused(run, "trace", str(file), f"{mine}:MyChange")
+
+
+@pytest.mark.parametrize("command", ["trace", "replay", "explore"])
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        *((prop.name, "a situation that some run has to reach") for prop in WITNESSES[::6]),
+        ("no-two-guests", "which holds at its end"),
+        ("finished-stays-finished", "which holds at its end"),
+        ("no-deadlock", "which holds at its end"),
+        ("the-migration-ends", "which its run keeps, or breaks by neglecting a thread"),
+        ("there-is-cake", "a property there-is-cake that the model does not have"),
+    ],
+)
+def test_a_trace_that_lies_about_what_it_violates(
+    run: Run, tmp_path: Path, command: str, claim: str, says: str
+) -> None:
+    file = tmp_path / "run.itf.json"
+    stored = json.loads(STORED.read_text())
+    stored["#meta"]["postcopy"]["violated"] = claim
+    file.write_text(json.dumps(stored))
+    arguments = [command, *(["--trace"] if command == "explore" else []), str(file)]
+    assert says in refused(run, *arguments)
 
 
 def limited(kibibytes: int, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -298,6 +298,8 @@ def _check_claim(trace: Trace) -> None:
     prop = violated_property(trace)
     if prop is None:
         raise TraceError(f"speaks of a property {_quoted(trace.violated)} that the model does not have: regenerate it")
+    if prop.is_witness:
+        raise TraceError(f"claims to violate {prop.name}, a situation that some run has to reach: regenerate it")
     if judge(trace, prop).holds:
         why = "which its run keeps, or breaks by neglecting a thread" if prop.of_runs else "which holds at its end"
         raise TraceError(f"claims to violate {prop.name}, {why}: regenerate it")
