@@ -442,6 +442,13 @@ class ReportsFailure(DestinationCore):
         return [Shut(1) for _ in super().shut()]
 
 
+class ResumesAfterCompletion(SourceCore):
+    """Lets the guest go on whenever a migration is over."""
+
+    def _clean_up(self, *, guest_may_run: bool) -> None:
+        super()._clean_up(guest_may_run=guest_may_run or self.phase == Phase.COMPLETED)
+
+
 class ShutSentAgain(DestinationCore):
     """Does not remember that SHUT has been sent."""
 
@@ -520,6 +527,7 @@ MUTANTS = (
     Mutant(CpusStayStopped, "cpus-stay-stopped", "differ in destination.running: False and True"),
     Mutant(CleansUpInPart, "cleans-up-in-part", "differ in source.requests: 1 and 0"),
     Mutant(ReportsFailure, "reports-failure", "what is on the return path: SHUT_ERROR and SHUT_OK"),
+    Mutant(ResumesAfterCompletion, "resumes-after-completion", "differ in source.running: True and False"),
     Mutant(ShutSentAgain, "shut-sent-again", "differ in destination.owes_shut: True and False"),
     Mutant(LossCalledCancel, "loss-called-cancel", "differ in source.phase: CANCELLED and FAILED"),
     Mutant(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),

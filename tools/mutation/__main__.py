@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable
+from multiprocessing import get_context
 from pathlib import Path
 
 from mutation import judge, weakenings
@@ -34,24 +35,24 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="judge those anew that survived")
     parser.add_argument("--only", default="", help="mutants whose name matches this regular expression")
     parser.add_argument("--most", type=int, default=10**9, help="how many to judge at most")
-    parser.add_argument("--part", default="0/1", help="N/M: of M parts of the mutants the one with number N, from 0")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     args = parser.parse_args()
     known = load(args.results)
     if args.again:
         known = {name: j for name, j in known.items() if j.fate is not Fate.SURVIVES}
         write(args.results, known.values())
-    number, parts = map(int, args.part.split("/"))
     found, of = subjects(args.what)
     chosen = list(found)
     random.Random(0).shuffle(chosen)  # so that what is judged so far is a fair sample
-    todo = [m for m in chosen[number::parts] if m.name not in known and re.search(args.only, m.name)][: args.most]
+    todo = [m for m in chosen if m.name not in known and re.search(args.only, m.name)][: args.most]
     started = time.monotonic()
-    gc.disable()  # the searches make no circles
-    for done, subject in enumerate(todo, 1):
-        gc.collect()
-        judgement = of(subject)
-        append(args.results, judgement)
-        print(f"{done} of {len(todo)}, {time.monotonic() - started:.0f} s: {judgement}", file=sys.stderr)
+    if args.what == "model":
+        judge.warm_up()
+    gc.freeze()
+    with get_context("fork").Pool(args.jobs) as pool:  # what is warmed up is there in all of them
+        for done, judgement in enumerate(pool.imap_unordered(of, todo), 1):
+            append(args.results, judgement)
+            print(f"{done} of {len(todo)}, {time.monotonic() - started:.0f} s: {judgement}", file=sys.stderr)
 
 
 if __name__ == "__main__":

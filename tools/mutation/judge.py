@@ -34,31 +34,38 @@ COMPARED = ((2, 1, 1), (1, 2, 1), (2, 1, 2))
 
 
 def judge(mutant: Mutant) -> Judgement:
-    """Check a mutant at every size; if the first says nothing, look whether it does the same as the original."""
+    """Ask a mutant for a few properties, look whether it does the same as the original, and check it at every size."""
     protocol = mutant.protocol()
+    observes = "observe" in mutant.edit.was + mutant.edit.now or "Memory." in mutant.edit.was
+    shows_in_no_graph = mutant.part == "guest" or observes or mutant.edit.kind is Kind.ACTION
     try:
         if mutant.edit.kind is Kind.SWAPS and _same_program(protocol):  # most of them
             return Judgement(mutant.name, Fate.EQUIVALENT, "the same program")
-        found = _violated(protocol, SIZES[0], CHEAP) or noticed(protocol, SIZES[0])
+        found = _violated(protocol, SIZES[0], CHEAP)
         if found:
             return Judgement(mutant.name, Fate.KILLED, found, SIZES[0])
         if _same_program(protocol):
             return Judgement(mutant.name, Fate.EQUIVALENT, "the same program")
-        observes = "observe" in mutant.edit.was + mutant.edit.now or "Memory." in mutant.edit.was
-        if mutant.part == "guest" or observes or mutant.edit.kind is Kind.ACTION:  # these stand in no graph
-            lost = unnoticed_faults(mutant)
-            if lost:
-                return Judgement(mutant.name, Fate.KILLED, lost)
-        elif same := _same(mutant, protocol):
+        if not shows_in_no_graph and (same := _same(mutant, protocol)):
             return Judgement(mutant.name, Fate.EQUIVALENT, same)
         about_host_pages = re.search("host_pages|sending|assembling", mutant.edit.was + mutant.edit.now)
-        for size in (*SIZES[1:], *([HOST_PAGES] if about_host_pages else [])):
+        for size in (*SIZES, *([HOST_PAGES] if about_host_pages else [])):
             found = noticed(protocol, size)
             if found:
                 return Judgement(mutant.name, Fate.KILLED, found, size)
+        if shows_in_no_graph and (lost := unnoticed_faults(mutant)):
+            return Judgement(mutant.name, Fate.KILLED, lost)
     except PostcopyError as error:
         return Judgement(mutant.name, Fate.KILLED, f"error: {re.sub(' with .*', '', str(error))[:100]}")
     return Judgement(mutant.name, Fate.SURVIVES, "it has other runs")
+
+
+def warm_up() -> None:
+    """Find out about the original what every mutant is compared with first."""
+    _original(SIZES[0])
+    _program()
+    for size in COMPARED:
+        _graph(size)
 
 
 def noticed(protocol: type[Protocol], size: tuple[int, int, int]) -> str:
@@ -100,7 +107,7 @@ def _original(size: tuple[int, int, int]) -> Verdict:
 
 
 def _program_of(protocol: type[Protocol]) -> tuple[str, tuple[object, ...]]:
-    return program_of(Kernel(Instance(protocol, 2, 2, DEFAULT, 2)))
+    return program_of(Kernel(Instance(protocol, 2, 2, (), 2)))
 
 
 @cache

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import indent
 from types import FunctionType, ModuleType
 
 from mutation.edits import Edit, Kind, Vocabulary, edits
@@ -80,7 +81,6 @@ def made(text: str, name: str, module: ModuleType, file: str) -> type:
 
 def mutants(parts: tuple[str, ...] = tuple(PARTS)) -> Iterator[Mutant]:
     """All mutants of these parts, method by method."""
-    seen: set[str] = set()
     for part in parts:
         module, name = PARTS[part]
         tree = next(
@@ -88,19 +88,28 @@ def mutants(parts: tuple[str, ...] = tuple(PARTS)) -> Iterator[Mutant]:
             for node in ast.parse(inspect.getsource(module)).body
             if isinstance(node, ast.ClassDef) and node.name == name
         )
-        original = ast.unparse(tree)
-        seen.add(original)
         words = vocabulary(getattr(module, name))
-        count: Counter[tuple[str, Edit]] = Counter()
-        for member in tree.body:
-            method = _name_of(member)
-            for edit in edits(member, words, frozenset(Kind) - {Kind.ANSWER}):
-                text = ast.unparse(ast.fix_missing_locations(tree))
-                if text not in seen:
-                    seen.add(text)
-                    alike = method, Edit(edit.kind, 0, edit.was, edit.now)
-                    count[alike] += 1
-                    yield Mutant(part, method, edit, count[alike], text, _fields(original, text))
+        head = f"class {name}({', '.join(ast.unparse(base) for base in tree.bases)}):\n"
+        members = [ast.unparse(member) for member in tree.body]
+        for at, member in enumerate(tree.body):
+            for edit, nth, text in distinct(member, words, frozenset(Kind) - {Kind.ANSWER}):
+                whole = "\n".join([*members[:at], text, *members[at + 1 :]])
+                fields = _fields(members[at], text)
+                yield Mutant(part, _name_of(member), edit, nth, head + indent(whole, "    "), fields)
+
+
+def distinct(tree: ast.stmt, words: Vocabulary, kinds: frozenset[Kind]) -> Iterator[tuple[Edit, int, str]]:
+    """The edits of a tree that give different texts; for each how many there were in the same words, and the text.
+    Only the tree itself is unparsed each time: a whole class would take seconds."""
+    seen = {ast.unparse(tree)}
+    count: Counter[Edit] = Counter()
+    for edit in edits(tree, words, kinds):
+        text = ast.unparse(ast.fix_missing_locations(tree))
+        if text not in seen:
+            seen.add(text)
+            alike = Edit(edit.kind, 0, edit.was, edit.now)
+            count[alike] += 1
+            yield edit, count[alike], text
 
 
 def _fields(original: str, text: str) -> frozenset[str]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from postcopy.language import Cpu, Page, require
+from postcopy.language import ALL, NONE, Cpu, Page, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.fault import Fault
 from postcopy.model.guest import Memory, Mishap
@@ -99,6 +99,35 @@ class DestinationCleansUpInPart(Fault):
             sensitive = self.sensitive
             super()._give_up()
             self.sensitive = sensitive
+
+
+class DestinationKeepsMemory(Fault):
+    """The destination gives up, and keeps the pages that have come."""
+
+    rule, breaks = "R15", ("nothing-is-kept",)
+
+    class destination(Destination):
+        """Does not release its guest's memory."""
+
+        def _give_up(self) -> None:
+            """Pages stay."""
+            present = self.present
+            super()._give_up()
+            self.present = present
+
+
+class ResumesAfterCompletion(Fault):
+    """The source starts its guest again when the migration is completed, as it does after any other end."""
+
+    rule, breaks = "R15", ("no-two-guests", "no-write-after-switch")
+
+    class source(Source):
+        """Has one end for all."""
+
+        def receives_shut(self) -> None:
+            """receives the destination's word that all has arrived, and starts the guest"""
+            super().receives_shut()
+            self.running = True
 
 
 class FaultRequestedAgain(Fault):
@@ -239,6 +268,35 @@ class ReportsFailure(Fault):
             self.owes_shut = False
 
 
+class CleanUpTakesMemory(Fault):
+    """The clean-up at the end of the stream throws the guest's memory away too, as after a failure."""
+
+    rule, breaks = "R8", ("no-page-lost", "nothing-missing-at-end")
+
+    class destination(Destination):
+        """Does not ask how the migration ended."""
+
+        def ends(self) -> None:
+            """reads the end of the stream, and cleans up as it does after a failure"""
+            super().ends()
+            self.present = NONE
+            self.guest.dropped(ALL)
+
+
+class AnyShutCompletes(Fault):
+    """The source takes any SHUT for the end of the migration, that of a refusal too."""
+
+    rule, breaks = "R24", ("completed-means-arrived",)
+
+    class source(Source):
+        """Does not look at the status."""
+
+        def receives_shut_with_error(self) -> None:
+            """receives the destination's word, and calls the migration completed"""
+            super().receives_shut_with_error()
+            self.phase = Phase.COMPLETED
+
+
 class ShutSentAgain(Fault):
     """The destination forgets that it has sent SHUT."""
 
@@ -290,6 +348,8 @@ OMISSIONS: tuple[type[Fault], ...] = (
     SendsOnBrokenConnection,
     CleansUpInPart,
     DestinationCleansUpInPart,
+    DestinationKeepsMemory,
+    ResumesAfterCompletion,
     FaultRequestedAgain,
     RequestsWithoutFault,
     RequestsPartOfHostPage,
@@ -298,6 +358,8 @@ OMISSIONS: tuple[type[Fault], ...] = (
     HostPagesInterleaved,
     RefusesUnasked,
     ReportsFailure,
+    CleanUpTakesMemory,
+    AnyShutCompletes,
     ShutSentAgain,
     CancelLeavesGuestStopped,
     LossCalledCancel,
