@@ -12,13 +12,16 @@ import linecache
 import operator
 from collections.abc import Callable
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import pytest
 
+from postcopy.catalogue.loading import load
 from postcopy.errors import SpecError
 from postcopy.language import NONE, Bitmap, Cpu, Ghost, Machine, Page, PageSet, Sends, action, require
 from postcopy.language.instance import Instance
+from postcopy.language.symbolic import read_action
 from tests.language.tiny import Base, Cases, Colour, Letter, Memory, Phase, protocol_of, read, refused
 
 case = Cases()
@@ -493,3 +496,19 @@ class Allowed(Base):
 
 def test_what_is_listed_is_allowed() -> None:
     read(Allowed)
+
+
+def test_the_text_that_was_loaded_is_checked_if_its_file_changes_later(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("from tests.language.tiny import Innocent\n\n\nclass Mine(Innocent):\n" + MINE, encoding="utf-8")
+    _, protocol = load(str(file))
+    file.write_text("# nothing is left\n", encoding="utf-8")
+    instance = Instance(protocol, 1, 1)
+    assert all(read_action(instance, each) is not None for each in instance.actions)
+
+
+MINE = """
+    class left(Innocent.left):
+        def serves_request(self) -> None:
+            self.busy = True
+"""

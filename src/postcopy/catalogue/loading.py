@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import linecache
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,6 +125,8 @@ def _protocols(path: Path) -> dict[str, type[Protocol]]:
         raise UsageError(f"cannot read {path}: it is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    # the text that runs: the file may be changed while this process does
+    linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
     try:
         with _neighbours(path.parent.resolve()):
             exec(compile(source, str(path), "exec"), module.__dict__)
