@@ -374,6 +374,57 @@ class ComparesSlyly(Base):
         require(self.phase == Sly.ONE)  # here
 
 
+class Counting(type(Enum)):  # type: ignore[misc]
+    def __iter__(cls) -> Any:
+        return iter(())
+
+
+class Counted(Enum, metaclass=Counting):
+    ONE = auto()
+
+
+@case("it uses Counted, and Counted has an operator of its own (__iter__): leave it out")
+class LoopsSlyly(Base):
+    @action(Base.thread)
+    def act(self: Any) -> None:
+        for _ in Counted:  # here
+            self.busy = True
+
+
+def make_changing() -> tuple[Callable[[Any], None], Callable[[], None]]:
+    size = 1
+
+    def act(self: Any) -> None:
+        require(size == 1)  # here
+
+    def change() -> None:
+        nonlocal size
+        size += 1
+
+    return act, change
+
+
+@case(
+    "it uses size, which a function of this file changes (nonlocal size): make it a constant, or declare a field",
+    at=make_changing,
+)
+class UsesVariableThatChanges(Base):
+    act = action(Base.thread)(make_changing()[0])
+
+
+COLOURS = frozenset(Colour)
+
+
+@case(
+    "it loops over COLOURS: a loop goes over a tuple, an enumeration, or a range of constants, so that it ends",
+)
+class LoopsInAnyOrder(Base):
+    @action(Base.thread)
+    def act(self: Any) -> None:
+        for colour in COLOURS:  # here
+            self.colour = colour
+
+
 class Pair(NamedTuple):
     first: int
 
@@ -440,6 +491,11 @@ class PeepingField(Bitmap):
         return part.interpretation.instance.pages if part is not None else self
 
 
+class Making(type):
+    def __call__(cls, *given: Any) -> Any:
+        return super().__call__(*given)
+
+
 class PeepingEnd(Sends):
     view = Base  # type: ignore[assignment]
 
@@ -496,6 +552,12 @@ class Allowed(Base):
 
 def test_what_is_listed_is_allowed() -> None:
     read(Allowed)
+
+
+def test_a_metaclass_is_refused() -> None:
+    """It would see the interpretation when it makes a machine."""
+    with pytest.raises(SpecError, match="Made has a metaclass, Making: leave it out"):
+        Instance(protocol_of(cast(type[Machine], Making("Made", (Base,), {}))), 1, 1)
 
 
 def test_the_text_that_was_loaded_is_checked_if_its_file_changes_later(tmp_path: Path) -> None:

@@ -100,16 +100,16 @@ class UsesGlobal(Base):
 
 
 def make_counting() -> Callable[[Any], None]:
-    counter = itertools.count()
+    ticks = itertools.count()
 
     def act(self: Any) -> None:
-        require(counter)  # type: ignore[arg-type]  # here
+        require(ticks)  # type: ignore[arg-type]  # here
 
     return act
 
 
 @case(
-    "it uses counter, a count that is not part of the state: declare a field, or make it a constant",
+    "it uses ticks, a count that is not part of the state: declare a field, or make it a constant",
     at=make_counting,
 )
 class CountsInClosure(Base):

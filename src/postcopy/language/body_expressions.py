@@ -181,7 +181,7 @@ class Expressions:
         if isinstance(kind, Fixed):
             if isinstance(kind.value, EnumMeta):
                 return Items(Simple.CONSTANT, len(kind.value))
-            if isinstance(kind.value, tuple | frozenset):
+            if isinstance(kind.value, tuple):
                 return Items(Simple.CONSTANT, len(kind.value))
         if kind == PAGES:
             raise self.refused(

@@ -67,16 +67,16 @@ class Names:
         Raises:
             SpecError: another function of the file changes it.
         """
-        if name in self._outer:
-            return self._outer[name]
-        if name in self._function.__globals__:
-            if name in self._changed:
-                raise SpecError(
-                    f"it uses {name}, which a function of this file changes (global {name}): make it a constant, or "
-                    "declare a field",
-                    where,
-                )
-            return self._function.__globals__[name]
+        known = name in self._outer or name in self._function.__globals__
+        if known and name in self._changed:
+            word = "nonlocal" if name in self._outer else "global"
+            raise SpecError(
+                f"it uses {name}, which a function of this file changes ({word} {name}): make it a constant, or "
+                "declare a field",
+                where,
+            )
+        if known:
+            return self._outer[name] if name in self._outer else self._function.__globals__[name]
         return getattr(builtins, name, MISSING)
 
 

@@ -173,6 +173,8 @@ def _twice(names: list[str]) -> str | None:
 
 
 def _check_part(part: type[Part]) -> None:
+    if type(part) is not type:
+        raise SpecError(f"{part.__name__} has a metaclass, {type(part).__name__}: leave it out", of_class(part))
     language = {base for base in part.__mro__ if base.__module__ == Part.__module__}
     for base in part.__mro__:
         if base in language or base is object:

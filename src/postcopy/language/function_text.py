@@ -25,7 +25,7 @@ class FunctionText:
 
     Attributes:
         node: its syntax tree.
-        changed: names that some function of the same file declares `global`: they do not stay what they are.
+        changed: names that some function of the same file declares `global` or `nonlocal`, and so may change.
     """
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -85,7 +85,7 @@ def _read(name: str, text: str) -> _File:
             nodes.setdefault((first, node.name), []).append(node)
         elif isinstance(node, ast.Lambda):
             nodes.setdefault((node.lineno, "<lambda>"), []).append(node)
-        elif isinstance(node, ast.Global):
+        elif isinstance(node, ast.Global | ast.Nonlocal):
             changed.update(node.names)
     codes: dict[tuple[int, str], list[CodeType]] = {}
     for code in _codes(compile(text, name, "exec", dont_inherit=True)):

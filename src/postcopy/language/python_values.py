@@ -105,7 +105,7 @@ def operators_of(cls: type) -> list[str]:
     """The operators (``__eq__`` and the like) that the author of a class has defined: they see what they are given."""
     return [
         name
-        for base in cls.__mro__
+        for base in (*cls.__mro__, *type.mro(type(cls)))
         for name, value in vars(base).items()
         if name.startswith("__")
         and name not in _OPERATORS_THAT_MAY_BE
