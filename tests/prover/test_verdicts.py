@@ -331,18 +331,42 @@ def test_the_explorer_agrees(name: str) -> None:
             assert refuted == (found in (Outcome.VIOLATED, Outcome.DEADLOCK)), prop.name
 
 
-@pytest.mark.parametrize("protocol", [CountsTooFar, CountsBelowZero])
+class Counter(Monitor):
+    """Counts too far by itself."""
+
+    times = Count("how often it was switched on", 0, 1)
+
+    def watch(self, step: Step) -> None:
+        """Count."""
+        if step.after.lamp.on and not step.before.lamp.on:
+            self.times += 1
+
+
+@always("It is counted", monitor=Counter)
+def counted(state: View) -> bool:
+    """It is."""
+    return True
+
+
+class CountsInAMonitor(Light):
+    """The count of a monitor leaves its range."""
+
+    properties = (counted,)
+
+
+@pytest.mark.parametrize("protocol", [CountsTooFar, CountsBelowZero, CountsInAMonitor])
 @pytest.mark.parametrize("prove_it", [of_every_size, at_a_size])
 def test_a_number_out_of_its_range_is_what_the_explorer_says_of_it(
     protocol: type[Protocol], prove_it: Callable[[Case], ProofResult]
 ) -> None:
-    result = prove_it(Case(protocol, (shone,), (), {}))
-    assert words(result) == {"shone": "not proved", "numbers-stay-in-range": "refuted"}
+    asked = (shone, *protocol.properties)
+    result = prove_it(Case(protocol, asked, (), {}))
+    assert words(result) == dict.fromkeys((p.name for p in asked), "not proved") | {IN_RANGE.name: "refuted"}
     (refuted,) = result.of(verdicts.Answer.REFUTED)
     assert refuted.refutation is not None
     run = refuted.refutation.counterexample
     assert run is not None
-    assert explore(Instance(protocol, 2, 2, [shone])).violated is IN_RANGE
+    assert explore(Instance(protocol, 2, 2, asked)).violated is IN_RANGE
     assert "leaves its range" in str(run.steps[-1].error)
 
 

@@ -181,14 +181,14 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
                 getattr(machine, action.method)(machine(action.machine, interpretation), **arguments)
         except Disabled:
             return None
-        if interpretation.failed:
+        before = View(ConcreteInterpretation(instance, state))
+        step = Step(action, before, View(interpretation), interpretation.events, interpretation.pages(NONE))
+        for name, monitor in () if interpretation.failed else instance.monitors.items():
+            let_watch(monitor(name, interpretation), step)
+        if interpretation.failed:  # by the body, or by a monitor that counts too far
             error = with_caller(interpretation.failed[0], action.method)
             events = tuple(interpretation.events)
             return Transition(action, page, state, events, (violated_by_error(str(error)).name,), error)
-        before = View(ConcreteInterpretation(instance, state))
-        step = Step(action, before, View(interpretation), interpretation.events, interpretation.pages(NONE))
-        for name, monitor in instance.monitors.items():
-            let_watch(monitor(name, interpretation), step)
     violated = tuple(p.name for p in instance.properties if p.of_steps and not holds(p.holds(step)))
     return Transition(action, page, tuple(interpretation.values), tuple(interpretation.events), violated)
 
