@@ -1,0 +1,42 @@
+"""A proof and the explorer agree on every protocol of the catalogue: no property is proved by one and violated for the
+other."""
+
+from __future__ import annotations
+
+import pytest
+
+from documentation import proof_beside_check
+from documentation.proof_beside_check import ALL, beside
+from postcopy.catalogue.changes import CHANGES
+from postcopy.catalogue.history import HISTORY
+from postcopy.catalogue.properties import proved_of
+from postcopy.model.faults import FAULTS
+
+
+def test_every_protocol_of_the_catalogue_is_asked() -> None:
+    assert FAULTS.keys() | CHANGES.keys() | HISTORY.keys() < ALL.keys()
+
+
+@pytest.mark.slow_but("Postcopy")
+@pytest.mark.parametrize("name", ALL)
+def test_no_property_is_proved_and_violated(name: str) -> None:
+    found = beside(ALL[name])
+    assert found.both == ()
+    assert found.proved + len(found.violated) + found.neither == found.asked
+
+
+def test_the_document_s_protocol_is_proved_whole() -> None:
+    found = beside(ALL["Postcopy"])
+    assert (found.proved, found.violated) == (found.asked, ())
+
+
+def test_a_proof_of_what_is_false_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two are asked apart: where the proof lets a false property through, the row says so."""
+
+    class Credulous:
+        """Takes everything for proved."""
+
+        proved = frozenset(p.name for p in proved_of(FAULTS["cpus-run-on"]).properties)
+
+    monkeypatch.setattr(proof_beside_check, "k_induction", lambda *_: Credulous)
+    assert "no-write-after-switch" in proof_beside_check.beside(FAULTS["cpus-run-on"]).both
