@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,16 @@ def started(arguments: Sequence[str], cache: Path) -> subprocess.Popen[str]:
         env={**os.environ, "POSTCOPY_CACHE": str(cache)},
         start_new_session=True,
     )
-    maps = Path(f"/proc/{process.pid}/maps")
-    while process.poll() is None and "libz3" not in maps.read_text(encoding="utf-8"):
+    while process.poll() is None and not any("libz3" in maps for maps in files_of_children(process.pid)):
         time.sleep(0.02)
     return process
+
+
+def files_of_children(process: int) -> Iterator[str]:
+    """What the processes have loaded that a process has started."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split():
+            yield Path(f"/proc/{child}/maps").read_text(encoding="utf-8")
 
 
 def slowness() -> float:

@@ -19,7 +19,7 @@ from postcopy.language.properties import Kind, Property
 from postcopy.language.trace import Trace
 from postcopy.prover.bounded import Bounded
 from postcopy.prover.premises import IN_RANGE
-from postcopy.prover.solving import Status, heard
+from postcopy.prover.solving import Status
 from postcopy.prover.steps import Steps
 
 
@@ -150,7 +150,6 @@ def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> SizedPro
     engine.set(engine="spacer", timeout=int(1000 * seconds))
     engine.set("spacer.random_seed", seed)
     engine.set("xform.bit_blast", True)
-    engine.set("ctrl_c", False)
     now, then, page = bounded.state("now"), bounded.state("then"), bounded.page("step")
     sorts = [value.sort() for value in now.values()]
     reached = z3.Function("reached", *sorts, z3.BoolSort())
@@ -175,7 +174,7 @@ def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> SizedPro
         elif prop.kind is Kind.NO_DEADLOCK:
             engine.rule(wrong(), [reached(*now.values()), bounded.stuck(now, page)])
     try:
-        answer = heard(lambda: engine.query(wrong()))
+        answer = engine.query(wrong())
     except z3.Z3Exception:  # out of time
         answer = z3.unknown
     ranges = (IN_RANGE.name,) if bounded.has_ranges else ()

@@ -11,7 +11,7 @@ import z3
 
 from postcopy.bitmaps import Bitmaps
 from postcopy.language.lemmas import Lemma
-from postcopy.prover.solving import Status, check
+from postcopy.prover.solving import Status
 
 GROUPS = (1, 2, 4, 8, 16, 32, 64)
 WORK = 200_000_000
@@ -58,7 +58,7 @@ def ask(lemma: Lemma, bits: Bitmaps, seed: int = 0) -> LemmaResult:
     solver.set("random_seed", seed)
     solver.set("rlimit", WORK)
     solver.add(*formulas)
-    answer = check(solver)
+    answer = solver.check()
     status = Status.PROVED if answer == z3.unsat else Status.OPEN if answer == z3.sat else Status.UNKNOWN
     found = {}
     if status is Status.OPEN:

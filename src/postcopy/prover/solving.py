@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from functools import reduce
-from typing import Any, TypeVar
+from typing import Any
 
 import z3
 
@@ -16,12 +15,6 @@ depend on what else the machine does."""
 
 EXACT = 100_000_000
 """The same for a question at a size, where nothing is left out."""
-
-
-GRACE = 0.5
-"""Seconds in which z3 has to stop when it is told to."""
-
-Answer = TypeVar("Answer")
 
 
 class Status(Enum):
@@ -52,43 +45,6 @@ def status_of(solver: Any, assumptions: Sequence[Any] = ()) -> Status:
     if answer == z3.unsat:
         return Status.PROVED
     return Status.OPEN if answer == z3.sat or "incomplete" in solver.reason_unknown() else Status.UNKNOWN
-
-
-def check(solver: Any, *assumptions: Any) -> Any:
-    """What z3 says of a solver's assertions, in the process that talks to the user: Ctrl-C is heard meanwhile."""
-    solver.set("ctrl_c", False)
-    return heard(lambda: solver.check(*assumptions))
-
-
-def heard(ask: Callable[[], Answer]) -> Answer:
-    """The result of a long call to z3. Ctrl-C is heard meanwhile.
-
-    Python only sees an interrupt when a call returns. So z3 works in a thread, and is told to stop when there is one;
-    what it answers then counts for nothing.
-
-    Raises:
-        z3.Z3Exception: the call has failed.
-    """
-    answers: list[Answer] = []
-    errors: list[z3.Z3Exception] = []
-
-    def work() -> None:
-        try:
-            answers.append(ask())
-        except z3.Z3Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        z3.main_ctx().interrupt()
-        thread.join(GRACE)
-        raise
-    if errors:
-        raise errors[0]
-    return answers[0]
 
 
 def worse(a: Status, b: Status) -> Status:

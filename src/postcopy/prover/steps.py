@@ -17,7 +17,7 @@ from postcopy.language.properties import NO_DEADLOCK, Kind, Property
 from postcopy.language.trace import Trace
 from postcopy.prover.bounded import Bounded, Formula, Path, Values
 from postcopy.prover.premises import IN_RANGE, ONE_PAGE_EACH
-from postcopy.prover.solving import EXACT, check
+from postcopy.prover.solving import EXACT
 
 
 class Steps:
@@ -126,7 +126,7 @@ class Steps:
         if actions is not None:
             others = (taken for path, taken in self._taken[-1] if path.action.name not in actions)
             self._solver.add(z3.Not(self._fails[NO_DEADLOCK.name]), *(z3.Not(taken) for taken in others))
-        answer = check(self._solver, *(self._holds[name] for name in assumed))
+        answer = self._solver.check(*(self._holds[name] for name in assumed))
         found = self._trace(self._solver.model(), assumed, wanted) if answer == z3.sat else None
         self._solver.pop()
         if answer == z3.unknown:

@@ -17,7 +17,6 @@ from postcopy.language.properties import Property
 from postcopy.language.trace import Trace
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.bounded import Bounded, Formula
-from postcopy.prover.solving import check
 
 WORK = 5_000_000
 """See `postcopy.prover.solving.NARROW`; for one question."""
@@ -60,7 +59,7 @@ class Relevance:
         known = {z3.Bool(f"{v.name} {page}"): (v, page, value) for v, page, value in self._values(trace)}
         for literal, (_, _, value) in known.items():
             solver.add(z3.Implies(literal, value))
-        if check(solver, *known) != z3.unsat:
+        if solver.check(*known) != z3.unsat:
             return self._everything
         used = [known[literal] for literal in solver.unsat_core()]
         pages = frozenset(page for _, page, _ in used if page is not None)

@@ -17,7 +17,7 @@ from postcopy.language.properties import NO_DEADLOCK, Kind, Property
 from postcopy.language.symbolic import read_resting
 from postcopy.language.trace import Trace
 from postcopy.prover.bounded import Bounded, Formula
-from postcopy.prover.solving import EXACT, check
+from postcopy.prover.solving import EXACT
 
 
 class Weeding:
@@ -136,7 +136,7 @@ class Weeding:
 
     def _ask(self, assumed: Sequence[str], wanted: Collection[str]) -> Any:
         self._solver.add(z3.Or(*(self._fails[name] for name in wanted)))
-        answer = check(self._solver, *(self._holds[name] for name in assumed))
+        answer = self._solver.check(*(self._holds[name] for name in assumed))
         if answer == z3.unknown:
             raise TimeoutError(f"z3 gave up at {self.instance.size}")
         return answer
