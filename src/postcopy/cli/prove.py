@@ -132,12 +132,14 @@ def command(asked: ProveOptions) -> int:
         raise UsageError("Spacer is asked one question of another kind: leave --confirm and --smt2 away")
     name, protocol = asked.load()
     with progress() as show:
-        result = _proved(asked, protocol, console, show)
+        result = _proved(asked, protocol, show)
         second = _confirmed(asked, protocol, result, show)
     record = replace(proof_record(result, name), confirmation=second.record or UNSET)
     if asked.as_json:
         print_json(record)
     else:
+        for obligation in result.proof.obligations if asked.details and result.proof is not None else ():
+            print_obligation(obligation, console)
         print_proof(result, name, console, details=asked.details)
         _print_confirmed(second, asked, console)
     if asked.report is not None:
@@ -159,17 +161,15 @@ def _print_confirmed(second: Confirmed, asked: ProveOptions, console: Console) -
         console.print(Text(line))
 
 
-def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, show: Show) -> ProofResult:
+def _proved(asked: ProveOptions, protocol: type[Protocol], show: Show) -> ProofResult:
     """The result of the proof that is asked for."""
     names = asked.properties or []
     properties, invariant, ranking = proved_of(protocol, names)
     if asked.pages is None:
         line = OfProof(show)
 
-        def shown(obligation: Obligation) -> None:
+        def done(obligation: Obligation) -> None:
             line.done(obligation.conjunct, proved=obligation.status is Status.PROVED)
-            if asked.details and not asked.as_json:
-                print_obligation(obligation, console)
 
         of_the_end = None if names else ranking
         return session.every_size(
@@ -178,7 +178,7 @@ def _proved(asked: ProveOptions, protocol: type[Protocol], console: Console, sho
             invariant,
             of_the_end,
             Means(asked.seed, asked.workers or cores(), None if asked.no_cache else user_cache(), line.expect),
-            shown,
+            done,
             show,
             selected=bool(names),
             complete=complete,
