@@ -92,6 +92,7 @@ def _atom(text: str) -> Atom:
 
 PHASE = _atom("state.source.phase == Phase.POSTCOPY")
 RUNNING = _atom("state.source.running")
+SENT_EMPTY = _atom("state.source.sent.empty")
 DIRTY, PRESENT = _atom("state.source.dirty[page]"), _atom("state.destination.present[page]")
 COMING = _atom("state.stream.in_order(about(Command.PAGE))[page]")
 
@@ -108,7 +109,8 @@ COMING = _atom("state.stream.in_order(about(Command.PAGE))[page]")
         (((DIRTY, False),), "No page is in source.dirty"),
         (((DIRTY, True), (COMING, True)), "Each page is in source.dirty or in PAGE on stream"),
         (((DIRTY, False), (PRESENT, True)), "Each page in source.dirty is in destination.present"),
-        (((RUNNING, True),), "Source.running"),
+        (((RUNNING, True),), "source.running"),
+        (((SENT_EMPTY, True),), "source.sent is empty"),
     ],
 )
 def test_a_clause_in_words(parts: tuple[tuple[Atom, bool], ...], sentence: str) -> None:

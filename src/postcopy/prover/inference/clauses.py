@@ -86,7 +86,7 @@ def _of_pages(parts: Sequence[tuple[Atom, bool]]) -> str:
 
 def _sentence(given: Sequence[str], then: str) -> str:
     if not given:
-        return then[0].upper() + then[1:]
+        return then if "." in then.split(maxsplit=1)[0] else then[0].upper() + then[1:]  # a name keeps its letters
     return f"While {' and '.join(given)}, {then}"
 
 
