@@ -95,6 +95,44 @@ def test_a_proof_at_one_size_is_confirmed_by_two(run: Run, light: str, method: s
     assert all(each["confirmed"] == confirmed["asked"] for each in confirmed["provers"])
 
 
+CONJUNCTS = '''
+@always("It is off")
+def never_on(state: View) -> bool:
+    """It is not."""
+    return not state.lamp.on
+
+
+@always("It is off or not broken")
+def fine(state: View) -> bool:
+    """It is."""
+    return not (state.lamp.on and state.lamp.broken)
+
+
+class WithConjuncts(Light):
+    """It has a conjunct that fails."""
+
+    properties = (fine,)
+    invariant = (never_on, INVARIANT)
+'''
+
+
+@needs_cvc5
+@pytest.mark.slow_but("never_broken-arguments0")
+@pytest.mark.parametrize("arguments", [[], ["--property", "fine"]])
+@pytest.mark.parametrize("more", ["never_broken", ""], ids=["never_broken", "found by the machine"])
+def test_a_proof_with_a_conjunct_that_fails_and_one_that_is_found_is_confirmed(
+    run: Run, light: str, more: str, arguments: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "with_conjuncts.py"
+    file.write_text(LIGHT + CONJUNCTS.replace(", INVARIANT", f", {more}"))
+    result = run("prove", f"{file}:WithConjuncts", "--confirm", "--json", "--workers", "2", *arguments)
+    assert result.code == 0
+    found = json.loads(result.out)
+    assert found["confirmation"]["asked"] == found["confirmation"]["confirmed"] > 2
+    proved = [each for each in found["obligations"] if each["status"] == "proved"]
+    assert found["confirmation"]["asked"] == sum(each["questions"] for each in proved)
+
+
 @pytest.mark.slow
 @needs_cvc5
 @needs_bitwuzla
