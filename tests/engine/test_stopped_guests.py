@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from postcopy.engine.errors import GuestError
+from postcopy.engine.errors import GuestError, also
 from postcopy.engine.memory import GuestOptions, GuestProcess
 from postcopy.engine.source import Phase
 from postcopy.engine.source_host import SourceHost
@@ -136,3 +136,10 @@ def test_a_guest_that_is_stopped_at_the_destination(request_: str, monkeypatch: 
     else:
         assert SILENT in destination.report.why
     assert destination.guest is None or destination.guest.where == "lost"
+
+
+@pytest.mark.parametrize(
+    ("why", "more", "both"), [("", "b", "b"), ("a", "b", "a; b"), ("a; b", "b", "a; b"), ("a", "a", "a")]
+)
+def test_two_reasons_are_said_once_each(why: str, more: str, both: str) -> None:
+    assert also(why, more) == both
