@@ -85,7 +85,7 @@ def test_an_object_under_the_name_of_another_is_absent(cache: Cache) -> None:
 def test_a_directory_in_the_place_of_an_object_is_no_object(cache: Cache) -> None:
     cache.path("kernel.o", "key").mkdir(parents=True)
     assert cache.get("kernel.o", "key") is None
-    with pytest.warns(RuntimeWarning, match="cannot keep .*: Is a directory; it is made anew"):
+    with pytest.warns(RuntimeWarning, match="cannot keep objects in .*: Is a directory; they are made anew"):
         cache.put("kernel.o", "key", b"machine code")
     assert list(cache.directory.iterdir()) == [cache.path("kernel.o", "key")], "the temporary file is gone"
 

@@ -55,7 +55,8 @@ class Cache:
     def put(self, kind: str, key: str, data: bytes) -> None:
         """Keep an object: whole or not at all, even if other processes keep it at the same time or the machine stops.
 
-        An object that cannot be kept costs a warning (`RuntimeWarning`), because its user has it in memory.
+        An object that cannot be kept costs a warning (`RuntimeWarning`), because its user has it in memory. The warning
+        names the directory alone, so that Python shows it once and not for each object.
         """
         path = self.path(kind, key)
         try:
@@ -63,7 +64,7 @@ class Cache:
             _write(path, _head(kind, key, data) + data)
         except OSError as error:
             warnings.warn(
-                f"cannot keep {path}: {error.strerror}; it is made anew next time (set POSTCOPY_CACHE)",
+                f"cannot keep objects in {self.directory}: {error.strerror}; they are made anew (set POSTCOPY_CACHE)",
                 RuntimeWarning,
                 stacklevel=2,
             )

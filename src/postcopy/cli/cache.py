@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept; a directory for this run only where the usual one cannot be written."""
+"""Where compiled kernels and answers of provers are kept; for this run only where the usual directory is of no use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from postcopy.cli.output import warn
 
 
 def provide_cache() -> None:
-    """Make sure that kernels can be kept, so that a search does not fail for want of a directory.
+    """Make sure that what takes long to make can be kept, if only for this run.
 
     Where the usual one cannot be made or written, POSTCOPY_CACHE is set, for this process and those that it starts,
     to a directory that goes when the process ends.
@@ -24,7 +24,10 @@ def provide_cache() -> None:
             return
     except OSError as error:
         why = error.strerror
-    instead = tempfile.mkdtemp(prefix="postcopy-")
+    warn(f"cannot keep compiled kernels in {usual}: {why}; they are compiled for this run only (set POSTCOPY_CACHE)")
+    try:
+        instead = tempfile.mkdtemp(prefix="postcopy-")
+    except OSError:
+        return  # nothing is kept, which costs time alone
     atexit.register(shutil.rmtree, instead, ignore_errors=True)
     os.environ["POSTCOPY_CACHE"] = instead
-    warn(f"cannot keep compiled kernels in {usual}: {why}; they are compiled for this run only (set POSTCOPY_CACHE)")

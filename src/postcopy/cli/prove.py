@@ -14,6 +14,7 @@ from rich.text import Text
 
 from postcopy.cache import user_cache
 from postcopy.catalogue.properties import proved_of
+from postcopy.cli.cache import provide_cache
 from postcopy.cli.confirming import Confirmed, Confirming, confirmed, questions_of
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames, Selection
@@ -131,6 +132,8 @@ def command(asked: ProveOptions) -> int:
     if (asked.confirm or asked.smt2 is not None) and asked.method is Method.SPACER:
         raise UsageError("Spacer is asked one question of another kind: leave --confirm and --smt2 away")
     name, protocol = asked.load()
+    if not asked.no_cache:
+        provide_cache()
     with progress() as show:
         result = _proved(asked, protocol, show)
         second = _confirmed(asked, protocol, result, show)
