@@ -1,7 +1,7 @@
 # The tasks of a developer, each by its name: `make test`. They use the Python environment that is active, with
 # `pip install -e '.[test]'` in it. `.ci/run` calls the same tasks.
 
-.PHONY: help test test-slow test-all lint types coverage docs counterexamples benchmarks lowest ci
+.PHONY: help test test-slow test-all lint types coverage docs counterexamples benchmarks lowest ci mutation
 
 help: ## what there is to do
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -35,6 +35,11 @@ docs: ## the generated parts of docs/ (needs dot of Graphviz; takes minutes)
 
 counterexamples: ## the stored counterexamples, written anew
 	postcopy counterexamples counterexamples
+
+mutation: ## mutants of the model and weakened properties that are not judged yet, and docs/mutation.md (takes hours)
+	PYTHONPATH=tools python -m mutation model tools/mutation/model.jsonl
+	PYTHONPATH=tools python -m mutation properties tools/mutation/properties.jsonl
+	PYTHONPATH=tools python -m mutation.page
 
 benchmarks: ## states per second, workers, growth (alone on the machine; others in benchmarks/ have their own options)
 	python benchmarks/states_per_second.py --pages 4 --in-flight 2

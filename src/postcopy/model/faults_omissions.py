@@ -41,6 +41,23 @@ class CpusStayStopped(Fault):
             self.running = self.faulted.empty
 
 
+class WriteNotLogged(Fault):
+    """A write to a page that has been sent does not mark it in the migration bitmap."""
+
+    rule, breaks = "R10", ("no-page-lost",)
+
+    class source(Source):
+        """Logs the first writes only."""
+
+        def guest_writes(self, page: Page) -> None:
+            """writes a page, which is not marked if it has been sent"""
+            require(self.running)
+            if self.phase <= Phase.PRECOPY:
+                self.dirty |= page - self.sent
+            self.observe(Memory.SOURCE_WRITE, page)
+            self.guest.wrote_at_source(page)
+
+
 class CleanPagesSent(Fault):
     """Precopy sends pages without a look at the migration bitmap."""
 
@@ -114,6 +131,51 @@ class DestinationKeepsMemory(Fault):
             present = self.present
             super()._give_up()
             self.present = present
+
+
+class DestinationKeepsAssembly(Fault):
+    """The destination gives up, and keeps the target pages of a host page that is not whole."""
+
+    rule, breaks, group = "R15", ("nothing-is-kept",), 2
+
+    class destination(Destination):
+        """Does not release what is not placed."""
+
+        def _give_up(self) -> None:
+            """The rest of the host page may still come."""
+            assembling = self.assembling
+            super()._give_up()
+            self.assembling = assembling
+
+
+class DestinationKeepsDevices(Fault):
+    """The destination gives up, and its devices stay loaded."""
+
+    rule, breaks = "R15", ("nothing-is-kept",)
+
+    class destination(Destination):
+        """Does not reset its devices."""
+
+        def _give_up(self) -> None:
+            """Devices stay as they are."""
+            loaded = self.devices_loaded
+            super()._give_up()
+            self.devices_loaded = loaded
+
+
+class FaultsStayQueued(Fault):
+    """At the end of the stream faults that the fault thread has not read stay in the queue."""
+
+    rule, breaks = "R8", ("nothing-is-kept",)
+
+    class destination(Destination):
+        """Does not empty the queue."""
+
+        def ends(self) -> None:
+            """reads the end of the stream, and leaves the queue of faults as it is"""
+            faulted = self.faulted
+            super().ends()
+            self.faulted = faulted
 
 
 class ResumesAfterCompletion(Fault):
@@ -344,11 +406,15 @@ class LossCalledCancel(Fault):
 OMISSIONS: tuple[type[Fault], ...] = (
     DeviceLoadDoesNotWait,
     CpusStayStopped,
+    WriteNotLogged,
     CleanPagesSent,
     SendsOnBrokenConnection,
     CleansUpInPart,
     DestinationCleansUpInPart,
     DestinationKeepsMemory,
+    DestinationKeepsAssembly,
+    DestinationKeepsDevices,
+    FaultsStayQueued,
     ResumesAfterCompletion,
     FaultRequestedAgain,
     RequestsWithoutFault,

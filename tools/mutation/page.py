@@ -1,0 +1,96 @@
+"""The page docs/mutation.md, from the judgements that are stored: `python -m mutation.page`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from documentation.markdown import table
+from mutation.reasons import REASONS
+from mutation.results import Fate, Judgement, load
+
+HERE = Path(__file__).parent
+STORED = {"model": HERE / "model.jsonl", "properties": HERE / "properties.jsonl"}
+"""The files of judgements."""
+
+PAGE = Path("docs/mutation.md")
+_BLOCK = re.compile(r"(<!-- judged: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def unexplained(judgements: Iterable[Judgement]) -> list[str]:
+    """The mutants that survive without a reason."""
+    return [j.mutant for j in judgements if j.fate is Fate.SURVIVES and j.mutant not in REASONS]
+
+
+def counts(judgements: dict[str, Judgement]) -> str:
+    """How many mutants there are of each fate."""
+    fates = Counter(_fate(j) for j in judgements.values())
+    rows = [[fate, str(fates[fate])] for fate in ("killed", "equivalent, as shown", "equivalent, for a reason", "open")]
+    return table(["fate", "mutants"], [*rows, ["all", str(len(judgements))]])
+
+
+def _fate(judgement: Judgement) -> str:
+    match judgement.fate:
+        case Fate.KILLED:
+            return "killed"
+        case Fate.EQUIVALENT:
+            return "equivalent, as shown"
+        case Fate.SURVIVES:
+            return "equivalent, for a reason" if judgement.mutant in REASONS else "open"
+
+
+def killers(judgements: dict[str, Judgement]) -> str:
+    """What kills how many mutants, the most first."""
+    by = Counter(_kind(j.by) for j in judgements.values() if j.fate is Fate.KILLED)
+    return table(["what kills", "mutants"], [[name, str(count)] for name, count in by.most_common()])
+
+
+def _kind(by: str) -> str:
+    if by.startswith("error"):
+        return "an error of the specification, such as a message without room"
+    if "no longer breaks" in by:
+        return "a fault that no longer breaks what it names"
+    if by.startswith("witness"):
+        return "a witness that is not reached"
+    if by.endswith("is never taken"):
+        return "an action that is never taken"
+    return "a false alarm on the document's protocol" if by.startswith("false alarm") else f"`{by}`"
+
+
+def left(judgements: dict[str, Judgement]) -> str:
+    """The mutants that survive, with the reasons."""
+    rows = [[_cell(j.mutant), REASONS.get(j.mutant, "open")] for j in judgements.values() if j.fate is Fate.SURVIVES]
+    return table(["mutant", "why it need not be noticed"], sorted(rows)) if rows else "None."
+
+
+def shown(judgements: dict[str, Judgement]) -> str:
+    """The ways in which mutants were shown to be equivalent, with their numbers."""
+    ways = Counter(j.by.split(", but for")[0] for j in judgements.values() if j.fate is Fate.EQUIVALENT)
+    meaning = {
+        "the same program": "after reading, the text for the search and all events are the same",
+        "the same states and steps": "the graphs at (2, 1, 1), (1, 2, 1) and (2, 1, 2) are equal, events included",
+        "the same runs": "these graphs are bisimilar, if the variables in the changed lines are not looked at",
+    }
+    return table(["shown", "means", "mutants"], [[way, meaning[way], str(n)] for way, n in ways.most_common()])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def page(text: str) -> str:
+    """The page with its blocks made anew."""
+    found = {name: load(path) for name, path in STORED.items()}
+    made = {"counts": counts, "killers": killers, "left": left, "shown": shown}
+
+    def block(match: re.Match[str]) -> str:
+        what, _, which = match[2].partition("-")
+        return f"{match[1]}{made[which](found[what])}\n{match[3]}"
+
+    return _BLOCK.sub(block, text)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
