@@ -114,7 +114,7 @@ def sent_is_clean(state: View) -> Answer:
     return True if state.source.phase < Phase.POSTCOPY else state.SentSinceSwitch.pages & state.source.dirty
 
 
-@conjunct("Requests come only after the handover", rules="R16")
+@conjunct("Requests come only after the handover", rules="R16", monitor=Handover)
 def requests_after_handover(state: View) -> bool:
     """The destination listens from LISTEN on, and LISTEN is in the package."""
     asked = state.return_path.carries(Reply.REQ_PAGES) or not state.source.requests.empty
