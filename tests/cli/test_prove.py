@@ -67,13 +67,11 @@ def test_the_protocol_is_proved_at_a_size(run: Run) -> None:
 
 
 def test_a_fault_is_refuted_with_the_run_that_shows_it(run: Run) -> None:
-    result = run("prove", "--pages", "1", "--fault", "no-discards")
+    result = run("prove", "--pages", "1", "--fault", "no-discards", "--property", "no-stale-device-read")
     assert result.code == 12
     assert "Counterexample to “The device load reads no stale page”" in result.out
     words = " ".join(result.out.split())
-    assert re.search(
-        r"Refuted: no-discards violates no-stale-device-read, [\w, -]+; the shortest run is shown\.", words
-    )
+    assert "Refuted: no-discards violates no-stale-device-read; the run is shown." in words
     assert "✓" not in words
 
 
