@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_what_needs_two_pages_is_a_gap_at_one_and_what_a_size_excludes_is_none(r
     one = json.loads(run("check", "--pages", "1", "--in-flight", "1", "--no-liveness", "--json").out)
     assert {warning["kind"] for warning in one["warnings"]} == {"witness not reached"}
     assert all("with 1 page, 1 message in flight" in warning["text"] for warning in one["warnings"])
-    assert one["cannot_fail_at_this_size"] == ["no-partial-page"]
+    assert "no-partial-page" in one["cannot_fail_at_this_size"]
     assert one["impossible_at_this_size"] == ["source.sends_rest_of_host_page"]
 
 
@@ -84,4 +85,4 @@ def test_the_report_page_has_the_warnings(run: Run, tmp_path: Path) -> None:
 def test_the_report_page_has_what_a_size_excludes(run: Run, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run("check", "--pages", "1", "--in-flight", "1", "--no-liveness", "--report", str(page)).code == Exit.OK
-    assert "<dt>cannot fail at this size</dt><dd>no-partial-page</dd>" in page.read_text()
+    assert re.search(r"<dt>cannot fail at this size</dt><dd>[a-z, -]*no-partial-page", page.read_text())

@@ -369,16 +369,44 @@ def letters_are_letters(state: View) -> PageSet:
     return none
 
 
+@always("Some letter is written, or none is")
+def some_or_none(state: View) -> bool:
+    """A third case."""
+    return bool(state.writer.written.empty or not state.writer.written.empty)
+
+
+class CannotFail(Letters):
+    """Asks what cannot fail."""
+
+    properties = (all_is_well, letters_are_letters, some_or_none)
+
+
 @every_step("Every step is right")
 def every_step_is_right(step: Step) -> bool:
     """This one is not."""
     return bool(step.before.writer.written.subset_of(step.before.writer.written))
 
 
-class CannotFail(Letters):
-    """Asks what cannot fail."""
+@every_step("The reader writes nothing")
+def the_eye_does_not_write(step: Step) -> PageSet | bool:
+    """A letter appears while the reader reads."""
+    if step.action.machine != "reader":
+        return True
+    grown: PageSet = step.after.writer.written - step.before.writer.written
+    return grown
 
-    properties = (all_is_well, letters_are_letters, every_step_is_right)
+
+@always("Host pages are written whole")
+def host_pages_are_whole(state: View) -> PageSet:
+    """A part of this one is missing."""
+    part: PageSet = state.writer.written.host_pages - state.writer.written
+    return part
+
+
+class HoldsByReading(Letters):
+    """Asks what the reading of the actions decides, with one target page a host page."""
+
+    properties = (every_step_is_right, the_eye_does_not_write, host_pages_are_whole)
 
 
 @sometimes("More is read than written")

@@ -90,7 +90,7 @@ class Verdict:
         disk: bytes in files at the end.
         engine: which driver searched.
         liveness: what was found of the properties of runs; None where none was asked, or it did not come to that.
-        constant: the properties that nothing can violate at this size, by name.
+        constant: the properties that no state or step can violate at this size, as reading the actions shows.
         missed: what the search has not seen of actions, events, history and sets of pages.
     """
 

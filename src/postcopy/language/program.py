@@ -44,8 +44,8 @@ class Program:
         predicates: for each property of states or witness, its index in `instance.properties` and its expression.
         resting: where nothing needs to happen.
         looks: for each property, by its name, what it and its monitor look at.
-        trivial: the properties of states and steps that nothing can violate, by their own text.
-        constant: those that nothing can violate at this size, because of what never changes there.
+        trivial: the properties of states that are true of every state, whatever the size.
+        constant: the other properties that no state or step can violate at this size, as reading the actions shows.
     """
 
     instance: Instance
@@ -118,7 +118,7 @@ def read(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterp
     constants = _constants(instance, [tree for _, tree in trees])
     actions = tuple((action, fold_tree(tree, constants)) for action, tree in trees)
     folded = tuple((index, prop, fold(e, constants)) for index, prop, e in predicates)
-    trivial = _never_violated(instance, trees, predicates)
+    trivial = frozenset(p.name for _, p, e in predicates if p.of_states and e == ex.TRUE and _always_true(instance, p))
     return Program(
         instance,
         constants,
@@ -130,6 +130,13 @@ def read(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterp
         trivial,
         _never_violated(instance, actions, folded) - trivial,
     )
+
+
+def _always_true(instance: Instance, prop: Property) -> bool:
+    """Whether a property of states that is true of every state is so with host pages of several target pages, too."""
+    if instance.group > 1:
+        return True
+    return read_predicate(Instance(instance.protocol, 2, 1, (prop,), 2), prop.holds) == ex.TRUE
 
 
 def _never_violated(

@@ -118,8 +118,8 @@ class CheckRecord(msgspec.Struct, frozen=True):
         actions: how often each action was taken.
         never_fired: actions that were never taken though they can be at this size.
         impossible_at_this_size: actions that cannot be taken at this size.
-        cannot_fail_at_this_size: properties that nothing can violate at this size, because what they speak of never
-            changes there.
+        cannot_fail_at_this_size: properties that no state or step can violate at this size, as reading the actions
+            shows before any search.
         warnings: what weakens the verdict; empty unless all states were seen.
         counterexample: a shortest run that violates the property.
         further: searches for more counterexamples (--count, --all-properties).

@@ -53,8 +53,9 @@ def print_check(
         console.print(_counted(verdict))
     for prop, reason in not_asked(verdict).items():
         console.print(Text(f"not asked: {prop}: {reason}", style="dim"))
-    for constant in sorted(verdict.constant):
-        console.print(Text(f"cannot fail with {verdict.instance.size}: {constant}", style="dim"))
+    if verdict.constant:
+        names = ", ".join(sorted(verdict.constant))
+        console.print(Text(f"cannot fail with {verdict.instance.size}: {names}", style="dim"))
     _print_numbers(verdict, console)
     for warning in warnings(verdict):
         console.print(Text(f"! {warning}", style="yellow"))
