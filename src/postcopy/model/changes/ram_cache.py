@@ -261,7 +261,7 @@ class CacheWithItsOwnBitmap(RamCache):
     class source(BulkSource):
         """Sends in the background what was dirty at the switch, requested since or not."""
 
-        rest = Bitmap("pages that the bulk thread still means to send", role=Role.UNSENT)
+        rest = Bitmap("pages that the bulk thread still means to send", role=Role.NOTE)  # a copy of `dirty`
 
         def sends_package(self) -> None:
             """sends the package, and copies the migration bitmap for the bulk thread"""
