@@ -25,7 +25,6 @@ KILLED = {
     "destination.sends_shut drops a statement: `self.owes_shut = False`": "shut-once",
     "destination.handles_run drops a statement: `self.running = True`": "started-guest-runs",
     "source._clean_up drops a statement: `self.requests = NONE`": "nothing-is-kept",
-    "source._ready_to_send drops a statement: `require(not self.stream.broken)`": "nothing-sent-when-broken",
 }
 """Mutants of the model, and the property that was made for them."""
 
