@@ -96,12 +96,6 @@ def all_dirty_at_first(state: View) -> Answer:
     return True if state.source.phase >= Phase.PRECOPY else ~dirty
 
 
-@conjunct("After postcopy nothing is dirty", rules="R24")
-def clean_at_last(state: View) -> Answer:
-    """The source ends when nothing is dirty, and a failure throws the bitmap away."""
-    return True if state.source.phase < Phase.ENDING else state.source.dirty
-
-
 @conjunct("Before postcopy nothing has been sent in it", rules="R13", monitor=SentSinceSwitch)
 def nothing_sent_before_switch(state: View) -> Answer:
     """The monitor counts from the package on."""
@@ -503,12 +497,6 @@ def nothing_given_up(state: View) -> Answer:
 
 
 # -- failures and the end --------------------------------------------------------------------------------------------
-
-
-@conjunct("A destination that has given up has closed the connection", rules="R15")
-def failed_is_closed(state: View) -> bool:
-    """It closes both directions in the same step."""
-    return bool(state.destination.state != State.FAILED or state.stream.broken)
 
 
 @conjunct("A network that has failed carries nothing new", rules="R15")
