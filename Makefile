@@ -1,7 +1,7 @@
 # The tasks of a developer, each by its name: `make test`. They use the Python environment that is active, with
 # `pip install -e '.[test]'` in it. `.ci/run` calls the same tasks.
 
-.PHONY: help test test-slow test-all lint types coverage docs counterexamples benchmarks lowest ci mutation
+.PHONY: help test test-slow test-all lint types coverage docs counterexamples mutation benchmarks lowest ci
 
 help: ## what there is to do
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17

@@ -68,7 +68,7 @@ def test_latencies() -> None:
         (["--workload", "none"], "there is no workload none: random"),
         (["--target-page", "512"], "--target-page 512: 1024, 2048 or 4096"),
         (["--vcpus", "3"], "--vcpus 3: 1 or 2"),
-        (["--rate", "-1"], "--rate -1: 0 or more"),
+        (["--rate", "-1"], "--rate -1: 0 to 1,000,000,000"),
         (["--switch", "soon"], "--switch soon: at-once, first-pass, never, or a number of seconds"),
         (["--timeout", "0"], "--timeout 0: more than 0 to 86,400 seconds"),
         (["--histogram", "x.png"], "--histogram x.png: the name has to end in .svg"),

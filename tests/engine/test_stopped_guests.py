@@ -58,7 +58,7 @@ def test_a_guest_that_has_missed_a_deadline_is_not_asked_again(guest: GuestProce
 
 @pytest.mark.parametrize(("work", "arguments"), [("fill", [1.0]), ("check", [])])
 def test_long_work_has_no_deadline_while_the_guest_computes(work: str, arguments: list[Any]) -> None:
-    options = msgspec.structs.replace(SOFTWARE, size=32 << 20)
+    options = msgspec.structs.replace(SOFTWARE, size=256 << 20)
     guest = GuestProcess(options, incoming=False, timeout=0.05)
     start = time.monotonic()
     guest.work(work, *arguments)

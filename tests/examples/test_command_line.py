@@ -140,7 +140,7 @@ def test_prove(run: Run) -> None:
     assert not NOT_ITS.search(found["sentence"])
     result = run("prove", TOO_EARLY)
     assert result.code == 12
-    assert "violates agreement, as the run above shows" in " ".join(result.out.split())
+    assert "violates agreement; the run is shown" in " ".join(result.out.split())
     assert run("prove", PROVED, "--pages", "2").code == 0
 
 

@@ -39,6 +39,8 @@ def concrete(instance: Instance, state: State, action: ActionInstance, page: int
         return str(error).removeprefix(f"{error.where}: ")
     if taken is None:
         return None
+    if taken.error is not None:
+        return str(taken.error).removeprefix(f"{taken.error.where}: ")
     events = []
     for event in taken.events:
         assert isinstance(event.pages, ConcretePages)

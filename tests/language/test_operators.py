@@ -42,8 +42,9 @@ def name_of(node: ast.expr) -> str:
 
 
 def classes(node: ast.AST) -> set[str]:
-    """The classes that a pattern names."""
-    return {name_of(part.cls) for part in ast.walk(node) if isinstance(part, ast.MatchClass)}
+    """The classes that a pattern names, without those of Python's own trees."""
+    named = (part.cls for part in ast.walk(node) if isinstance(part, ast.MatchClass))
+    return {name_of(cls) for cls in named if not ast.unparse(cls).startswith("ast.")}
 
 
 def outermost(pattern: ast.pattern) -> Iterator[ast.pattern]:

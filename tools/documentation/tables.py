@@ -7,6 +7,7 @@ what it prints. Prose is written by hand, outside of the blocks; what a run foun
 
 from __future__ import annotations
 
+import linecache
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -260,11 +261,16 @@ def renew(text: str) -> str:
     return _PROGRAM.sub(output, _BLOCK.sub(block, text))
 
 
+_PROGRAM_FILE = "<program of the documentation>"
+
+
 def run(program: str) -> str:
     """What a program of the documentation prints."""
     out = StringIO()
+    # the check of bodies reads their text, and a program of the documentation has no file of its own
+    linecache.cache[_PROGRAM_FILE] = (len(program), None, program.splitlines(keepends=True), _PROGRAM_FILE)
     with redirect_stdout(out):
-        exec(compile(program, "<program>", "exec"), {"__name__": "program"})
+        exec(compile(program, _PROGRAM_FILE, "exec"), {"__name__": "program"})
     return out.getvalue()
 
 

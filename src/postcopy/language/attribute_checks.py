@@ -28,7 +28,7 @@ def _are_visible(value: object) -> bool:
 
 CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "group": (lambda value: type(value) is int and value >= 1, "a whole number from 1 on"),
-    "drawn_by": (lambda value: _are(value, str), 'a tuple of names of variables: drawn_by = ("source.phase",)'),
+    "drawn_by": (lambda value: _are(value, str), 'a tuple of names of variables: drawn_by = ("client.state",)'),
     "visible": (
         _are_visible,
         "a dictionary of events, each with a tuple of one verb, and of flags, each with two clauses",

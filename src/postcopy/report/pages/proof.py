@@ -140,7 +140,7 @@ def matrix(proof: Proof) -> Matrix:
     properties = proof.instance.properties
     named, met = {p.name for p in properties}, {conjunct for conjunct, _ in asked}
     others = [(p.name, p.sentence) for p in PREMISES]
-    others.append((CLOSER, "Every step after the handover brings the end closer"))
+    others.append((CLOSER, "Every step that the ranking speaks of comes closer to the end"))
     groups = (
         ("Properties", [(p.name, p.sentence) for p in properties]),
         ("Conjuncts", [(p.name, p.sentence) for p in proof.conjuncts if p.name in met - named]),
