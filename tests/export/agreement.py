@@ -29,13 +29,14 @@ from postcopy.properties.safety import SAFETY
 SOUND = [(1, 1, 1), (2, 1, 1), (2, 1, 2)]
 """Sizes (pages, messages in flight, target pages of a host page) at which the document's protocol is compared."""
 
-TWO_PAGES = {"background-first", "partial-host-pages", "places-first-target-page"}
-"""The faults that need two pages to show; one is enough for all others."""
+TWO_PAGES = {"background-first", "device-load-goes-on", "sleeper-goes-on"}
+"""The faults that need two pages to show. Those about host pages of two target pages need as many, or say how many."""
 
 
 def size_of(fault: str) -> tuple[int, int, int]:
     """The smallest size at which a fault shows."""
-    return (2 if fault in TWO_PAGES else 1, 1, FAULTS[fault].group)
+    about = FAULTS[fault]
+    return (about.pages if about.pages > 2 else 2 if fault in TWO_PAGES else about.group), 1, about.group
 
 
 def need_spin() -> None:

@@ -34,7 +34,16 @@ OPERATORS = {
     for operator in get_args(union)
 }
 OF_THE_LANGUAGE = {operator.__name__ for operator in get_args(ex.Expr)}
-BASES = {"Node", "Leaf", "VariableNode", "TruthNode", "NumberNode", "PagesNode", "MessagesNode", "ChannelNode"}
+BASES = {
+    "Node",
+    "WithoutOperands",
+    "VariableNode",
+    "TruthNode",
+    "NumberNode",
+    "PagesNode",
+    "MessagesNode",
+    "ChannelNode",
+}
 
 
 def name_of(node: ast.expr) -> str:
@@ -152,7 +161,7 @@ def test_each_operand_is_walked_and_rebuilt(operator: type[ex.Expr]) -> None:
 
 NEW = """
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class New{sort}({sort}Node, Leaf):
+class New{sort}({sort}Node, WithoutOperands):
     '''An operator that nobody knows.'''
 
 
