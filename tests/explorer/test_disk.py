@@ -71,7 +71,7 @@ def test_witnesses_are_reached_by_the_shortest_runs(tmp_path: Path, whole: Explo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["late-start-acts", "lost-wake-up", "unpackaged"])
+@pytest.mark.parametrize("fault", ["shut-sent-again", "lost-wake-up", "unpackaged"])
 def test_counterexamples_are_as_short(tmp_path: Path, fault: str) -> None:
     """These are found late: one in a state, one by a step, one as a deadlock."""
     instance = Instance(FAULTS[fault], 3, 2, SAFETY)

@@ -30,7 +30,7 @@ from tests.explorer.brute import orphans
 from tests.export.tiny import PROPERTIES, Tiny
 
 FULL = Options(reductions=(), engine=Engine.INTERPRETED)
-FOUND = ("status", "states", "transitions", "depth", "fired", "witnesses")
+FOUND = ("status", "states", "transitions", "depth", "fired", "changed", "witnesses")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -70,7 +70,7 @@ DROPPED = {
     "that an action was taken": r"fired\[\d+\] \+= .*",
     "what holds of a state": r"found\[j\] = .*",
 }
-WITHOUT_EFFECT = {"a successor": 2, "that something moves": 3}
+WITHOUT_EFFECT = {"a successor": 2, "that something moves": 3, "that an action was taken": 2}
 """Lines that do nothing in this protocol: two steps that never change anything; three never a state's only step."""
 
 

@@ -136,7 +136,7 @@ def test_several_workers_find_what_one_finds(workers: int, alone_until: int) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["late-start-acts", "lost-wake-up", "unpackaged"])
+@pytest.mark.parametrize("fault", ["shut-sent-again", "lost-wake-up", "unpackaged"])
 def test_several_workers_find_a_counterexample_as_short(fault: str) -> None:
     """One in a state, one by a step, one as a deadlock, whichever worker finds it and whatever the others find."""
     instance = Instance(FAULTS[fault], 2, 2, SAFETY)

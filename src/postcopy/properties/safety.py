@@ -199,7 +199,7 @@ def only_dirty_pages_sent(step: Step) -> Answer:
     """The migration bitmap says which pages still have to be sent: this one was clean, and was sent all the same."""
     if not step.sends(Command.PAGE):
         return True
-    offending: PageSet = step.sent(Command.PAGE) - step.before.source.dirty
+    offending: PageSet = step.sent(Command.PAGE) - step.before.pages_of(Role.UNSENT)
     return offending
 
 
@@ -265,13 +265,15 @@ def lost_requests(state: View) -> PageSet:
 
 @every_step("Only faults are requested, in whole host pages", rules="R16 R21")
 def only_faults_requested(step: Step) -> Answer:
-    """A request stands for a fault and names its whole host page: no thread has touched this page, or the request names
-    a part of its host page, or the fault stays in the queue and is requested again and again."""
+    """A request stands for a fault and names its whole host page: no thread has touched this page or waits for it, or
+    the request names a part of its host page, or the fault stays in the queue when no thread waits any more."""
     if not step.sends(Reply.REQ_PAGES):
         return True
     before, after = step.before.destination.faulted, step.after.destination.faulted
     sent: PageSet = step.sent(Reply.REQ_PAGES)
-    return (sent - before.host_pages) | (sent.host_pages - sent) | (sent if after.same_as(before) else sent - sent)
+    in_vain = sent - step.before.waited_for().host_pages
+    unasked = in_vain - before.host_pages
+    return unasked | (sent.host_pages - sent) | (in_vain if after.same_as(before) else sent - sent)
 
 
 @every_step("A thread that waits for a page does nothing else", rules="R6 R16")

@@ -5,11 +5,11 @@ A sample of the document's protocol is confirmed here; the whole takes minutes, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import os
 import pytest
 import z3
 
