@@ -31,7 +31,7 @@ BREAK_SAFETY = [name for name, fault in FAULTS.items() if not BY_NAME[fault.brea
 
 def instance_of(name: str) -> Instance:
     fault = FAULTS[name]
-    return Instance(fault, 2, 2, ASKED, fault.group)
+    return Instance(fault, fault.pages, 2, ASKED, fault.group)
 
 
 def simulated(name: str) -> Simulated:
@@ -78,7 +78,7 @@ def shortest(name: str, violated: Property) -> int:
     if stored["#meta"]["postcopy"]["violated"] == violated.name:
         return len(stored["states"]) - 1
     fault = FAULTS[name]
-    verdict = explore(Instance(fault, 2, 2, (violated,), fault.group), Options(engine=Engine.INTERPRETED))
+    verdict = explore(Instance(fault, fault.pages, 2, (violated,), fault.group), Options(engine=Engine.INTERPRETED))
     assert verdict.counterexample is not None
     return len(verdict.counterexample.steps)
 
