@@ -393,3 +393,19 @@ def test_a_property_of_runs_is_chosen_by_name_as_any_other() -> None:
     ]  # fmt: skip
     assert BY_NAME["every-requested-page-arrives"].each == ("page",)
     assert BY_NAME["every-blocked-vcpu-runs-again"].each == ("cpu",)
+
+
+def test_the_compiled_kernel_writes_no_counter_that_a_worker_has_not() -> None:
+    """Memory behind the counters is written otherwise, and the process dies much later, if at all."""
+    from postcopy.explorer.search.worker import Worker
+
+    space = searched(Instance(tiny.Unfair, 3, 1), Options((), engine=Engine.INTERPRETED))
+    machine, packed = machine_of(space.kernel.plan), space.search.array().view(np.int64)
+    worker = Worker(machine)
+    counters = len(worker.notes.fired)
+    fired = np.zeros(counters + 64, dtype=np.uint64)
+    code, loop = machine
+    loop.expand(code.addresses, packed, 0, len(packed), worker.scratch, fired)
+    assert not fired[counters:].any()
+    actions = len(set(space.kernel.labels.action_of))
+    assert fired[actions:counters].any(), "as many counters as actions would not do"

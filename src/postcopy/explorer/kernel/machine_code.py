@@ -27,6 +27,7 @@ class Plan:
         most: how many successors a block of states has at most.
         rows: the rows of `lists` and `picks`.
         row_length: their length.
+        leaves: the leaves of its actions; it counts two things of each.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Plan:
     most: int
     rows: int
     row_length: int
+    leaves: int
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def expand_all(
     count, (code, loop) = len(states), machine
     compare, place = _compiled()
     action_of = np.array(actions, dtype=np.int16)
-    worker = Worker(machine, int(action_of.max(initial=0)) + 1)
+    worker = Worker(machine)
     out, origin, label = worker.scratch.out, worker.scratch.origin, worker.scratch.label
     changes, moved = (np.empty(len(origin), dtype=np.bool_) for _ in range(2))
     numbers = np.empty(len(origin), dtype=np.int64)

@@ -78,7 +78,7 @@ class Shard:
         self.machine, self.question, self.max_bytes = machine, question, max_bytes
         self.code, self.loop = machine
         self.number, self.shards = np.uint64(number), np.uint64(shards)
-        self.workers = [Worker(machine, question.leaves) for _ in range(workers)]
+        self.workers = [Worker(machine) for _ in range(workers)]
         self.pool, self.alone_until = ThreadPoolExecutor(workers) if workers > 1 else None, alone_until
         self.wanted = Wanted(question.step_bits, question.state_bits, question.witness_bits, question.deadlock)
         words, most = self.code.words, self.code.most

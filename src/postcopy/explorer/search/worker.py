@@ -23,7 +23,7 @@ class Worker:
         notes: what it has found.
     """
 
-    def __init__(self, machine: Machine, leaves: int) -> None:
+    def __init__(self, machine: Machine) -> None:
         self.machine, code = machine, machine.code
         words, most = code.words, code.most
         self.scratch = Scratch(
@@ -46,7 +46,7 @@ class Worker:
         self.notes = Notes(
             control=lines(8 * (WITNESSES + 1)).view(np.int64),
             numbers=lines(8 * 2).view(np.int64),
-            fired=lines(8 * 2 * leaves).view(np.uint64),
+            fired=lines(8 * 2 * code.leaves).view(np.uint64),
             first=lines(8 * REST_BIT).view(np.int64),
         )
         self.notes.first[:] = -1
