@@ -32,12 +32,6 @@ from tests.prover.inference.changes import (
     CompletesTooEarly,
     MirroredFlag,
     MirroredFlagLeftOn,
-    RequestsOnce,
-    RequestsOnceTooEarly,
-    StartsCpusAfterFailure,
-    StartsCpusLater,
-    UrgentQueue,
-    UrgentQueueEmptiedAtOnce,
 )
 
 SMALL = Options(engine=Engine.INTERPRETED)
@@ -86,10 +80,7 @@ def _kept(inferred: Inferred, invariant: Sequence[Property]) -> list[Property]:
     ("sound", "unsound"),
     [
         (MirroredFlag, MirroredFlagLeftOn),
-        (StartsCpusLater, StartsCpusAfterFailure),
-        (RequestsOnce, RequestsOnceTooEarly),
         (CompletesInTwoSteps, CompletesTooEarly),
-        (UrgentQueue, UrgentQueueEmptiedAtOnce),
     ],
     ids=lambda change: change.__name__,
 )
