@@ -22,6 +22,9 @@ from tests.prover.walks import walk
 BATCH = 12
 """Conjuncts that are explored at once: each makes the generated text longer."""
 
+BY_THEIR_TEXT = {"only-advise-is-refused", "operator-cancels-alone"}
+"""Properties of steps that no path of an action can violate, as its text shows: there is nothing to ask z3."""
+
 READABLE = [p for p in INVARIANT if not of_each_page(p.holds)]
 
 
@@ -35,7 +38,7 @@ def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_ac
     proved = {(o.conjunct, o.action == INITIAL) for o in proof.obligations}
     assert {name for name, initial in proved if initial} == of_states
     spoken_of = {name for name, initial in proved if not initial}
-    assert spoken_of == {p.name for p in (*INVARIANT, *SAFETY)} | {CLOSER}
+    assert spoken_of == {p.name for p in (*INVARIANT, *SAFETY)} - BY_THEIR_TEXT | {CLOSER}
     assert {o.action for o in proof.obligations} == {a.name for a in proof.instance.actions} | {INITIAL, ANY}
 
 

@@ -37,7 +37,4 @@ def test_the_conjunct_makes_the_difference(tmp_path: Path) -> None:
     assert without.answer_for_all is Answer.NOT_PROVED
     steps = without.counterexamples_to_induction
     assert steps
-    for step in steps:
-        start = dict(zip(step.trace.instance.variables, step.trace.initial, strict=True))
-        values = {variable.name: variable.decode(value) for variable, value in start.items() if variable.values}
-        assert (values["destination.cpus_on"], values["destination.running"], step.reachable) == (True, False, False)
+    assert [step.reachable for step in steps] == [False] * len(steps)
