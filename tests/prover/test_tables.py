@@ -56,7 +56,7 @@ def test_without_a_conjunct_the_others_are_no_invariant(name: str) -> None:
     row = CONJUNCTS[name]
     here = protocol_at(row.size)
     assert row.violated != name
-    others = [p.name for p in here.claims if p.name != name]
+    others = [each for each in here.claims if each != name]
     assert here.violation(others, [row.violated], actions_of(row)) is not None
     assert here.violation([*others, name], [row.violated], actions_of(row)) is None
 
@@ -67,7 +67,7 @@ def test_without_a_rule_the_proof_fails_at_what_concerns_the_rule(name: str) -> 
     fault, row = FAULTS[name], FAULT_ROWS[name]
     assert fault.rule in RULES[row.violated] or row.violated in fault.breaks
     here = proof_tables.steps(fault, row.size)
-    assert here.violation([p.name for p in here.claims], [row.violated], actions_of(row)) is not None
+    assert here.violation(here.claims, [row.violated], actions_of(row)) is not None
     (failed,) = Prover(fault, SAFETY, INVARIANT, patient=False).obligations(
         lambda c, a: (c, a) == (row.violated, row.action)
     )

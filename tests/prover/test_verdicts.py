@@ -526,7 +526,7 @@ def assumes_all_at_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     violation = Steps.violation
 
     def credulous(self: Steps, _: object, wanted: Any, actions: Any = None) -> Any:
-        return violation(self, [claim.name for claim in self.claims], wanted, actions)
+        return violation(self, self.claims, wanted, actions)
 
     monkeypatch.setattr(steps.Steps, "violation", credulous)
 

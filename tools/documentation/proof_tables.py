@@ -95,7 +95,7 @@ def _failing(fault: type[Fault]) -> Iterator[Found]:
     """What fails without a rule and concerns it: first what the fault itself names, after its own actions."""
     for size in ((fault.pages, 2, fault.group),) if fault.group > 1 else SIZES:
         here = steps(fault, size)
-        assumed = [p.name for p in here.claims]
+        assumed = list(here.claims)
         named = [name for name in fault.breaks if not BY_NAME[name].of_runs]
         citing = [p.name for p in (*INVARIANT, *SAFETY) if fault.rule in p.rules and p.name not in named]
         own = [a.name for a in here.instance.actions if changed(fault, a)]

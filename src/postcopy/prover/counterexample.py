@@ -61,7 +61,7 @@ def _step(instance: Instance, conjuncts: Sequence[Property], obligation: Obligat
     steps = Steps(instance, conjuncts)
     try:
         return steps.violation(
-            (p.name for p in steps.claims),
+            steps.claims,
             [obligation.conjunct],
             None if obligation.action == ANY else [obligation.action],
         )

@@ -134,7 +134,7 @@ class _Weeding:
 
     @staticmethod
     def _violation(steps: Steps, left: Sequence[str]) -> tuple[Trace, list[str]] | None:
-        assumed = [claim.name for claim in steps.claims if claim.name in left]
+        assumed = [name for name in steps.claims if name in left]
         wanted = [name for name in steps.wrong if name in left]
         run = steps.violation(assumed, wanted) if wanted else None
         return None if run is None else (run, steps.failing(run, wanted))

@@ -6,7 +6,8 @@ an answer is a run. It is checked on the concrete interpretation before it is re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import z3
@@ -25,7 +26,7 @@ class Steps:
 
     Attributes:
         instance: the protocol at its size, with its properties.
-        claims: what can be assumed of states: the conjuncts, and the properties of states.
+        claims: what can be assumed of states, by name: the conjuncts, and the properties of states.
         wrong: the names of what can be violated: a claim by the last state, a property of steps or a range by the last
             step, and the absence of deadlock by the state before it.
 
@@ -42,14 +43,14 @@ class Steps:
         self.instance, self._bounded = instance, Bounded(instance)
         marked = [ONE_PAGE_EACH] if self._bounded.has_marks else []
         of_states = (p for p in instance.properties if p.of_states)
-        self.claims = tuple(dict.fromkeys([*invariant, *of_states, *marked]))
+        self.claims = {claim.name: claim for claim in [*invariant, *of_states, *marked]}
         self._of_steps = [p for p in instance.properties if p.of_steps]
         self._asks_deadlock = length > 0 and any(p.kind is Kind.NO_DEADLOCK for p in instance.properties)
         self._states = [self._bounded.state(f"s{i}") for i in range(length + 1)]
         self._pages = [self._bounded.page(f"s{i}") for i in range(length)]
-        self._holds = {p.name: z3.Bool(f"{p.name} holds") for p in self.claims}
         by_step = [*self._of_steps, NO_DEADLOCK, IN_RANGE] if length else []
-        self._fails = {p.name: z3.Bool(f"{p.name} fails") for p in (*self.claims, *by_step)}
+        self._holds = {name: z3.Bool(f"{name} holds") for name in self.claims}
+        self._fails = {name: z3.Bool(f"{name} fails") for name in (*self.claims, *(p.name for p in by_step))}
         self._taken = [
             [(path, z3.Bool(f"s{i} path {n}")) for n, path in enumerate(self._bounded.paths)] for i in range(length)
         ]
@@ -71,10 +72,8 @@ class Steps:
         solver.add(*bounded.well_formed(self._states[0]), *(bounded.one_page(page) for page in self._pages))
         if from_start:
             solver.add(bounded.initial(self._states[0]))
-        for claim in self.claims:
-            assumed = [self._claim(claim, state) for state in self._states[:-1]]
-            solver.add(z3.Implies(self._holds[claim.name], z3.And(*assumed)))
-            solver.add(z3.Implies(self._fails[claim.name], z3.Not(self._claim(claim, self._states[-1]))))
+        for claim in self.claims.values():
+            solver.add(*self._about(claim))
         for i, taken in enumerate(self._taken[:-1]):
             solver.add(z3.Or(*(chosen for _, chosen in taken)))
             for path, chosen in taken:
@@ -101,6 +100,12 @@ class Steps:
         solver.add(z3.Implies(stuck, z3.And(nothing, *(z3.Not(one) for one in (*some, *others)))))
         solver.add(z3.Or(stuck, *some))
 
+    def _about(self, claim: Property) -> tuple[Formula, Formula]:
+        """Whether it holds in all states but the last, and whether it fails in that."""
+        assumed = [self._claim(claim, state) for state in self._states[:-1]]
+        holds_before = z3.Implies(self._holds[claim.name], z3.And(*assumed))
+        return holds_before, z3.Implies(self._fails[claim.name], z3.Not(self._claim(claim, self._states[-1])))
+
     def _claim(self, claim: Property, state: Values) -> Formula:
         return self._bounded.one_page_each(state) if claim is ONE_PAGE_EACH else self._bounded.claims(claim, state)
 
@@ -121,17 +126,30 @@ class Steps:
             TimeoutError: z3 gave up.
         """
         assumed = list(assumed)
+        with self._asked(assumed, wanted, actions) as there_is_one:
+            return self._trace(self._solver.model(), assumed, wanted) if there_is_one else None
+
+    @contextmanager
+    def _asked(
+        self, assumed: Sequence[str], wanted: Collection[str], actions: Collection[str] | None = None
+    ) -> Iterator[bool]:
+        """Whether there is a counterexample to induction; within, the solver has its model, or z3's core.
+
+        Raises:
+            TimeoutError: z3 gave up.
+        """
         self._solver.push()
-        self._solver.add(z3.Or(*(self._fails[name] for name in wanted)))
-        if actions is not None:
-            others = (taken for path, taken in self._taken[-1] if path.action.name not in actions)
-            self._solver.add(z3.Not(self._fails[NO_DEADLOCK.name]), *(z3.Not(taken) for taken in others))
-        answer = self._solver.check(*(self._holds[name] for name in assumed))
-        found = self._trace(self._solver.model(), assumed, wanted) if answer == z3.sat else None
-        self._solver.pop()
-        if answer == z3.unknown:
-            raise TimeoutError(f"z3 gave up at {self.instance.size}")
-        return found
+        try:
+            self._solver.add(z3.Or(*(self._fails[name] for name in wanted)))
+            if actions is not None:
+                others = (taken for path, taken in self._taken[-1] if path.action.name not in actions)
+                self._solver.add(z3.Not(self._fails[NO_DEADLOCK.name]), *(z3.Not(taken) for taken in others))
+            answer = self._solver.check(*(self._holds[name] for name in assumed))
+            if answer == z3.unknown:
+                raise TimeoutError(f"z3 gave up at {self.instance.size}")
+            yield answer == z3.sat
+        finally:
+            self._solver.pop()
 
     def asked(self, assumed: Iterable[str], wanted: Collection[str]) -> list[Any]:
         """The formulas that `violation` asks z3 about."""
@@ -168,7 +186,7 @@ class Steps:
         return path, bits.bit_length() - 1 if path.action.takes_page else None
 
     def _false(self, state: State, names: Collection[str]) -> list[str]:
-        return [p.name for p in self.claims if p.name in names and not self._true(state, p)]
+        return [name for name, claim in self.claims.items() if name in names and not self._true(state, claim)]
 
     def _true(self, state: State, claim: Property) -> bool:
         if claim is ONE_PAGE_EACH:
@@ -194,5 +212,5 @@ class Steps:
         Raises:
             TimeoutError: z3 gave up.
         """
-        others = [p.name for p in self.claims if p.name != conjunct]
+        others = [name for name in self.claims if name != conjunct]
         return self.violation(others, [name for name in self.wrong if name != conjunct])

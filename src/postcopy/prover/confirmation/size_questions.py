@@ -28,7 +28,7 @@ def questions_of(answer: SizedProof, invariant: Sequence[Property]) -> Iterator[
         steps = Steps(instance, conjuncts, length, from_start)
         wanted = [name for name in steps.wrong if name in answer.proved]
         if wanted:
-            assumed = [claim.name for claim in steps.claims if claim.name in answer.proved]
+            assumed = [name for name in steps.claims if name in answer.proved]
             about = (
                 ("protocol", instance.protocol.__name__),
                 ("size", instance.size),
