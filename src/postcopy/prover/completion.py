@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol as Interface
 
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
@@ -47,43 +46,35 @@ class Completed:
     finished: bool = True
 
 
-class Complete(Interface):
-    """A function that completes a proof."""
+@dataclass(frozen=True)
+class OpenProof:
+    """A proof that is not complete, and with what it was made.
 
-    def __call__(
-        self,
-        protocol: type[Protocol],
-        properties: Sequence[Property],
-        invariant: Sequence[Property],
-        ranking: Ranking | None,
-        proof: Proof,
-        means: Means,
-        done: Callable[[Obligation], None],
-        phase: Callable[[str], None],
-    ) -> Completed:
-        """The proof with as much as is found.
+    Attributes:
+        protocol: the class.
+        properties: what is to be proved.
+        invariant: the conjuncts that the proof had.
+        ranking: why the protocol comes to an end, if that is asked.
+        proof: what is proved so far.
+        means: with what the proof is made.
+        done: is called with each obligation that is asked.
+        phase: is called with what is done now, in words.
+    """
 
-        Args:
-            protocol: the class.
-            properties: what is to be proved.
-            invariant: the conjuncts that the proof had.
-            ranking: why the protocol comes to an end, if that is asked.
-            proof: what is proved so far.
-            means: with what the proof is made.
-            done: is called with each obligation that is asked.
-            phase: is called with what is done now, in words.
-        """
+    protocol: type[Protocol]
+    properties: Sequence[Property]
+    invariant: Sequence[Property]
+    ranking: Ranking | None
+    proof: Proof
+    means: Means
+    done: Callable[[Obligation], None]
+    phase: Callable[[str], None]
 
 
-def as_it_is(
-    protocol: type[Protocol],  # noqa: ARG001
-    properties: Sequence[Property],  # noqa: ARG001
-    invariant: Sequence[Property],  # noqa: ARG001
-    ranking: Ranking | None,  # noqa: ARG001
-    proof: Proof,
-    means: Means,  # noqa: ARG001
-    done: Callable[[Obligation], None],  # noqa: ARG001
-    phase: Callable[[str], None],  # noqa: ARG001
-) -> Completed:
+Complete = Callable[[OpenProof], Completed]
+"""Completes a proof, as far as it finds something."""
+
+
+def as_it_is(given: OpenProof) -> Completed:
     """The proof, with nothing found."""
-    return Completed(proof)
+    return Completed(given.proof)

@@ -14,13 +14,13 @@ from postcopy.language.ranking import Ranking
 from postcopy.language.step_errors import ROOM_FOR_MESSAGES
 from postcopy.language.trace import Trace
 from postcopy.prover.applicable import LeftOut, applicable
-from postcopy.prover.completion import Complete, Completed, as_it_is
+from postcopy.prover.completion import Complete, Completed, OpenProof, as_it_is
 from postcopy.prover.counterexample import Reachable, find, refute
 from postcopy.prover.induction import SizedProof, k_induction, spacer
 from postcopy.prover.means import Means
 from postcopy.prover.obligations import Obligation, Proof
 from postcopy.prover.premises import PREMISES
-from postcopy.prover.proving import prove
+from postcopy.prover.proving import Only, prove
 from postcopy.prover.solving import Status
 from postcopy.prover.unbounded import instance_of_any_size
 from postcopy.prover.verdicts import (
@@ -33,7 +33,7 @@ from postcopy.prover.verdicts import (
     of_every_size,
     refuted_by,
 )
-from postcopy.prover.weeding import Only, without_what_fails
+from postcopy.prover.weeding import without_what_fails
 
 SHOWN = 3
 """How many counterexamples to induction are looked for: one obligation that fails often makes others fail."""
@@ -175,7 +175,7 @@ def _every_size(
     completed, left_out = None, there.left_out
     if {v.answer for v in verdicts} & {Answer.NOT_PROVED, Answer.REFUTED} == {Answer.NOT_PROVED}:
         of_the_end = None if selected else there.ranking
-        completed = complete(protocol, claims, there.invariant, of_the_end, proof, means, done, phase)
+        completed = complete(OpenProof(protocol, claims, there.invariant, of_the_end, proof, means, done, phase))
         proof, left_out = completed.proof, (*left_out, *_left_out(completed))
         verdicts = _with_the_refuted(verdicts, of_every_size(asked, proof))
     obstacles = _obstacles(protocol, claims, proof, verdicts, phase)
@@ -223,7 +223,7 @@ def _of_needed(
     return whole
 
 
-def _about(names: frozenset[str]) -> Callable[[str, str], bool]:
+def _about(names: frozenset[str]) -> Only:
     return lambda conjunct, _action: conjunct in names
 
 

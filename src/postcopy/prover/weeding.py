@@ -12,10 +12,8 @@ from dataclasses import replace
 from postcopy.language.properties import Property
 from postcopy.language.view import View
 from postcopy.prover.obligations import Obligation, Proof
+from postcopy.prover.proving import Only
 from postcopy.prover.solving import Status
-
-Only = Callable[[str, str], bool]
-"""Which obligations to look at, by conjunct and action."""
 
 Prove = Callable[[Sequence[Property], Sequence[Property], Only], Proof]
 """Proves some obligations of some properties with some conjuncts."""

@@ -9,7 +9,7 @@ import pytest
 from postcopy.language import Answer, Page, PageSet, Property, View, conjunct
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
-from postcopy.prover.completion import Completed
+from postcopy.prover.completion import Completed, OpenProof
 from postcopy.prover.inference import completing
 from postcopy.prover.inference.atoms import Names, atoms_of
 from postcopy.prover.inference.clauses import Clause, property_of
@@ -26,7 +26,7 @@ from tests.prover.small import Ring, never_both, never_two_ahead
 
 def _completed(properties: tuple[Property, ...], invariant: tuple[Property, ...] = ()) -> Completed:
     proof = prove(Ring, properties, invariant)
-    return complete(Ring, properties, invariant, None, proof, HERE, lambda _: None, lambda _: None)
+    return complete(OpenProof(Ring, properties, invariant, None, proof, HERE, lambda _: None, lambda _: None))
 
 
 def test_a_proof_is_completed(tmp_path: Path) -> None:

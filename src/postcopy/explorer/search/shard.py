@@ -93,7 +93,7 @@ class Shard:
         self.table = lines(_ENTRY << self.most_bits).view(np.uint32)
         self.shared = lines(2 * LINE).view(np.int64)
         self.control = np.zeros(WITNESSES + 1, dtype=np.int64)
-        self.fired = np.zeros(2 * question.leaves, dtype=np.uint64)
+        self.fired = np.zeros(2 * self.code.leaves, dtype=np.uint64)
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
         self.after: Words = ()
         outbox = most + outbox if shards > 1 else 1

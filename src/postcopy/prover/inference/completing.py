@@ -6,54 +6,38 @@ it is proved again, until nothing changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from postcopy.language.properties import Property
-from postcopy.language.protocol import Protocol
-from postcopy.language.ranking import Ranking
-from postcopy.prover.completion import Completed, FoundConjunct
+from postcopy.prover.completion import Completed, FoundConjunct, OpenProof
 from postcopy.prover.inference.clauses import source_of
 from postcopy.prover.inference.find import find_conjuncts
-from postcopy.prover.means import Means
 from postcopy.prover.obligations import Obligation, Proof
-from postcopy.prover.proving import prove
+from postcopy.prover.proving import Only, prove
 from postcopy.prover.solving import Status
 
 ROUNDS = 6
 """How often conjuncts are left out and what needs them is proved again."""
 
 
-def complete(
-    protocol: type[Protocol],
-    properties: Sequence[Property],
-    invariant: Sequence[Property],
-    ranking: Ranking | None,
-    proof: Proof,
-    means: Means,
-    done: Callable[[Obligation], None],
-    phase: Callable[[str], None],
-) -> Completed:
+def complete(given: OpenProof) -> Completed:
     """Look for conjuncts where a proof is not complete, and prove what is missing with them.
-
-    Args:
-        protocol, properties, invariant, ranking, proof, means, done, phase: see `postcopy.prover.completion.Complete`.
 
     Raises:
         SpecError: the protocol cheats or errs.
     """
+    protocol, properties, proof = given.protocol, given.properties, given.proof
     inferred = find_conjuncts(
-        protocol, properties, invariant, report=lambda said: phase(f"looking for conjuncts: {said}")
+        protocol, properties, given.invariant, report=lambda said: given.phase(f"looking for conjuncts: {said}")
     )
     out = {p.name for p in (*inferred.untrue, *inferred.lost)}
-    kept = [p for p in invariant if p.name not in out]
+    kept = [p for p in given.invariant if p.name not in out]
     found = list(inferred.found)
     lost = list(inferred.lost)
     for _ in range(ROUNDS):
         conjuncts = [*kept, *(each.prop for each in found)]
         proved = _still_proved(proof, {p.name for p in conjuncts}, {p.name for p in properties if p.of_states}, out)
-        phase(f"proving with {len(found)} conjuncts that were found")
-        more = prove(protocol, properties, conjuncts, ranking, means, done, only=_not_in(proved))
+        given.phase(f"proving with {len(found)} conjuncts that were found")
+        more = prove(protocol, properties, conjuncts, given.ranking, given.means, given.done, only=_not_in(proved))
         obligations = (*proved.values(), *more.obligations)
         proof = replace(more, obligations=obligations, seconds=proof.seconds + more.seconds)
         failed = {o.conjunct for o in more.missing} & {p.name for p in conjuncts}
@@ -80,5 +64,5 @@ def _still_proved(
     }
 
 
-def _not_in(proved: dict[tuple[str, str], Obligation]) -> Callable[[str, str], bool]:
+def _not_in(proved: dict[tuple[str, str], Obligation]) -> Only:
     return lambda conjunct, action: (conjunct, action) not in proved
