@@ -32,6 +32,12 @@ def test_the_invariant_is_inductive_at_a_size(pages: int, in_flight: int, group:
     assert answer.status is Status.PROVED
 
 
+def test_the_invariant_can_be_asked_where_channels_are_longest() -> None:
+    """A conjunct that looks at each place of a channel is no longer to read there: `carries` is one question."""
+    asked = [p for p in OF_STATES_AND_STEPS if p.name == "no-page-sent-twice"]
+    assert k_induction(Instance(Postcopy, 1, 8, asked), INVARIANT, 1).status is Status.PROVED
+
+
 def test_the_properties_alone_are_not_inductive() -> None:
     answer = k_induction(Instance(Postcopy, 1, 1, OF_STATES_AND_STEPS), (), 1)
     assert answer.status is Status.OPEN

@@ -377,6 +377,13 @@ class SymbolicInterpretation(Interpretation):
         code = 0 if kind is None else channel.code(kind)
         return cast(bool, SymbolicTruth(self, ex.equal(self.number_in(channel.slots[0].kind), ex.number(code))))
 
+    def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
+        if self.looks is not None:
+            self.looks.variables.update(slot.kind for slot in channel.slots)
+        code = ex.number(channel.code(kind))
+        on_it = ex.disjunction(*(ex.equal(self.number_in(slot.kind), code) for slot in channel.slots))
+        return cast(bool, SymbolicTruth(self, on_it))
+
     def pop(self, channel: ChannelVariables) -> Message:
         first = channel.slots[0]
         pages = self.pages_in(first.pages)
