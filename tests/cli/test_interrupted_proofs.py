@@ -8,32 +8,37 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 EVERY_SIZE = ("prove",)
-IN_PROCESS = ("prove", "--pages", "3", "--in-flight", "3")
+IN_PROCESS = ("prove", "--pages", "12", "--in-flight", "5")
 SPACER = ("prove", "--pages", "1", "--in-flight", "2", "--method", "spacer")
 
 MOST = 1.0
 """Seconds that it may take, as processor time of an idle core."""
 
 
-def started(arguments: Sequence[str], cache: Path) -> subprocess.Popen[str]:
-    """The command, as far as it has loaded z3: before that Python may not even hear an interrupt."""
-    process = subprocess.Popen(
+@contextmanager
+def started(arguments: Sequence[str], cache: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command, as far as it has loaded z3: before that Python may not even hear an interrupt. What is left of it is ended."""
+    with subprocess.Popen(
         [sys.executable, "-m", "postcopy", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "POSTCOPY_CACHE": str(cache)},
         start_new_session=True,
-    )
-    while process.poll() is None and not any("libz3" in maps for maps in files_of_children(process.pid)):
-        time.sleep(0.02)
-    return process
+    ) as process:
+        try:
+            while process.poll() is None and not any("libz3" in maps for maps in files_of_children(process.pid)):
+                time.sleep(0.02)
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def files_of_children(process: int) -> Iterator[str]:
@@ -64,32 +69,31 @@ def running(group: int) -> list[int]:
 @pytest.mark.parametrize("whole_group", [True, False], ids=["as-a-terminal-does", "as-kill-does"])
 @pytest.mark.parametrize("after", [0.0, 0.3, 1.0, 2.0, 5.0, 8.0])
 def test_an_interrupt_ends_a_proof(after: float, whole_group: bool, arguments: Sequence[str], tmp_path: Path) -> None:
-    process = started(arguments, tmp_path)
-    time.sleep(after)
-    if process.poll() is not None:
-        pytest.skip("it has ended by itself")
-    start = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT) if whole_group else process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "")
-    while running(process.pid) and time.monotonic() - start < MOST * slowness():
-        time.sleep(0.01)
-    assert running(process.pid) == []
-    assert time.monotonic() - start < MOST * slowness()
+    with started(arguments, tmp_path) as process:
+        time.sleep(after)
+        assert process.poll() is None, "the proof is too short for this test: make it longer"
+        start = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT) if whole_group else process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (130, "", "")
+        while running(process.pid) and time.monotonic() - start < MOST * slowness():
+            time.sleep(0.01)
+        assert running(process.pid) == []
+        assert time.monotonic() - start < MOST * slowness()
 
 
 @pytest.mark.slow
 def test_an_interrupted_proof_goes_on_where_it_was(tmp_path: Path) -> None:
-    process = started(EVERY_SIZE, tmp_path)
-    while len(list(tmp_path.glob("answers_*"))) < 3:
-        time.sleep(0.1)
-        assert process.poll() is None
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode == 130
+    with started(EVERY_SIZE, tmp_path) as process:
+        while len(list(tmp_path.glob("answers_*"))) < 3:
+            time.sleep(0.1)
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 130
     kept = {file: file.read_bytes() for file in tmp_path.glob("answers_*")}
-    again = started((*EVERY_SIZE, "--json"), tmp_path)
-    out, err = again.communicate(timeout=600)
+    with started((*EVERY_SIZE, "--json"), tmp_path) as again:
+        out, err = again.communicate(timeout=600)
     assert (again.returncode, err) == (0, "")
     assert '"verdict": "proved"' in out or '"verdict":"proved"' in out
     assert all(file.exists() for file in kept)
@@ -99,11 +103,10 @@ def test_an_interrupted_proof_goes_on_where_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [("prove",), ("prove", "--pages", "1", "--fault", "no-discards")])
 def test_a_proof_ends_with_its_verdict(arguments: Sequence[str], tmp_path: Path) -> None:
     """The last line is out when the process ends, or a moment before."""
-    process = started(arguments, tmp_path)
-    assert process.stdout is not None
-    last = time.monotonic()
-    while process.stdout.readline():
+    with started(arguments, tmp_path) as process:
+        assert process.stdout is not None
         last = time.monotonic()
-    process.wait(60)
-    assert time.monotonic() - last < MOST * slowness()
-    process.communicate()
+        while process.stdout.readline():
+            last = time.monotonic()
+        process.wait(60)
+        assert time.monotonic() - last < MOST * slowness()
