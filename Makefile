@@ -1,7 +1,7 @@
 # The tasks of a developer, each by its name: `make test`. They use the Python environment that is active, with
 # `pip install -e '.[test]'` in it. `.ci/run` calls the same tasks.
 
-.PHONY: help test test-slow test-all lint types coverage docs counterexamples mutation benchmarks lowest ci
+.PHONY: help test test-slow test-all lint types coverage coverage-gate docs counterexamples mutation benchmarks lowest ci
 
 help: ## what there is to do
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -10,7 +10,7 @@ test: ## the fast tests: three minutes or less on two idle cores
 	pytest
 
 test-slow: ## the tests that `make test` leaves out
-	pytest -m slow
+	pytest -m slow --durations=40
 
 test-all: ## all tests
 	pytest -m ""
@@ -25,6 +25,9 @@ types: ## types, by mypy
 coverage: ## the lines and branches that the fast tests take, by room; fails where pyproject.toml asks for more
 	coverage erase
 	POSTCOPY_CACHE=$$(mktemp -d) coverage run -m pytest -m "not slow"  # an empty cache: what compiles is measured too
+	$(MAKE) coverage-gate
+
+coverage-gate: ## what the last measured tests say of coverage
 	coverage combine -q
 	PYTHONPATH=tools python -m coverage_gate
 

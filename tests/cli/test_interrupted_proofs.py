@@ -23,7 +23,7 @@ MOST = 1.0
 
 @contextmanager
 def started(arguments: Sequence[str], cache: Path) -> Iterator[subprocess.Popen[str]]:
-    """The command, as far as it has loaded z3: before that Python may not even hear an interrupt. What is left of it is ended."""
+    """The command, as far as it has loaded z3: before that it may hear no interrupt. The rest is killed."""
     with subprocess.Popen(
         [sys.executable, "-m", "postcopy", *arguments],
         stdout=subprocess.PIPE,
