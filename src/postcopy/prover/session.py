@@ -38,6 +38,8 @@ from postcopy.prover.weeding import without_what_fails
 SHOWN = 3
 """How many counterexamples to induction are looked for: one obligation that fails often makes others fail."""
 
+_NOT_KEPT = "some step does not keep it"
+
 METHODS = ("invariant", "k-induction", "spacer")
 
 
@@ -173,6 +175,8 @@ def _every_size(
         phase("looking for runs that violate what is not proved")
         verdicts = refuted_by(verdicts, refute(protocol, [p for p in open_ones if p not in PREMISES]))
     completed, left_out = None, there.left_out
+    if not open_ones:
+        left_out += tuple(_not_kept(proof, there.invariant))
     if {v.answer for v in verdicts} & {Answer.NOT_PROVED, Answer.REFUTED} == {Answer.NOT_PROVED}:
         of_the_end = None if selected else there.ranking
         completed = complete(OpenProof(protocol, claims, there.invariant, of_the_end, proof, means, done, phase))
@@ -187,7 +191,13 @@ def _every_size(
 def _left_out(completed: Completed) -> list[LeftOut]:
     """The given conjuncts that the completed proof does without."""
     untrue = [LeftOut(p.name, "it is false in a state that can be reached") for p in completed.untrue]
-    return [*untrue, *(LeftOut(p.name, "some step does not keep it") for p in completed.lost)]
+    return [*untrue, *(LeftOut(p.name, _NOT_KEPT) for p in completed.lost)]
+
+
+def _not_kept(proof: Proof, invariant: Sequence[Property]) -> list[LeftOut]:
+    """The given conjuncts that are not proved, where no property needs them."""
+    failed = {o.conjunct for o in proof.missing}
+    return [LeftOut(p.name, _NOT_KEPT) for p in invariant if p.name in failed]
 
 
 def _with_the_refuted(

@@ -4,7 +4,19 @@ The guest says that a page is free, and the source takes it out of the migration
 importance: any content will do, but the page has to be there when it is touched.
 """
 
-from postcopy.language import NONE, Bitmap, Page, PageSet, View, action, require, sometimes
+from postcopy.language import (
+    NONE,
+    Answer,
+    Bitmap,
+    Page,
+    PageSet,
+    View,
+    about,
+    action,
+    conjunct,
+    require,
+    sometimes,
+)
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.guest import Guest
@@ -17,6 +29,53 @@ from postcopy.model.source import Phase, Source
 def waits_for_hinted_page(state: View) -> bool:
     """The source will not send this page, so it has to come from elsewhere."""
     return not (state.guest.given_up & state.waited_for()).empty
+
+
+def _good_there(state: View) -> PageSet:
+    good: PageSet = state.destination.present - state.guest.stale_at_destination
+    return good
+
+
+@conjunct("Hints are taken only without the postcopy capability")
+def hints_without_capability(state: View) -> bool:
+    """Where pages can be missing, a page that is not sent could be waited for (QEMU fd51e54fa1: precopy_notify)."""
+    return not state.source.postcopy_capability or bool(state.guest.given_up.empty)
+
+
+@conjunct("The messages of the switch, and what follows from them, need the postcopy capability", rules="R1 R2")
+def postcopy_with_capability(state: View) -> bool:
+    """The command to start postcopy is ignored without it."""
+    source, destination = state.source, state.destination
+    in_package = destination.main == Main.PACKAGE or destination.state == State.LISTEN
+    there = in_package or destination.state == State.RUNNING or source.phase == Phase.POSTCOPY
+    sent = state.stream.carries(Command.DISCARD) or state.stream.carries(Command.PACKAGED)
+    return not (there or sent) or bool(source.postcopy_capability)
+
+
+@conjunct("A page that was given back need not be sent, and any copy of it will do")
+def given_back_is_settled(state: View) -> Answer:
+    """The hint takes it out of the migration bitmap, and a write ends that (QEMU: qemu_guest_free_page_hint)."""
+    needed: PageSet = state.source.dirty | state.guest.stale_at_destination
+    return state.guest.given_up & needed
+
+
+@conjunct(
+    "Where the destination's copy is good no stale one is on its way, unless the page was given back", rules="R10"
+)
+def good_is_not_overwritten_unless_given_back(state: View) -> Answer:
+    """Copies arrive in the order in which they were sent. What comes of a page that was given back is good enough."""
+    if state.destination.main != Main.STREAM:
+        return True
+    return (_good_there(state) & state.stream.in_flight(Command.PAGE, stale=True)) - state.guest.given_up
+
+
+@conjunct("Before the end of precopy every page has a good copy or was given back", rules="R2")
+def precopy_end_complete_but_for_given_back(state: View) -> Answer:
+    """Precopy ends when nothing is dirty, and what was given back is not."""
+    if not state.stream.carries(Command.PRECOPY_END):
+        return True
+    on_the_way = state.stream.in_order(about(Command.PAGE, stale=False), Command.PRECOPY_END)
+    return ~(_good_there(state) | on_the_way | state.guest.given_up)
 
 
 class HintingSource(Source):
@@ -77,6 +136,13 @@ class HintsRefused(HintedPages):
 
     breaks = ()
     inapplicable = {"waits-for-hinted-page": "where pages can be missing no hints are taken"}  # noqa: RUF012
+    invariant = (
+        hints_without_capability,
+        postcopy_with_capability,
+        given_back_is_settled,
+        good_is_not_overwritten_unless_given_back,
+        precopy_end_complete_but_for_given_back,
+    )
 
     class source(HintingSource):
         """Takes hints in migrations that stay in precopy."""

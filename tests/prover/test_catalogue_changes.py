@@ -1,0 +1,92 @@
+"""Changes of the catalogue are proved for every size with the conjuncts in their own files, each of which is needed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from postcopy.catalogue.properties import proved_of
+from postcopy.language.instance import Instance
+from postcopy.model.changes.hinted_pages import HintedPages, HintsRefused
+from postcopy.model.postcopy import Postcopy
+from postcopy.prover.inference.weeding import Weeding
+from postcopy.prover.means import Means, cores
+from postcopy.prover.session import every_size
+from postcopy.prover.solving import Status
+from postcopy.prover.verdicts import Answer, can_be_asked
+
+
+class Proved(NamedTuple):
+    """A change that is proved.
+
+    Attributes:
+        change: the class.
+        left_out: conjuncts of the catalogue that some step of the change does not keep.
+        unsound: another change, which breaks properties; it is given the same conjuncts.
+        ends: whether it is proved that it ends.
+    """
+
+    change: type[Postcopy]
+    left_out: frozenset[str]
+    unsound: type[Postcopy]
+    ends: bool
+
+
+CHANGES = (
+    Proved(
+        HintsRefused,
+        frozenset({"good-is-not-overwritten", "precopy-end-complete", "nothing-given-up"}),
+        HintedPages,
+        ends=True,
+    ),
+)
+
+OWN = [(proved, conjunct.name) for proved in CHANGES for conjunct in vars(proved.change)["invariant"]]
+
+SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 1), (2, 3, 2))
+"""Pages, messages in flight, target pages of a host page: the first at which a conjunct is needed shows that it is."""
+
+
+def _named(value: object) -> str:
+    return value.change.__name__ if isinstance(value, Proved) else str(value)
+
+
+def _at(change: type[Postcopy], proved: Proved, size: tuple[int, int, int]) -> Weeding:
+    """The steps of a change at a size, with the conjuncts of a change that is proved."""
+    pages, in_flight, group = size
+    properties = [p for p in proved_of(change).properties if can_be_asked(p)]
+    kept = [p for p in proved_of(proved.change).invariant if p.name not in proved.left_out]
+    names = {p.name for p in properties}
+    watching = [p.monitor for p in kept if p.monitor is not None]
+    instance = Instance(change, pages, in_flight, properties, group, watching)
+    return Weeding(instance, [p for p in kept if p.name not in names])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proved", CHANGES, ids=_named)
+def test_a_change_is_proved_for_every_size(proved: Proved) -> None:
+    """Nothing is searched for: the conjuncts in its file are enough."""
+    means = Means(workers=cores())
+    result = every_size(proved.change, *proved_of(proved.change), means, lambda _: None, lambda _: None)
+    assert result.answer_for_all is Answer.PROVED
+    assert not result.of(Answer.NOT_PROVED)
+    assert {left.name for left in result.left_out} == proved.left_out
+    assert (result.ends is Status.PROVED) == proved.ends
+
+
+@pytest.mark.parametrize("proved", CHANGES, ids=_named)
+def test_its_conjuncts_are_inductive_at_a_size(proved: Proved) -> None:
+    steps = _at(proved.change, proved, (1, 2, 1))
+    assert steps.violation(steps.claims, steps.wrong) is None
+
+
+@pytest.mark.parametrize(("proved", "conjunct"), OWN, ids=_named)
+def test_each_conjunct_of_its_own_is_needed(proved: Proved, conjunct: str) -> None:
+    assert any(_at(proved.change, proved, size).without(conjunct) is not None for size in SIZES)
+
+
+@pytest.mark.parametrize("proved", CHANGES, ids=_named)
+def test_the_same_conjuncts_do_not_prove_an_unsound_change(proved: Proved) -> None:
+    steps = _at(proved.unsound, proved, (1, 2, 1))
+    assert steps.violation(steps.claims, steps.wrong) is not None
