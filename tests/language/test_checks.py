@@ -279,7 +279,7 @@ class Misspells(Base):
         require(pahse)  # type: ignore[name-defined]  # here
 
 
-@case(".name cannot be asked of the value of a Choice or Count")
+@case(".name cannot be asked of a Phase")
 class NoAttribute(Base):
     @action(Base.thread)
     def act(self: Any) -> None:

@@ -340,7 +340,7 @@ class MemberInSet(Base):
         self.dirty |= self.phase  # here
 
 
-@case("a Phase is compared with <Other.FIRST: 1>")
+@case("a Phase is compared with an Other (self.phase with Other.FIRST): compare it with a member of Phase")
 class ComparesWithOther(Base):
     @action(Base.thread)
     def act(self: Any) -> None:

@@ -98,8 +98,8 @@ def _events(program: Program, leaves: Sequence[Leaf], taken: Sequence[Leaf]) -> 
     property sees nothing of all that it looks for.
     """
     seen = _seen(taken)
-    observed = {sight.what for sight in _seen(leaves) if sight.how is How.OBSERVED}
-    beside = {Sight(member, How.OBSERVED) for kind in {type(what) for what in observed} for member in kind}
+    observed = {sight.enumeration for sight in _seen(leaves) if sight.how is How.OBSERVED}
+    beside = {Sight(member, How.OBSERVED) for enumeration in observed for member in enumeration}
     wanted: dict[Sight, list[str]] = {sight: [] for sight in beside - seen}
     for name, looks in program.looks.items():
         missed = looks.sights - seen

@@ -7,22 +7,25 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import EnumMeta
+from dataclasses import dataclass, field
+from enum import Enum
 from types import FunctionType
 from typing import Any, cast
 
-from postcopy.errors import SpecError
+from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language.body_kinds import (
     PAGES,
     Fixed,
     Items,
     Kind,
+    Member,
     Method,
     Of,
     PartOf,
     Simple,
+    all_joined,
     described,
+    enumeration_of,
     every_member,
     joined,
     members,
@@ -71,11 +74,13 @@ class Summary:
         work: how many nodes of the syntax tree are evaluated at most.
         answers: the kind of its answer.
         absent: what it asks a state for by names that are none of the protocol's.
+        parameters: the kinds of its parameters, by name.
     """
 
     work: int
     answers: Kind
     absent: frozenset[str] = frozenset()
+    parameters: Mapping[str, Kind] = field(default_factory=dict)
 
 
 class Calls(typing.Protocol):
@@ -179,10 +184,10 @@ class Expressions:
         if kind is Simple.ABSENT:
             return Items(kind, 1)
         if isinstance(kind, Fixed):
-            if isinstance(kind.value, EnumMeta):
-                return Items(Simple.CONSTANT, len(kind.value))
+            if isinstance(kind.value, type) and issubclass(kind.value, Enum):
+                return Items(Member(kind.value), len(kind.value))
             if isinstance(kind.value, tuple):
-                return Items(Simple.CONSTANT, len(kind.value))
+                return Items(all_joined([of_constant(item) for item in kind.value]), len(kind.value))
         if kind == PAGES:
             raise self.refused(
                 node, "a set of pages cannot be looped over: use whole-bitmap operators and a page parameter"
@@ -236,21 +241,50 @@ class Expressions:
 
     def _written_down(self, node: ast.Tuple | ast.List) -> Kind:
         kinds = [self.value(item) for item in node.elts]
-        of: Kind = kinds[0] if kinds else Simple.NOTHING
-        for kind in kinds:
-            of = joined(of, kind)
-        return Items(of, len(kinds))
+        return Items(all_joined(kinds), len(kinds))
 
     def _compared(self, node: ast.Compare) -> Kind:
-        self.value(node.left)
+        left, before = self.value(node.left), node.left
         for operator, other in zip(node.ops, node.comparators, strict=True):
-            self.value(other)
+            right = self.value(other)
+            if isinstance(operator, ast.In | ast.NotIn):
+                for item, kind in self._candidates(other, right):
+                    self._comparable(node, (ast.unparse(before), left), (item, kind))
+            else:
+                self._comparable(node, (ast.unparse(before), left), (ast.unparse(other), right))
+            left, before = right, other
             none = isinstance(other, ast.Constant) and other.value is None
             if isinstance(operator, ast.Is | ast.IsNot) and not none:
                 raise self.refused(node, "a value of the state is never identical (is) to another: compare with ==")
             if not isinstance(operator, (*COMPARISONS, ast.Is, ast.IsNot)):
                 raise self.refused(node, refusal(operator))
         return Simple.TRUTH
+
+    def _candidates(self, node: ast.expr, kind: Kind) -> list[tuple[str, Kind]]:
+        """What `in` compares with, each with its text."""
+        if isinstance(node, ast.Tuple | ast.List):
+            return [(ast.unparse(item), self.value(item)) for item in node.elts]
+        if isinstance(kind, Fixed) and isinstance(kind.value, tuple):
+            return [(str(item), of_constant(item)) for item in kind.value]
+        return [(ast.unparse(node), kind.of)] if isinstance(kind, Items) else []
+
+    def _comparable(self, node: ast.AST, left: tuple[str, Kind], right: tuple[str, Kind]) -> None:
+        """Refuse to compare members of two enumerations: those of an IntEnum are equal by their numbers."""
+        for (text, kind), (other_text, other) in ((left, right), (right, left)):
+            enumeration, others = enumeration_of(kind), enumeration_of(other)
+            if enumeration is not None and others is not None and enumeration is not others:
+                raise UnknownNameError(
+                    f"{described(Member(enumeration))} is compared with {described(Member(others))} ({text} with "
+                    f"{other_text}): "
+                    f"compare it with a member of {enumeration.__name__}",
+                    self.where(node),
+                )
+            if kind is Simple.HAPPENED and others is not None and issubclass(others, int):
+                raise self.refused(
+                    node,
+                    f"{text} may be a member of another enumeration, and equal to {other_text} by its number: ask the "
+                    f"step for {other_text} (step.of(), .happened(), .sent(), .sends(), .receives())",
+                )
 
     def _subscript(self, node: ast.Subscript) -> Kind:
         of = self.value(node.value)
@@ -480,8 +514,23 @@ class Expressions:
             if callee.unbound and cls is not None and kinds and isinstance(kinds[0], PartOf):
                 part = kinds[0].cls  # Base.method(self)
             summary = self._called(node, function, part, 1 + lambdas)
+            self._check_arguments(node, summary, bound=cls is not None and not callee.unbound)
             answer = summary.answers if answer is None else joined(answer, summary.answers)
         return Simple.ANYTHING if answer is None else answer
+
+    def _check_arguments(self, node: ast.Call, summary: Summary, *, bound: bool) -> None:
+        """Refuse a member of another enumeration than a parameter is annotated with."""
+        names = list(summary.parameters)[bound:]
+        given = [*zip(names, node.args, strict=False), *((k.arg, k.value) for k in node.keywords)]
+        for name, argument in given:
+            wanted = enumeration_of(summary.parameters.get(name or "", Simple.ANYTHING))
+            got = None if isinstance(argument, ast.Lambda) else enumeration_of(self.value(argument))
+            if wanted is not None and got is not None and wanted is not got:
+                raise self.refused(
+                    argument,
+                    f"{name} is {described(Member(wanted))}, and {ast.unparse(argument)} {described(Member(got))}: "
+                    f"give it a member of {wanted.__name__}",
+                )
 
     def _lambda(self, node: ast.Lambda) -> int:
         """Check a lambda that is given to a helper, and say how much it does."""

@@ -5,8 +5,10 @@ They follow from the public members of the language's own classes: what is publi
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -31,11 +33,20 @@ class Simple(Enum):
     NOTHING = auto()
     TRUTH = auto()
     NUMBER = auto()
-    """The value of a `Choice` or `Count`."""
+    """The value of a `Count`."""
     CONSTANT = auto()
     """A number, text or member that does not depend on the state, e.g. a vCPU or the variable of a loop."""
     MARKS = auto()
     EVENTS = auto()
+    HAPPENED = auto()
+    """What an event is: a member of any enumeration."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of an enumeration: the value of a `Choice`, a parameter, the variable of a loop."""
+
+    enumeration: type[Enum]
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,7 @@ class Items:
     most: int
 
 
-Kind = Simple | Of | PartOf | Fixed | Method | Items
+Kind = Simple | Member | Of | PartOf | Fixed | Method | Items
 
 PAGES = Of(PageSet)
 VALUES: tuple[type, ...] = (
@@ -137,13 +148,12 @@ _OF_ANNOTATION: dict[str, Kind] = {
     **{cls.__name__: kind for cls, kind in _OF_CLASS.items()},
     "None": Simple.NOTHING,
     "Marks": Simple.MARKS,
-    "Enum": Simple.CONSTANT,
+    "Enum": Simple.HAPPENED,
     "list[Event]": Items(Of(Event), EVENTS_IN_A_STEP),
 }
 _OF_FIELD: dict[type, Kind] = {
     Bitmap: PAGES,
     Flag: Simple.TRUTH,
-    Choice: Simple.NUMBER,
     Count: Simple.NUMBER,
     CpuBitmap: Of(CpuPages),
 }
@@ -186,6 +196,8 @@ def every_member() -> dict[str, Kind]:
 
 def of_field(field: Field[typing.Any]) -> Kind:
     """The kind of a field's value."""
+    if isinstance(field, Choice):
+        return Member(type(field.initial)) if isinstance(field.initial, Enum) else Simple.ANYTHING
     return next((kind for cls, kind in _OF_FIELD.items() if isinstance(field, cls)), Simple.ANYTHING)
 
 
@@ -198,6 +210,8 @@ def of_annotation(cls: object) -> Kind:
     """The kind of a parameter that is annotated with a class."""
     if isinstance(cls, type) and issubclass(cls, Part):
         return PartOf(cls)
+    if isinstance(cls, type) and issubclass(cls, Enum):
+        return Member(cls)
     return _OF_CLASS.get(cls, Simple.ANYTHING) if isinstance(cls, type) else Simple.ANYTHING
 
 
@@ -206,16 +220,30 @@ def of_constant(value: object) -> Kind:
     return Simple.NOTHING if value is None else Fixed(value, repr(value))
 
 
+def enumeration_of(kind: Kind) -> type[Enum] | None:
+    """The enumeration that a value is a member of; None where it is another value, or that is not known."""
+    if isinstance(kind, Fixed) and isinstance(kind.value, Enum):
+        return type(kind.value)
+    return kind.enumeration if isinstance(kind, Member) else None
+
+
 def joined(a: Kind, b: Kind) -> Kind:
     """The kind of a value that is one of two."""
     plain = (Simple.CONSTANT, Simple.TRUTH)
     if a == b or (isinstance(a, Fixed) and isinstance(b, Fixed) and a.value is b.value):
         return a
+    if (enumeration := enumeration_of(a)) is not None and enumeration is enumeration_of(b):
+        return Member(enumeration)
     if isinstance(a, Items) and isinstance(b, Items):
         return Items(joined(a.of, b.of), max(a.most, b.most))
     if all(isinstance(kind, Fixed) or kind in plain for kind in (a, b)):
         return Simple.CONSTANT
     return Simple.ANYTHING
+
+
+def all_joined(kinds: Sequence[Kind]) -> Kind:
+    """The kind of a value that is one of several."""
+    return functools.reduce(joined, kinds) if kinds else Simple.NOTHING
 
 
 def described(kind: Kind) -> str:
@@ -229,9 +257,12 @@ def described(kind: Kind) -> str:
         return kind.cls.__name__
     if isinstance(kind, Fixed):
         return kind.text
+    if isinstance(kind, Member):
+        return f"{_article(kind.enumeration.__name__)} {kind.enumeration.__name__}"
     return {
         Simple.TRUTH: "a truth value",
-        Simple.NUMBER: "the value of a Choice or Count",
+        Simple.NUMBER: "the value of a Count",
+        Simple.HAPPENED: "what an event is",
         Simple.MARKS: "the marks of a message",
     }.get(typing.cast(Simple, kind), "this")
 

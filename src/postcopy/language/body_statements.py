@@ -52,12 +52,13 @@ def check_text(calls: Calls, function: FunctionType, part: type[Part] | None, fi
     for parameter, known in zip_longest(_parameters(node), given):
         if parameter is not None:
             expressions.kinds[parameter.arg] = known or _annotated(parameter, names, expressions)
+    parameters = dict(expressions.kinds)
     if isinstance(node, ast.Lambda):
-        return Summary(0, expressions.value(node.body), expressions.absent)
+        return Summary(0, expressions.value(node.body), expressions.absent, parameters)
     statements = _Statements(expressions)
     statements.all(node.body)
     answers = Simple.NOTHING if statements.answers is None else statements.answers
-    return Summary(expressions.work, answers, expressions.absent)
+    return Summary(expressions.work, answers, expressions.absent, parameters)
 
 
 def _parameters(node: ast.FunctionDef | ast.Lambda) -> list[ast.arg]:

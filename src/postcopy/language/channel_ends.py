@@ -65,7 +65,7 @@ class SendEnd(ChannelEnd):
         channel = self._channel
         self._interpretation.check_change(channel.name)
         self._interpretation.check_kind(channel, kind)
-        wanted = set(channel.slots[0].marks) if kind in channel.marked else set()
+        wanted = set(channel.slots[0].marks) if channel.marks_copies(kind) else set()
         if set(marks) != wanted:
             say = [", ".join(sorted(names)) or "no mark" for names in (wanted, set(marks))]
             raise SpecError(

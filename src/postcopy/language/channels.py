@@ -35,12 +35,16 @@ class ChannelVariables:
     kinds: tuple[Enum, ...]
     slots: tuple[Slot, ...]
     up: Variable
-    marked: frozenset[Enum]
+    marked: tuple[Enum, ...]
     listening: Variable | None = None
 
     def code(self, kind: Enum) -> int:
         """The stored number of a kind of message; 0 is kept for "no message"."""
         return 1 + index_of(self.kinds, kind)
+
+    def marks_copies(self, kind: object) -> bool:
+        """Whether messages of this kind carry ghost marks. (A member of an IntEnum equals those of others.)"""
+        return any(kind is known for known in self.marked)
 
     @property
     def carries(self) -> str:
@@ -107,7 +111,7 @@ class Channel:
             doc = f"a new connection for {name} is waited for"
             listening = Variable(f"{name}.listening", name, Sort.NUMBER, 2, (False, True), doc=doc)
             initial.append((listening, False))
-        return ChannelVariables(name, self.messages, slots, up, frozenset(self.marked), listening), initial
+        return ChannelVariables(name, self.messages, slots, up, self.marked, listening), initial
 
 
 def _mark(channel: str, i: int, mark: str) -> Variable:

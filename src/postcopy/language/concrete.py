@@ -133,10 +133,13 @@ class ConcreteInterpretation(Interpretation):
             return False
         return all(self.load(slot.marks[mark]) is want for mark, want in pattern.marks)
 
+    def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
+        return any(self.load(slot.kind) is kind for slot in channel.slots)
+
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         for slot in channel.slots:
             concerns = not (cast(PageSet, self.load(slot.pages)) & pages).empty
-            if self.load(slot.kind) in channel.marked and concerns:
+            if channel.marks_copies(self.load(slot.kind)) and concerns:
                 self.store(slot.marks[mark], True)
 
 

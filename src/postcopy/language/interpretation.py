@@ -126,9 +126,9 @@ class Interpretation(ABC):
     def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
         """The pages for which the channel has a message for each pattern, one behind the other."""
 
+    @abstractmethod
     def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
         """Whether a message of this kind is on the channel."""
-        return any(self.load(slot.kind) == kind for slot in channel.slots)
 
     @abstractmethod
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:

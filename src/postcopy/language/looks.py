@@ -19,10 +19,20 @@ class How(Enum):
 
 @dataclass(frozen=True)
 class Sight:
-    """An event or a message that a property of steps or a monitor looks for."""
+    """An event or a message that a property of steps or a monitor looks for.
+
+    Attributes:
+        what: the event, or the kind of the message.
+        how: how a step has to do with it.
+        enumeration: that of `what`: a member of an IntEnum equals those of others.
+    """
 
     what: Enum
     how: How
+    enumeration: type[Enum] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "enumeration", type(self.what))
 
     @property
     def name(self) -> str:

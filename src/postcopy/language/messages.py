@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from postcopy.language.values import PageSet, UnsupportedOperation
@@ -23,11 +23,17 @@ class Pattern:
         kind: the kind.
         marks: ghost marks that it has to have (or not to have).
         about: whether it has to concern the page that is asked for; else any such message will do.
+        enumeration: the enumeration of the kind: a member of an IntEnum equals those of others, and patterns of the
+            two are not the same.
     """
 
     kind: Enum
     marks: tuple[tuple[str, bool], ...] = ()
     about: bool = False
+    enumeration: type[Enum] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "enumeration", type(self.kind))
 
 
 def about(kind: Enum, **marks: bool) -> Pattern:

@@ -151,7 +151,7 @@ class SingleRun(Interpretation):
         queue = self.queues[channel.name]
         bits = cast(ManyPages, pages).bits
         for index, message in enumerate(queue):
-            if message.kind in channel.marked and mark not in message.marks and message.pages.bits & bits:
+            if channel.marks_copies(message.kind) and mark not in message.marks and message.pages.bits & bits:
                 queue[index] = replace(message, marks=message.marks | {mark})
                 self._undo.append(partial(queue.__setitem__, index, message))
 

@@ -430,8 +430,11 @@ class SymbolicInterpretation(Interpretation):
             parts.append(ex.choose(ex.conjunction(*matches), ex.intersection(*common), ex.EMPTY_SET))
         return SymbolicPages(self, ex.union(*parts))
 
+    def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
+        return any(self.load(slot.kind) == kind for slot in channel.slots)
+
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
-        codes = [channel.code(kind) for kind in channel.kinds if kind in channel.marked]
+        codes = [channel.code(kind) for kind in channel.kinds if channel.marks_copies(kind)]
         for slot in channel.slots:
             concerns = ex.negation(ex.is_empty(ex.intersection(self.pages_in(slot.pages), self.set_of(pages))))
             marked = ex.disjunction(*(ex.equal(self.number_in(slot.kind), ex.number(code)) for code in codes))

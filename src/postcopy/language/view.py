@@ -60,7 +60,7 @@ class View:
         for channel in self._interpretation.instance.channels.values():
             end = ObserverEnd(self._interpretation, channel)
             for kind in channel.kinds:
-                if kind in channel.marked:
+                if channel.marks_copies(kind):
                     copies = copies | end.in_flight(kind, **marks)
         return copies
 

@@ -261,7 +261,7 @@ class _BitVectors:
 
 def _carries_marks(channel: ChannelVariables, kind: Formula) -> Formula:
     """A message of this kind carries marks."""
-    return z3.Or(*(kind == channel.code(each) for each in channel.kinds if each in channel.marked))
+    return z3.Or(*(kind == channel.code(each) for each in channel.kinds if channel.marks_copies(each)))
 
 
 def fitted(number: Formula, width: int) -> Formula:

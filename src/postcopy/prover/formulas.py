@@ -171,7 +171,7 @@ class Symbols:
                 for_some = z3.Implies(z3.And(i >= 0, i < contents.tail), some)
                 yield z3.ForAll([i], for_some, patterns=[here])
                 yield z3.ForAll([i, a], here, patterns=[about])
-                if kind in channel.marked:
+                if channel.marks_copies(kind):
                     both = z3.And(contents.kind_at(i) == code, contents.pages_at(i, a), contents.pages_at(i, b))
                     match = _pattern(about, self.named(b))
                     yield z3.ForAll([i, a, b], z3.Implies(both, a == b), patterns=[match])
@@ -508,7 +508,7 @@ class Meaning:
         )
 
     def _marked(self, old: Queue, e: Marked) -> Queue:
-        codes = [old.channel.code(kind) for kind in old.channel.kinds if kind in old.channel.marked]
+        codes = [old.channel.code(kind) for kind in old.channel.kinds if old.channel.marks_copies(kind)]
 
         def marked(mark: str, i: Term, s: Polarity) -> Bool:
             before = old.marked(mark, i, s)

@@ -194,7 +194,7 @@ class Steps:
                 state[self.instance.index[slot.pages]].bit_count() < 2
                 for channel in self.instance.channels.values()
                 for slot in channel.slots
-                if slot.kind.values[state[self.instance.index[slot.kind]]] in channel.marked
+                if channel.marks_copies(slot.kind.values[state[self.instance.index[slot.kind]]])
             )
         return holds(answer_in(self.instance, state, claim.holds))
 

@@ -184,7 +184,7 @@ def _of_channel(channel: ChannelVariables, names: Names) -> Iterator[Atom]:
 
 def _of_pages(channel: ChannelVariables, kinds: list[Enum], concerned: list[bool], names: Names) -> Iterator[Atom]:
     """Whether there are such messages, one behind the other, that concern the page; also with each mark."""
-    marked = [i for i, kind in enumerate(kinds) if concerned[i] and kind in channel.marked]
+    marked = [i for i, kind in enumerate(kinds) if concerned[i] and channel.marks_copies(kind)]
     last = marked[-1] if marked else None
     marks = [None, *((m, has) for m in channel.slots[0].marks for has in (True, False))] if marked else [None]
     for mark in marks:

@@ -239,7 +239,12 @@ def _seen(
         for event in step.events
         if event.sent and event.what.name in kinds
     ]
-    seen += [Seen(visible[event.what][0], _bits(event.pages)) for event in step.events if event.what in visible]
+    seen += [
+        Seen(words[0], _bits(event.pages))
+        for event in step.events
+        for what, words in visible.items()
+        if what is event.what
+    ]
     for flag, (rises, falls) in ((what, words) for what, words in visible.items() if isinstance(what, str)):
         index = instance.index[instance.variable[flag]]
         if before[index] != step.state[index]:
