@@ -195,10 +195,16 @@ def made(statement: str) -> type[Machine]:
 
 # -- statements and expressions ----------------------------------------------------------------------------
 
+MATCH = "it has a match statement: write if and elif with ==, as in"
 REFUSED = [
     ("while self.busy: self.busy = False", "it has a while loop"),
-    ("match self.dirty:\n        case object(pages=5): pass", "it has a match statement: write if and elif with =="),
-    ("match self.phase:\n        case Phase.IDLE: pass", "it has a match statement: write if and elif with =="),
+    ("match self.dirty:\n        case object(pages=5): pass", f"{MATCH} if self.dirty == ...:"),
+    ("match self.phase:\n        case Phase.IDLE: pass", f"{MATCH} if self.phase == Phase.IDLE:"),
+    (
+        "match self.phase:\n        case Phase.IDLE | Phase.BUSY: pass\n        case _: pass",
+        f"{MATCH} if self.phase in (Phase.IDLE, Phase.BUSY):",
+    ),
+    ("match (self.phase, self.busy):\n        case (a, b): pass", f"{MATCH} if (self.phase, self.busy) == ...:"),
     ("with self.dirty: pass", "it has a try or with statement"),
     ("raise ValueError", "it raises an exception: a guard is require(...)"),
     ("assert self.busy", "it has an assert: a guard is require(...), and what has to hold is a property"),

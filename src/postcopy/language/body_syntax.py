@@ -51,7 +51,6 @@ REFUSED: dict[type[ast.AST], str] = {
     ast.Raise: "it raises an exception: a guard is require(...)",
     ast.Assert: "it has an assert: a guard is require(...), and what has to hold is a property",
     ast.Delete: "it has a del statement: assign another value",
-    ast.Match: "it has a match statement: write if and elif with ==",
     ast.FunctionDef: "it defines a function: define it outside, or as another method",
     ast.AsyncFunctionDef: "it defines a function: define it outside, or as another method",
     ast.ClassDef: "it defines a class: define it outside",
@@ -78,5 +77,17 @@ def refusal(node: ast.AST) -> str:
         return f"it imports {node.module or node.names[0].name}: imports stand at the top of the file"
     if isinstance(node, ast.BinOp | ast.AugAssign):
         return f"it has the operator of {ast.unparse(node)}: sets of pages have | & - ~, and numbers + and -"
+    if isinstance(node, ast.Match):
+        return f"it has a match statement: write if and elif with ==, as in {_condition(node)}"
     kind = type(node).__name__
     return REFUSED.get(type(node), f"it has Python that is not part of the language ({kind}): {ast.unparse(node)}")
+
+
+def _condition(node: ast.Match) -> str:
+    """The first case of a match statement as a condition; where that is no value, what the condition begins with."""
+    subject, pattern = ast.unparse(node.subject), node.cases[0].pattern
+    patterns = pattern.patterns if isinstance(pattern, ast.MatchOr) else [pattern]
+    values = [ast.unparse(each.value) for each in patterns if isinstance(each, ast.MatchValue)]
+    if len(values) != len(patterns):
+        return f"if {subject} == ...:"
+    return f"if {subject} == {values[0]}:" if len(values) == 1 else f"if {subject} in ({', '.join(values)}):"
