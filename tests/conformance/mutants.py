@@ -426,6 +426,27 @@ class CpusStayStopped(DestinationCore):
         return [e for e in effects if not isinstance(e, StartGuest)]
 
 
+class NeverStartsGuest(DestinationCore):
+    """Takes the guest for started at RUN, and does not ask for it."""
+
+    def run(self) -> Sequence[Output]:
+        return [e for e in super().run() if not isinstance(e, StartGuest)]
+
+
+class NeverStartsGuestInPrecopy(DestinationCore):
+    """Takes the guest for started at the end of precopy, and does not ask for it."""
+
+    def _end_in_precopy(self) -> Sequence[Output]:
+        return [e for e in super()._end_in_precopy() if not isinstance(e, StartGuest)]
+
+
+class StartsGuestAtListen(DestinationCore):
+    """Asks for the start of the guest before its devices are loaded."""
+
+    def listen(self) -> Sequence[Output]:
+        return [*super().listen(), StartGuest()]
+
+
 class CleansUpInPart(SourceCore):
     """Keeps the requests that wait."""
 
@@ -484,6 +505,7 @@ class Mutant:
         return World.new(self.group, 1, self.group, destination=self.core)
 
 
+NOT_STARTED = "not started, and its core says that it runs"
 MUTANTS = (
     Mutant(MismatchedCapability, "mismatched-capability", "reads no stream (R20)"),
     Mutant(LateStartActs, "late-start-acts", "differ in source.start_postcopy: True and False"),
@@ -525,6 +547,9 @@ MUTANTS = (
     Mutant(CancelBringsNobodyBack, "cancel-leaves-guest-stopped", "differ in source.running: False and True"),
     Mutant(PartialHostPages, "partial-host-pages", "differ in source.dirty: 2 and 3", group=2),
     Mutant(CpusStayStopped, "cpus-stay-stopped", "differ in destination.running: False and True"),
+    Mutant(NeverStartsGuest, "cpus-stay-stopped", f"differ in destination.running: {NOT_STARTED} and True"),
+    Mutant(NeverStartsGuestInPrecopy, "cpus-stay-stopped", f"differ in destination.running: {NOT_STARTED} and True"),
+    Mutant(StartsGuestAtListen, "run-before-devices", "differ in destination.running: started, not by its core and"),
     Mutant(CleansUpInPart, "cleans-up-in-part", "differ in source.requests: 1 and 0"),
     Mutant(ReportsFailure, "reports-failure", "what is on the return path: SHUT_ERROR and SHUT_OK"),
     Mutant(ResumesAfterCompletion, "resumes-after-completion", "differ in source.running: True and False"),

@@ -53,6 +53,13 @@ def _waits(slot: int) -> Callable[[World], Value]:
     return value
 
 
+def _guest_runs(world: World) -> Value:
+    """Whether the guest was started, as long as its core says the same."""
+    if world.guest_started != world.destination.guest_runs:
+        return "started, not by its core" if world.guest_started else "not started, and its core says that it runs"
+    return world.guest_started
+
+
 def _requests(world: World) -> int:
     group = world.geometry.group
     return sum(_bits(range(first, first + group)) for first in world.source.requests)
@@ -112,7 +119,7 @@ COMPARED: dict[str, Callable[[World], Value]] = {
     "source.sending": lambda w: sum(1 << page for page in w.source.rest_of_host_page),
     "destination.state": lambda w: w.destination.state.name,
     "destination.main": lambda w: w.destination.main.name,
-    "destination.running": lambda w: w.destination.guest_runs,
+    "destination.running": _guest_runs,
     "destination.postcopy_capability": lambda w: w.destination.capability,
     "destination.host_support": lambda w: w.destination.host_support,
     "destination.return_path_open": lambda w: w.destination.return_path_open,

@@ -270,7 +270,7 @@ def _reading(world: World, *, room: bool) -> Iterator[Move]:
 
 
 def _guest(world: World) -> Iterator[Move]:
-    if not world.destination.guest_runs:
+    if not world.guest_started:
         return
     for cpu in range(CPUS):
         if world.waiting[cpu] is None:

@@ -66,6 +66,7 @@ class World:
         locked: the destination's memory is to be locked.
         sensitive: a touch of a missing page at the destination is a fault.
         devices_loaded: the destination's devices have their state.
+        guest_started: the destination's guest has been started, and has not been given up.
         faults: pages whose fault has not been read yet.
         waiting: the page that each vCPU waits for; the last one is the device load's.
     """
@@ -89,6 +90,7 @@ class World:
     locked: bool = True
     sensitive: bool = False
     devices_loaded: bool = False
+    guest_started: bool = False
     faults: int = 0
     waiting: tuple[int | None, ...] = (None,) * (CPUS + 1)
 
@@ -178,11 +180,11 @@ class World:
             case LoadDevice():
                 self.devices_loaded = True
             case StartGuest():
-                pass  # the core says whether the guest runs
+                self.guest_started = True
             case GiveUpGuest():
                 self.present = self.stale = self.faults = 0
                 self.waiting = (None,) * (CPUS + 1)
-                self.sensitive = self.devices_loaded = False
+                self.sensitive = self.devices_loaded = self.guest_started = False
                 self.broken = True
                 self.stream = ()
             case Shut() | Pong() | Request():
