@@ -430,9 +430,6 @@ class SymbolicInterpretation(Interpretation):
             parts.append(ex.choose(ex.conjunction(*matches), ex.intersection(*common), ex.EMPTY_SET))
         return SymbolicPages(self, ex.union(*parts))
 
-    def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
-        return any(self.load(slot.kind) == kind for slot in channel.slots)
-
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         codes = [channel.code(kind) for kind in channel.kinds if channel.marks_copies(kind)]
         for slot in channel.slots:
