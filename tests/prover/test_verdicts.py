@@ -42,7 +42,7 @@ from postcopy.language import (
 )
 from postcopy.language.instance import Instance
 from postcopy.language.step_errors import ROOM_FOR_MESSAGES
-from postcopy.prover import session, steps, verdicts
+from postcopy.prover import session, steps, verdicts, weeding
 from postcopy.prover.means import HERE
 from postcopy.prover.obligations import INITIAL, Proof
 from postcopy.prover.premises import IN_RANGE
@@ -474,12 +474,12 @@ def drops_a_conjunct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def assumes_without_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two guards have to fail together: what is shaken is proved anew, and a verdict looks at all that was used."""
-    monkeypatch.setattr(session, "without_what_fails", lambda proof, *_: proof)
+    monkeypatch.setattr(weeding, "_shaken", lambda *_: set())
     monkeypatch.setattr(verdicts, "needed", lambda names, _: frozenset(names))
 
 
 def proves_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "without_what_fails", lambda proof, *_: proof)
+    monkeypatch.setattr(weeding, "_shaken", lambda *_: set())
 
 
 def records_no_uses(monkeypatch: pytest.MonkeyPatch) -> None:

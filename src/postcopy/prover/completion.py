@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
-from postcopy.language.ranking import Ranking
-from postcopy.prover.means import Means
-from postcopy.prover.obligations import Obligation, Proof
+from postcopy.prover.obligations import Proof
+from postcopy.prover.weeding import Ask
 
 
 @dataclass(frozen=True)
@@ -54,21 +53,19 @@ class OpenProof:
         protocol: the class.
         properties: what is to be proved.
         invariant: the conjuncts that the proof had.
-        ranking: why the protocol comes to an end, if that is asked.
         proof: what is proved so far.
-        means: with what the proof is made.
-        done: is called with each obligation that is asked.
+        ask: proves.
         phase: is called with what is done now, in words.
+        of: names of what is of interest: of all else, only what its proofs use is asked. None: everything is asked.
     """
 
     protocol: type[Protocol]
     properties: Sequence[Property]
     invariant: Sequence[Property]
-    ranking: Ranking | None
     proof: Proof
-    means: Means
-    done: Callable[[Obligation], None]
+    ask: Ask
     phase: Callable[[str], None]
+    of: frozenset[str] | None = None
 
 
 Complete = Callable[[OpenProof], Completed]

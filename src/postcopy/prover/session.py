@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from postcopy.errors import NoRoomError
 from postcopy.explorer.results import Verdict
@@ -29,11 +29,10 @@ from postcopy.prover.verdicts import (
     at_a_size,
     can_be_asked,
     end_of,
-    needed,
     of_every_size,
     refuted_by,
 )
-from postcopy.prover.weeding import without_what_fails
+from postcopy.prover.weeding import prove_what_holds
 
 SHOWN = 3
 """How many counterexamples to induction are looked for: one obligation that fails often makes others fail."""
@@ -161,14 +160,11 @@ def _every_size(
     claims = [p for p in asked if can_be_asked(p)]
     there = applicable(protocol, claims, invariant, ranking)
 
-    def again(properties: Sequence[Property], conjuncts: Sequence[Property], only: Only) -> Proof:
-        return prove(protocol, properties, conjuncts, there.ranking, means, done, only)
+    def ask(properties: Sequence[Property], conjuncts: Sequence[Property], only: Only) -> Proof:
+        return prove(protocol, properties, conjuncts, None if selected else there.ranking, means, done, only)
 
-    if selected:
-        proof = _of_needed(protocol, claims, there.invariant, means, done)
-    else:
-        proof = prove(protocol, claims, there.invariant, there.ranking, means, done)
-    proof = without_what_fails(proof, claims, there.invariant, again)
+    of = frozenset(p.name for p in (*claims, *PREMISES)) if selected else None
+    proof = prove_what_holds(ask, claims, there.invariant, of=of)
     verdicts = of_every_size(asked, proof)
     open_ones = [v.property for v in verdicts if v.answer is Answer.NOT_PROVED]
     if open_ones:
@@ -178,8 +174,7 @@ def _every_size(
     if not open_ones:
         left_out += tuple(_not_kept(proof, there.invariant))
     if {v.answer for v in verdicts} & {Answer.NOT_PROVED, Answer.REFUTED} == {Answer.NOT_PROVED}:
-        of_the_end = None if selected else there.ranking
-        completed = complete(OpenProof(protocol, claims, there.invariant, of_the_end, proof, means, done, phase))
+        completed = complete(OpenProof(protocol, claims, there.invariant, proof, ask, phase, of))
         proof, left_out = completed.proof, (*left_out, *_left_out(completed))
         verdicts = _with_the_refuted(verdicts, of_every_size(asked, proof))
     obstacles = _obstacles(protocol, claims, proof, verdicts, phase)
@@ -206,35 +201,6 @@ def _with_the_refuted(
     """The verdicts after a proof was completed: what was refuted before stays so."""
     refuted = {v.property.name: v for v in before if v.answer is Answer.REFUTED}
     return tuple(refuted.get(v.property.name, v) for v in after)
-
-
-def _of_needed(
-    protocol: type[Protocol],
-    claims: Sequence[Property],
-    invariant: Sequence[Property],
-    means: Means,
-    done: Callable[[Obligation], None],
-) -> Proof:
-    """The obligations of the claims, then those of the conjuncts that these used, and so on."""
-    whole: Proof | None = None
-    new = frozenset(p.name for p in (*claims, *PREMISES))
-    while new:
-        part = prove(protocol, claims, invariant, None, means, done, only=_about(new))
-        if whole is not None:
-            part = replace(
-                part,
-                obligations=(*whole.obligations, *part.obligations),
-                framed=whole.framed + part.framed,
-                seconds=whole.seconds + part.seconds,
-            )
-        before = frozenset(o.conjunct for o in whole.obligations) | new if whole is not None else new
-        whole, new = part, needed(before, part.obligations) - before
-    assert whole is not None
-    return whole
-
-
-def _about(names: frozenset[str]) -> Only:
-    return lambda conjunct, _action: conjunct in names
 
 
 def _obstacles(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from postcopy.language import Answer, Page, PageSet, Property, View, conjunct
+from postcopy.language import Answer, Page, PageSet, Property, Protocol, View, conjunct
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.completion import Completed, OpenProof
@@ -15,18 +17,33 @@ from postcopy.prover.inference.atoms import Names, atoms_of
 from postcopy.prover.inference.clauses import Clause, property_of
 from postcopy.prover.inference.completing import complete
 from postcopy.prover.inference.find import Found, Inferred, find_conjuncts
-from postcopy.prover.means import HERE
-from postcopy.prover.obligations import INITIAL
-from postcopy.prover.proving import prove
+from postcopy.prover.obligations import INITIAL, Proof
+from postcopy.prover.proving import Only, prove
 from postcopy.prover.solving import Status
+from postcopy.prover.weeding import prove_what_holds
 from tests.prover import small
 from tests.prover.inference.pasting import pasted
-from tests.prover.small import Ring, never_both, never_two_ahead
+from tests.prover.small import Register, Ring, Shift, last_bit_clear, never_both, never_two_ahead
 
 
-def _completed(properties: tuple[Property, ...], invariant: tuple[Property, ...] = ()) -> Completed:
-    proof = prove(Ring, properties, invariant)
-    return complete(OpenProof(Ring, properties, invariant, None, proof, HERE, lambda _: None, lambda _: None))
+def _completed(
+    properties: Sequence[Property],
+    invariant: Sequence[Property] = (),
+    of: frozenset[str] | None = None,
+    protocol: type[Protocol] = Ring,
+) -> Completed:
+    ask = partial(_ask, protocol)
+    proof = prove_what_holds(ask, properties, invariant, of=of)
+    return complete(OpenProof(protocol, properties, invariant, proof, ask, lambda _: None, of))
+
+
+def _ask(
+    protocol: type[Protocol],
+    properties: Sequence[Property],
+    invariant: Sequence[Property],
+    only: Only = lambda _conjunct, _action: True,
+) -> Proof:
+    return prove(protocol, properties, invariant, only=only)
 
 
 def test_a_proof_is_completed(tmp_path: Path) -> None:
@@ -92,3 +109,47 @@ def never_whole(state: View, page: Page) -> Answer:
 def test_a_conjunct_about_the_host_page_of_each_page_is_proved_of_the_start() -> None:
     proof = prove(Postcopy, (), [never_whole], only=lambda _, where: where == INITIAL)
     assert [o.status for o in proof.obligations] == [Status.PROVED]
+
+
+class TwoRegisters(Protocol):
+    """Two things that have nothing to do with each other."""
+
+    register = Register
+    other = Register
+    may_rest = Shift.may_rest
+
+
+@conjunct("The last bit of the other register is never set")
+def other_clear(state: View) -> bool:
+    """No bit comes in there either."""
+    return not state.other.third
+
+
+@conjunct("The second bit is never set")
+def second_clear(state: View) -> bool:
+    """The first is never set."""
+    return not state.register.second
+
+
+LAST_BIT = frozenset({"last-bit-clear"})
+
+
+def _asked(completed: Completed) -> set[str]:
+    """What was proved, found conjuncts by their sentences."""
+    said = {f.prop.name: f.prop.sentence for f in completed.found}
+    return {said.get(o.conjunct, o.conjunct) for o in completed.proof.obligations}
+
+
+def test_for_one_property_nothing_is_found_and_proved_that_it_does_not_need() -> None:
+    everything = _completed((last_bit_clear,), (other_clear,), protocol=TwoRegisters)
+    of_register = {"last-bit-clear", "Not register.first", "Not register.second"}
+    assert _asked(everything) == {*of_register, "other-clear", "Not other.first", "Not other.second"}
+    of_one = _completed((last_bit_clear,), (other_clear,), LAST_BIT, TwoRegisters)
+    assert of_one.proof.status is Status.PROVED
+    assert _asked(of_one) == of_register
+
+
+def test_for_one_property_a_given_conjunct_that_it_needs_gets_help_too() -> None:
+    of_one = _completed((last_bit_clear,), (second_clear, other_clear), LAST_BIT, TwoRegisters)
+    assert of_one.proof.status is Status.PROVED
+    assert _asked(of_one) == {"last-bit-clear", "second-clear", "Not register.first"}

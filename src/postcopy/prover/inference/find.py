@@ -80,6 +80,7 @@ def find_conjuncts(
     seconds: float = 240.0,
     report: Callable[[str], None] = lambda _: None,
     sizes: Iterable[tuple[int, int, int]] = SIZES,
+    only_used: bool = False,
 ) -> Inferred:
     """Look for conjuncts that make the known ones and the properties inductive.
 
@@ -90,6 +91,7 @@ def find_conjuncts(
         seconds: when to stop.
         report: is called with what is being done.
         sizes: see `SIZES`.
+        only_used: of the known conjuncts, only those need to be kept that some property needs, directly or in turn.
 
     Raises:
         SpecError: the protocol cheats or errs.
@@ -100,7 +102,9 @@ def find_conjuncts(
     watching = [p.monitor for p in known if p.monitor is not None]
     observed = observe(protocol, asked, watching)
     untrue = [p for p in known if not observed.holds(p)]
-    search = _Search(asked, [p for p in known if p not in untrue], observed, start + seconds, report)
+    kept = [p for p in known if p not in untrue]
+    used = {p.name for p in (() if only_used else kept)}
+    search = _Search(asked, kept, observed, start + seconds, report, used)
     looked_at: list[_AtSize] = []
     finished = True
     if any(states.instance.pages == LARGER[0] for states in observed.states):
@@ -134,6 +138,7 @@ class _Search:
         observed: the observed states.
         until: when to stop.
         report: see `find_conjuncts`.
+        used: names of the known conjuncts that are to be kept; more are added when something is seen to need them.
         found: the conjuncts found so far, by name.
         lost: known conjuncts that are not kept.
         unprovable: names of properties that are not kept.
@@ -146,6 +151,7 @@ class _Search:
     observed: Observed
     until: float
     report: Callable[[str], None]
+    used: set[str]
     found: dict[str, Found] = field(default_factory=dict)
     lost: list[Property] = field(default_factory=list)
     unprovable: set[str] = field(default_factory=set)
@@ -179,8 +185,9 @@ class _Search:
     @property
     def wanted(self) -> list[str]:
         """Names of all that is to be kept, but for what was found."""
-        names = (*self.given, *(p.name for p in self.asked if not p.of_states))
-        return [name for name in names if name not in self.unprovable]
+        asked = [p.name for p in self.asked]
+        names = [*(name for name in self.given if name in self.used or name in asked), *asked]
+        return [name for name in dict.fromkeys(names) if name not in self.unprovable]
 
     def give_up(self, violated: str) -> None:
         """What is violated is not kept, whatever is found."""
@@ -210,12 +217,29 @@ class _AtSize:
             while time.monotonic() < search.until:
                 self._know_of(search.found.values())
                 trace = self._steps.violation([*search.given, *search.found], [*search.wanted, *search.found])
-                if trace is None:
+                if trace is not None:
+                    self.rule_out(trace)
+                elif not self._more_is_used():
                     return True
-                self.rule_out(trace)
         except TimeoutError:
             pass
         return False
+
+    def _more_is_used(self) -> bool:
+        """Whether what is kept needs known conjuncts that were not known to be used; from now on they are."""
+        search, before = self._search, len(self._search.used)
+        known = {p.name for p in search.known} - search.used
+        todo, done = list(search.wanted), set[str]()
+        while todo and known:
+            name = todo.pop()
+            if name in done:
+                continue
+            done.add(name)
+            uses = self._steps.uses(search.given, list(search.found), name) or frozenset()
+            search.used |= uses & known
+            known -= search.used
+            todo += uses
+        return len(search.used) > before
 
     def needed(self, needed: set[str]) -> set[str]:
         """The found conjuncts that suffice for what is wanted and for those that are needed already."""
