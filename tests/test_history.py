@@ -76,7 +76,7 @@ def test_what_is_mended_keeps_everything_else_too(protocol: type[Protocol]) -> N
     assert all(verdict.witnesses.values())
 
 
-@pytest.mark.slow_but("D1-no-two-guests-True", "D2-no-two-guests-True", "D4-started-guest-runs-True")
+@pytest.mark.slow_but("D1-no-two-guests-True", "D2-no-two-guests-True", "D4-states-forward-True")
 @pytest.mark.parametrize("hypothesis", HYPOTHESES, ids=lambda h: f"{h.number}-{h.asked}-{h.reached}")
 def test_a_suspicion(hypothesis: Hypothesis) -> None:
     verdict = check(hypothesis.protocol, (hypothesis.asked,), hypothesis.protocol.group)

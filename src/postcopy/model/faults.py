@@ -233,7 +233,7 @@ class MainClosesStream(Fault):
 class EndBeforeRun(Fault):
     """The listen thread does not wait for the main thread, and RUN does not look at the state (A14)."""
 
-    rule, breaks = "R9", ("started-guest-runs", "states-forward")
+    rule, breaks = "R9", ("states-forward",)
 
     class destination(Destination):
         """Sets states without looking."""

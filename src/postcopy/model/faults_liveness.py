@@ -27,6 +27,20 @@ class SwitchWaitsForCleanBitmap(Fault):
             super().stops_cpus_to_switch()
 
 
+class CpusStayStopped(Fault):
+    """RUN starts the CPUs only if no fault is queued at that moment, and nothing starts them later."""
+
+    rule, breaks = "R7", ("the-guest-runs-again", "started-guest-runs")
+
+    class destination(Destination):
+        """Forgets the CPUs where a fault is queued."""
+
+        def handles_run(self) -> None:
+            """starts the CPUs, unless a fault is queued"""
+            super().handles_run()
+            self.running = self.faulted.empty
+
+
 class LostWakeUp(Fault):
     """The kernel queues a fault first and puts the vCPU to sleep afterwards, without looking again whether the page
     has come in between (A07)."""
@@ -163,6 +177,7 @@ class EndlessScan(Fault):
 
 LIVENESS_FAULTS: tuple[type[Fault], ...] = (
     SwitchWaitsForCleanBitmap,
+    CpusStayStopped,
     LostWakeUp,
     KeepAliveFirst,
     RateLimitInPostcopy,

@@ -8,7 +8,7 @@ from postcopy.language import ALL, NONE, Cpu, Page, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.fault import Fault
 from postcopy.model.guest import Memory, Mishap
-from postcopy.model.network import Reply
+from postcopy.model.network import Reply, Wire
 from postcopy.model.source import Phase, Source
 
 
@@ -25,20 +25,6 @@ class DeviceLoadDoesNotWait(Fault):
             require(self.main == Main.DEVICES)
             self.devices_loaded = True
             self.main = Main.RUN
-
-
-class CpusStayStopped(Fault):
-    """RUN starts the CPUs only if no fault is queued at that moment, and nothing starts them later."""
-
-    rule, breaks = "R7", ("started-guest-runs", "the-guest-runs-again")
-
-    class destination(Destination):
-        """Forgets the CPUs where a fault is queued."""
-
-        def handles_run(self) -> None:
-            """starts the CPUs, unless a fault is queued"""
-            super().handles_run()
-            self.running = self.faulted.empty
 
 
 class WriteNotLogged(Fault):
@@ -86,6 +72,21 @@ class SendsOnBrokenConnection(Fault):
         def _ready_to_send(self) -> None:
             """There is room."""
             require(self.stream.room())
+
+
+class LossInOneDirection(Fault):
+    """The network loses the connection in one direction only: the return path goes on."""
+
+    rule, breaks = "R15", ("both-break-together",)
+
+    class wire(Wire):
+        """Has a connection for each direction."""
+
+        def loses_the_connection(self) -> None:
+            """loses the stream, and not the return path"""
+            require(not self.stream.broken)
+            self.failed = True
+            self.stream.close()
 
 
 class CleansUpInPart(Fault):
@@ -257,6 +258,22 @@ class SleeperGoesOn(Fault):
             self.observe(Memory.CPU_READ, page)
 
 
+class SleeperWrites(Fault):
+    """A vCPU that waits for a page writes another one."""
+
+    rule, breaks = "R16", ("waiting-thread-stands-still",)
+
+    class destination(Destination):
+        """Puts the vCPU to sleep for reads only."""
+
+        def cpu_writes(self, cpu: Cpu, page: Page) -> None:  # noqa: ARG002
+            """writes a page, whether or not it waits for another"""
+            require(self.running)
+            require(self.present[page])
+            self.observe(Memory.DESTINATION_WRITE, page)
+            self.guest.wrote_at_destination(page)
+
+
 class DeviceLoadGoesOn(Fault):
     """The device load goes on with other pages while the one that it needs is missing."""
 
@@ -373,6 +390,20 @@ class ShutSentAgain(Fault):
             self.owes_shut = not self.return_path.broken
 
 
+class ShutBeforeTheEnd(Fault):
+    """The destination owes SHUT from RUN on, and does not wait for the end of the stream."""
+
+    rule, breaks = "R24", ("shut-says-the-truth",)
+
+    class destination(Destination):
+        """Says at once that all has arrived."""
+
+        def handles_run(self) -> None:
+            """starts the CPUs, and owes SHUT"""
+            super().handles_run()
+            self.owes_shut = True
+
+
 class CancelLeavesGuestStopped(Fault):
     """A cancel after the CPUs were stopped does not start them again."""
 
@@ -405,10 +436,10 @@ class LossCalledCancel(Fault):
 
 OMISSIONS: tuple[type[Fault], ...] = (
     DeviceLoadDoesNotWait,
-    CpusStayStopped,
     WriteNotLogged,
     CleanPagesSent,
     SendsOnBrokenConnection,
+    LossInOneDirection,
     CleansUpInPart,
     DestinationCleansUpInPart,
     DestinationKeepsMemory,
@@ -420,6 +451,7 @@ OMISSIONS: tuple[type[Fault], ...] = (
     RequestsWithoutFault,
     RequestsPartOfHostPage,
     SleeperGoesOn,
+    SleeperWrites,
     DeviceLoadGoesOn,
     HostPagesInterleaved,
     RefusesUnasked,
@@ -427,6 +459,7 @@ OMISSIONS: tuple[type[Fault], ...] = (
     CleanUpTakesMemory,
     AnyShutCompletes,
     ShutSentAgain,
+    ShutBeforeTheEnd,
     CancelLeavesGuestStopped,
     LossCalledCancel,
 )

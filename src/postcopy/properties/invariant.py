@@ -542,12 +542,6 @@ def _alive(state: View) -> bool:
     return alive & (state.stream.broken == False)  # noqa: E712  (no decision: it stays one expression)
 
 
-@conjunct("One connection carries both directions", rules="R15")
-def both_break_together(state: View) -> bool:
-    """A host that closes one closes the other."""
-    return bool(state.stream.broken == state.return_path.broken)
-
-
 @conjunct("A source that has failed or was cancelled has closed the connection", rules="R15 R27")
 def over_is_closed(state: View) -> bool:
     """It closes both directions in the same step."""

@@ -68,6 +68,14 @@ def the_guest_runs_again(state: View) -> LeadsTo:
     return LeadsTo(when=not runs, then=runs or lost)
 
 
+@eventually("The destination starts its guest once the devices are loaded", rules="R7")
+def started_guest_runs(state: View) -> LeadsTo:
+    """The device state is what the guest's CPUs wait for: it has been loaded, the destination has not given up, and its
+    guest stands still for ever."""
+    destination = state.destination
+    return LeadsTo(when=destination.devices_loaded, then=destination.running or destination.state == State.FAILED)
+
+
 LIVENESS: tuple[Property, ...] = (
     every_requested_page_arrives,
     every_blocked_vcpu_runs_again,
@@ -75,4 +83,5 @@ LIVENESS: tuple[Property, ...] = (
     the_switch_happens,
     the_migration_ends,
     the_guest_runs_again,
+    started_guest_runs,
 )

@@ -302,14 +302,6 @@ def devices_before_cpus(state: View) -> bool:
     return not state.destination.running or bool(state.destination.devices_loaded)
 
 
-@always("The destination's guest runs once it is started", rules="R7")
-def started_guest_runs(state: View) -> bool:
-    """RUN starts the guest's CPUs, and so does the end of precopy: the destination is past it, the source may not start
-    its guest again, and the guest stands still."""
-    started = state.destination.state == State.RUNNING or state.destination.state == State.END
-    return not started or bool(state.destination.running)
-
-
 @always("Postcopy goes on only where the destination can do it", rules="R1 R23")
 def postcopy_where_supported(state: View) -> bool:
     """The destination has to refuse ADVISE where it has no capability for postcopy or its host lacks what postcopy
@@ -435,6 +427,13 @@ def shut_once(step: Step) -> bool:
     return not before.return_path.carries(Reply.SHUT_OK) and bool(before.source.phase != Phase.COMPLETED)
 
 
+@always("One connection carries both directions", rules="R15")
+def both_break_together(state: View) -> bool:
+    """The stream and the return path are two directions of one connection: one of them is gone, and the other still
+    stands."""
+    return bool(state.stream.broken == state.return_path.broken)
+
+
 @every_step("Nothing is sent on a broken connection", rules="R15")
 def nothing_sent_when_broken(step: Step) -> bool:
     """The connection was gone before this message was sent, and yet the message is on its way: a send on a broken
@@ -490,7 +489,6 @@ SAFETY: tuple[Property, ...] = (
     waiting_thread_stands_still,
     device_load_has_its_page,
     devices_before_cpus,
-    started_guest_runs,
     postcopy_where_supported,
     only_advise_is_refused,
     no_partial_page,
@@ -502,6 +500,7 @@ SAFETY: tuple[Property, ...] = (
     nothing_is_kept,
     shut_says_the_truth,
     shut_once,
+    both_break_together,
     nothing_sent_when_broken,
     nothing_missing_at_end,
     no_deadlock,

@@ -209,7 +209,6 @@ SPEAKS_OF: dict[str, str] = {
     "waiting-thread-stands-still": "both-cpus-wait",
     "device-load-has-its-page": "device-load-waits",
     "devices-before-cpus": "device-load-waits",
-    "started-guest-runs": "runs-at-destination-only",
     "postcopy-where-supported": "postcopy-refused",
     "no-partial-page": "two-threads-at-work",
     "host-pages-one-by-one": "request-and-background",
@@ -221,6 +220,7 @@ SPEAKS_OF: dict[str, str] = {
     "nothing-is-kept": "goes-on-after-failure",
     "shut-says-the-truth": "postcopy-refused",
     "shut-once": "completes-after-postcopy",
+    "both-break-together": "owed-on-broken-connection",
     "nothing-sent-when-broken": "owed-on-broken-connection",
     "nothing-missing-at-end": "completes-after-postcopy",
     "no-deadlock": "both-cpus-wait",
@@ -230,5 +230,6 @@ SPEAKS_OF: dict[str, str] = {
     "the-switch-happens": "switch-asked-for",
     "the-migration-ends": "completes-after-postcopy",
     "the-guest-runs-again": "stopped-at-both",
+    "started-guest-runs": "runs-at-destination-only",
 }
 """For each property, the witness that reaches the situation it speaks of."""

@@ -6,7 +6,6 @@ None of them brings a conjunct. The sound ones are to be proved for every size w
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import ClassVar
 
 from postcopy.language import (
     NONE,
@@ -157,8 +156,6 @@ class MirroredFlagLeftOn(MirroredFlag):
 
 class StartsCpusLater(Postcopy):
     """RUN only asks for the start of the CPUs, and another step starts them."""
-
-    inapplicable: ClassVar = {"started-guest-runs": "the CPUs start a step later; the-guest-runs-again asks for it"}
 
     class destination(Destination):
         """Starts the CPUs from a bottom half."""

@@ -432,6 +432,7 @@ class Recovery(Change):
         "nothing-dirtied-after-switch": "the bitmap is rebuilt after a break: see dirtied-only-if-missing",
         "no-page-lost": "what was lost comes again after recovery: see no-page-lost-for-good",
         "no-request-lost": "what was lost is asked for again after recovery: see no-request-lost-for-good",
+        "both-break-together": "a new connection is made in one direction after the other",
         "the-migration-ends": "after a break operators may never come: see ends-or-waits-for-operators",
     }
     stream = Postcopy.stream.extended(RecoveryCommand, reconnects=True)
