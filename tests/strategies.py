@@ -317,6 +317,23 @@ class Received:
 
 
 @dataclass(frozen=True)
+class Peeked:
+    """The next message is looked at, and may be refused."""
+
+    kind: Letter
+    refused: str
+    into: str
+
+    def lines(self, here: Here) -> list[str]:
+        return [
+            f"message = self.inbox.peek({_written(self.kind, here)})",
+            f"require((message.pages & self.{self.refused}).empty)",
+            f"self.{self.into} |= message.pages",
+            "self.memory.settled(message.marked['stale'])",
+        ]
+
+
+@dataclass(frozen=True)
 class Answered:
     """A message comes in and another goes out; by then there may be more room."""
 
@@ -468,6 +485,7 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
         parts += [st.builds(Sent, st.sampled_from(Letter), sets)] * 2 + [st.just(Closed("out"))]
     if shape.receives:
         parts += [st.builds(Received, st.sampled_from(Letter), bitmaps)] * 2 + [st.just(Closed("inbox"))]
+        parts += [st.builds(Peeked, st.sampled_from(Letter), bitmaps, bitmaps)]
     if shape.sends and shape.receives:
         parts += [st.builds(Answered, st.sampled_from(Letter), st.just("flag0" if shape.flags else None))] * 3
     flat = st.one_of(parts)
@@ -538,13 +556,17 @@ def _may_rest(state: View) -> bool:
     return bool(state.left.bits0.empty)
 
 
+_CAPACITIES = st.sampled_from([None, None, 1, 2, 3])
+"""Room on the channel: as the size says, or as the channel says."""
+
+
 @st.composite
 def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
     """A small valid protocol: one or two machines, a channel between or within them, perhaps the network."""
     two = draw(st.booleans())
     parts: dict[str, object] = {
         "cpus": CPUS,
-        "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,)),
+        "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,), capacity=draw(_CAPACITIES)),
         "memory": Memory,
         "left": draw(_machines("Left", sends=True, receives=not two or draw(st.booleans()), careful=careful)),
         "may_rest": staticmethod(_may_rest),

@@ -29,6 +29,7 @@ PROSE = [page for page in DOCS if page.parent.name == "docs" and page.name not i
 HEADS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 TUTORIAL = ROOT / "docs/tutorial.md"
 """Has files of its own, and a test of its own."""
+SAVED = re.compile(r"Save this as `(\w+\.py)`[^`]*?```python\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r'^(postcopy .*?)\s+# (holds|violated|"states": \d+)$', re.MULTILINE)
 ENDS = {0: "holds", 12: "violated", 13: "violated"}
 
@@ -39,14 +40,15 @@ def names(page: Path) -> str:
 
 @pytest.fixture(scope="module")
 def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The change that docs/language.md tells the reader to save."""
-    text = (ROOT / "docs/language.md").read_text(encoding="utf-8")
-    program = re.search(r"Save this as `my_change\.py`.*?```python\n(.*?)```", text, re.DOTALL)
-    assert program is not None
-    file = tmp_path_factory.mktemp("change") / "my_change.py"
-    file.write_text(program[1], encoding="utf-8")
-    (file.parent / "examples").symlink_to(ROOT / "examples")
-    return file
+    """The change that docs/language.md tells the reader to save, beside the files of other pages."""
+    folder = tmp_path_factory.mktemp("change")
+    for page in DOCS:
+        if page != TUTORIAL:
+            for name, program in SAVED.findall(page.read_text(encoding="utf-8")):
+                assert not (folder / name).exists(), f"two files called {name}"
+                (folder / name).write_text(program, encoding="utf-8")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder / "my_change.py"
 
 
 @pytest.mark.slow_but("rules.md", "model.md", "architecture.md")

@@ -11,7 +11,7 @@ from typing import ClassVar, Generic, TypeVar, cast
 
 from postcopy.errors import SpecError
 from postcopy.language.body_errors import Disabled, MessageMissing
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.fields import FieldOwner
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.messages import Event, Message, Pattern, about
@@ -100,12 +100,17 @@ class ReceiveEnd(ChannelEnd):
         self._interpretation.check_kind(self._channel, kind)
         return self._interpretation.head_is(self._channel, kind)
 
+    def peek(self, kind: Enum) -> Message:
+        """The next message, which must be of this kind: a guard. It stays on the channel."""
+        if not self.next_is(kind):
+            raise MessageMissing(self._channel.name)
+        return self._interpretation.head(self._channel)
+
     def receive(self, kind: Enum) -> Message:
         """Take the next message, which must be of this kind: a guard and a step in one."""
         self._interpretation.check_change(self._channel.name)
-        if not self.next_is(kind):
-            raise MessageMissing(self._channel.name)
-        message = self._interpretation.pop(self._channel)
+        message = self.peek(kind)
+        self._interpretation.pop(self._channel)
         self._event(kind, message.pages, sent=False)
         return message
 

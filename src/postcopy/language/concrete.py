@@ -16,7 +16,7 @@ from typing import cast
 from postcopy.errors import NoRoomError, SpecError
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, locating_errors, with_caller
-from postcopy.language.channels import ChannelVariables, Slot
+from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.instance import Instance, State
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import let_watch
@@ -89,18 +89,19 @@ class ConcreteInterpretation(Interpretation):
     def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
         return self._kinds(channel)[0] is kind
 
-    def pop(self, channel: ChannelVariables) -> Message:
+    def head(self, channel: ChannelVariables) -> Message:
         first = channel.slots[0]
         pages = cast(PageSet, self.load(first.pages))
         none = self.pages(NONE)
-        message = Message(pages, Marks({name: pages if self.load(m) else none for name, m in first.marks.items()}))
+        return Message(pages, Marks({name: pages if self.load(m) else none for name, m in first.marks.items()}))
+
+    def pop(self, channel: ChannelVariables) -> None:
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
             self.store(here.kind, self.load(following.kind))
             self.store(here.pages, self.load(following.pages))
             for name, mark in here.marks.items():
                 self.store(mark, self.load(following.marks[name]))
         self._clear(channel, -1)
-        return message
 
     def _clear(self, channel: ChannelVariables, index: int) -> None:
         slot = channel.slots[index]

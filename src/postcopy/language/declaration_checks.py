@@ -12,7 +12,7 @@ from types import CodeType
 from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInfo
 from postcopy.language.channel_ends import DeclaredEnd
-from postcopy.language.channels import Channel
+from postcopy.language.channels import MAX_IN_FLIGHT, Channel
 from postcopy.language.fields import Field
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.protocol import Protocol
@@ -126,9 +126,15 @@ def _check_channel(protocol: type[Protocol], name: str, channel: Channel) -> Non
         problem = "has marks and no marked kinds, or the reverse: Channel(..., marks=(...), marked=(...))"
     elif taken := [m for m in channel.marks if m in ("kind", "pages") or channel.marks.count(m) > 1]:
         problem = f"cannot have a mark called {taken[0]}: the name is taken"
+    elif not _is_capacity(channel.capacity):
+        problem = f"has a capacity of {channel.capacity!r}: a number of messages from 1 to {MAX_IN_FLIGHT} is needed"
     else:
         return
     raise SpecError(f"{name} {problem}", of_class(protocol, name))
+
+
+def _is_capacity(capacity: object) -> bool:
+    return capacity is None or (type(capacity) is int and 1 <= capacity <= MAX_IN_FLIGHT)
 
 
 def _check_roles(protocol: type[Protocol]) -> None:

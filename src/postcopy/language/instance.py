@@ -14,7 +14,8 @@ from typing import get_type_hints
 from postcopy.errors import SpecError, UsageError
 from postcopy.language.actions import ActionInfo, ActionInstance
 from postcopy.language.channel_ends import ObserverEnd
-from postcopy.language.channels import Channel, ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
+from postcopy.language.channels import MAX_IN_FLIGHT, Channel
 from postcopy.language.declaration_checks import check_protocol
 from postcopy.language.fields import EITHER
 from postcopy.language.interpretation import Interpretation
@@ -26,7 +27,6 @@ from postcopy.language.values import ALL, Cpu, Page
 from postcopy.language.variables import Sort, Variable, index_of
 
 MAX_PAGES = 16
-MAX_IN_FLIGHT = 8
 
 State = tuple[int, ...]
 """A state outside of the explorer: for each variable in order a number (bits of a set, or number of a value)."""
@@ -41,7 +41,7 @@ class Instance:
     Attributes:
         protocol: the class.
         pages: number of target pages.
-        in_flight: capacity of each channel.
+        in_flight: capacity of each channel that does not say another.
         group: target pages of one host page.
         properties: the properties that are checked.
         variables: the state, in order.
@@ -122,7 +122,9 @@ class Instance:
         """The size in words."""
         host = f", host pages of {self.group}" if self.group > 1 else ""
         pages = f"{self.pages} page{'s' * (self.pages > 1)}"
-        return f"{pages}, {self.in_flight} message{'s' * (self.in_flight > 1)} in flight{host}"
+        own = [f"{len(its.slots)} on {name}" for name, its in self.channels.items() if len(its.slots) != self.in_flight]
+        others = f" ({', '.join(own)})" if own else ""
+        return f"{pages}, {self.in_flight} message{'s' * (self.in_flight > 1)} in flight{others}{host}"
 
     def _actions(self) -> Iterator[ActionInstance]:
         for name, machine in self.machines.items():

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from postcopy.errors import SpecError, UnknownNameError
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.messages import Event, Message, Pattern
 from postcopy.language.source_locations import location
 from postcopy.language.values import PageSet, Whole
@@ -111,7 +111,11 @@ class Interpretation(ABC):
         """Whether the oldest message is of this kind (None: there is no message)."""
 
     @abstractmethod
-    def pop(self, channel: ChannelVariables) -> Message:
+    def head(self, channel: ChannelVariables) -> Message:
+        """The oldest message, which there has to be."""
+
+    @abstractmethod
+    def pop(self, channel: ChannelVariables) -> None:
         """Take the oldest message off."""
 
     @abstractmethod

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
+from postcopy.language.channel_merging import channel_of
+from postcopy.language.channels import Channel
 from postcopy.language.properties import Property
 from postcopy.language.view import View
 
@@ -54,12 +56,16 @@ class Protocol:
     def parts(cls, kind: type[T]) -> dict[str, Any]:
         """The attributes of the class and its bases that are such classes (or such objects), by name.
 
-        A subclass replaces a part of its base by one of the same name, or removes it by assigning None.
+        A subclass replaces a part of its base by one of the same name, or removes it by assigning None. A channel that
+        several bases extend has the extensions of all.
+
+        Raises:
+            SpecError: two bases contradict each other in what they say of a channel.
         """
         names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
         found = {name: getattr(cls, name) for name in names}
         return {
-            name: value
+            name: channel_of(cls, name) if isinstance(value, Channel) else value
             for name, value in found.items()
             if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind))
         }

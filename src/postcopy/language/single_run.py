@@ -16,7 +16,7 @@ from typing import cast
 
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, MessageMissing, locating_errors
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.concrete import ConcreteInterpretation
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
@@ -106,14 +106,18 @@ class SingleRun(Interpretation):
         queue = self.queues[channel.name]
         return (queue[0].kind is kind) if queue else kind is None
 
-    def pop(self, channel: ChannelVariables) -> Message:
+    def head(self, channel: ChannelVariables) -> Message:
+        """The oldest message."""
+        head = self.queues[channel.name][0]
+        none = self.pages(NONE)
+        names = channel.slots[0].marks
+        return Message(head.pages, Marks({name: head.pages if name in head.marks else none for name in names}))
+
+    def pop(self, channel: ChannelVariables) -> None:
         """Take the oldest message off."""
         queue = self.queues[channel.name]
         head = queue.popleft()
         self._undo.append(lambda: queue.appendleft(head))
-        none = self.pages(NONE)
-        names = channel.slots[0].marks
-        return Message(head.pages, Marks({name: head.pages if name in head.marks else none for name in names}))
 
     def drop_newest(self, channel: ChannelVariables) -> None:
         """The newest message is lost."""

@@ -19,7 +19,7 @@ from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import checks_of
 from postcopy.language.body_errors import Disabled, locating_errors
-from postcopy.language.channels import ChannelVariables, Slot
+from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.decisions import DecisionNeeded, Decisions, RunsDiffer
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
@@ -384,14 +384,16 @@ class SymbolicInterpretation(Interpretation):
         on_it = ex.disjunction(*(ex.equal(self.number_in(slot.kind), code) for slot in channel.slots))
         return cast(bool, SymbolicTruth(self, on_it))
 
-    def pop(self, channel: ChannelVariables) -> Message:
+    def head(self, channel: ChannelVariables) -> Message:
         first = channel.slots[0]
         pages = self.pages_in(first.pages)
         marked = {
             name: SymbolicPages(self, ex.choose(ex.equal(self.number_in(m), ex.number(1)), pages, ex.EMPTY_SET))
             for name, m in first.marks.items()
         }
-        message = Message(SymbolicPages(self, pages), Marks(marked))
+        return Message(SymbolicPages(self, pages), Marks(marked))
+
+    def pop(self, channel: ChannelVariables) -> None:
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
             self._assign(here.kind, self.number_in(following.kind))
             self._assign(here.pages, self.pages_in(following.pages))
@@ -399,7 +401,6 @@ class SymbolicInterpretation(Interpretation):
                 self._assign(mark, self.number_in(following.marks[name]))
         self._clear(channel.slots[-1], ex.TRUE)
         self._disturbed(channel)
-        return message
 
     def _clear(self, slot: Slot, condition: TruthExpr) -> None:
         self._assign(slot.kind, ex.choose(condition, ex.number(0), self.number_in(slot.kind)))

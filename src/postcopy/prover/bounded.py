@@ -17,7 +17,7 @@ import z3
 from postcopy.bitmaps import Bitmaps
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, of_each_page

@@ -23,7 +23,7 @@ from typing import Any, assert_never, cast
 import z3
 
 from postcopy.language import expressions as ex
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import NumberExpr, TruthExpr, Value
 from postcopy.language.messages import Pattern
 from postcopy.language.variables import Sort, Variable

@@ -21,7 +21,7 @@ from typing import TypeVar
 import z3
 
 from postcopy.language import expressions
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import Node, Value
 from postcopy.language.messages import Pattern
 from postcopy.language.variables import Sort, Variable

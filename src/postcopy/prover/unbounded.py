@@ -14,7 +14,7 @@ from enum import Enum
 from typing import cast
 
 from postcopy.language import expressions as ex
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.fields import EITHER
 from postcopy.language.instance import Instance
@@ -95,15 +95,17 @@ class UnboundedInterpretation(SymbolicInterpretation):
         code = 0 if kind is None else channel.code(kind)
         return cast(bool, SymbolicTruth(self, as_truth(HeadIs(self._on(channel), code))))
 
-    def pop(self, channel: ChannelVariables) -> Message:
+    def head(self, channel: ChannelVariables) -> Message:
         before = self._on(channel)
         pages = as_pages(HeadPages(before))
         marked = {}
         for name in channel.slots[0].marks:
             is_marked = as_truth(HeadMarked(before, name))
             marked[name] = SymbolicPages(self, ex.choose(is_marked, pages, ex.EMPTY_SET))
-        self._leave(channel, Received(before))
         return Message(SymbolicPages(self, pages), Marks(marked))
+
+    def pop(self, channel: ChannelVariables) -> None:
+        self._leave(channel, Received(self._on(channel)))
 
     def drop_newest(self, channel: ChannelVariables) -> None:
         self._leave(channel, Shortened(self._on(channel)))

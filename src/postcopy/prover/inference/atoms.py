@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 
-from postcopy.language.channels import ChannelVariables
+from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.instance import Instance
 from postcopy.language.machines import Monitor
 from postcopy.language.variables import Sort, Variable

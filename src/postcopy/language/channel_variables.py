@@ -1,0 +1,51 @@
+"""The variables that hold the messages of a channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from postcopy.language.variables import Variable, index_of
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The variables of one place in a channel: a message's kind (0: none), its pages, its ghost marks."""
+
+    kind: Variable
+    pages: Variable
+    marks: dict[str, Variable]
+
+
+@dataclass(frozen=True)
+class ChannelVariables:
+    """A bounded FIFO channel, flattened.
+
+    Attributes:
+        name: as declared in the protocol.
+        kinds: the messages that it can carry.
+        slots: oldest message first.
+        up: whether the connection below stands.
+        marked: the kinds of message that carry ghost marks.
+        listening: whether a new connection may be made; None for a channel that is connected once and for all.
+    """
+
+    name: str
+    kinds: tuple[Enum, ...]
+    slots: tuple[Slot, ...]
+    up: Variable
+    marked: tuple[Enum, ...]
+    listening: Variable | None = None
+
+    def code(self, kind: Enum) -> int:
+        """The stored number of a kind of message; 0 is kept for "no message"."""
+        return 1 + index_of(self.kinds, kind)
+
+    def marks_copies(self, kind: object) -> bool:
+        """Whether messages of this kind carry ghost marks. (A member of an IntEnum equals those of others.)"""
+        return any(kind is known for known in self.marked)
+
+    @property
+    def carries(self) -> str:
+        """The names of the enumerations that its messages are of."""
+        return " and ".join(dict.fromkeys(type(kind).__name__ for kind in self.kinds))

@@ -1,0 +1,71 @@
+"""What each reading says of a small protocol, to be compared with what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from postcopy.catalogue.properties import asked_of
+from postcopy.explorer.explore import explore
+from postcopy.explorer.kernel.reductions import PAGES, REDUCTIONS
+from postcopy.explorer.results import Engine, Options
+from postcopy.language import Protocol
+from postcopy.language.instance import Instance
+from postcopy.language.symbolic import read_action
+from postcopy.prover.means import HERE
+from postcopy.prover.session import at_size, every_size
+from postcopy.prover.verdicts import Answer
+from tests.explorer.brute import brute_force
+from tests.export.agreement import by_spin, explorer, exported, need_spin
+from tests.language.test_interpretations import agree
+
+Size = tuple[int, int, int]
+"""Pages, messages in flight, target pages of a host page."""
+
+
+def at(protocol: type[Protocol], size: Size) -> Instance:
+    """The protocol at a size, with its own properties of states and steps."""
+    pages, in_flight, group = size
+    asked = [p for p in asked_of(protocol) if not (p.of_runs or p.is_witness)]
+    return Instance(protocol, pages, in_flight, asked, group)
+
+
+def searched(protocol: type[Protocol], size: Size = (2, 2, 1), engine: Engine = Engine.INTERPRETED) -> str | None:
+    """The property that searches find violated, with and without reductions, once they agree with brute force.
+
+    Where nothing is violated, all states are counted, and both interpretations agree in each of them.
+    """
+    instance = at(protocol, size)
+    truth = brute_force(instance)
+    found = set()
+    for reductions in ((), (PAGES,), REDUCTIONS):
+        verdict = explore(instance, Options(reductions, engine=engine))
+        found.add(verdict.violated.name if verdict.violated else None)
+        assert truth.bad or reductions or verdict.states == len(truth.depth)
+    (name,) = found
+    assert truth.bad.keys() >= {name} if name is not None else not truth.bad
+    trees = {action.name: read_action(instance, action) for action in instance.actions}
+    for state in truth.depth:
+        agree(instance, trees, state)
+    return name
+
+
+def proved_at(protocol: type[Protocol], size: Size = (2, 2, 1)) -> Mapping[str, Answer]:
+    """What `prove --pages N` says of each of the protocol's own properties."""
+    instance = at(protocol, size)
+    result = at_size(instance, instance.properties, protocol.invariant, "invariant", lambda _: None)
+    return {v.property.name: v.answer for v in result.verdicts if v.property in instance.properties}
+
+
+def proved(protocol: type[Protocol]) -> Mapping[str, Answer]:
+    """What `prove` says of each, for every size, without conjuncts that the machine finds."""
+    asked = at(protocol, (2, 2, 1)).properties
+    result = every_size(protocol, asked, protocol.invariant, None, HERE, lambda _: None, lambda _: None)
+    return {v.property.name: v.answer for v in result.verdicts if v.property in asked}
+
+
+def same_in_spin(protocol: type[Protocol], directory: Path, size: Size = (2, 2, 1)) -> None:
+    """Spin sees the states that the explorer sees, and says the same."""
+    need_spin()
+    asked = at(protocol, size).properties
+    assert by_spin(exported(protocol, size, asked), directory) == explorer(protocol, size, asked)
