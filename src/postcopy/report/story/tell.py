@@ -111,7 +111,7 @@ class Flight:
     Attributes:
         message: the message, as it was sent.
         sent: number of the step that sent it.
-        host: the host that it goes to.
+        host: the host that it goes to; where several may receive it, the one that did, or empty.
         received: number of the step that received it, or None.
         lost: number of the step in which it was lost, or None; where both are None it is still on its way.
         marks: what an all-seeing observer knew of it when it was received.
@@ -296,11 +296,11 @@ def _flights(trace: Trace) -> list[Flight]:
     instance = trace.instance
     flights: list[Flight] = []
     waiting: dict[str, list[int]] = {name: [] for name in instance.channels}
-    target = {
-        channel: plain(name)
-        for name, machine in instance.machines.items()
-        for channel in _channels_at(machine, Receives)
-    }
+    receivers: dict[str, list[str]] = {name: [] for name in instance.channels}
+    for name, machine in instance.machines.items():
+        for channel_name in _channels_at(machine, Receives):
+            receivers[channel_name].append(plain(name))
+    target = {name: hosts[0] if len(hosts) == 1 else "" for name, hosts in receivers.items()}
     before = trace.initial
     for number, step in enumerate(trace.steps, start=1):
         arriving = {name: contents(instance, before, channel) for name, channel in instance.channels.items()}
@@ -311,11 +311,12 @@ def _flights(trace: Trace) -> list[Flight]:
             if event.sent:
                 message = MessageInWords(plain(event.channel), event.what.name, getattr(event.pages, "bits", 0))
                 queue.append(len(flights))
-                flights.append(Flight(message, number, target.get(event.channel, "")))
+                flights.append(Flight(message, number, target[event.channel]))
             elif queue:
                 index = queue.pop(0)
                 marks = arriving[event.channel].pop(0).marks if arriving[event.channel] else ()
-                flights[index] = replace(flights[index], received=number, marks=marks)
+                host = plain(step.action.machine)
+                flights[index] = replace(flights[index], received=number, marks=marks, host=host)
         for name, channel in instance.channels.items():
             left = contents(instance, step.state, channel)
             for index in waiting[name][len(left) :]:
