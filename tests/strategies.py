@@ -76,7 +76,6 @@ class Noise(Enum):
     LOUD = auto()
 
 
-CPUS = 2
 LOW, TOP = -1, 2
 
 
@@ -565,7 +564,7 @@ def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
     """A small valid protocol: one or two machines, a channel between or within them, perhaps the network."""
     two = draw(st.booleans())
     parts: dict[str, object] = {
-        "cpus": CPUS,
+"cpus": draw(st.sampled_from([1, 2, 2, 3])),
         "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,), capacity=draw(_CAPACITIES)),
         "memory": Memory,
         "left": draw(_machines("Left", sends=True, receives=not two or draw(st.booleans()), careful=careful)),

@@ -109,7 +109,7 @@ BEGIN = "from postcopy.language import *\nfrom postcopy.model.postcopy import Po
         (BEGIN + "class X(Postcopy):\n    visible = {'source.running': ('a',)}\n", "it has to be a dictionary"),
         (BEGIN + "class X(Postcopy):\n    may_rest = 3\n", "may_rest is 3; it has to be a static method"),
         (BEGIN + "class X(Postcopy):\n    properties = 3\n", "X.properties is not a tuple"),
-        (BEGIN + "class X(Postcopy):\n    cpus = 'a'\n", "X.cpus is 'a': at least 1 is needed"),
+        (BEGIN + "class X(Postcopy):\n    cpus = 'a'\n", "X.cpus is 'a': a whole number from 1 to 4 is needed"),
     ],
 )
 def test_code_that_goes_wrong_in_its_own_way(run: Run, tmp_path: Path, text: str, says: str) -> None:

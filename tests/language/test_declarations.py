@@ -140,7 +140,7 @@ class Restless(Protocol):  # here
     right = Right
 
 
-@declared("NoCpus.cpus is 0: at least 1 is needed")
+@declared("NoCpus.cpus is 0: a whole number from 1 to 4 is needed")
 class NoCpus(Innocent):
     cpus = 0  # here
 

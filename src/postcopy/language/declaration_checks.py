@@ -27,6 +27,8 @@ _RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not
     "interpretation",
 }
 _TAKEN = frozenset(n for kind in (Protocol, View) for n in dir(kind) if not n.startswith("_")) | {"ghosts"}
+MOST_CPUS = 4
+"""vCPUs that a protocol may have."""
 _KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel"}
 
 
@@ -46,8 +48,11 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
             f"{title} does not say when nothing needs to happen: define the static method may_rest(state)",
             of_class(protocol),
         )
-    if type(protocol.cpus) is not int or protocol.cpus < 1:
-        raise SpecError(f"{title}.cpus is {protocol.cpus!r}: at least 1 is needed", of_class(protocol, "cpus"))
+    if type(protocol.cpus) is not int or not 1 <= protocol.cpus <= MOST_CPUS:
+        raise SpecError(
+            f"{title}.cpus is {protocol.cpus!r}: a whole number from 1 to {MOST_CPUS} is needed",
+            of_class(protocol, "cpus"),
+        )
     _check_names(protocol)
     _check_replacements(protocol)
     taken: dict[str, object] = {**machines, **ghosts, **channels}

@@ -6,7 +6,7 @@ import typing
 from enum import Enum
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
 
-from postcopy.errors import SpecError
+from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.threads import Thread
 from postcopy.language.values import NONE, Cpu, PageSet, Whole
@@ -184,11 +184,19 @@ class CpuPages:
     def __init__(self, part: FieldOwner, field: str, cpus: int) -> None:
         self._part, self._names = part, [f"{part.name}.{field}[{cpu}]" for cpu in range(cpus)]
 
+    def _of(self, cpu: Cpu) -> str:
+        if not 0 <= cpu < len(self._names):
+            raise UnknownNameError(
+                f"there is no vCPU {int(cpu)}: the protocol has cpus = {len(self._names)}",
+                self._part.interpretation.where(),
+            )
+        return self._names[cpu]
+
     def __getitem__(self, cpu: Cpu) -> PageSet:
-        return cast(PageSet, self._part.read(self._names[cpu]))
+        return cast(PageSet, self._part.read(self._of(cpu)))
 
     def __setitem__(self, cpu: Cpu, pages: PageSet | Whole) -> None:
-        self._part.write(self._names[cpu], pages)
+        self._part.write(self._of(cpu), pages)
 
     def remove(self, pages: PageSet | Whole) -> None:
         """Take the pages out of every vCPU's set."""
@@ -202,6 +210,11 @@ class CpuPages:
         for pages in rest:
             first = first | pages
         return first
+
+    @property
+    def none_empty(self) -> bool:
+        """Whether every vCPU's set has a page."""
+        return all(not cast(PageSet, self._part.read(name)).empty for name in self._names)
 
 
 class CpuBitmap(Field[CpuPages]):

@@ -18,7 +18,7 @@ class Protocol:
     """Machines, ghosts and channels, named as class attributes; a subclass that renames none is a change.
 
     Attributes:
-        cpus: how many vCPUs the destination has.
+        cpus: how many vCPUs the destination has, 1 to 4.
         group: target pages of a host page, unless the user says; more than one where the protocol is about host pages.
         properties: what must hold (or be reachable) beside the properties of the catalogue. Those of a subclass
             are added to those of its bases.

@@ -35,7 +35,7 @@ class Component:
     """One component.
 
     Attributes:
-        name: the variable or the channel.
+        name: the variable or the channel; of a set for each vCPU, the field: it stands for all of them, in order.
         measure: in which way it gets smaller.
         because: what uses it up.
     """

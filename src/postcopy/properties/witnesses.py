@@ -48,10 +48,11 @@ def late_request(state: View) -> bool:
     return not (state.source.requests - state.source.dirty).empty
 
 
-@sometimes("Both vCPUs wait", rules="R16 R17")
+@sometimes("All vCPUs wait", rules="R16 R17")
 def both_cpus_wait(state: View) -> bool:
     """Every vCPU of the guest stands still."""
-    return not state.destination.waiting[0].empty and not state.destination.waiting[1].empty
+    none_runs: bool = state.destination.waiting.none_empty
+    return none_runs
 
 
 @sometimes("A request waits while another page is dirty too", rules="R17")

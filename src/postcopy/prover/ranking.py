@@ -33,11 +33,11 @@ Comparison = tuple[TruthExpr, TruthExpr]
 def comes_no_closer(instance: Instance, components: Sequence[Component], leaf: Leaf) -> TruthExpr:
     """The step changes something beside history, and no component gets smaller before another one grows."""
     closer, so_far = ex.FALSE, ex.TRUE
-    for component in components:
-        variable = _variable(instance, component)
-        if variable is None or variable not in leaf.updates:
+    measured = [(component.measure, v) for component in components for v in _variables(instance, component)]
+    for measure, variable in measured:
+        if variable not in leaf.updates:
             continue
-        smaller, no_larger = _compare(component.measure, variable, leaf)
+        smaller, no_larger = _compare(measure, variable, leaf)
         closer = ex.disjunction(closer, ex.conjunction(so_far, smaller))
         so_far = ex.conjunction(so_far, no_larger)
     return ex.conjunction(_changes(leaf), ex.negation(closer))
@@ -45,7 +45,7 @@ def comes_no_closer(instance: Instance, components: Sequence[Component], leaf: L
 
 def components_without_variable(instance: Instance, ranking: Ranking) -> list[str]:
     """The components of a ranking that speak of what the protocol does not have, or has as something else."""
-    return [component.name for component in ranking.components if _variable(instance, component) is None]
+    return [component.name for component in ranking.components if not _variables(instance, component)]
 
 
 _SORTS = {
@@ -57,13 +57,15 @@ _SORTS = {
 }
 
 
-def _variable(instance: Instance, component: Component) -> Variable | None:
-    """The variable of a component, if the protocol has it and it can be measured so."""
-    if component.name in instance.channels:
-        found: Variable | None = messages_of(instance.channels[component.name])
+def _variables(instance: Instance, component: Component) -> list[Variable]:
+    """The variable of a component, or that of each vCPU, if the protocol has it and it can be measured so."""
+    name = component.name
+    if name in instance.channels:
+        found = [messages_of(instance.channels[name])]
     else:
-        found = instance.variable.get(component.name)
-    return found if found is not None and found.sort is _SORTS[component.measure] else None
+        each = [name, *(f"{name}[{cpu}]" for cpu in range(instance.cpus))]
+        found = [instance.variable[one] for one in each if one in instance.variable]
+    return [variable for variable in found if variable.sort is _SORTS[component.measure]]
 
 
 def _compare(measure: Measure, variable: Variable, leaf: Leaf) -> Comparison:
