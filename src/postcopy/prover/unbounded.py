@@ -22,7 +22,8 @@ from postcopy.language.messages import Marks, Message, Pattern
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.step_errors import no_room
-from postcopy.language.symbolic import SymbolicInterpretation, SymbolicPages, SymbolicTruth
+from postcopy.language.symbolic import SymbolicInterpretation
+from postcopy.language.symbolic_values import SymbolicPages, SymbolicTruth
 from postcopy.language.values import ALL, NONE, PageSet
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (

@@ -1,0 +1,205 @@
+"""The values of the symbolic interpretation: expressions that behave like truth values, numbers and sets of pages."""
+
+# ruff: noqa: D102  (what a method does is said once, where it is abstract)
+
+from __future__ import annotations
+
+import typing
+from enum import Enum
+from typing import Any, Generic, TypeVar, cast
+
+from postcopy.errors import SpecError, UnknownNameError
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr
+from postcopy.language.values import Page, PageSet, Truth, UnsupportedOperation, Whole
+from postcopy.language.variables import index_of
+
+
+class Run(typing.Protocol):
+    """What a value needs of the run of a body that it belongs to."""
+
+    def decide(self, condition: TruthExpr) -> bool:
+        """The truth of a condition on this path."""
+
+    def truth_of(self, value: object) -> TruthExpr:
+        """A truth value as an expression."""
+
+    def set_of(self, value: object) -> PagesExpr:
+        """A set of pages as an expression."""
+
+    def host_pages_of(self, pages: PagesExpr) -> PagesExpr:
+        """All target pages of the host pages that a set touches."""
+
+    def where(self) -> str:
+        """``file:line, in method`` of the innermost statement of the specification that is being run."""
+
+
+_Of = TypeVar("_Of", bound=ex.Expr)
+
+
+class Symbol(Generic[_Of]):
+    """A value of the symbolic interpretation: an expression and the run that it belongs to."""
+
+    __slots__ = ("expr", "run")
+
+    def __init__(self, run: Run, expr: _Of) -> None:
+        self.run, self.expr = run, expr
+
+    def __hash__(self) -> int:
+        raise UnsupportedOperation("a value of the state cannot be looked up in a Python set or dictionary: compare it")
+
+    def __repr__(self) -> str:
+        return repr(self.expr)
+
+
+class SymbolicTruth(Symbol[TruthExpr], Truth):
+    """A truth value; asking Python for it is a decision."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return self.run.decide(self.expr)
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.equal(ex.number_of(self.expr), ex.number_of(self.run.truth_of(other))))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self == other).expr))
+
+    def __and__(self, other: object) -> SymbolicTruth:
+        return SymbolicTruth(self.run, ex.conjunction(self.expr, self.run.truth_of(other)))
+
+    def __or__(self, other: object) -> SymbolicTruth:
+        return SymbolicTruth(self.run, ex.disjunction(self.expr, self.run.truth_of(other)))
+
+    __rand__, __ror__ = __and__, __or__
+
+    __hash__ = Symbol.__hash__
+
+
+class SymbolicNumber(Symbol[NumberExpr]):
+    """A number or a member of an enumeration."""
+
+    __slots__ = ("low", "values")
+
+    def __init__(self, run: Run, expr: NumberExpr, values: tuple[object, ...], low: int) -> None:
+        super().__init__(run, expr)
+        self.values, self.low = values, low
+
+    @property
+    def kind(self) -> type:
+        """The type of its values: an enumeration, or int."""
+        return type(self.values[-1]) if self.values else int
+
+    def _other(self, other: object) -> NumberExpr:
+        if isinstance(other, SymbolicNumber):
+            if other.kind is not self.kind:
+                raise SpecError(f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where())
+            return ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
+        if not self.values and type(other) is int:
+            return ex.number(other - self.low)
+        try:
+            return ex.number(index_of(self.values, other))
+        except ValueError:
+            wrong = UnknownNameError if isinstance(other, Enum) else SpecError
+            raise wrong(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
+
+    def _ordered(self, other: object) -> NumberExpr:
+        if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):
+            raise SpecError(
+                f"the members of {self.kind.__name__} have no order: make it an IntEnum with ascending values",
+                self.run.where(),
+            )
+        return self._other(other)
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.equal(self.expr, self._other(other)))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation(ex.equal(self.expr, self._other(other))))
+
+    def __lt__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.less(self.expr, self._ordered(other)))
+
+    def __gt__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.less(self._ordered(other), self.expr))
+
+    def __le__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self > other).expr))
+
+    def __ge__(self, other: object) -> Any:
+        return SymbolicTruth(self.run, ex.negation((self < other).expr))
+
+    def __add__(self, other: int) -> SymbolicNumber:
+        if self.values or type(other) is not int:
+            raise SpecError("only a constant whole number can be added, and only to a Count", self.run.where())
+        return SymbolicNumber(self.run, ex.plus(self.expr, ex.number(other)), (), self.low)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: int) -> SymbolicNumber:
+        return self + (-other if type(other) is int else other)
+
+    def __bool__(self) -> bool:
+        raise SpecError("a number is not a truth value: compare it", self.run.where())
+
+    def __index__(self) -> int:
+        raise SpecError("a value of the state is used as a plain Python number", self.run.where())
+
+    __hash__ = Symbol.__hash__
+
+
+def _name(kind: type) -> str:
+    return "number" if kind is int else kind.__name__
+
+
+class SymbolicPages(Symbol[PagesExpr], Page):
+    """A set of pages."""
+
+    __slots__ = ()
+
+    def _of(self, other: object) -> PagesExpr:
+        return self.run.set_of(other)
+
+    def _new(self, expr: PagesExpr) -> SymbolicPages:
+        return SymbolicPages(self.run, expr)
+
+    def _truth(self, expr: TruthExpr) -> bool:
+        return cast(bool, SymbolicTruth(self.run, expr))
+
+    def __and__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.intersection(self.expr, self._of(other)))
+
+    def __or__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.union(self.expr, self._of(other)))
+
+    def __sub__(self, other: PageSet | Whole) -> SymbolicPages:
+        return self._new(ex.intersection(self.expr, ex.set_complement(self._of(other))))
+
+    def __invert__(self) -> SymbolicPages:
+        return self._new(ex.set_complement(self.expr))
+
+    def __getitem__(self, page: PageSet) -> bool:
+        return self._truth(ex.negation(ex.is_empty((self & page).expr)))
+
+    @property
+    def empty(self) -> bool:
+        return self._truth(ex.is_empty(self.expr))
+
+    @property
+    def full(self) -> bool:
+        return self._truth(ex.is_empty(ex.set_complement(self.expr)))
+
+    def subset_of(self, other: PageSet | Whole) -> bool:
+        return self._truth(ex.is_empty((self - other).expr))
+
+    def same_as(self, other: PageSet | Whole) -> bool:
+        theirs = self._of(other)
+        difference = ex.union((self - other).expr, ex.intersection(theirs, ex.set_complement(self.expr)))
+        return self._truth(ex.is_empty(difference))
+
+    @property
+    def host_pages(self) -> SymbolicPages:
+        return self._new(self.run.host_pages_of(self.expr))
+
+    __hash__ = PageSet.__hash__
