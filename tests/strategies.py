@@ -69,6 +69,13 @@ class Mood(Enum):
     WILD = auto()
 
 
+class Spot(Enum):
+    """Places in the program of a machine's threads."""
+
+    HERE = auto()
+    THERE = auto()
+
+
 class Noise(Enum):
     """What actions observe."""
 
@@ -390,7 +397,8 @@ def _method(design: Design) -> Callable[..., None]:
     file = f"random-action-{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     found: dict[str, Any] = {}
-    names = {k: globals()[k] for k in ("Letter", "Level", "Mood", "Noise", "NONE", "ALL", "TOP", "LOW", "require")}
+    used = ("Letter", "Level", "Mood", "Noise", "Spot", "NONE", "ALL", "TOP", "LOW", "require")
+    names = {k: globals()[k] for k in used}
     exec(compile(text, file, "exec", dont_inherit=True), names | {"Cpu": Cpu, "Page": Page}, found)
     return cast(Callable[..., None], found["acts"])
 
@@ -407,6 +415,7 @@ class Shape:
     enumeration: type[Enum]
     sends: bool
     receives: bool
+    has_places: bool
 
 
 @cache
@@ -485,6 +494,8 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
     if shape.receives:
         parts += [st.builds(Received, st.sampled_from(Letter), bitmaps)] * 2 + [st.just(Closed("inbox"))]
         parts += [st.builds(Peeked, st.sampled_from(Letter), bitmaps, bitmaps)]
+    if shape.has_places:
+        parts += [st.builds(Assigned, st.just("place"), st.sampled_from(Spot))]
     if shape.sends and shape.receives:
         parts += [st.builds(Answered, st.sampled_from(Letter), st.just("flag0" if shape.flags else None))] * 3
     flat = st.one_of(parts)
@@ -501,6 +512,7 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
         draw(st.sampled_from([Level, Mood])),
         sends,
         receives,
+        draw(st.booleans()),
     )
     fields: dict[str, object] = {
         "choice": Choice("a choice", draw(st.sampled_from(list(shape.enumeration)))),
@@ -510,6 +522,8 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
         "waiting": CpuBitmap("what vCPUs wait for"),
     }
     flags: list[Any] = [False, True, EITHER]
+    if shape.has_places:
+        fields["place"] = Choice("a place", Spot.HERE)
     for i in range(shape.flags):
         fields[f"flag{i}"] = Flag(f"flag {i}", draw(st.sampled_from(flags)))
     for i in range(shape.bitmaps):
@@ -523,9 +537,10 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
         design = Design(takes_page, takes_cpu, draw(_bodies(shape, takes_page, careful)))
         each = draw(st.sampled_from([None, Cpu])) if takes_cpu else None
         thread = fields[f"thread{number}"] = Thread(f"thread {number}", each)
-        fields[f"acts{number}"] = action(thread, environment=draw(st.sampled_from([False, False, True])))(
-            _method(design)
-        )
+        places: list[tuple[Enum, ...]] = [(), (Spot.HERE,), (Spot.THERE,), tuple(Spot)]
+        at = draw(st.sampled_from(places)) if shape.has_places else ()
+        environment = draw(st.sampled_from([False, False, True]))
+        fields[f"acts{number}"] = action(thread, environment=environment, at=at)(_method(design))
     return type(name, (Machine,), fields)
 
 
@@ -564,7 +579,7 @@ def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
     """A small valid protocol: one or two machines, a channel between or within them, perhaps the network."""
     two = draw(st.booleans())
     parts: dict[str, object] = {
-"cpus": draw(st.sampled_from([1, 2, 2, 3])),
+        "cpus": draw(st.sampled_from([1, 2, 2, 3])),
         "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,), capacity=draw(_CAPACITIES)),
         "memory": Memory,
         "left": draw(_machines("Left", sends=True, receives=not two or draw(st.booleans()), careful=careful)),

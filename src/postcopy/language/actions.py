@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeVar
 
 from postcopy.errors import SpecError
@@ -12,6 +13,7 @@ from postcopy.language.body_errors import Disabled
 from postcopy.language.source_locations import location
 from postcopy.language.threads import Thread
 from postcopy.language.values import Truth
+from postcopy.language.variables import Variable
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -38,6 +40,8 @@ class ActionInfo:
         fair: a step that its thread takes in the end where it stays possible, whatever else the thread could do,
             because it looks for it in every round of its loop. Of other steps it is only assumed that the
             thread takes one of them.
+        at: where in its program the thread has to be: values of the machine's one `Choice` that has them all. Empty
+            where that does not matter.
     """
 
     thread: Thread | str
@@ -45,10 +49,16 @@ class ActionInfo:
     qemu: str = ""
     environment: bool = False
     fair: bool = False
+    at: tuple[Enum, ...] = ()
 
 
 def action(
-    thread: Thread | str, rule: str = "", qemu: str = "", environment: bool = False, fair: bool = False
+    thread: Thread | str,
+    rule: str = "",
+    qemu: str = "",
+    environment: bool = False,
+    fair: bool = False,
+    at: Enum | tuple[Enum, ...] = (),
 ) -> Callable[[F], F]:
     """Mark a method as one atomic step of a thread. Its docstring is the step in words, for traces.
 
@@ -58,9 +68,11 @@ def action(
         qemu: see there.
         environment: see there.
         fair: see there.
+        at: see there; one value, or several.
 
     Raises:
-        SpecError: no thread is named, or a step that may never be taken is called fair.
+        SpecError: no thread is named, a step that may never be taken is called fair, or `at` is no value of an
+            enumeration.
     """
     if not isinstance(thread, Thread | str):
         raise SpecError(
@@ -74,8 +86,16 @@ def action(
             location(inspect.currentframe(), None),
         )
 
+    places = at if isinstance(at, tuple) else (at,)
+    if not all(isinstance(place, Enum) for place in places):
+        raise SpecError(
+            f"at={at!r} is no place in a thread's program: write a value of the machine's Choice, at=State.LISTENING, "
+            "or several, at=(State.ADVISED, State.LISTENING)",
+            location(inspect.currentframe(), None),
+        )
+
     def mark(function: F) -> F:
-        function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment, fair)
+        function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment, fair, places)
         return function
 
     return mark
@@ -94,6 +114,7 @@ class ActionInstance:
         cpu: the vCPU, or None.
         takes_page: whether it has a page parameter.
         words: the step in words, as its docstring has it.
+        place: the variable that says where in its program the thread is; None where the step can be taken anywhere.
     """
 
     name: str
@@ -104,6 +125,7 @@ class ActionInstance:
     cpu: int | None
     takes_page: bool
     words: str
+    place: Variable | None = None
 
     @property
     def doc(self) -> str:

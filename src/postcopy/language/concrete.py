@@ -16,6 +16,7 @@ from typing import cast
 from postcopy.errors import NoRoomError, SpecError
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, locating_errors, with_caller
+from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.instance import Instance, State
 from postcopy.language.interpretation import Interpretation
@@ -23,7 +24,7 @@ from postcopy.language.machines import let_watch
 from postcopy.language.messages import Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.step_errors import no_room, out_of_range, violated_by_error
-from postcopy.language.values import ALL, NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.language.values import ALL, NONE, ConcretePages, PageSet, Whole
 from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import Step, View
 
@@ -172,17 +173,10 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
         SpecError: the body cheats or errs.
     """
     interpretation = ConcreteInterpretation(instance, state)
-    machine = instance.machines[action.machine]
-    arguments: dict[str, object] = {}
-    if action.cpu is not None:
-        arguments["cpu"] = Cpu(action.cpu)
-    if action.takes_page and page is not None:
-        arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
-    own = frozenset({action.machine})
+    given = None if page is None else ConcretePages(1 << page, instance.pages, instance.group)
     with locating_errors(action.name, action.method):
         try:
-            with interpretation.acting(action.machine, own, own):
-                getattr(machine, action.method)(machine(action.machine, interpretation), **arguments)
+            call(interpretation, instance.machines[action.machine], action, given)
         except Disabled:
             return None
         before = View(ConcreteInterpretation(instance, state))

@@ -135,10 +135,40 @@ class Instance:
                     continue
                 parameters = _parameters(machine, method, function)
                 thread = _thread(machine, method, info, function, parameters)
+                place = self._place(name, method, info, function) if info.at else None
                 words = " ".join((inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split())
                 for cpu in range(self.cpus) if "cpu" in parameters else [None]:
                     label = f"{name}.{method}" + (f"[{cpu}]" if cpu is not None else "")
-                    yield ActionInstance(label, name, method, info, thread, cpu, "page" in parameters, words)
+                    takes_page = "page" in parameters
+                    yield ActionInstance(label, name, method, info, thread, cpu, takes_page, words, place)
+
+    def _place(self, machine: str, method: str, info: ActionInfo, function: FunctionType) -> Variable:
+        """The choice that says where a thread is, for an action that names its place.
+
+        Raises:
+            SpecError: the machine has no choice with such values, or several.
+        """
+        fits = [v for v in self.variables if v.owner == machine and all(_has(v, value) for value in info.at)]
+        if len(fits) == 1:
+            return fits[0]
+        names = [f"{type(value).__name__}.{value.name}" for value in info.at]
+        fields = [v.name.partition(".")[2] for v in fits]
+        if fits:
+            problem = f"both {' and '.join(fields)} can be that: write require(self.{fields[0]} == {names[0]})"
+        else:
+            problem = f'{machine} has no choice of it: declare one, e.g. state = Choice("...", {names[0]})'
+        raise SpecError(
+            f"{self.machines[machine].__name__}.{method} is a step at {' or '.join(names)}, and {problem}",
+            _definition(function),
+        )
+
+
+def _has(variable: Variable, value: object) -> bool:
+    try:
+        index_of(variable.values, value)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_size(what: str, value: int, most: int) -> None:

@@ -16,6 +16,7 @@ from typing import cast
 
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, MessageMissing, locating_errors
+from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.concrete import ConcreteInterpretation
 from postcopy.language.instance import Instance
@@ -23,7 +24,7 @@ from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Machine
 from postcopy.language.messages import Marks, Message, Pattern
 from postcopy.language.source_locations import foreign
-from postcopy.language.values import NONE, ConcretePages, Cpu, PageSet, Whole
+from postcopy.language.values import NONE, ConcretePages, PageSet, Whole
 from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import View
 
@@ -189,21 +190,13 @@ class SingleRun(Interpretation):
                 same for an action that treats them alike.
         """
         machine = self.instance.machines[action.machine]
-        arguments: dict[str, object] = {}
-        if action.cpu is not None:
-            arguments["cpu"] = Cpu(action.cpu)
-        if action.takes_page:
-            arguments["page"] = self.set_of(pages)
-        own = frozenset({action.machine})
         self._undo, self.events = [], []
         with locating_errors(action.name, action.method):
             try:
-                with self.acting(action.machine, own, own):
-                    part: Machine = machine(action.machine, self)
-                    getattr(part, action.method)(**arguments)
+                call(self, machine, action, self.set_of(pages))
             except Disabled as disabled:
                 self._take_back()
-                return _guard(action, disabled)
+                return _guard(machine, action, disabled)
         return None
 
     def could(self, action: ActionInstance, pages: int = 0) -> bool:
@@ -236,8 +229,9 @@ class Forbidden:
     waits_for: str = ""
 
 
-def _guard(action: ActionInstance, disabled: Disabled) -> Forbidden:
-    found = ("", 0)
+def _guard(machine: type[Machine], action: ActionInstance, disabled: Disabled) -> Forbidden:
+    code = getattr(machine, action.method).__code__
+    found = (code.co_filename, code.co_firstlineno)  # where `at` is written, for a thread at another place
     traceback = disabled.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code

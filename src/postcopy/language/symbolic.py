@@ -19,6 +19,7 @@ from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import checks_of
 from postcopy.language.body_errors import Disabled, locating_errors
+from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.decisions import DecisionNeeded, Decisions, RunsDiffer
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
@@ -32,7 +33,7 @@ from postcopy.language.source_locations import location, place
 from postcopy.language.step_errors import no_room, out_of_range
 from postcopy.language.symbolic_values import SymbolicNumber, SymbolicPages, SymbolicTruth
 from postcopy.language.trees import Branch, Happening, Leaf, Tree
-from postcopy.language.values import NONE, Cpu, PageSet, Whole
+from postcopy.language.values import NONE, PageSet, Whole
 from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import Step, View
 
@@ -339,19 +340,11 @@ def read_body(
         SpecError: the body cheats or errs; the message names the action and the line.
     """
     machine = instance.machines[action.machine]
-    body = getattr(machine, action.method)
     where = _where(instance, action)
 
     def run(path: Decisions) -> Leaf:
         interpretation = make(instance, path)
-        arguments: dict[str, object] = {}
-        if action.cpu is not None:
-            arguments["cpu"] = Cpu(action.cpu)
-        if action.takes_page:
-            arguments["page"] = SymbolicPages(interpretation, ex.PAGE)
-        own = frozenset({action.machine})
-        with interpretation.acting(action.machine, own, own):
-            answer = body(machine(action.machine, interpretation), **arguments)
+        answer = call(interpretation, machine, action, SymbolicPages(interpretation, ex.PAGE))
         if answer is not None:
             raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
         return _leaf(interpretation, ())

@@ -1,7 +1,5 @@
 """Changes that extend one channel, put together: the extensions of all bases, and one line for a contradiction."""
 
-# ruff: noqa: N801
-
 from __future__ import annotations
 
 from enum import Enum, auto

@@ -1,7 +1,5 @@
 """A look at the next message before it is taken, in every reading."""
 
-# ruff: noqa: N801
-
 from __future__ import annotations
 
 import re

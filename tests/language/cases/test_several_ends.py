@@ -1,7 +1,5 @@
 """Several machines that send on one channel, and several that receive from one, in every reading."""
 
-# ruff: noqa: N801
-
 from __future__ import annotations
 
 from enum import Enum, auto
