@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from functools import cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from hypothesis import strategies as st
 
@@ -540,7 +540,10 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
         places: list[tuple[Enum, ...]] = [(), (Spot.HERE,), (Spot.THERE,), tuple(Spot)]
         at = draw(st.sampled_from(places)) if shape.has_places else ()
         environment = draw(st.sampled_from([False, False, True]))
-        fields[f"acts{number}"] = action(thread, environment=environment, at=at)(_method(design))
+        fair: bool | Literal["strongly"] = (
+            draw(st.sampled_from([False, False, True, "strongly"])) if not environment else False
+        )
+        fields[f"acts{number}"] = action(thread, environment=environment, fair=fair, at=at)(_method(design))
     return type(name, (Machine,), fields)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
@@ -24,6 +24,7 @@ class Case:
         initial: the nodes that runs start in.
         when: where the promise is made.
         then: where it is kept.
+        strong: the numbers of the units that are treated fairly if they can move again and again.
     """
 
     nodes: int
@@ -32,6 +33,7 @@ class Case:
     initial: frozenset[int]
     when: frozenset[int]
     then: frozenset[int]
+    strong: frozenset[int] = frozenset()
 
     @property
     def graph(self) -> Graph:
@@ -51,6 +53,11 @@ class Case:
     def own(self) -> Any:
         """Which labels are whose; bool[labels, units]."""
         return np.array([[label in unit for unit in self.units] for label in range(4)], dtype=np.bool_).reshape(4, -1)
+
+    @property
+    def strongly(self) -> Any:
+        """Which units are strongly fair; bool[units]."""
+        return np.array([number in self.strong for number in range(len(self.units))], dtype=np.bool_)
 
     def can_move(self, node: int, unit: frozenset[int]) -> bool:
         return any(origin == node and label in unit and moves for origin, _, label, moves in self.edges)
@@ -81,10 +88,15 @@ def is_fair_set(case: Case, nodes: set[int]) -> bool:
     graph = nx.DiGraph([(origin, target) for origin, target, _, _ in within])
     graph.add_nodes_from(nodes)
     return nx.is_strongly_connected(graph) and all(
-        any(label in unit and moves for *_, label, moves in within)
-        or any(not case.can_move(node, unit) for node in nodes)
-        for unit in case.units
+        any(label in unit and moves for *_, label, moves in within) or _is_excused(case, number, nodes)
+        for number, unit in enumerate(case.units)
     )
+
+
+def _is_excused(case: Case, number: int, nodes: Iterable[int]) -> bool:
+    """Whether a unit need not move on a run that visits these nodes again and again."""
+    able = [case.can_move(node, case.units[number]) for node in nodes]
+    return not any(able) if number in case.strong else not all(able)
 
 
 def faults_of(case: Case, lasso: Lasso) -> Iterator[str]:
@@ -109,9 +121,9 @@ def faults_of(case: Case, lasso: Lasso) -> Iterator[str]:
         yield "the loop does not close"
     if case.then.intersection(visited):
         yield "the promise is kept in the loop"
-    for unit in case.units:
+    for number, unit in enumerate(case.units):
         steps = any(case.edges[edge][2] in unit and case.edges[edge][3] for edge in lasso.loop)
-        if not steps and all(case.can_move(v, unit) for v in visited):
+        if not steps and not _is_excused(case, number, visited):
             yield "a unit is neglected"
 
 
@@ -122,6 +134,7 @@ def never_kept(
     initial: list[Hashable],
     when: Any,
     then: Any,
+    strong: frozenset[int] = frozenset(),
 ) -> bool:
     """Whether a fair run never keeps a promise, in a graph of any hashable nodes: component by component.
 
@@ -131,6 +144,7 @@ def never_kept(
         units: for each unit, the labels of its steps.
         initial: where runs start.
         when, then: whether the promise is made, or kept, in a node.
+        strong: the numbers of the units that are strongly fair.
     """
     reached, queue = set(initial), list(initial)
     owing: set[Hashable] = set()
@@ -151,11 +165,28 @@ def never_kept(
                 if target not in graph:
                     queue.append(target)
                 graph.add_edge(node, target)
+    return _has_fair_part(graph, edges, moving, units, strong)
+
+
+def _has_fair_part(
+    graph: nx.DiGraph[Hashable],
+    edges: dict[Hashable, list[tuple[str, Hashable]]],
+    moving: Any,
+    units: list[frozenset[str]],
+    strong: frozenset[int],
+) -> bool:
     for component in nx.strongly_connected_components(graph):
-        content = 0
-        for unit in units:
+        content, keeps_away = 0, set[Hashable]()
+        for number, unit in enumerate(units):
             steps = {n: [t for label, t in edges[n] if label in unit and moving(n, t)] for n in component}
-            content += any(not targets or component.intersection(targets) for targets in steps.values())
-        if content == len(units):
+            acts = any(component.intersection(targets) for targets in steps.values())
+            able = {n for n, targets in steps.items() if targets}
+            if number in strong and not acts:
+                keeps_away |= able
+            content += acts or number in strong or able != component
+        if keeps_away:
+            if _has_fair_part(graph.subgraph(component - keeps_away), edges, moving, units, strong):
+                return True
+        elif content == len(units):
             return True
     return False

@@ -19,7 +19,9 @@ from tests.explorer.naive_liveness import Case, faults_of, shortest_stem
 def searched(case: Case) -> Answer:
     graph = case.graph
     initial = np.array(sorted(case.initial), dtype=np.int64)
-    return fair_lasso(graph, fairness(graph, case.own), initial, case.flags(case.when), case.flags(case.then))
+    return fair_lasso(
+        graph, fairness(graph, case.own, case.strongly), initial, case.flags(case.when), case.flags(case.then)
+    )
 
 
 def wrong(case: Case) -> str | None:
@@ -39,7 +41,8 @@ def cases(draw: st.DrawFn) -> Case:
     edges = draw(st.lists(st.tuples(node, node, st.integers(0, 3), st.sampled_from([True, True, False])), max_size=16))
     units = draw(st.lists(st.frozensets(st.integers(0, 3), max_size=3), max_size=3))
     then = draw(st.frozensets(node, max_size=2))
-    return Case(nodes, tuple(sorted(edges)), tuple(units), draw(some), draw(some), then)
+    strong = draw(st.frozensets(st.integers(0, 2), max_size=2))
+    return Case(nodes, tuple(sorted(edges)), tuple(units), draw(some), draw(some), then, strong)
 
 
 @settings(max_examples=500, deadline=None)
@@ -61,10 +64,23 @@ def drawn(seed: int) -> Case:
         for _ in range(random.randint(0, 14))
     )
     units = tuple(frozenset(random.sample(range(4), random.randint(1, 2))) for _ in range(random.randint(0, 3)))
-    return Case(nodes, tuple(edges), units, pick(2), pick(4), pick(2))
+    strong = frozenset({seed % 3} if seed % 2 else ())
+    return Case(nodes, tuple(edges), units, pick(2), pick(4), pick(2), strong)
 
 
 SERIES = range(400)
+
+LEAVES = frozenset({1})
+NESTED = Case(
+    4,
+    ((0, 1, 0, True), (1, 0, 0, True), (1, 2, 0, True), (2, 1, 0, True), (2, 3, 1, True)),
+    (LEAVES,),
+    frozenset({2}),
+    frozenset({2}),
+    frozenset({3}),
+    frozenset({0}),
+)
+"""Three nodes to and fro. A strongly fair unit could leave the last one, so that a run has to keep to the other two."""
 
 
 def test_the_series_has_lassos_of_all_kinds_and_cases_without() -> None:
@@ -80,7 +96,7 @@ def neglects_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = lasso._fair_components
 
     def mutated(graph: Graph, fair: Fairness, region: Nodes) -> Any:
-        return plain(graph, Fairness(fair.own[:, 1:], fair.can_move[:, 1:]), region)
+        return plain(graph, Fairness(fair.own[:, 1:], fair.can_move[:, 1:], fair.strong[1:]), region)
 
     monkeypatch.setattr(lasso, "_fair_components", mutated)
     monkeypatch.setattr(lasso, "_round", lambda *_: ())
@@ -121,7 +137,7 @@ def sees_no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
             edges, _ = graph.edges_from(np.array([node]))
             if outside[graph.target[edges]].any():
                 can_move[node] = False
-        return plain(graph, Fairness(fair.own, can_move), region)
+        return plain(graph, Fairness(fair.own, can_move, fair.strong), region)
 
     monkeypatch.setattr(lasso, "_fair_components", mutated)
     monkeypatch.setattr(lasso, "_round", lambda *_: ())
@@ -133,9 +149,35 @@ def forgets_to_ask_for_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lasso, "_promised", lambda graph, initial, made, kept: plain(graph, initial, ~kept, kept))
 
 
+def takes_strong_fairness_for_weak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit that is strongly fair is excused where it cannot move at times."""
+    plain = lasso._fair_components
+
+    def mutated(graph: Graph, fair: Fairness, region: Nodes) -> Any:
+        return plain(graph, Fairness(fair.own, fair.can_move, np.zeros_like(fair.strong)), region)
+
+    monkeypatch.setattr(lasso, "_fair_components", mutated)
+    monkeypatch.setattr(lasso, "_round", lambda *_: ())
+
+
+def takes_out_whole_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A component in which a strongly fair unit is neglected is given up, and nothing is looked for inside of it."""
+    plain = lasso._components
+
+    def given_up(graph: Graph, fair: Fairness, region: Nodes) -> Any:
+        component, own_steps = plain(graph, fair, region)
+        neglected = (fair.can_move[region] & fair.strong & ~own_steps[component]).any(axis=1)
+        return whole(graph, fair, region[~np.isin(component, component[neglected])])
+
+    whole = lasso._fair_components
+    monkeypatch.setattr(lasso, "_fair_components", given_up)
+
+
 @pytest.mark.parametrize(
     "mutate",
     [
+        takes_strong_fairness_for_weak,
+        takes_out_whole_components,
         neglects_a_unit,
         drops_an_edge,
         counts_steps_that_change_nothing,
@@ -147,7 +189,7 @@ def test_a_search_that_is_wrong_is_found_out(
     mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutate(monkeypatch)
-    assert any(map(wrong, map(drawn, SERIES)))
+    assert any(map(wrong, [*map(drawn, SERIES), NESTED]))
 
 
 def test_a_loop_goes_to_every_place_that_fairness_asks_for() -> None:
@@ -160,6 +202,23 @@ def test_a_loop_goes_to_every_place_that_fairness_asks_for() -> None:
     assert found.lasso is not None
     assert [case.edges[edge][:2] for edge in found.lasso.loop] == [(0, 1), (1, 2), (2, 3), (3, 0)]
     assert found.open == 4
+
+
+def test_a_run_keeps_away_from_where_a_strongly_fair_unit_could_leave() -> None:
+    found = searched(NESTED).lasso
+    assert found is not None
+    assert [NESTED.edges[edge][:2] for edge in found.stem] == [(2, 1)]
+    assert [NESTED.edges[edge][:2] for edge in found.loop] == []
+
+
+def test_a_strongly_fair_unit_leaves_a_ring_that_a_weakly_fair_one_may_stay_in() -> None:
+    ring = [(node, (node + 1) % 4, 0, True) for node in range(4)]
+    edges = tuple(sorted([*ring, (3, 4, 1, True)]))
+    weak = Case(5, edges, (LEAVES,), frozenset({0}), frozenset({0}), frozenset({4}))
+    mover = (LEAVES, frozenset({0}))
+    strong = Case(5, edges, mover, frozenset({0}), frozenset({0}), frozenset({4}), frozenset({0}))
+    assert searched(weak).lasso is not None
+    assert searched(strong) == Answer(4, None)
 
 
 def test_a_thread_that_could_always_leave_does() -> None:

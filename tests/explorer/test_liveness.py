@@ -1,7 +1,7 @@
 """What must happen in the end: what a fair run is, page by page, with and without symmetry, against a plain search."""
 
 from collections.abc import Callable, Hashable
-from typing import cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -41,6 +41,7 @@ from postcopy.language.values import ConcretePages
 from postcopy.model.fault import Fault
 from postcopy.model.faults_liveness import EndlessScan, SwitchWaitsForCleanBitmap
 from postcopy.properties.liveness import LIVENESS
+from postcopy.report.story.contradiction import explain
 from tests.explorer import tiny_liveness as tiny
 from tests.explorer.brute import brute_force
 from tests.explorer.naive_liveness import never_kept
@@ -154,9 +155,29 @@ def test_a_step_of_one_thread_says_which_vcpu_it_is_for() -> None:
     ]
 
 
-def test_a_step_of_the_environment_cannot_be_fair() -> None:
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_a_strongly_fair_step_is_taken_if_it_is_possible_again_and_again(symmetry: bool) -> None:
+    run = lasso(asked(tiny.TakesTheLock, tiny.waits_in_vain, symmetry=symmetry))
+    assert run.loop is not None
+    assert {step.action.method for step in run.steps[run.loop :]} == {"locks", "unlocks"}
+    assert asked(tiny.TakesTheFairLock, tiny.waits_in_vain, symmetry=symmetry).outcome is Outcome.HOLDS
+    at_last = lasso(asked(tiny.TakesTheFairLock, tiny.comes_back, symmetry=symmetry))
+    contradiction = explain(at_last)
+    assert contradiction is not None
+    assert "“takes the lock” is taken in step" in contradiction.culprits
+
+
+@pytest.mark.parametrize("fair", [True, "strongly"])
+def test_a_step_of_the_environment_cannot_be_fair(fair: bool | Literal["strongly"]) -> None:
     with pytest.raises(SpecError, match="an action cannot be fair and environment"):
-        action(Thread("operator"), environment=True, fair=True)
+        action(Thread("operator"), environment=True, fair=fair)
+
+
+@pytest.mark.parametrize("fair", ["strong", "weakly", 1, None])
+def test_there_are_two_kinds_of_fairness(fair: Any) -> None:
+    with pytest.raises(SpecError, match=r'write fair=True .* fair="strongly" for one') as caught:
+        action(Thread("clerk"), fair=fair)
+    assert "\n" not in str(caught.value)
 
 
 # -- against a plain search -----------------------------------------------------------------------------------------
@@ -194,6 +215,7 @@ def expected(instance: Instance, prop: Property) -> bool:
             list(instance.initial_states()),
             lambda state, page=page: answer(state, page).when,
             lambda state, page=page: answer(state, page).then,
+            frozenset(number for number, unit in enumerate(units(instance)) if unit.strong),
         )
         for page in (range(instance.pages) if prop.each else [None])
     )
@@ -232,9 +254,11 @@ def turning_protocols(draw: st.DrawFn) -> type[Protocol]:
     for number in range(draw(st.integers(2, 5))):
         thread = Thread(draw(st.sampled_from(["first thread", "second thread", "third thread"])))
         fields[thread.label.replace(" ", "_")] = thread
+        environment = draw(st.sampled_from([False, False, False, True]))
         how = action(
             thread,
-            environment=draw(st.sampled_from([False, False, False, True])),
+            environment=environment,
+            fair=False if environment else draw(st.sampled_from([False, False, True, "strongly"])),
         )
         fields[f"turns{number}"] = how(turning(draw(bit), draw(bit), draw(st.booleans()), draw(bit), draw(bit)))
     fourth = fields["fourth_thread"] = Thread("fourth thread")

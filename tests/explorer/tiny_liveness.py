@@ -353,3 +353,65 @@ class NoFavourite(Favourite):
 def each_served(state: View, cpu: Cpu) -> LeadsTo:
     """It starves."""
     return LeadsTo(when=not state.desk.waits[cpu].empty, then=state.desk.waits[cpu].empty)
+
+
+class Lock(Machine):
+    """A lock that two threads take: one of them takes it again as soon as it has let go."""
+
+    busy = Thread("busy thread")
+    patient = Thread("patient thread")
+
+    free = Flag("the lock is free", True)
+    waits = Flag("the patient thread wants it", True)
+
+    @action(busy)
+    def locks(self) -> None:
+        """takes the lock"""
+        require(self.free)
+        self.free = False
+
+    @action(busy)
+    def unlocks(self) -> None:
+        """lets it go"""
+        require(not self.free)
+        self.free = True
+
+    @action(patient, fair=True)
+    def takes(self) -> None:
+        """takes the lock"""
+        require(self.free)
+        self.waits = not self.waits
+
+
+class FairLock(Lock):
+    """The lock goes to a thread that wanted it before."""
+
+    @action(Lock.patient, fair="strongly")
+    def takes(self) -> None:
+        """takes the lock"""
+        super().takes()
+
+
+class TakesTheLock(Protocol):
+    cpus = 2
+    lock = Lock
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        return True
+
+
+class TakesTheFairLock(TakesTheLock):
+    lock = FairLock
+
+
+@eventually("The patient thread gets the lock")
+def waits_in_vain(state: View) -> LeadsTo:
+    """It could have it again and again, and never gets it."""
+    return LeadsTo(when=state.lock.waits, then=not state.lock.waits)
+
+
+@eventually("The lock is free for ever")
+def comes_back(state: View) -> LeadsTo:
+    """It is taken again and again."""
+    return LeadsTo(when=True, then=False)

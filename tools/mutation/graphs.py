@@ -126,7 +126,9 @@ def program_of(kernel: Kernel) -> tuple[str, tuple[object, ...]]:
         for leaf in _leaves(tree)
         for event in leaf.events
     )
-    fair: Mapping[str, object] = {a.name: (a.info.environment, a.info.fair) for a in kernel.instance.actions}
+    fair: Mapping[str, object] = {
+        a.name: (a.info.environment, a.info.fair, a.info.strongly) for a in kernel.instance.actions
+    }
     return kernel.plain, (happenings, tuple(fair.items()))
 
 

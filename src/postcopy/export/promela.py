@@ -112,6 +112,9 @@ class _Model:
         yield " *     spin -a -o1 -o2 FILE && gcc -O3 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -m1000000"
         yield " *"
         yield " * Sets of pages are numbers, page 0 the lowest bit. A channel is its slots, the oldest message first."
+        strong = list(dict.fromkeys(f"{a.machine}.{a.method}" for a in self.instance.actions if a.info.strongly))
+        if strong:
+            yield f" * Strongly fair is {', '.join(strong)}: that is left out, since nothing is asserted of whole runs."
         yield " */"
         yield ""
 

@@ -36,7 +36,7 @@ from postcopy.language.variables import Sort, Variable
 RESERVED = """
     ASSUME ASSUMPTION AXIOM CASE CHOOSE CONSTANT CONSTANTS DOMAIN ELSE ENABLED EXCEPT EXTENDS IF IN INSTANCE LAMBDA LET
     LOCAL MODULE OTHER SF SUBSET THEN THEOREM UNCHANGED UNION VARIABLE VARIABLES WF WITH BOOLEAN TRUE FALSE STRING Int
-    Nat Integers TLC Assert Print Init Next Spec TypeOK Progress Rests Pages Nothing Host vars page q p set
+    Nat Integers TLC Assert Print Init Next Spec TypeOK Progress Rests Pages Nothing Host vars known page q p set
 """
 
 WIDTH = 110
@@ -384,8 +384,21 @@ class _Module:
         yield "    \\/ Progress"
         yield from (f"    \\/ {self._call(a)}" for a in self.actions if a.info.environment)
         yield ""
-        yield "Spec == Init /\\ [][Next]_vars"
+        fair = self._strongly_fair()
+        if fair:
+            known = [self.printer.names[v] for v in self.program.variables if not v.ghost]
+            yield "\\* steps that are taken again and again if they can be; changes of history do not count"
+            yield f"known == <<{', '.join(known)}>>"
+        yield " /\\ ".join(["Spec == Init /\\ [][Next]_vars", *(f"SF_known({step})" for step in fair)])
         yield ""
+
+    def _strongly_fair(self) -> list[str]:
+        """The steps of each action that is strongly fair; of all vCPUs together, where its thread is one for all."""
+        found: dict[tuple[str, str, str], list[ActionInstance]] = {}
+        for action in self.actions:
+            if action.info.strongly:
+                found.setdefault((action.machine, action.thread, action.method), []).append(action)
+        return [" \\/ ".join(f"({self._call(a)})" for a in actions) for actions in found.values()]
 
     def _call(self, action: ActionInstance) -> str:
         name = self.actions[action]

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from postcopy.errors import SpecError
 from postcopy.language.body_errors import Disabled
@@ -40,6 +40,8 @@ class ActionInfo:
         fair: a step that its thread takes in the end where it stays possible, whatever else the thread could do,
             because it looks for it in every round of its loop. Of other steps it is only assumed that the
             thread takes one of them.
+        strongly: the same of a step that becomes possible again and again, however short that lasts each time: its
+            scheduler remembers that it wanted to be taken.
         at: where in its program the thread has to be: values of the machine's one `Choice` that has them all. Empty
             where that does not matter.
     """
@@ -49,6 +51,7 @@ class ActionInfo:
     qemu: str = ""
     environment: bool = False
     fair: bool = False
+    strongly: bool = False
     at: tuple[Enum, ...] = ()
 
 
@@ -57,7 +60,7 @@ def action(
     rule: str = "",
     qemu: str = "",
     environment: bool = False,
-    fair: bool = False,
+    fair: bool | Literal["strongly"] = False,
     at: Enum | tuple[Enum, ...] = (),
 ) -> Callable[[F], F]:
     """Mark a method as one atomic step of a thread. Its docstring is the step in words, for traces.
@@ -67,17 +70,23 @@ def action(
         rule: see `ActionInfo`, as for the other arguments.
         qemu: see there.
         environment: see there.
-        fair: see there.
+        fair: see there; True, or "strongly" for both.
         at: see there; one value, or several.
 
     Raises:
-        SpecError: no thread is named, a step that may never be taken is called fair, or `at` is no value of an
-            enumeration.
+        SpecError: no thread is named, a step that may never be taken is called fair, there is no such fairness, or `at`
+            is no value of an enumeration.
     """
     if not isinstance(thread, Thread | str):
         raise SpecError(
             "an action names the thread whose step it is: @action(migration) in a class with "
             'migration = Thread("migration thread")',
+            location(inspect.currentframe(), None),
+        )
+    if not isinstance(fair, bool) and fair != "strongly":
+        raise SpecError(
+            f"fair={fair!r} is no kind of fairness: write fair=True for a step that is taken in the end if it stays "
+            'possible, fair="strongly" for one that is taken in the end if it becomes possible again and again',
             location(inspect.currentframe(), None),
         )
     if environment and fair:
@@ -95,7 +104,9 @@ def action(
         )
 
     def mark(function: F) -> F:
-        function.__dict__["action_info"] = ActionInfo(thread, rule, qemu, environment, fair, places)
+        function.__dict__["action_info"] = ActionInfo(
+            thread, rule, qemu, environment, bool(fair), fair == "strongly", places
+        )
         return function
 
     return mark

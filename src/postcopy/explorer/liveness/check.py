@@ -50,8 +50,9 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Space], max
         nodes = state_graph(space, max_bytes - found.bytes)
     except MemoryError:
         return Liveness.unfinished(_too_large(max_bytes), found.states)
-    own = np.array([[a.name in unit.actions for unit in units(tracked)] for a in tracked.actions], dtype=np.bool_)
-    fair = fairness(nodes.graph, own)
+    asked_of = units(tracked)
+    own = np.array([[a.name in unit.actions for unit in asked_of] for a in tracked.actions], dtype=np.bool_)
+    fair = fairness(nodes.graph, own, np.array([unit.strong for unit in asked_of], dtype=np.bool_))
     findings: dict[str, Finding] = {}
     for number, promise in enumerate(asked):
         when, then = ((nodes.found >> bit & 1).astype(np.bool_) for bit in (2 * number, 2 * number + 1))

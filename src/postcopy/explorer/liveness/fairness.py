@@ -5,8 +5,9 @@ A *unit* of fairness is a thread (all its steps but those of the environment, wh
 action that is marked as fair by itself. A thread that is declared as one for each vCPU is a unit for each. A unit can
 move where one of its steps is possible that changes something; changes of history alone do not count, so that an
 observer never makes a run fair or unfair. A run that goes on for ever is (weakly) fair when every unit that can move at
-all times from some point on takes such a step again and again. Idling for ever is a run too: it is fair where no unit
-can move.
+all times from some point on takes such a step again and again. An action that is marked as strongly fair is a unit of
+which more is asked: if it can move again and again, it does so again and again. Idling for ever is a run too: it is
+fair where no unit can move.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ class Unit:
         thread: the thread, e.g. ``listen thread``.
         action: for an action that is marked as fair, what it does; otherwise empty.
         actions: names of the actions whose steps are its own.
+        strong: it is treated fairly if it can move again and again, and not only if it can move at all times.
     """
 
     thread: str
     action: str
     actions: frozenset[str]
+    strong: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ class Duty:
 
     @property
     def neglected(self) -> bool:
-        """It could move all the time and never does: the run is not fair."""
-        return not self.steps and not self.idle
+        """It could move all the time (or again and again, if that is enough), and never does: the run is not fair."""
+        return not self.steps and (self.able if self.unit.strong else not self.idle)
 
 
 def units(instance: Instance) -> tuple[Unit, ...]:
@@ -71,7 +74,8 @@ def units(instance: Instance) -> tuple[Unit, ...]:
             fair.setdefault((action.machine, action.thread, action.method), []).append(action)
     found = [Unit(thread, "", frozenset(names)) for (_, thread), names in threads.items()]
     for (_, thread, _), actions in fair.items():
-        found.append(Unit(thread, actions[0].words, frozenset(action.name for action in actions)))
+        strong = any(action.info.strongly for action in actions)
+        found.append(Unit(thread, actions[0].words, frozenset(action.name for action in actions), strong))
     return tuple(found)
 
 

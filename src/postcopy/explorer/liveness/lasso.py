@@ -109,13 +109,16 @@ class Fairness:
     Attributes:
         own: for each label and unit, whether an edge with that label is the unit's step; bool[labels, units].
         can_move: for each node and unit, whether a step of the unit leaves the node; bool[nodes, units].
+        strong: whether a unit has to move if it can move again and again; bool[units]. Of the others that is only asked
+            if they can move at all times.
     """
 
     own: Flags
     can_move: Flags
+    strong: Flags
 
 
-def fairness(graph: Graph, own: Flags) -> Fairness:
+def fairness(graph: Graph, own: Flags, strong: Flags) -> Fairness:
     """Find out where each unit can move."""
     nodes = len(graph.first) - 1
     can_move = np.zeros((nodes, own.shape[1]), dtype=np.bool_)
@@ -123,21 +126,21 @@ def fairness(graph: Graph, own: Flags) -> Fairness:
     labels = graph.action[graph.moves]
     for unit in range(own.shape[1]):
         can_move[origins[own[labels, unit]], unit] = True
-    return Fairness(own, can_move)
+    return Fairness(own, can_move, strong)
 
 
 def fair_lasso(graph: Graph, fair: Fairness, initial: Nodes, when: Flags, then: Flags) -> Answer:
     """Look for a fair run from an initial node that comes to `when` and from there on never to `then`."""
     before, after = _promised(graph, initial, when & ~then, then)
     region = np.flatnonzero(after.depth != _UNSEEN)
-    component, is_fair = _fair_components(graph, fair, region)
-    starts = region[is_fair[component]]
+    inside, component, is_fair = _fair_components(graph, fair, region)
+    starts = inside[is_fair[component]]
     if not len(starts):
         return Answer(len(region), None)
     nearest = int(starts[np.argmin(after.depth[starts])])
-    home = component[np.searchsorted(region, nearest)]
+    home = component[np.searchsorted(inside, nearest)]
     start, stem = _way(graph, before, after, nearest)
-    loop = _round(graph, fair, nearest, set(region[component == home].tolist()))
+    loop = _round(graph, fair, nearest, set(inside[component == home].tolist()))
     return Answer(len(region), Lasso(start, stem, loop))
 
 
@@ -156,9 +159,33 @@ def _promised(graph: Graph, initial: Nodes, made: Flags, kept: Flags) -> tuple[_
     return before, after
 
 
-def _fair_components(graph: Graph, fair: Fairness, region: Nodes) -> tuple[Nodes, Flags]:
-    """The strongly connected components of a region: for each node its component; for each component whether a run can
-    stay in it for ever and neglect no unit."""
+def _fair_components(graph: Graph, fair: Fairness, region: Nodes) -> tuple[Nodes, Nodes, Flags]:
+    """The parts of a region in which a run can stay for ever and neglect no unit.
+
+    They are strongly connected components. Where a strongly fair unit can move in one, and never does inside of it, a
+    run that stays in it keeps away from the nodes where the unit can move: these are taken out, and components are
+    looked for again in what is left.
+
+    Returns:
+        What is left of the region, for each of its nodes the component, and for each component whether it is fair.
+    """
+    while True:
+        component, own_steps = _components(graph, fair, region)
+        able = fair.can_move[region]
+        neglected = able & fair.strong & ~own_steps[component]
+        if not neglected.any():
+            break
+        region = region[~neglected.any(axis=1)]
+    content = own_steps | fair.strong  # a strongly fair unit has a step of its own in what is left, or none is possible
+    for unit in np.flatnonzero(~fair.strong):
+        content[component[~able[:, unit]], unit] = True
+    is_fair: Flags = np.asarray(content.all(axis=1), dtype=np.bool_)
+    return region, component, is_fair
+
+
+def _components(graph: Graph, fair: Fairness, region: Nodes) -> tuple[Nodes, Flags]:
+    """The strongly connected components of a region: for each node its component; for each component and unit, whether
+    a step of the unit stays inside."""
     number = np.full(len(graph.first) - 1, -1, dtype=np.int64)
     number[region] = np.arange(len(region))
     edges, counts = graph.edges_from(region)
@@ -172,13 +199,10 @@ def _fair_components(graph: Graph, fair: Fairness, region: Nodes) -> tuple[Nodes
     count, component = connected_components(matrix, directed=True, connection="strong")
     steps = (component[origins] == component[targets]) & graph.moves[edges]
     homes, labels = component[origins[steps]], graph.action[edges[steps]]
-    is_fair = np.ones(count, dtype=np.bool_)
+    own_steps = np.zeros((count, fair.own.shape[1]), dtype=np.bool_)
     for unit in range(fair.own.shape[1]):
-        content = np.zeros(count, dtype=np.bool_)
-        content[homes[fair.own[labels, unit]]] = True
-        content[component[~fair.can_move[region, unit]]] = True
-        is_fair &= content
-    return component, is_fair
+        own_steps[homes[fair.own[labels, unit]], unit] = True
+    return component, own_steps
 
 
 def _way(graph: Graph, before: _Layer, after: _Layer, node: int) -> tuple[int, tuple[int, ...]]:
@@ -199,8 +223,11 @@ def _way(graph: Graph, before: _Layer, after: _Layer, node: int) -> tuple[int, t
 def _round(graph: Graph, fair: Fairness, home: int, nodes: set[int]) -> tuple[int, ...]:
     """A way from a node of a fair component back to it on which no unit is neglected; empty where it can idle."""
 
+    possible = fair.can_move[sorted(nodes)].any(axis=0)
+    no_excuse = fair.strong & possible
+
     def content(node: int, edge: int | None) -> set[int]:
-        units = set(np.flatnonzero(~fair.can_move[node]).tolist())
+        units = set(np.flatnonzero(~fair.can_move[node] & ~no_excuse).tolist())
         if edge is not None and graph.moves[edge]:
             units.update(np.flatnonzero(fair.own[graph.action[edge]]).tolist())
         return units

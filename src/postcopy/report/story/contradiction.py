@@ -148,8 +148,13 @@ def _fair(found: list[Duty]) -> str:
     }
     parts = [_listed(acting)] if acting else []
     parts += [f"{_listed(who)} {'have' if len(who) > 1 else 'has'} {when}" for when, who in idle.items() if who]
-    parts += [f"“{d.unit.action}” is not possible at all times" for d in found if d.unit.action and d.able and d.idle]
+    parts += [f"“{d.unit.action}” {_why_not(d)}" for d in found if d.unit.action and d.able and (d.idle or d.steps)]
     return f"No thread is neglected: {'; '.join(parts)}."
+
+
+def _why_not(duty: Duty) -> str:
+    """Why an action that is fair by itself is not neglected."""
+    return f"is taken in {_numbers(duty.steps)}" if duty.unit.strong else "is not possible at all times"
 
 
 def _numbers(steps: tuple[int, ...]) -> str:
