@@ -236,7 +236,9 @@ class Exploration:
             liveness=liveness,
             disk=found.disk,
             constant=self.kernel.program.constant,
-            missed=gaps(self.kernel.program, self.kernel.labels, found.fired, found.changed),
+            missed=gaps(
+                self.kernel.program, self.kernel.labels, found.fired, found.changed, violated.name if violated else ""
+            ),
         )
 
     def _fired(self) -> dict[str, int]:

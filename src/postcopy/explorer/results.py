@@ -129,9 +129,12 @@ class Verdict:
 
     @property
     def gaps(self) -> list[Gap]:
-        """What weakens the answers, if all states were seen: it does not happen, or is not asked about."""
+        """What weakens the answers: it does not happen, or is not asked about, if all states were seen.
+
+        Also sets of pages for want of whose role the violated property may be wrong.
+        """
         if not self.all_seen:
-            return []
+            return [gap for gap in self.missed if gap.missing is Missing.ROLE]
         found = [Gap(Missing.ACTION, name) for name in self.never_fired]
         found += self.missed
         found += [Gap(Missing.WITNESS, name) for name, reached in self.witnesses.items() if not reached]

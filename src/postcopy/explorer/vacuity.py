@@ -29,6 +29,7 @@ class Missing(Enum):
     EVENT = "event never happens"
     HISTORY = "history never changes"
     PAGES = "set of pages not asked about"
+    ROLE = "set of pages without a role"
     PROPERTY = "property cannot fail"
     WITNESS = "witness not reached"
     PROMISE = "promise never made"
@@ -49,7 +50,9 @@ class Gap:
     properties: tuple[str, ...] = ()
 
 
-def gaps(program: Program, labels: Labels, fired: Sequence[int], changed: Sequence[int]) -> tuple[Gap, ...]:
+def gaps(
+    program: Program, labels: Labels, fired: Sequence[int], changed: Sequence[int], violated: str = ""
+) -> tuple[Gap, ...]:
     """What a search of all states has missed of actions, events, history and sets of pages.
 
     Args:
@@ -57,13 +60,15 @@ def gaps(program: Program, labels: Labels, fired: Sequence[int], changed: Sequen
         labels: its leaves.
         fired: for each leaf, how often it was taken.
         changed: for each leaf, how often that changed something.
+        violated: name of the property that is violated, if one is. If it reads roles, sets of pages without one are
+            named as what may be wrong with it, and the search need not have seen all states for that.
     """
     taken = [leaf for leaf, times in zip(labels.leaves, fired, strict=True) if times]
     return (
         *_without_effect(program.instance, labels, fired, changed),
         *_events(program, labels.leaves, taken),
         *_history(program, taken),
-        *_sets(program),
+        *_sets(program, violated),
         *(Gap(Missing.PROPERTY, name, (name,)) for name in sorted(program.trivial)),
     )
 
@@ -120,10 +125,13 @@ def _history(program: Program, taken: Sequence[Leaf]) -> Iterator[Gap]:
             yield Gap(Missing.HISTORY, variable.name, tuple(concerned))
 
 
-def _sets(program: Program) -> Iterator[Gap]:
-    """Sets of pages of machines that are neither declared nor read by a property, in a protocol that declares roles."""
-    instance = program.instance
-    if not any(variable.role for variable in instance.variables):
+def _sets(program: Program, violated: str) -> Iterator[Gap]:
+    """Sets of pages of machines that no property reads and that have no role, where roles are declared or asked for.
+
+    A property that is violated and reads roles may be wrong for want of theirs.
+    """
+    instance, looks = program.instance, program.looks.get(violated, Looks())
+    if not looks.roles and not any(variable.role for variable in instance.variables):
         return
     witnesses = {p.name for p in instance.properties if p.is_witness}
     read = Looks.all_of(looks for name, looks in program.looks.items() if name not in witnesses).variables
@@ -134,4 +142,5 @@ def _sets(program: Program) -> Iterator[Gap]:
         and variable.owner in instance.machines
         and not (variable.role or variable.waits or variable in read)
     )
-    yield from (Gap(Missing.PAGES, name) for name in names)
+    asks_roles = looks.roles or any(v.role or v.waits for v in looks.variables)
+    yield from (Gap(Missing.ROLE, name, (violated,)) if asks_roles else Gap(Missing.PAGES, name) for name in names)

@@ -16,6 +16,7 @@ from enum import Enum
 
 from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language.channel_variables import ChannelVariables
+from postcopy.language.looks import Looks
 from postcopy.language.messages import Event, Message, Pattern
 from postcopy.language.source_locations import location
 from postcopy.language.values import PageSet, Whole
@@ -67,9 +68,11 @@ class Interpretation(ABC):
         readable: names of the parts that may be read now; None: all.
         writable: names of the parts that may be written now.
         events: what the run has observed, sent and received so far.
+        looks: where it is noted what is read; None where that is of no interest.
     """
 
     instance: Scope
+    looks: Looks | None = None
 
     def __init__(self, instance: Scope) -> None:
         self.instance = instance

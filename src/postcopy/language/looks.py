@@ -48,10 +48,12 @@ class Looks:
     Attributes:
         variables: the fields that it reads.
         sights: the events and messages that it looks for.
+        roles: whether it asks for the pages of a role, or for those that threads wait for.
     """
 
     variables: set[Variable] = field(default_factory=set)
     sights: set[Sight] = field(default_factory=set)
+    roles: bool = False
 
     @classmethod
     def all_of(cls, several: Iterable[Looks]) -> Looks:
@@ -60,4 +62,5 @@ class Looks:
         for looks in several:
             whole.variables |= looks.variables
             whole.sights |= looks.sights
+            whole.roles |= looks.roles
         return whole

@@ -49,11 +49,9 @@ class SymbolicInterpretation(Interpretation):
 
     Attributes:
         updates: new values so far.
-        looks: where the variables that are read are noted; None where that is of no interest.
     """
 
     instance: Instance
-    looks: Looks | None = None
 
     def __init__(self, instance: Instance, path: Decisions, updates: dict[Variable, Value] | None = None) -> None:
         super().__init__(instance)

@@ -35,10 +35,12 @@ class View:
 
     def waited_for(self) -> PageSet:
         """The pages that threads wait for: those of all sets that are declared with `waits`."""
+        self._note_roles()
         return self._union(v for v in self._interpretation.instance.variable.values() if v.waits)
 
     def pages_of(self, role: Enum) -> PageSet:
         """The pages of a role: those of all machines' sets and all messages on their way that are declared with it."""
+        self._note_roles()
         instance = self._interpretation.instance
         pages = self._union(v for v in instance.variable.values() if v.role is role and not v.ghost)
         kinds = [kind for kind, its in instance.roles if its is role]
@@ -47,6 +49,10 @@ class View:
                 if any(kind is known for known in kinds):
                     pages = pages | ObserverEnd(self._interpretation, channel).in_flight(kind)
         return pages
+
+    def _note_roles(self) -> None:
+        if self._interpretation.looks is not None:
+            self._interpretation.looks.roles = True
 
     def _union(self, sets: Iterable[Variable]) -> PageSet:
         pages = self._interpretation.pages(NONE)

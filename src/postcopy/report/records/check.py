@@ -82,6 +82,7 @@ class WarningRecord(msgspec.Struct, frozen=True):
         "event never happens",
         "history never changes",
         "set of pages not asked about",
+        "set of pages without a role",
         "property cannot fail",
         "witness not reached",
         "promise never made",
@@ -120,7 +121,8 @@ class CheckRecord(msgspec.Struct, frozen=True):
         impossible_at_this_size: actions that cannot be taken at this size.
         cannot_fail_at_this_size: properties that no state or step can violate at this size, as reading the actions
             shows before any search.
-        warnings: what weakens the verdict; empty unless all states were seen.
+        warnings: what weakens the verdict. Unless all states were seen, only sets of pages without a role, where the
+            violated property reads roles.
         counterexample: a shortest run that violates the property.
         further: searches for more counterexamples (--count, --all-properties).
     """

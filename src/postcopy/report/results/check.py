@@ -65,9 +65,13 @@ def whether_found(verdict: Verdict, expected: tuple[str, ...]) -> str:
 
 
 def warnings(verdict: Verdict) -> list[str]:
-    """What weakens the verdict: actions never taken, witnesses never reached, nothing ever promised. Empty unless all
-    was explored."""
-    return [gap_in_words(verdict, gap) for gap in verdict.gaps]
+    """What weakens the verdict: actions never taken, witnesses never reached, nothing ever promised."""
+    return [gap_in_words(verdict, gap) for gap in verdict.gaps if gap.missing is not Missing.ROLE]
+
+
+def without_role(verdict: Verdict) -> list[str]:
+    """The sets of pages for want of whose role the violated property may be wrong."""
+    return [gap_in_words(verdict, gap) for gap in verdict.gaps if gap.missing is Missing.ROLE]
 
 
 def gap_in_words(verdict: Verdict, gap: Gap) -> str:
@@ -86,6 +90,11 @@ def gap_in_words(verdict: Verdict, gap: Gap) -> str:
             return f"never changes with {size}: {gap.name}{_looked_for(gap)}"
         case Missing.PAGES:
             return f"no property that was asked reads {gap.name}, and it declares neither role nor waits"
+        case Missing.ROLE:
+            return (
+                f"{gap.properties[0]} asks for the pages of roles, and {gap.name} has none and is read by no property: "
+                "declare its role (role=...) or the thread that waits (waits=...), or this may be a false alarm"
+            )
         case Missing.PROPERTY:
             return f"cannot fail, whatever happens: {gap.name}"
         case Missing.WITNESS:

@@ -20,6 +20,7 @@ from postcopy.report.results.check import (
     sentence,
     warnings,
     whether_found,
+    without_role,
 )
 from postcopy.report.story.tell import tell
 from postcopy.report.story.text import print_story
@@ -74,6 +75,8 @@ def _print_finding(verdict: Verdict, words: str, console: Console) -> None:
         console.print()
     style = "bold green" if verdict.outcome is Outcome.HOLDS else "bold red" if verdict.violated else "bold yellow"
     console.print(Text(words, style=style))
+    for warning in without_role(verdict):
+        console.print(Text(f"! {warning}", style="yellow"))
 
 
 def _counted(verdict: Verdict) -> Text:
