@@ -9,8 +9,12 @@ import pytest
 from postcopy.catalogue.properties import with_everything
 from postcopy.cli.main import main
 from postcopy.conformance.replay import replay
+from postcopy.errors import UsageError
 from postcopy.explorer.kernel.fingerprint import fingerprint
+from postcopy.language.instance import Instance
+from postcopy.language.trace import Trace
 from postcopy.model.faults import FAULTS
+from postcopy.model.postcopy import Postcopy
 from postcopy.report.story.itf import read_itf
 
 STORED = Path(__file__).parents[2] / "counterexamples"
@@ -120,6 +124,19 @@ def test_a_change_may_be_refused_or_gone_along_with(name: str, says: str, capsys
         main(["replay", str(STORED / f"{name}.itf.json")])
     assert not stopped.value.code
     assert says in capsys.readouterr().out
+
+
+class SafeNetwork(Postcopy):
+    """The connection is never lost: a part of the state is not there."""
+
+    wire = None  # type: ignore[assignment]
+
+
+def test_a_part_that_is_not_there_is_told() -> None:
+    instance = Instance(SafeNetwork, 1, 1)
+    first = instance.initial_states()[0]
+    with pytest.raises(UsageError, match=r"SafeNetwork has no wire\.failed, which the engine has"):
+        replay(Trace(instance, first, (), None))
 
 
 def test_a_connection_that_the_engine_does_not_have_is_told(capsys: pytest.CaptureFixture[str]) -> None:

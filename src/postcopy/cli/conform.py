@@ -48,6 +48,7 @@ def command(
         return _exhaust(*(1 if given is None else given for given in size), as_json=as_json)
     if size != (None,) * 3:
         raise UsageError("--pages, --in-flight and --host-page go with --exhaustive: a log says its own size")
+    _refuse_what_is_no_log(log)
     first, lines = read_log(log)
     found = explain(first.pages, first.group, [line.record for line in lines])
     if as_json:
@@ -55,6 +56,17 @@ def command(
     else:
         print(_explained(found, len(lines)))
     return Exit.VIOLATED if found.unexplained else Exit.OK
+
+
+def _refuse_what_is_no_log(log: Path) -> None:
+    """A protocol or a stored run in the place of a log: say which command is meant, or why there is none."""
+    if log.name.partition(":")[0].endswith(".py"):
+        raise UsageError(
+            f"{log} is a protocol, and conform takes a LOG of the engine (postcopy run --log LOG): it holds that "
+            "against the document's protocol and no other"
+        )
+    if log.name.endswith(".itf.json"):
+        raise UsageError(f"{log} is a stored run, and conform takes a LOG of the engine: postcopy replay {log}")
 
 
 def _exhaust(pages: int, in_flight: int, host_page: int, *, as_json: bool) -> Exit:

@@ -54,14 +54,11 @@ def replay(run: Trace) -> Refusal:
     """Drive the engine along a run.
 
     Raises:
-        UsageError: the run's protocol has a connection that the engine does not have.
+        UsageError: the run's protocol is not the document's, or lacks a part of it, or has a connection that the engine
+            does not have.
     """
     instance = run.instance
-    if strange := [name for name in instance.channels if name not in Postcopy.parts(Channel)]:
-        raise UsageError(
-            f"{instance.protocol.__name__} has a channel {strange[0]}, which the engine does not have: it is an engine "
-            "of the document's protocol"
-        )
+    _check_fits(instance)
     group = instance.group
     hosts = range(instance.pages // group)
     best: Refusal | None = None
@@ -72,6 +69,17 @@ def replay(run: Trace) -> Refusal:
             best = found
     assert best is not None
     return best
+
+
+def _check_fits(instance: Instance) -> None:
+    name, ours = instance.protocol.__name__, "the engine is one of the document's protocol"
+    if not issubclass(instance.protocol, Postcopy):
+        raise UsageError(f"{name} is not derived from Postcopy, so no engine can be driven along its runs: {ours}")
+    if strange := [channel for channel in instance.channels if channel not in Postcopy.parts(Channel)]:
+        raise UsageError(f"{name} has a channel {strange[0]}, which the engine does not have: {ours}")
+    whole = Instance(Postcopy, instance.pages, instance.in_flight, group=instance.group)
+    if lacking := [v.name for v in whole.variables if v.name not in instance.variable]:
+        raise UsageError(f"{name} has no {lacking[0]}, which the engine has: {ours}")
 
 
 class _Replay:
