@@ -31,6 +31,7 @@ from postcopy.language import (
     Flag,
     Ghost,
     Machine,
+    Maps,
     Monitor,
     Network,
     Page,
@@ -416,6 +417,7 @@ class Shape:
     sends: bool
     receives: bool
     has_places: bool
+    maps: bool = False
 
 
 @cache
@@ -423,6 +425,7 @@ def _sets(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
     leaves = st.one_of(
         st.sampled_from([Field(f"bits{i}") for i in range(shape.bitmaps)]),
         st.just(Awaited()),
+        *([st.just(Field("mapped.bits0"))] if shape.maps else []),
         *([st.just(ThePage())] * (2 if takes_page else 0)),
     )
 
@@ -473,7 +476,7 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
 def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[tuple[Any, ...]]:
     sets = _sets(shape, takes_page)
     conditions = _conditions(shape, takes_page)
-    bitmaps = st.sampled_from([f"bits{i}" for i in range(shape.bitmaps)])
+    bitmaps = st.sampled_from([f"bits{i}" for i in range(shape.bitmaps)] + ["mapped.bits0"] * shape.maps)
     choices = st.sampled_from(["choice", "other_choice"])
     parts: list[st.SearchStrategy[Any]] = [
         st.builds(Guard, conditions),
@@ -505,7 +508,9 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
 
 
 @st.composite
-def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool) -> type[Machine]:
+def _machines(
+    draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool, maps: bool = False
+) -> type[Machine]:
     shape = Shape(
         draw(st.integers(0, 2)),
         draw(st.integers(1, 3)),
@@ -513,6 +518,7 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
         sends,
         receives,
         draw(st.booleans()),
+        maps,
     )
     fields: dict[str, object] = {
         "choice": Choice("a choice", draw(st.sampled_from(list(shape.enumeration)))),
@@ -532,6 +538,8 @@ def _machines(draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: 
         fields["out"] = Sends("wire")
     if receives:
         fields["inbox"] = Receives("wire")
+    if maps:
+        fields["mapped"] = Maps("left", "bits0")
     for number in range(draw(st.integers(1, 3))):
         takes_page, takes_cpu = draw(st.booleans()), draw(st.sampled_from([False, False, True]))
         design = Design(takes_page, takes_cpu, draw(_bodies(shape, takes_page, careful)))
@@ -589,7 +597,9 @@ def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
         "may_rest": staticmethod(_may_rest),
     }
     if two:
-        parts["right"] = draw(_machines("Right", sends=draw(st.booleans()), receives=True, careful=careful))
+        parts["right"] = draw(
+            _machines("Right", sends=draw(st.booleans()), receives=True, careful=careful, maps=draw(st.booleans()))
+        )
     if draw(st.booleans()):
         parts["air"] = Air
     return cast(type[Protocol], type("Random", (Protocol,), parts))

@@ -205,7 +205,8 @@ class CarriesNumber(Innocent):
 
 
 @declared(
-    "Innocent has no machine lefts; did you mean left? A new machine cannot be derived from Base, the class of left"
+    "Innocent has no machine lefts; did you mean left? A second one belongs to a second migration: "
+    'Beside(left="lefts", ...)'
 )
 class NearlyReplaces(Innocent):
     class lefts(Base):  # noqa: N801  # here
@@ -213,7 +214,8 @@ class NearlyReplaces(Innocent):
 
 
 @declared(
-    "Innocent has no machine Right; did you mean right? A new machine cannot be derived from Right, the class of right"
+    "Innocent has no machine Right; did you mean right? A second one belongs to a second migration: "
+    'Beside(right="Right", ...)'
 )
 class ReplacesInCapitals(Innocent):
     class Right(Right):  # here
@@ -221,7 +223,8 @@ class ReplacesInCapitals(Innocent):
 
 
 @declared(
-    "Innocent has no machine clone; did you mean right? A new machine cannot be derived from Right, the class of right"
+    "Innocent has no machine clone; did you mean right? A second one belongs to a second migration: "
+    'Beside(right="clone", ...)'
 )
 class Clones(Innocent):
     clone = type("Clone", (type("Change", (Right,), {}),), {})  # here
@@ -229,7 +232,7 @@ class Clones(Innocent):
 
 @declared(
     "Innocent has no ghost memories; did you mean memory? "
-    "A new ghost cannot be derived from Memory, the class of memory"
+    'A second one belongs to a second migration: Beside(memory="memories", ...)'
 )
 class NearlyReplacesGhost(Innocent):
     class memories(Memory):  # noqa: N801  # here
@@ -241,7 +244,8 @@ class NearlyReplacesInBase(NearlyReplaces):
 
 
 declared(
-    "Innocent has no machine lefts; did you mean left? A new machine cannot be derived from Base, the class of left",
+    "Innocent has no machine lefts; did you mean left? A second one belongs to a second migration: "
+    'Beside(left="lefts", ...)',
     at=NearlyReplaces,
     inside="NearlyReplaces",
 )(NearlyReplacesInBase)

@@ -8,10 +8,12 @@ modules in here interpret what is written with these names; they know nothing of
 """
 
 from postcopy.language.actions import action, require
+from postcopy.language.beside import asked_beside
 from postcopy.language.channel_ends import Network, Receives, Sends
 from postcopy.language.channels import Channel
 from postcopy.language.fields import EITHER, Bitmap, Choice, Count, CpuBitmap, Flag
 from postcopy.language.machines import Ghost, Machine, Monitor
+from postcopy.language.maps import Maps
 from postcopy.language.messages import about
 from postcopy.language.properties import (
     NO_DEADLOCK,
@@ -28,6 +30,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.language.threads import Thread
 from postcopy.language.values import ALL, NONE, Cpu, Page, PageSet
 from postcopy.language.view import Step, View
+from postcopy.language.worlds import Beside
 
 __all__ = [
     "ALL",
@@ -35,6 +38,7 @@ __all__ = [
     "NONE",
     "NO_DEADLOCK",
     "Answer",
+    "Beside",
     "Bitmap",
     "Channel",
     "Choice",
@@ -45,6 +49,7 @@ __all__ = [
     "Ghost",
     "LeadsTo",
     "Machine",
+    "Maps",
     "Monitor",
     "Network",
     "Page",
@@ -59,6 +64,7 @@ __all__ = [
     "about",
     "action",
     "always",
+    "asked_beside",
     "conjunct",
     "eventually",
     "every_step",

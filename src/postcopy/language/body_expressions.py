@@ -15,6 +15,7 @@ from typing import Any, cast
 from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language.body_kinds import (
     PAGES,
+    FieldsOf,
     Fixed,
     Items,
     Kind,
@@ -38,6 +39,7 @@ from postcopy.language.body_syntax import COMPARISONS, OPERATORS, REFUSED, refus
 from postcopy.language.channel_ends import DeclaredEnd, ObserverEnd
 from postcopy.language.fields import CpuPages, Field
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
+from postcopy.language.maps import Maps
 from postcopy.language.properties import Property
 from postcopy.language.python_values import library_of, plain_function
 from postcopy.language.source_locations import is_machinery, place
@@ -350,6 +352,8 @@ class Expressions:
             return self._of_fixed(node, of)
         if isinstance(of, PartOf):
             return self._of_part(node, of.cls)
+        if isinstance(of, FieldsOf):
+            return self._of_mapped(node, of)
         if isinstance(of, Method):
             raise self.refused(node, f"{of.name} without () is always true: write {of.name}()")
         if of is Simple.ABSENT:
@@ -388,6 +392,11 @@ class Expressions:
         self._used(node, of)
         raise self.refused(node, f".{name} cannot be asked of a constant: {text}")
 
+    def _of_mapped(self, node: ast.Attribute, of: FieldsOf) -> Kind:
+        if node.attr not in of.fields:
+            raise self.refused(node, f".{node.attr} is not mapped: Maps(...) names {', '.join(of.fields)}")
+        return of_field(of.cls.fields()[node.attr])
+
     def _of_base(self, node: ast.Attribute) -> Kind:
         """What `super()` has under a name."""
         part = self._part
@@ -423,6 +432,8 @@ class Expressions:
             return of_field(value)
         if isinstance(value, DeclaredEnd):
             return of_end(value)
+        if isinstance(value, Maps):
+            return FieldsOf(self._calls.named.parts[value.machine], value.fields)
         if isinstance(value, classmethod):
             raise self.refused(node, f"{name} is a class method: make it a plain method")
         if isinstance(value, property) and function is not None:

@@ -63,6 +63,19 @@ class PartOf:
     cls: type[Part]
 
 
+@dataclass(frozen=True)
+class FieldsOf:
+    """Some fields of another machine, which this one maps.
+
+    Attributes:
+        cls: the other machine's class.
+        fields: the names of the fields.
+    """
+
+    cls: type[Part]
+    fields: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Fixed:
     """A value from outside of the state, which is the same in every run.
@@ -109,7 +122,7 @@ class Items:
     most: int
 
 
-Kind = Simple | Member | Of | PartOf | Fixed | Method | Items
+Kind = Simple | Member | Of | PartOf | FieldsOf | Fixed | Method | Items
 
 PAGES = Of(PageSet)
 VALUES: tuple[type, ...] = (
@@ -255,6 +268,8 @@ def described(kind: Kind) -> str:
         return names.get(kind.cls, f"{_article(kind.cls.__name__)} {kind.cls.__name__}")
     if isinstance(kind, PartOf):
         return kind.cls.__name__
+    if isinstance(kind, FieldsOf):
+        return f"the mapped fields of {kind.cls.__name__}"
     if isinstance(kind, Fixed):
         return kind.text
     if isinstance(kind, Member):

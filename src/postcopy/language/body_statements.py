@@ -9,6 +9,7 @@ from types import FunctionType
 from postcopy.language.body_expressions import Calls, Expressions, Summary
 from postcopy.language.body_kinds import (
     PAGES,
+    FieldsOf,
     Fixed,
     Items,
     Kind,
@@ -194,7 +195,7 @@ class _Statements:
                 target,
                 f"it changes an attribute of {of.text}: an action changes nothing but its own state",
             )
-        if not isinstance(of, PartOf) and of not in (Simple.ANYTHING, Simple.ABSENT):
+        if not isinstance(of, PartOf | FieldsOf) and of not in (Simple.ANYTHING, Simple.ABSENT):
             raise expressions.refused(
                 target, f"{ast.unparse(target)} = ...: an action assigns to its fields and variables"
             )

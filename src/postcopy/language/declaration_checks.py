@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from types import CodeType
+from typing import Any
 
 from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInfo
@@ -15,11 +16,13 @@ from postcopy.language.channel_ends import DeclaredEnd
 from postcopy.language.channels import MAX_IN_FLIGHT, Channel
 from postcopy.language.fields import Field
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
+from postcopy.language.maps import Maps
 from postcopy.language.protocol import Protocol
 from postcopy.language.python_values import components, is_constant, is_of_the_language, plain_function
 from postcopy.language.source_locations import foreign, of_class, place
 from postcopy.language.threads import Thread, thread_of
 from postcopy.language.view import View
+from postcopy.language.worlds import Beside
 from postcopy.suggestions import closest, did_you_mean
 
 _RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not n.startswith("__")) | {
@@ -62,6 +65,7 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
     for name, channel in channels.items():
         _check_channel(protocol, name, channel)
     _check_roles(protocol)
+    _check_beside(protocol, taken)
     _check_ends(protocol, list(channels), machines.values())
     for machine in machines.values():
         _check_machine(machine, protocol, list(ghosts), list(channels))
@@ -98,14 +102,15 @@ def _check_replacements(protocol: type[Protocol]) -> None:
             continue
         for kind, what in ((Machine, "machine"), (Ghost, "ghost")):
             inherited = {name: part for base in bases for name, part in base.parts(kind).items()}
+            beside = {name for its in change.parts(Beside).values() for name in its.names.values()}
             parts = change.parts(kind)
-            for name in parts.keys() & vars(change).keys() - inherited.keys():
+            for name in parts.keys() & vars(change).keys() - inherited.keys() - beside:
                 doubled = [n for n, part in inherited.items() if n in parts and issubclass(parts[name], part)]
                 if doubled:
                     other = closest(name, doubled) or doubled[0]
                     raise SpecError(
                         f"{bases[0].__name__} has no {what} {name}; did you mean {other}? "
-                        f"A new {what} cannot be derived from {inherited[other].__name__}, the class of {other}",
+                        f'A second one belongs to a second migration: Beside({other}="{name}", ...)',
                         of_class(change, name),
                     )
 
@@ -164,15 +169,41 @@ def _check_roles(protocol: type[Protocol]) -> None:
                 raise SpecError(f"{base.__name__}.roles {problem}", of_class(base, "roles"))
 
 
+def _check_beside(protocol: type[Protocol], parts: Mapping[str, object]) -> None:
+    """Refuse a second migration whose parts are not there, or that uses a channel or ghost of the first."""
+    for name, beside in protocol.parts(Beside).items():
+        where = of_class(protocol, name)
+        problem = beside.problem(parts, lambda a, b: _kind(a) == _kind(b))
+        if problem is not None:
+            raise SpecError(f"{protocol.__name__}.{name} {problem}", where)
+        for machine in beside.names.values():
+            part = parts[machine]
+            ends = declared_ends(part) if isinstance(part, type) and issubclass(part, Machine) else {}
+            for attribute, end in ends.items():
+                if end.channel in beside.names:
+                    raise SpecError(
+                        f"{machine}.{attribute} is an end of {end.channel}, a channel of the first migration: write "
+                        f'{attribute} = {type(end).__name__}("{beside.names[end.channel]}") in its class',
+                        where,
+                    )
+
+
 def _check_ends(protocol: type[Protocol], channels: list[str], machines: Iterable[type[Machine]]) -> None:
     """Refuse a channel of which no machine has an end: another was meant, or the ends are missing."""
-    declared = [value for machine in machines for base in machine.__mro__ for value in vars(base).values()]
-    used = {end.channel for end in declared if isinstance(end, DeclaredEnd)}
+    used = {end.channel for machine in machines for end in declared_ends(machine).values()}
     for name in channels:
         if name not in used:
             meant = did_you_mean(name, [other for other in channels if other in used])
             ends = f': give a machine Sends("{name}"), and another Receives("{name}")'
             raise SpecError(f"no machine has an end of the channel {name}{meant or ends}", of_class(protocol, name))
+
+
+def declared_ends(machine: type[Machine]) -> dict[str, DeclaredEnd[Any]]:
+    """The ends of channels that a machine's class and its bases declare, by attribute."""
+    found: dict[str, DeclaredEnd[Any]] = {}
+    for base in reversed(machine.__mro__):
+        found |= {name: value for name, value in vars(base).items() if isinstance(value, DeclaredEnd)}
+    return found
 
 
 def _is_enumeration(some: object) -> bool:
@@ -207,13 +238,8 @@ def _check_part(part: type[Part]) -> None:
                 )
             if name in _RESERVED and not (name == "watch" and issubclass(part, Monitor)):
                 raise SpecError(f"{where}: the name is taken by the language, choose another", of_class(base, name))
-            if isinstance(value, Field):
-                problem = value.problem()
-                if problem is None and value.role is not None and issubclass(part, Ghost):
-                    problem = "is history, which has no role: declare roles of the sets of machines"
-                if problem is None and value.waits is not None and thread_of(part, value.waits) is None:
-                    problem = f'names "{value.waits.label}", a thread that {part.__name__} does not declare'
-                if problem is not None:
+            if isinstance(value, Field | Maps):
+                if (problem := _problem(part, value)) is not None:
                     raise SpecError(f"{where} {problem}", of_class(base, name))
             elif plain_function(value) is None and not all(is_constant(item) for item in components(value)):
                 kind = type(value).__name__
@@ -221,6 +247,18 @@ def _check_part(part: type[Part]) -> None:
                     f"{where} is a {kind}, which is not part of the state: declare a field, e.g. a Flag or Bitmap",
                     of_class(base, name),
                 )
+
+
+def _problem(part: type[Part], value: Field[Any] | Maps) -> str | None:
+    """The mistake in the declaration of a field or of mapped fields, or None."""
+    if isinstance(value, Maps):
+        return None if issubclass(part, Machine) else "maps fields: only machines do"
+    problem = value.problem()
+    if problem is None and value.role is not None and issubclass(part, Ghost):
+        problem = "is history, which has no role: declare roles of the sets of machines"
+    if problem is None and value.waits is not None and thread_of(part, value.waits) is None:
+        problem = f'names "{value.waits.label}", a thread that {part.__name__} does not declare'
+    return problem
 
 
 def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]) -> None:
@@ -236,6 +274,8 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
                 raise SpecError(
                     f"{where}: {protocol.__name__} has no channel {value.channel}{hint}", of_class(base, name)
                 )
+            if isinstance(value, Maps) and (problem := value.problem(protocol.parts(Machine))) is not None:
+                raise SpecError(f"{where} {problem}", of_class(base, name))
             if name in actions and value is not None and plain_function(value) is None:
                 raise SpecError(
                     f"{where} replaces an action by {value!r}: define a method, or None", of_class(base, name)

@@ -25,6 +25,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.language.threads import Thread, thread_of, undeclared
 from postcopy.language.values import ALL, Cpu, Page
 from postcopy.language.variables import Sort, Variable, index_of
+from postcopy.language.worlds import Beside, World, first_world, name_beside, second_world
 
 MAX_PAGES = 16
 
@@ -84,6 +85,7 @@ class Instance:
         for name, channel in protocol.parts(Channel).items():
             self.channels[name], its = channel.flatten(name, in_flight)
             initial += its
+        self.worlds = _worlds(protocol, self.monitors)
         self.variables = tuple(v for v, _ in initial)
         self.variable = {v.name: v for v in self.variables}
         self.index = {v: i for i, v in enumerate(self.variables)}
@@ -169,6 +171,21 @@ def _has(variable: Variable, value: object) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _worlds(protocol: type[Protocol], monitors: Mapping[str, type[Monitor]]) -> dict[str, World]:
+    """What belongs to each of several migrations: by the name of a `Beside`, of its machines, ghosts and monitors.
+
+    The first migration is called "". Where there is one migration, there is nothing to tell apart.
+    """
+    found: dict[str, World] = {}
+    besides = protocol.parts(Beside)
+    for name, beside in besides.items():
+        suffix = name_beside(name, "")
+        own = {its.removesuffix(suffix): its for its in monitors if its.endswith(suffix)}
+        world = second_world(beside, own)
+        found |= {name: world, **dict.fromkeys((*beside.names.values(), *own.values()), world)}
+    return {"": first_world(besides.values()), **found} if besides else {}
 
 
 def _check_size(what: str, value: int, most: int) -> None:

@@ -21,6 +21,7 @@ from postcopy.language.messages import Event, Message, Pattern
 from postcopy.language.source_locations import location
 from postcopy.language.values import PageSet, Whole
 from postcopy.language.variables import Variable
+from postcopy.language.worlds import World
 
 
 class Scope(typing.Protocol):
@@ -49,6 +50,10 @@ class Scope(typing.Protocol):
     @property
     def roles(self) -> Sequence[tuple[Enum, Enum]]:
         """Kinds of message with their roles."""
+
+    @property
+    def worlds(self) -> Mapping[str, World]:
+        """What belongs to each of several migrations: "" for the first, and for ghosts of others. Empty for one."""
 
     @property
     def variable(self) -> Mapping[str, Variable]:

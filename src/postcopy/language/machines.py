@@ -66,9 +66,10 @@ class Machine(Part):
         if name.startswith("__"):
             raise AttributeError(name)
         instance = self.interpretation.instance
-        ghost = None if name in instance.monitors else instance.ghosts.get(name)
+        known = instance.worlds[self.name].names.get(name, name) if self.name in instance.worlds else name
+        ghost = None if known in instance.monitors else instance.ghosts.get(known)
         if ghost is not None:
-            return ghost(name, self.interpretation)
+            return ghost(known, self.interpretation)
         if name in instance.machines:
             hint = ": a machine sees only its own state and its ends of the channels; send a message instead"
             raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.interpretation.where())
@@ -98,7 +99,7 @@ class Ghost(Part):
                 "ends of the channels; send a message instead",
                 self.interpretation.where(),
             )
-        return View(self.interpretation)
+        return View(self.interpretation, self.interpretation.instance.worlds.get(self.name))
 
     def __getattribute__(self, name: str) -> Any:
         value = object.__getattribute__(self, name)
