@@ -14,7 +14,7 @@ from postcopy.language.channels import Channel
 from postcopy.language.fields import EITHER, Bitmap, Choice, Count, CpuBitmap, Flag
 from postcopy.language.machines import Ghost, Machine, Monitor
 from postcopy.language.maps import Maps
-from postcopy.language.messages import about
+from postcopy.language.messages import about, about_part
 from postcopy.language.properties import (
     NO_DEADLOCK,
     Answer,
@@ -62,6 +62,7 @@ __all__ = [
     "Thread",
     "View",
     "about",
+    "about_part",
     "action",
     "always",
     "asked_beside",

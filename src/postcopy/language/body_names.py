@@ -14,7 +14,7 @@ from postcopy.language.body_kinds import Fixed, Kind, Method, Simple
 from postcopy.language.body_syntax import BUILTINS
 from postcopy.language.function_text import FunctionText
 from postcopy.language.machines import Part
-from postcopy.language.messages import about
+from postcopy.language.messages import about, about_part
 from postcopy.language.properties import LeadsTo, Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.python_values import (
@@ -34,6 +34,7 @@ MISSING = object()
 _ANSWERS: dict[object, Kind] = {
     require: Simple.NOTHING,
     about: Simple.ANYTHING,
+    about_part: Simple.ANYTHING,
     LeadsTo: Simple.ANYTHING,
     Cpu: Simple.CONSTANT,
     cast: Simple.ANYTHING,

@@ -126,7 +126,7 @@ class ConcreteInterpretation(Interpretation):
             if all(self._matches(slot, pattern) for slot, pattern in zip(slots, patterns, strict=True)):
                 common: PageSet = self.pages(ALL)
                 for slot, pattern in zip(slots, patterns, strict=True):
-                    common = common & cast(PageSet, self.load(slot.pages)) if pattern.about else common
+                    common = common & pattern.of(cast(PageSet, self.load(slot.pages))) if pattern.about else common
                 result = result | common
         return result
 

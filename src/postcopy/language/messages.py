@@ -23,6 +23,7 @@ class Pattern:
         kind: the kind.
         marks: ghost marks that it has to have (or not to have).
         about: whether it has to concern the page that is asked for; else any such message will do.
+        part: whether it has to concern a part of the page's host page only; asked of one that is `about` the page.
         enumeration: the enumeration of the kind: a member of an IntEnum equals those of others, and patterns of the
             two are not the same.
     """
@@ -30,15 +31,27 @@ class Pattern:
     kind: Enum
     marks: tuple[tuple[str, bool], ...] = ()
     about: bool = False
+    part: bool = False
     enumeration: type[Enum] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "enumeration", type(self.kind))
 
+    def of(self, pages: PageSet) -> PageSet:
+        """Of the pages of a message, those for which it is what is looked for."""
+        part: PageSet = pages & (~pages).host_pages
+        return part if self.part else pages
+
 
 def about(kind: Enum, **marks: bool) -> Pattern:
     """A message of this kind, with these ghost marks, that concerns the page in question."""
     return Pattern(kind, tuple(marks.items()), about=True)
+
+
+def about_part(kind: Enum, **marks: bool) -> Pattern:
+    """A message of this kind, with these ghost marks, that concerns the page in question and not all of its host
+    page."""
+    return Pattern(kind, tuple(marks.items()), about=True, part=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -140,8 +140,12 @@ class SingleRun(Interpretation):
         for message in self.queues[channel.name]:
             for n in reversed(range(len(patterns))):  # from the last on: a message stands for one pattern only
                 if found[n] and self._matches(message, patterns[n]):
-                    found[n + 1] |= found[n] & (message.pages.bits if patterns[n].about else every)
+                    found[n + 1] |= found[n] & (self._asked_for(message, patterns[n]) if patterns[n].about else every)
         return self.set_of(found[-1])
+
+    @staticmethod
+    def _asked_for(message: InFlight, pattern: Pattern) -> int:
+        return cast(ManyPages, pattern.of(message.pages)).bits if pattern.part else message.pages.bits
 
     @staticmethod
     def _matches(message: InFlight, pattern: Pattern) -> bool:

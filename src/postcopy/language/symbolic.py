@@ -260,9 +260,13 @@ class SymbolicInterpretation(Interpretation):
             for slot, pattern in zip(slots, patterns, strict=True):
                 matches.append(ex.equal(self.number_in(slot.kind), ex.number(channel.code(pattern.kind))))
                 matches += [ex.equal(self.number_in(slot.marks[m]), ex.number(int(want))) for m, want in pattern.marks]
-                common += [self.pages_in(slot.pages)] if pattern.about else []
+                common += [self._asked_for(slot, pattern)] if pattern.about else []
             parts.append(ex.choose(ex.conjunction(*matches), ex.intersection(*common), ex.EMPTY_SET))
         return SymbolicPages(self, ex.union(*parts))
+
+    def _asked_for(self, slot: Slot, pattern: Pattern) -> PagesExpr:
+        pages = self.pages_in(slot.pages)
+        return ex.intersection(pages, ex.host_pages(ex.set_complement(pages))) if pattern.part else pages
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         codes = [channel.code(kind) for kind in channel.kinds if channel.marks_copies(kind)]

@@ -25,6 +25,7 @@ from postcopy.language.symbolic import read_action, read_predicate, read_resting
 from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.clauses import paths_of
+from postcopy.prover.single_copies import channels_of_single_copies
 
 Formula = Any
 Values = dict[Variable, Any]
@@ -59,6 +60,11 @@ class Bounded:
         actions = self.instance.actions
         return [Path(a, guard, leaf) for a in actions for guard, leaf in paths_of(read_action(self.instance, a))]
 
+    @cached_property
+    def single_copies(self) -> frozenset[str]:
+        """The names of the channels on which a marked message concerns one page at most."""
+        return channels_of_single_copies(self.instance)
+
     def state(self, name: str) -> Values:
         """Symbols for a state."""
         return {v: z3.BitVec(f"{name}.{v.name}", self._width(v)) for v in self.instance.variables}
@@ -83,19 +89,12 @@ class Bounded:
             for slot in channel.slots:
                 marks = z3.Or(*(state[mark] != 0 for mark in slot.marks.values()))
                 yield z3.Implies(state[slot.kind] == 0, state[slot.pages] == 0)
-                yield z3.Implies(z3.Not(_carries_marks(channel, state[slot.kind])), z3.Not(marks))
+                carries_marks = _carries_marks(channel, state[slot.kind])
+                yield z3.Implies(z3.Not(carries_marks), z3.Not(marks))
+                if channel.name in self.single_copies:
+                    yield z3.Implies(carries_marks, state[slot.pages] & (state[slot.pages] - 1) == 0)
             for here, behind in zip(channel.slots, channel.slots[1:], strict=False):
                 yield z3.Implies(state[here.kind] == 0, state[behind.kind] == 0)
-
-    def one_page_each(self, state: Values) -> Formula:
-        """Each message that carries marks concerns one page: what `premises` says of it, in a state."""
-        return z3.And(
-            *(
-                z3.Implies(_carries_marks(channel, state[slot.kind]), state[slot.pages] & (state[slot.pages] - 1) == 0)
-                for channel in self.instance.channels.values()
-                for slot in channel.slots
-            )
-        )
 
     def initial(self, state: Values) -> Formula:
         """The state is an initial one."""
@@ -150,11 +149,6 @@ class Bounded:
     def has_ranges(self) -> bool:
         """Whether some path may leave the range of a number, as far as its text says."""
         return any(path.leaf.checks for path in self.paths)
-
-    @property
-    def has_marks(self) -> bool:
-        """Whether some message carries marks."""
-        return any(channel.marked and channel.slots[0].marks for channel in self.instance.channels.values())
 
     def violates(self, prop: Property, path: Path, state: Values, page: Formula) -> Formula:
         """Taking the path violates a property of steps."""

@@ -13,7 +13,7 @@ instance left out can only make a proof fail, never succeed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -95,10 +95,14 @@ class Symbols:
     Args:
         variables: of the state; those of the channels' slots are not used.
         channels: what is on them has symbols of its own.
+        single_copies: the names of the channels on which a marked message concerns one page at most.
     """
 
-    def __init__(self, variables: Sequence[Variable], channels: Iterable[ChannelVariables]) -> None:
+    def __init__(
+        self, variables: Sequence[Variable], channels: Iterable[ChannelVariables], single_copies: Collection[str] = ()
+    ) -> None:
         channels = tuple(channels)
+        self._single_copies = single_copies
         self.page = z3.DeclareSort("Page")
         self.host = z3.Function("host", self.page, z3.DeclareSort("HostPage"))
         self.numbers = {v: z3.Int(v.name) for v in variables if v.sort is Sort.NUMBER}
@@ -106,6 +110,7 @@ class Symbols:
         self.sets = {v: z3.Function(v.name, self.page, z3.BoolSort()) for v in sets}
         self.channels = {messages_of(c): _Contents(c, self.page) for c in channels}
         self._page_given = z3.Function("given", self.page, z3.BoolSort())
+        self._page_near = z3.Function("near", self.page, z3.BoolSort())
         self._page_named = z3.Function("named", self.page, z3.BoolSort())
         kinds = [(c.name, code) for c in channels for code in range(1, 1 + len(c.kinds))]
         integer, truth = z3.IntSort(), z3.BoolSort()
@@ -115,6 +120,10 @@ class Symbols:
     def given(self, page: Term) -> Bool:
         """Matches quantifiers: the page is one that the obligation speaks of."""
         return self._page_given(page)
+
+    def near(self, page: Term) -> Bool:
+        """Matches quantifiers: the page is given, or a conjunct says of a given one that there is such a page."""
+        return self._page_near(page)
 
     def named(self, page: Term) -> Bool:
         """Matches quantifiers: the page has a name."""
@@ -157,9 +166,10 @@ class Symbols:
                 yield from self.anything(contents.channel, contents.tail, [e.code])
 
     def well_formed(self) -> Iterator[Bool]:
-        """What holds of any state by the kind of its variables: numbers are in range, a marked message has one page."""
+        """What holds of any state by the kind of its variables: numbers are in range, single copies are of one page."""
         a, b, i = z3.Const("a", self.page), z3.Const("b", self.page), z3.Int("i")
-        yield z3.ForAll([a], z3.Implies(self.given(a), self.named(a)), patterns=[self.given(a)])
+        yield z3.ForAll([a], z3.Implies(self.given(a), self.near(a)), patterns=[self.given(a)])
+        yield z3.ForAll([a], z3.Implies(self.near(a), self.named(a)), patterns=[self.near(a)])
         for variable, number in self.numbers.items():
             yield z3.And(number >= 0, number < variable.size)
         for contents in self.channels.values():
@@ -171,10 +181,15 @@ class Symbols:
                 for_some = z3.Implies(z3.And(i >= 0, i < contents.tail), some)
                 yield z3.ForAll([i], for_some, patterns=[here])
                 yield z3.ForAll([i, a], here, patterns=[about])
-                if channel.marks_copies(kind):
+                if not channel.marks_copies(kind):
+                    continue
+                if channel.name in self._single_copies:
                     both = z3.And(contents.kind_at(i) == code, contents.pages_at(i, a), contents.pages_at(i, b))
                     match = _pattern(about, self.named(b))
                     yield z3.ForAll([i, a, b], z3.Implies(both, a == b), patterns=[match])
+                else:
+                    too = self.there(channel, code, i, b)
+                    yield z3.ForAll([i, a, b], z3.Implies(about, too), patterns=[_pattern(about, self.given(b))])
 
 
 class _Contents:
@@ -215,6 +230,8 @@ class Meaning:
         symbols: of the state before the step.
         param: the page that an expression may speak of.
         updates: of the step, where the state after it is meant.
+        wide: whether positions are named for all named pages.
+        of_step: whether a step is meant, with its guard and what it violates; else what is assumed before it.
         prefix: of the names that it gives.
         definitions: what has to be asserted beside the formulas: what stands for what, and what is named.
     """
@@ -227,11 +244,13 @@ class Meaning:
         updates: Mapping[Variable, Value] | None = None,
         step: Term | None = None,
         wide: bool = False,
+        of_step: bool = False,
     ) -> None:
         self.symbols, self.prefix, self.param = symbols, prefix, param
         self.updates = updates or {}
-        self.wide = wide
-        self.before = Meaning(symbols, f"{prefix}.before", step, wide=wide) if updates is not None else self
+        self.wide, self.of_step = wide, of_step
+        before = f"{prefix}.before"
+        self.before = Meaning(symbols, before, step, wide=wide, of_step=of_step) if updates is not None else self
         self.definitions: list[Bool] = self.before.definitions if updates is not None else []
         self.bound: list[Term] = self.before.bound if updates is not None else []
         self._names: dict[object, Any] = {}
@@ -279,7 +298,10 @@ class Meaning:
         return term, []
 
     def _register(self, key: object, term: Term, terms: list[Term], register: Callable[..., Bool]) -> None:
-        """Register a term for the pages that an obligation speaks of; if `wide`, a position for all named pages."""
+        """Register a term for the pages that an obligation speaks of; one of a step, also for the pages near them.
+
+        If `wide`, a position is registered for all named pages.
+        """
         shape = (key, *(str(t.decl()) if t.num_args() else "" for t in terms))
         if shape in self._registered:
             return
@@ -289,8 +311,9 @@ class Meaning:
         self._registered.add(shape)
         fact = register(term, *terms)
         if variables:
-            wide = self.wide and term.sort() != self.symbols.page
-            match = [self.symbols.named(v) if wide else self.symbols.given(v) for v in variables]
+            of_page = self.symbols.near if self.of_step else self.symbols.given
+            which = self.symbols.named if self.wide and term.sort() != self.symbols.page else of_page
+            match = [which(v) for v in variables]
             fact = z3.ForAll(variables, fact, patterns=[_pattern(*match)])
         self.definitions.append(fact)
 
@@ -353,7 +376,8 @@ class Meaning:
         symbols = self.symbols
 
         def positive() -> Bool:
-            page, named = self._witness(key, symbols.page, of, lambda page, *_: symbols.named(page))
+            register = symbols.named if self.of_step else symbols.near
+            page, named = self._witness(key, symbols.page, of, lambda page, *_: register(page))
             return z3.And(*named, body(page, Polarity.POSITIVE))
 
         def negative() -> Bool:
@@ -437,6 +461,7 @@ class Meaning:
             for pattern, i in zip(patterns, at, strict=True):
                 parts.append(queue.kind(i) == channel.code(pattern.kind))
                 parts += [queue.concerns(i, cast(Term, a), s)] if pattern.about else []
+                parts += [self._lacks(e, queue, i, cast(Term, a), s)] if pattern.part else []
                 for mark, has in pattern.marks:
                     parts.append(queue.marked(mark, i, s) if has else z3.Not(queue.marked(mark, i, -s)))
             return z3.And(*parts)
@@ -456,6 +481,15 @@ class Meaning:
             return z3.Not(self._for_all(at, lambda: z3.Not(body(at, Polarity.NEGATIVE)), *match))
 
         return self._exists(positive, negative, polarity)
+
+    def _lacks(self, e: Carries | InOrder, queue: Queue, at: Term, a: Term, polarity: Polarity) -> Bool:
+        """A message lacks a page of a page's host page."""
+        host = self.symbols.host
+
+        def body(b: Term, s: Polarity) -> Bool:
+            return z3.And(host(a) == host(b), z3.Not(queue.concerns(at, b, -s)))
+
+        return self._some_page(("lacks", e), [at, a], body, polarity)
 
     # -- channels ------------------------------------------------------------------------------------------------
 

@@ -13,18 +13,18 @@ from functools import cached_property
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
-from postcopy.language.expressions import PagesExpr, TruthExpr, Value
+from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property, of_each_page
 from postcopy.language.ranking import Ranking
 from postcopy.language.symbolic import read_action, read_predicate
 from postcopy.language.trees import Leaf
-from postcopy.language.variables import Sort, Variable
-from postcopy.prover.channel_expressions import Sent, walk
+from postcopy.language.variables import Variable
 from postcopy.prover.clauses import parts_of, paths_of
-from postcopy.prover.obligations import CLOSER, INITIAL, ONE_PAGE, RANGES
+from postcopy.prover.obligations import CLOSER, INITIAL, RANGES
 from postcopy.prover.ranking import comes_no_closer
-from postcopy.prover.unbounded import UnboundedInterpretation, initially, messages_of
+from postcopy.prover.single_copies import channels_of_single_copies
+from postcopy.prover.unbounded import UnboundedInterpretation, initially
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class Reader:
     Attributes:
         instance: the protocol with its properties. Its size is of no importance.
         conjuncts: the invariant, and the properties of states.
+        single_copies: the names of the channels on which a marked message concerns one page at most.
 
     Args:
         instance: see above.
@@ -104,12 +105,13 @@ class Reader:
         ranking: why the protocol comes to an end; None: nothing is to be proved of that.
 
     Raises:
-        SpecError: a conjunct cheats or errs.
+        SpecError: a conjunct or an action cheats or errs.
     """
 
     def __init__(self, instance: Instance, conjuncts: Sequence[Property], ranking: Ranking | None) -> None:
         self.instance = instance
         self.conjuncts = tuple(_read(instance, conjunct) for conjunct in conjuncts)
+        self.single_copies = channels_of_single_copies(instance)
         self._ranking = ranking if ranking is not None and _is_watched(instance, ranking) else None
 
     def initial(self) -> list[Goal]:
@@ -152,8 +154,6 @@ class Reader:
         for index, violated in leaf.violated:
             wrong = [ex.negation(part) for part in parts_of(ex.negation(violated))]
             yield self.instance.properties[index].name, [Violation(each, path) for each in wrong]
-        for sent in _marked_messages(self.instance, leaf):
-            yield ONE_PAGE, [Violation(_TWO_PAGES, path, {_SENT_PAGES: sent}, each_page=True)]
         no_closer = self._comes_no_closer(leaf)
         yield CLOSER, [Violation(no_closer, path)] if no_closer is not ex.FALSE else []
         if leaf.checks:
@@ -170,24 +170,6 @@ class Reader:
         if self._ranking is None:
             return ex.FALSE
         return ex.conjunction(self._ending, comes_no_closer(self.instance, self._ranking.components, leaf))
-
-
-_SENT_PAGES = Variable("pages of the message sent", "", Sort.PAGES)
-_SENT = ex.PagesVariable(_SENT_PAGES)
-_TWO_PAGES = ex.conjunction(
-    ex.negation(ex.is_empty(ex.intersection(_SENT, ex.PAGE))),
-    ex.negation(ex.is_empty(ex.intersection(_SENT, ex.set_complement(ex.PAGE)))),
-)
-
-
-def _marked_messages(instance: Instance, leaf: Leaf) -> Iterator[PagesExpr]:
-    """The pages of each message that a step sends and that carries marks, unless it is plainly one page."""
-    for channel in instance.channels.values():
-        marked = {channel.code(kind) for kind in channel.marked}
-        after = leaf.updates.get(messages_of(channel))
-        for node in walk(after) if after is not None else ():
-            if isinstance(node, Sent) and node.code in marked and node.pages not in (ex.PAGE, ex.EMPTY_SET):
-                yield node.pages
 
 
 def _is_watched(instance: Instance, ranking: Ranking) -> bool:

@@ -13,7 +13,7 @@ is in its range, a channel may be empty, and what is named may be named.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path as File
 from typing import TypeVar
@@ -56,9 +56,13 @@ class Keys:
     Args:
         channels: of the protocol.
         conjuncts: of its invariant.
+        single_copies: the names of the channels on which a marked message concerns one page at most.
     """
 
-    def __init__(self, channels: Iterable[ChannelVariables], conjuncts: Iterable[Conjunct]) -> None:
+    def __init__(
+        self, channels: Iterable[ChannelVariables], conjuncts: Iterable[Conjunct], single_copies: Collection[str] = ()
+    ) -> None:
+        self._single_copies = single_copies
         self._channels = {channel.name: channel for channel in channels}
         self._known: dict[int, tuple[object, bytes]] = {}
         self.conjuncts = {c.name: self._conjunct(c) for c in conjuncts}
@@ -121,7 +125,7 @@ class Keys:
     def _pattern(self, node: ChannelNode, pattern: Pattern) -> bytes:
         channel = self._channels[variable_below(node.messages).owner]
         marks = [f"{name} {has}" for name, has in pattern.marks]
-        return _hash("pattern", str(channel.code(pattern.kind)), str(pattern.about), *marks)
+        return _hash("pattern", str(channel.code(pattern.kind)), str(pattern.about), str(pattern.part), *marks)
 
     def _variable(self, variable: Variable) -> bytes:
         declared = (variable.name, variable.owner, variable.sort.name, str(variable.size), str(variable.ghost))
@@ -131,7 +135,8 @@ class Keys:
 
     def _channel(self, channel: ChannelVariables) -> bytes:
         marked = sorted(channel.code(kind) for kind in channel.marked)
-        return _hash("channel", channel.name, str(len(channel.kinds)), str(marked), *channel.slots[0].marks)
+        single = str(channel.name in self._single_copies)
+        return _hash("channel", channel.name, str(len(channel.kinds)), str(marked), single, *channel.slots[0].marks)
 
     def _once(self, thing: Thing, digest: Callable[[Thing], bytes]) -> bytes:
         """A digest, computed once for each object (not for those that are equal: messages may be, by their numbers)."""

@@ -18,7 +18,6 @@ from postcopy.prover.solving import Status, worse, worst
 INITIAL = "in the initial states"
 ANY = "any thread"
 RANGES = NUMBERS_IN_RANGE.name
-ONE_PAGE = "a-copy-is-of-one-page"
 CLOSER = "comes-closer-to-the-end"
 
 

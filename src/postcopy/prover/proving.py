@@ -16,7 +16,7 @@ from postcopy.prover.goal_solver import GoalSolver
 from postcopy.prover.goals import Goal, Reader
 from postcopy.prover.keys import Keys
 from postcopy.prover.means import HERE, Means
-from postcopy.prover.obligations import ANY, CLOSER, ONE_PAGE, RANGES, Obligation, Proof
+from postcopy.prover.obligations import ANY, CLOSER, RANGES, Obligation, Proof
 from postcopy.prover.progress import Deadlock, deadlock_of
 from postcopy.prover.scheduling import solve
 from postcopy.prover.theory import Theory
@@ -105,17 +105,17 @@ class Prover:
         return solve(goals, deadlock, self._solver, self._means.workers, report, self._patient, answers)
 
     def _answers(self, cache: Cache) -> Answers:
-        keys = Keys(self.instance.channels.values(), self._reader.conjuncts)
+        keys = Keys(self.instance.channels.values(), self._reader.conjuncts, self._reader.single_copies)
         return Answers(cache, keys, self._means.seed, self._without)
 
     def _solver(self) -> GoalSolver:
-        symbols = Symbols(self.instance.variables, self.instance.channels.values())
+        symbols = Symbols(self.instance.variables, self.instance.channels.values(), self._reader.single_copies)
         return GoalSolver(Theory(symbols, self._reader.conjuncts), self._means.seed, self._without)
 
     def _goals(self, only: Only) -> list[Goal]:
         """The goals about the initial states, and those about each action: those that have violations."""
         found = [goal for goal in self._reader.initial() if self._is_asked(goal, only)]
-        names = {*(p.name for p in (*self.conjuncts, *self.instance.properties)), RANGES, ONE_PAGE, CLOSER}
+        names = {*(p.name for p in (*self.conjuncts, *self.instance.properties)), RANGES, CLOSER}
         for action in self.instance.actions:
             if any(only(name, action.name) for name in names):
                 asked = [goal for goal in self._reader.of_action(action) if self._is_asked(goal, only)]

@@ -16,8 +16,8 @@ from postcopy.language.concrete import Transition, answer_in, holds, is_deadlock
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
 from postcopy.language.trace import Trace
-from postcopy.prover.bounded import Bounded, Formula, Path, Values
-from postcopy.prover.premises import IN_RANGE, ONE_PAGE_EACH
+from postcopy.prover.bounded import Bounded, Formula, Path
+from postcopy.prover.premises import IN_RANGE
 from postcopy.prover.solving import EXACT
 
 
@@ -41,9 +41,8 @@ class Steps:
         self, instance: Instance, invariant: Sequence[Property], length: int = 1, from_start: bool = False
     ) -> None:
         self.instance, self._bounded = instance, Bounded(instance)
-        marked = [ONE_PAGE_EACH] if self._bounded.has_marks else []
         of_states = (p for p in instance.properties if p.of_states)
-        self.claims = {claim.name: claim for claim in [*invariant, *of_states, *marked]}
+        self.claims = {claim.name: claim for claim in [*invariant, *of_states]}
         self._of_steps = [p for p in instance.properties if p.of_steps]
         self._asks_deadlock = length > 0 and any(p.kind is Kind.NO_DEADLOCK for p in instance.properties)
         self._states = [self._bounded.state(f"s{i}") for i in range(length + 1)]
@@ -102,12 +101,9 @@ class Steps:
 
     def _about(self, claim: Property) -> tuple[Formula, Formula]:
         """Whether it holds in all states but the last, and whether it fails in that."""
-        assumed = [self._claim(claim, state) for state in self._states[:-1]]
+        assumed = [self._bounded.claims(claim, state) for state in self._states[:-1]]
         holds_before = z3.Implies(self._holds[claim.name], z3.And(*assumed))
-        return holds_before, z3.Implies(self._fails[claim.name], z3.Not(self._claim(claim, self._states[-1])))
-
-    def _claim(self, claim: Property, state: Values) -> Formula:
-        return self._bounded.one_page_each(state) if claim is ONE_PAGE_EACH else self._bounded.claims(claim, state)
+        return holds_before, z3.Implies(self._fails[claim.name], z3.Not(self._bounded.claims(claim, self._states[-1])))
 
     def violation(
         self, assumed: Iterable[str], wanted: Collection[str], actions: Collection[str] | None = None
@@ -189,13 +185,6 @@ class Steps:
         return [name for name, claim in self.claims.items() if name in names and not self._true(state, claim)]
 
     def _true(self, state: State, claim: Property) -> bool:
-        if claim is ONE_PAGE_EACH:
-            return all(
-                state[self.instance.index[slot.pages]].bit_count() < 2
-                for channel in self.instance.channels.values()
-                for slot in channel.slots
-                if channel.marks_copies(slot.kind.values[state[self.instance.index[slot.kind]]])
-            )
         return holds(answer_in(self.instance, state, claim.holds))
 
     def failing(self, trace: Trace, names: Collection[str]) -> list[str]:

@@ -77,7 +77,7 @@ class Theory:
 
     def path(self, path: Path) -> list[Any]:
         """The formulas that say that a path is taken."""
-        meaning = Meaning(self.symbols, "guard", self.step, wide=True)
+        meaning = Meaning(self.symbols, "guard", self.step, wide=True, of_step=True)
         guards = [meaning.truth(part) for part in path.guard]
         page = [self.symbols.given(self.step)] if path.takes_page else []
         return [*guards, *meaning.definitions, *page, *self.symbols.touched(path.guard, path.updates)]
@@ -85,7 +85,7 @@ class Theory:
     def violation(self, violation: Violation) -> list[Any]:
         """The formulas that say that a violation happens, beside those of its path."""
         param = self._page if violation.each_page else self.step
-        meaning = Meaning(self.symbols, "wrong", param, violation.updates, self.step, wide=True)
+        meaning = Meaning(self.symbols, "wrong", param, violation.updates, self.step, wide=True, of_step=True)
         page = [self.symbols.given(self._page), self.symbols.named(self._page)] if violation.each_page else []
         return [meaning.truth(violation.wrong), *page, *meaning.definitions]
 

@@ -45,7 +45,7 @@ class _Questions:
         self._proof, self._instance = proof, proof.instance
         there = applicable(self._instance.protocol, self._instance.properties, proof.conjuncts, ranking)
         self._reader = Reader(self._instance, proof.conjuncts, there.ranking)
-        symbols = Symbols(self._instance.variables, self._instance.channels.values())
+        symbols = Symbols(self._instance.variables, self._instance.channels.values(), self._reader.single_copies)
         self._theory = Theory(symbols, self._reader.conjuncts)
         self._goals: dict[str, dict[str, Goal]] = {}
         self._paths: dict[Path, list[Any]] = {}

@@ -1,7 +1,7 @@
 """Weeding by induction, at a size: which claims some step does not keep, and which others they need to be kept.
 
-Claims can be added at any time. At a size z3's answers are exact. Numbers stay in their ranges here, and a marked
-message concerns one page: the proof for every size asks both.
+Claims can be added at any time. At a size z3's answers are exact. Numbers stay in their ranges here: the proof for
+every size asks that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import z3
 
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
-from postcopy.prover.premises import IN_RANGE, ONE_PAGE_EACH
+from postcopy.prover.premises import IN_RANGE
 from postcopy.prover.steps import Steps
 
 
@@ -27,8 +27,6 @@ class Weeding(Steps):
     def __init__(self, instance: Instance, invariant: Sequence[Property]) -> None:
         super().__init__(instance, invariant)
         self._solver.add(z3.Not(self._fails[IN_RANGE.name]))
-        if ONE_PAGE_EACH.name in self.claims:
-            self._solver.add(self._holds[ONE_PAGE_EACH.name])
 
     def add(self, claim: Property) -> None:
         """One more claim, of a name that no other has."""

@@ -1,7 +1,8 @@
 """A check as one HTML page that needs nothing from elsewhere: verdict, numbers, properties, coverage, and its stories.
 
-The page is laid out by `assets/report.html` in `assets/result.html`, from the object that ``--json`` prints, the stories, and what the state
-held. All of that is also in the page as JSON. The script only shows one step of a story instead of all of them.
+The page is laid out by `assets/report.html` in `assets/result.html`, from the object that ``--json`` prints, the
+stories, and what the state held. All of that is also in the page as JSON. The script only shows one step of a story
+instead of all of them.
 """
 
 from __future__ import annotations
