@@ -64,7 +64,7 @@ class ToProve(NamedTuple):
 def proved_of(protocol: type[Protocol], names: Sequence[str] = ()) -> ToProve:
     """What a proof asks of a protocol: what `asked_of` says, or the properties of these names. What helps are the
     protocol's own conjuncts, for the document's protocol and what extends it those of the catalogue, and the properties
-    of states that are not asked.
+    of states that are not asked. An own conjunct with the name of one of the catalogue takes its place.
 
     Raises:
         UsageError: there is no property of that name, or a proof cannot be asked it.
@@ -77,7 +77,8 @@ def proved_of(protocol: type[Protocol], names: Sequence[str] = ()) -> ToProve:
             raise UsageError(f"{prop.name} {what}: a proof cannot be asked that, but postcopy check can")
     others = tuple(p for p in asked_of(protocol) if p.of_states and p not in asked)
     if issubclass(protocol, Postcopy):
-        return ToProve(asked, (*INVARIANT, *own, *others), RANKING)
+        restated = {conjunct.name for conjunct in own}
+        return ToProve(asked, (*(c for c in INVARIANT if c.name not in restated), *own, *others), RANKING)
     return ToProve(asked, (*own, *others), None)
 
 

@@ -5,7 +5,7 @@ Together with the properties of states in `safety` they are what `postcopy prove
 and action by action (`docs/proof.md`). A conjunct is written as a property of states is: it answers with a truth
 value, or with the set of pages that offend. One with a parameter `page` is claimed for every page.
 
-Words used below: a *copy* of a page is at the destination or on the stream; a copy is *good* if it is the guest's
+Words used below: a *copy* of a page is at the destination or on its way; a copy is *good* if it is the guest's
 last write; *kept* is what the destination has once it has read the stream up to a certain message. The destination is
 *past the package* when its main thread has read PACKAGED and it has not come to its end.
 """
@@ -13,13 +13,15 @@ last write; *kept* is what the destination has once it has read the stream up to
 from postcopy.language import Answer, Page, PageSet, Property, View, about, conjunct
 from postcopy.model.destination import Main, State
 from postcopy.model.network import Command, Reply
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase
 from postcopy.properties.safety import Handover, SentSinceSwitch
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
-def _past_package(state: View) -> bool:
+def past_package(state: View) -> bool:
+    """The main thread has read PACKAGED, and the destination has not come to its end."""
     main = state.destination.main
     in_package: bool = (main == Main.PACKAGE) | (main == Main.DEVICES) | (main == Main.RUN)
     return in_package | (state.destination.state == State.RUNNING)
@@ -31,12 +33,18 @@ def _good_there(state: View) -> PageSet:
 
 
 def _good(state: View) -> PageSet:
-    return _good_there(state) | state.stream.in_flight(Command.PAGE, stale=False)
+    return _good_there(state) | state.copies_in_flight(stale=False)
 
 
-def _copies(state: View) -> PageSet:
-    copies: PageSet = state.destination.present | state.stream.in_flight(Command.PAGE)
+def copies_of_pages(state: View) -> PageSet:
+    """Pages with a copy."""
+    copies: PageSet = state.destination.present | state.copies_in_flight()
     return copies
+
+
+def landed_pages(state: View) -> PageSet:
+    """Pages with a copy that has come and is not placed yet."""
+    return state.pages_of(Role.LANDING) | state.pages_of(Role.KEPT)
 
 
 def _discards(state: View) -> PageSet:
@@ -44,7 +52,7 @@ def _discards(state: View) -> PageSet:
     return discards
 
 
-def _kept(state: View, until: Command) -> PageSet:
+def kept_until(state: View, until: Command) -> PageSet:
     """What the destination will have when it comes to the message."""
     before = state.destination.present | state.stream.in_order(about(Command.PAGE), until)
     return before - _discards(state)
@@ -54,9 +62,16 @@ def _good_until(state: View, until: Command) -> PageSet:
     return _good_there(state) | state.stream.in_order(about(Command.PAGE, stale=False), until)
 
 
-def _handed_over(state: View) -> bool:
+def handed_over(state: View) -> bool:
+    """The guest has been handed over."""
     done: bool = state.Handover.done
     return done
+
+
+def alive(state: View) -> bool:
+    """Neither host has given up, and the connection stands."""
+    goes_on: bool = state.source.phase <= Phase.COMPLETED
+    return goes_on & (state.stream.broken == False)  # noqa: E712  (no decision: it stays one expression)
 
 
 # -- the source ------------------------------------------------------------------------------------------------------
@@ -73,7 +88,7 @@ def source_stopped(state: View) -> bool:
 def late_means_handed_over(state: View) -> bool:
     """Only the package and the end of precopy lead there."""
     late = state.source.phase >= Phase.POSTCOPY and state.source.phase <= Phase.COMPLETED
-    return not late or _handed_over(state)
+    return not late or handed_over(state)
 
 
 @conjunct(
@@ -83,7 +98,7 @@ def late_means_handed_over(state: View) -> bool:
 )
 def handed_over_means_late(state: View) -> bool:
     """A cancel is refused, and a failure gives the guest up."""
-    if not _handed_over(state):
+    if not handed_over(state):
         return True
     source = state.source
     return bool(source.phase >= Phase.POSTCOPY and source.phase != Phase.CANCELLED and not source.running)
@@ -112,7 +127,7 @@ def sent_is_clean(state: View) -> Answer:
 def requests_after_handover(state: View) -> bool:
     """The destination listens from LISTEN on, and LISTEN is in the package."""
     asked = state.return_path.carries(Reply.REQ_PAGES) or not state.source.requests.empty
-    return not asked or _handed_over(state)
+    return not asked or handed_over(state)
 
 
 @conjunct("What is left of a host page on its way is dirty", rules="R21")
@@ -178,7 +193,7 @@ def written_there_is_there(state: View) -> Answer:
 @conjunct("Pages with a copy are in the sent map", rules="R11")
 def copies_are_sent(state: View) -> Answer:
     """In precopy nothing is sent that the sent map does not know of."""
-    return True if state.source.phase > Phase.FINISHING else _copies(state) - state.source.sent
+    return True if state.source.phase > Phase.FINISHING else copies_of_pages(state) - state.source.sent
 
 
 # -- the discard set -------------------------------------------------------------------------------------------------
@@ -189,7 +204,7 @@ def discard_set_complete(state: View) -> Answer:
     """It is the sent map masked with the migration bitmap."""
     if state.source.phase != Phase.SWITCHING:
         return True
-    return (_copies(state) & state.source.dirty) - state.source.sent
+    return (copies_of_pages(state) & state.source.dirty) - state.source.sent
 
 
 @conjunct("At the switch each host page of the discard set has a page without a good copy", rules="R11 R21")
@@ -230,8 +245,8 @@ def discards_needed(state: View) -> Answer:
 @conjunct("What is discarded is sent again", rules="R11")
 def discarded_is_sent_again(state: View) -> Answer:
     """It is dirty, or travels behind the discard; unless the connection is lost before all is out."""
-    alive = not state.stream.broken and state.source.phase <= Phase.COMPLETED
-    if not (alive or state.stream.carries(Command.EOF)):
+    goes_on = not state.stream.broken and state.source.phase <= Phase.COMPLETED
+    if not (goes_on or state.stream.carries(Command.EOF)):
         return True
     again = state.stream.in_order(Command.DISCARD, about(Command.PAGE))
     return _discards(state) - state.source.dirty - again
@@ -250,7 +265,7 @@ def discards_complete(state: View) -> Answer:
     """The discards were sent, and what they name is the discard set; unless the network has lost them."""
     if state.source.phase != Phase.PACKAGING or state.stream.broken:
         return True
-    return (_copies(state) & state.source.dirty) - _discards(state)
+    return (copies_of_pages(state) & state.source.dirty) - _discards(state)
 
 
 @conjunct("What the discards leave at the destination is good, in whole host pages", rules="R11 R21")
@@ -258,7 +273,7 @@ def discards_leave_good(state: View) -> Answer:
     """Of a host page that is not discarded all is there by then, and it is what the guest wrote last."""
     if not state.stream.carries(Command.DISCARD) or state.source.phase > Phase.COMPLETED:
         return True
-    kept = _kept(state, Command.DISCARD)
+    kept = kept_until(state, Command.DISCARD)
     return (kept - _good_until(state, Command.DISCARD)) | (kept.host_pages - kept)
 
 
@@ -267,7 +282,7 @@ def package_finds_good(state: View) -> Answer:
     """All discards are processed by then."""
     if not state.stream.carries(Command.PACKAGED):
         return True
-    kept = _kept(state, Command.PACKAGED)
+    kept = kept_until(state, Command.PACKAGED)
     return (kept - _good_until(state, Command.PACKAGED)) | (kept.host_pages - kept)
 
 
@@ -277,7 +292,7 @@ def package_finds_no_late_page(state: View) -> Answer:
     if not state.stream.carries(Command.PACKAGED):
         return True
     late = state.source.dirty | state.stream.in_order(Command.PACKAGED, about(Command.PAGE))
-    return _kept(state, Command.PACKAGED) & late
+    return kept_until(state, Command.PACKAGED) & late
 
 
 # -- the order of messages -------------------------------------------------------------------------------------------
@@ -287,7 +302,7 @@ def package_finds_no_late_page(state: View) -> Answer:
 def handover_messages(state: View) -> bool:
     """They are what hands the guest over."""
     carried = state.stream.carries(Command.PACKAGED) or state.stream.carries(Command.PRECOPY_END)
-    return not carried or _handed_over(state)
+    return not carried or handed_over(state)
 
 
 @conjunct("Behind PACKAGED come pages and the end of the stream, and nothing else", rules="R4")
@@ -340,7 +355,7 @@ def eof_complete(state: View) -> Answer:
     """Postcopy ends when nothing is dirty."""
     if not state.stream.carries(Command.EOF):
         return True
-    return ~(_copies(state) | state.destination.assembling)
+    return ~(copies_of_pages(state) | landed_pages(state))
 
 
 # -- pages in postcopy -----------------------------------------------------------------------------------------------
@@ -363,7 +378,7 @@ def postcopy_pages_behind_package(state: View) -> Answer:
 )
 def postcopy_pages_on_stream(state: View) -> Answer:
     """What was sent in precopy has been read before the package."""
-    if not _past_package(state):
+    if not past_package(state):
         return True
     on_stream = state.stream.in_flight(Command.PAGE)
     twice = state.stream.in_order(about(Command.PAGE), about(Command.PAGE))
@@ -372,18 +387,18 @@ def postcopy_pages_on_stream(state: View) -> Answer:
 
 @conjunct("Past the package no page is at two places", rules="R13 R21")
 def one_place(state: View) -> Answer:
-    """It is to be sent, or on the stream, or waits for the rest of its host page, or is present."""
-    if not _past_package(state):
+    """It is to be sent, or on its way, or waits for the rest of its host page, or is present."""
+    if not past_package(state):
         return True
-    assembling = state.destination.assembling
-    coming = state.source.dirty | state.stream.in_flight(Command.PAGE) | assembling
-    return (coming & state.destination.present) | (assembling & state.stream.in_flight(Command.PAGE))
+    on_its_way, landed = state.copies_in_flight(), landed_pages(state)
+    coming = state.source.dirty | on_its_way | landed
+    return (coming & state.destination.present) | (landed & on_its_way)
 
 
 @conjunct("What is being assembled was sent in postcopy and is good", rules="R13", monitor=SentSinceSwitch)
 def assembling_is_good(state: View) -> Answer:
     """It came from the stream, and no vCPU can write it."""
-    if not _past_package(state):
+    if not past_package(state):
         return True
     return state.destination.assembling & (~state.SentSinceSwitch.pages | state.guest.stale_in_assembly)
 
@@ -405,13 +420,13 @@ def assembled_is_placed(state: View) -> Answer:
 def present_host_pages(state: View) -> Answer:
     """They are discarded and placed whole."""
     present: PageSet = state.destination.present
-    return present.host_pages - present if _past_package(state) else True
+    return present.host_pages - present if past_package(state) else True
 
 
 @conjunct("Past the package, and at the end, what the destination has is good", rules="R11 R22")
 def present_is_good(state: View) -> Answer:
     """What was stale has been discarded, and what is placed is what the guest wrote last."""
-    if _past_package(state) | (state.destination.state == State.END):
+    if past_package(state) | (state.destination.state == State.END):
         return state.destination.present & state.guest.stale_at_destination
     return True
 
@@ -419,7 +434,7 @@ def present_is_good(state: View) -> Answer:
 @conjunct("Past the package, and at the end, the guest has been handed over", rules="R4", monitor=Handover)
 def package_means_handed_over(state: View) -> bool:
     """PACKAGED and the end of precopy are what hands it over."""
-    return not (_past_package(state) | (state.destination.state == State.END)) or _handed_over(state)
+    return not (past_package(state) | (state.destination.state == State.END)) or handed_over(state)
 
 
 @conjunct("The destination comes to its end after the source has sent all", rules="R24")
@@ -536,12 +551,6 @@ def shut_after_end(state: View) -> bool:
 # -- some thread can always move ---------------------------------------------------------------------------------------
 
 
-def _alive(state: View) -> bool:
-    """Neither host has given up, and the connection stands."""
-    alive: bool = state.source.phase <= Phase.COMPLETED
-    return alive & (state.stream.broken == False)  # noqa: E712  (no decision: it stays one expression)
-
-
 @conjunct("A source that has failed or was cancelled has closed the connection", rules="R15 R27")
 def over_is_closed(state: View) -> bool:
     """It closes both directions in the same step."""
@@ -565,7 +574,7 @@ def return_path_first(state: View) -> bool:
     """The destination has opened it, or the command to do so is the next message."""
     if not all(state.stream.in_order(kind, Command.OPEN_RETURN_PATH).empty for kind in Command):
         return False
-    wanted = _alive(state) & (state.source.phase > Phase.OPENING)
+    wanted = alive(state) & (state.source.phase > Phase.OPENING)
     return not wanted or bool(state.destination.return_path_open or state.stream.carries(Command.OPEN_RETURN_PATH))
 
 
@@ -597,7 +606,7 @@ def started_with_capability(state: View) -> bool:
 @conjunct("With the capability ADVISE is on its way or was heard", rules="R1")
 def advised_with_capability(state: View) -> bool:
     """It is sent before precopy begins, and nothing overtakes it."""
-    wanted = _alive(state) & (state.source.phase >= Phase.PRECOPY) & state.source.postcopy_capability
+    wanted = alive(state) & (state.source.phase >= Phase.PRECOPY) & state.source.postcopy_capability
     return not wanted or bool(state.destination.state >= State.ADVISE or state.stream.carries(Command.ADVISE))
 
 
@@ -616,7 +625,7 @@ def advised_before_switch(state: View) -> bool:
 @conjunct("In postcopy a main thread that still reads the stream comes to PACKAGED", rules="R4 R24")
 def package_comes(state: View) -> bool:
     """It is on its way as long as the source sends pages, and in front of EOF."""
-    postcopy = _alive(state) & (state.source.phase == Phase.POSTCOPY)
+    postcopy = alive(state) & (state.source.phase == Phase.POSTCOPY)
     if state.destination.main != Main.STREAM or not (postcopy or state.stream.carries(Command.EOF)):
         return True
     return state.stream.carries(Command.PACKAGED)
@@ -625,7 +634,7 @@ def package_comes(state: View) -> bool:
 @conjunct("A source that waits for SHUT has announced the end to the destination", rules="R24")
 def end_is_announced(state: View) -> bool:
     """EOF or the end of precopy is on its way, or was read."""
-    if not (_alive(state) & (state.source.phase == Phase.ENDING)) or state.destination.state == State.END:
+    if not (alive(state) & (state.source.phase == Phase.ENDING)) or state.destination.state == State.END:
         return True
     return state.stream.carries(Command.EOF) or state.stream.carries(Command.PRECOPY_END)
 
@@ -633,7 +642,7 @@ def end_is_announced(state: View) -> bool:
 @conjunct("A destination that has come to its end owes the SHUT, or has sent it", rules="R24")
 def shut_is_sent(state: View) -> bool:
     """The source waits for it."""
-    wanted = _alive(state) & (state.source.phase == Phase.ENDING) & (state.destination.state == State.END)
+    wanted = alive(state) & (state.source.phase == Phase.ENDING) & (state.destination.state == State.END)
     return not wanted or bool(state.destination.owes_shut or state.return_path.carries(Reply.SHUT_OK))
 
 

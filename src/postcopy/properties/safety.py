@@ -333,12 +333,15 @@ def no_partial_page(state: View) -> Answer:
 @every_step("A host page is sent whole before the next one begins", rules="R21")
 def host_pages_one_by_one(step: Step) -> Answer:
     """A page of another host page was sent in between: the destination assembles one host page at a time, and this
-    page still has to be sent to make its host page whole."""
+    page still has to be sent to make its host page whole. (What travels whole in one message needs no assembling.)"""
     if not step.sends(Command.PAGE) or step.before.source.phase != Phase.POSTCOPY:
+        return True
+    sent = step.sent(Command.PAGE)
+    if sent.host_pages.subset_of(sent):
         return True
     dirty: PageSet = step.before.source.dirty
     begun = dirty & (~dirty).host_pages
-    offending: PageSet = begun - step.sent(Command.PAGE).host_pages
+    offending: PageSet = begun - sent.host_pages
     return offending
 
 
