@@ -137,7 +137,7 @@ def command(asked: CheckOptions) -> int:
         print_json(record)
     else:
         print_check(verdict, more, name, expected, Console(highlight=False), every_property=asked.verbose)
-    keep_trace(asked.trace, verdict.counterexample, name, again(asked))
+    keep_trace(asked.trace, verdict.counterexample, name, again(asked, name))
     if asked.report is not None:
         page = html(verdict, more, record, command_line(asked.context), expected)
         keep_page(PAGE, asked.report, page)

@@ -7,30 +7,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from postcopy.catalogue.changes import CHANGES
-from postcopy.catalogue.history import PROTOCOLS
-from postcopy.catalogue.loading import load
+from postcopy.catalogue.loading import resolve
 from postcopy.cli.cache import provide_cache
-from postcopy.cli.options import AsJson, HostPage, protocol_names
+from postcopy.cli.options import AsJson, HostPage, complete_protocol
 from postcopy.cli.output import print_json
-from postcopy.cli.parameters import completes
 from postcopy.cli.progress import of_search, progress
-from postcopy.errors import UsageError
-from postcopy.language.protocol import Protocol
-from postcopy.model.faults import FAULTS
-from postcopy.model.postcopy import Postcopy
 from postcopy.report.records.difference import difference_record
 from postcopy.report.results.difference import Size, compare
 from postcopy.report.terminal.difference import print_difference
-from postcopy.suggestions import unknown
 
 Base = Annotated[
     str,
     typer.Argument(
         metavar="BASE",
-        help="Postcopy, the name of a fault, change or bug, or FILE.py:Class",
+        help="a name (postcopy list), FILE.py:Class, or several with + between them",
         show_default=False,
-        autocompletion=completes(protocol_names),
+        autocompletion=complete_protocol,
     ),
 ]
 Changed = Annotated[
@@ -39,7 +31,7 @@ Changed = Annotated[
         metavar="CHANGED",
         help="the protocol that is compared with BASE, given in the same way",
         show_default=False,
-        autocompletion=completes(protocol_names),
+        autocompletion=complete_protocol,
     ),
 ]
 
@@ -64,7 +56,7 @@ def command(
     as_json: AsJson = False,
 ) -> int:
     """Compare two protocols."""
-    old, new = named(base), named(change)
+    (old_name, old), (new_name, new) = resolve(base), resolve(change)
     group = max(old.group, new.group) if host_page is None else host_page
     verdicts = Size(pages, in_flight, group)
     behaviours = Size(
@@ -74,25 +66,9 @@ def command(
     )
     provide_cache()
     with progress() as show:
-        found = compare((base, change), old, new, verdicts, behaviours, of_search(show))
+        found = compare((old_name, new_name), old, new, verdicts, behaviours, of_search(show))
     if as_json:
         print_json(difference_record(found))
     else:
         print_difference(found, Console(highlight=False))
     return 0
-
-
-def named(name: str) -> type[Protocol]:
-    """The protocol of a name or file.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name == Postcopy.__name__:
-        return Postcopy
-    if ".py" in name:
-        return load(name)[1]
-    known: dict[str, type[Protocol]] = {**PROTOCOLS, **FAULTS, **CHANGES}
-    if name not in known:
-        raise UsageError(unknown("change", name, [Postcopy.__name__, *known]))
-    return known[name]

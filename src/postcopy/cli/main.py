@@ -154,7 +154,7 @@ def _of_user(error: Exception) -> str:
         Exception: the error itself, where no file of a user is involved.
     """
     from postcopy.catalogue.import_errors import in_words
-    from postcopy.catalogue.loading import line_of_user
+    from postcopy.catalogue.user_files import line_of_user
 
     place = line_of_user(error)
     if place is None:

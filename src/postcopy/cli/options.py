@@ -64,8 +64,25 @@ def protocol_names() -> Iterator[str]:
     yield from dict.fromkeys((Postcopy.__name__, *_faults(), *_changes(), *_bugs()))  # some bugs are changes too
 
 
+def complete_protocol(incomplete: str) -> list[str]:
+    """What a protocol's text can go on with: names of the catalogue and files, after the last ``+``."""
+    before, plus, last = incomplete.rpartition("+")
+    start = Path(last)
+    directory = start if last.endswith("/") else start.parent
+    files = [path for path in directory.glob("*") if str(path).startswith(last)] if directory.is_dir() else []
+    found = [name for name in protocol_names() if name.startswith(last)]
+    found += [f"{path}/" for path in files if path.is_dir() and not path.name.startswith((".", "__"))]
+    found += [str(path) for path in files if path.suffix == ".py"]
+    return [f"{before}{plus}{each}" for each in found]
+
+
 Target = Annotated[
-    str | None, typer.Argument(metavar="FILE.py:Class", help="a protocol of your own; without it, the document's")
+    str | None,
+    typer.Argument(
+        metavar="PROTOCOL",
+        help="a name (postcopy list), FILE.py:Class, or several with + between them; without it, the document's",
+        autocompletion=complete_protocol,
+    ),
 ]
 Pages = Annotated[
     int, typer.Option("--pages", metavar="N", help="how many target pages the guest has", rich_help_panel=WHAT)

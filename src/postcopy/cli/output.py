@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from postcopy.catalogue.loading import names_file
 from postcopy.cli.options import SHOW, Selection
 from postcopy.errors import UsageError
 from postcopy.language.trace import Trace
@@ -81,10 +82,17 @@ def keep_page(form: FileFormat, path: Path, page: str) -> None:
         warn(f"--report {error}")
 
 
-def again(asked: Selection) -> str:
-    """The command line that checks a protocol of the catalogues again; empty for one of the user's own."""
+def again(asked: Selection, name: str) -> str:
+    """The command line that checks a protocol of the catalogues again; empty if a file of the user's belongs to it.
+
+    Args:
+        asked: the options that name it.
+        name: its name, as `Selection.load` gives it.
+    """
+    if names_file(name):
+        return ""
     names = (("fault", asked.fault), ("change", asked.change), ("bug", asked.bug))
-    given = [f"--{option} {name}" for option, name in names if name]
+    given = [f"--{option} {one}" for option, one in names if one] or ([name] if asked.target else [])
     return f"postcopy check {given[0]}" if given else ""
 
 

@@ -17,7 +17,9 @@ from postcopy.report.story.itf import read_itf
 StoredRun = Annotated[Path, typer.Argument(metavar="FILE", help="a stored run (.itf.json)")]
 OwnProtocol = Annotated[
     str | None,
-    typer.Argument(metavar="FILE.py:Class", help="the protocol of the run, where it is one of your own"),
+    typer.Argument(
+        metavar="PROTOCOL", help="the protocol of the run, where a file of your own belongs to it: FILE.py:Class"
+    ),
 ]
 
 
@@ -26,7 +28,7 @@ def read_run(file: Path, own: str | None) -> tuple[str, Trace]:
 
     Args:
         file: where it is stored.
-        own: the user's own protocol that it is of; None for the protocol of the catalogues that the file names.
+        own: the protocol that it is of, as the user says it; None for the one of the catalogues that the file names.
 
     Raises:
         TraceError: the file cannot be read or does not belong to this model, or its protocol is a file that is not

@@ -45,7 +45,7 @@ def files(form: str, instance: Instance, name: str, out: Path | None) -> dict[Pa
         return {out: promela(program, name)}
     if form == "aut":
         return {out: "\n".join(aut(program)) + "\n"}
-    module = out.stem if out is not None else instance.protocol.__name__
+    module = out.stem if out is not None else re.sub(r"\W", "_", instance.protocol.__name__)
     texts: dict[Path | None, str] = {out: tla(program, name, module)}
     if out is not None:
         texts[out.with_suffix(".cfg")] = config(program, name, module)
