@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 import pytest
 
+from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import with_everything
 from postcopy.errors import UsageError
 from postcopy.input_files import read_input
+from postcopy.language.instance import Instance
 from postcopy.report.pages.stepping import Stepping
 from tests.cli.conftest import CHANGE, Run, refused
 from tests.report.served import served
@@ -158,3 +160,136 @@ def test_a_change_in_a_file_with_any_name_is_checked(run: Run, tmp_path: Path) -
     result = run("list", "actions", str(path), "--json")
     assert result.code == 0
     assert "sends any page at all" in result.out
+
+
+# -- files beside it --------------------------------------------------------------------------------------------------
+
+HELPER = '''
+from postcopy.language import Flag, Page, require
+from postcopy.model.postcopy import Postcopy
+from postcopy.model.source import Source
+
+
+def allowed() -> bool:
+    return {allowed}
+
+
+class Careful(Source):
+    """Asks the helper."""
+
+    {name} = Flag("{name}")
+
+    def {action}(self{page}) -> None:
+        """{name}"""
+        require(allowed())
+        self.{name} = True
+        super().{action}({argument})
+'''
+USES = '''
+from helper import Careful
+from postcopy.model.postcopy import Postcopy
+
+
+class {name}(Postcopy):
+    """Uses the helper."""
+
+    source = Careful
+'''
+
+
+def directories(tmp_path: Path) -> tuple[Path, Path]:
+    """Two directories whose files have the same names and say different things."""
+    first = HELPER.format(allowed=True, name="first", action="sends_package", page="", argument="")
+    second = HELPER.format(
+        allowed=True, name="second", action="sends_background_page", page=", page: Page", argument="page"
+    )
+    for name, helper in (("one", first), ("two", second)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "helper.py").write_text(helper)
+        (tmp_path / name / "change.py").write_text(USES.format(name=name.title()))
+    return tmp_path / "one", tmp_path / "two"
+
+
+def fields(text: str) -> set[str]:
+    """The variables of a source that are not the document's."""
+    _, protocol = load(text)
+    return {name for name in Instance(protocol, 1, 1, ()).variable if name.rpartition(".")[2] in ("first", "second")}
+
+
+def test_files_of_two_directories_with_the_same_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = directories(tmp_path)
+    monkeypatch.chdir(two)
+    assert fields(f"{one}/change.py") == {"source.first"}
+    assert fields("change.py") == {"source.second"}
+    for text in (f"{one}/change.py+{two}/change.py", "change.py+../one/change.py", f"change.py+{one}/change.py:One"):
+        assert fields(text) == {"source.first", "source.second"}
+    monkeypatch.chdir(one)
+    assert fields("change.py") == {"source.first"}
+
+
+def test_an_error_names_the_file_of_its_own_directory(run: Run, tmp_path: Path) -> None:
+    one, two = directories(tmp_path)
+    helper = two / "helper.py"
+    helper.write_text("\n\n" + helper.read_text().replace("self.second = True", "self.secnd = True"))
+    said = refused(run, "check", f"{two}/change.py+{one}/change.py", "--pages", "1")
+    assert "helper.py:21, in sends_background_page" in said
+    assert "did you mean second" in said
+    helper.write_text(helper.read_text().replace('second = Flag("second")', "second = [1]"))
+    for text in (f"{two}/change.py+{one}/change.py", f"{one}/change.py+{two}/change.py"):
+        assert "helper.py:16, in Careful: Careful.second is a list" in refused(run, "check", text, "--pages", "1")
+
+
+@pytest.mark.parametrize("text", ["base.py+extends.py", "extends.py+base.py", "base.py+preempt+extends.py"])
+def test_a_file_that_another_imports_is_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.py").write_text("print('run')\n" + CHANGE.replace("self._send_in_postcopy(page)", "pass"))
+    (tmp_path / "extends.py").write_text(
+        "from base import MyChange\n"
+        "class Extends(MyChange):\n    'x'\n    class source(MyChange.source):\n        'x'\n"
+    )
+    printed: list[str] = []
+    monkeypatch.setattr("builtins.print", lambda *words: printed.extend(words))
+    if "preempt" in text:
+        with pytest.raises(UsageError, match="both replace the action"):
+            load(text)
+    else:
+        assert load(text)[1].__name__ == "Extends"
+    assert printed == ["run"]
+
+
+def test_files_that_import_each_other_and_packages_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        package = tmp_path / name / "shared" / "deep"
+        package.mkdir(parents=True)
+        (package / "names.py").write_text(f"NAME = {name!r}\n")
+        (package / "__init__.py").write_text("")
+        (tmp_path / name / "other.py").write_text("import mine\nfrom shared.deep.names import NAME\n")
+        (tmp_path / name / "mine.py").write_text(f"import other\n{CHANGE}    NAME = other.NAME\n")
+    for name in ("one", "two", "one"):
+        assert vars(load(f"{name}/mine.py")[1])["NAME"] == name
+
+
+def test_a_file_beside_it_that_has_changed_is_read_anew(tmp_path: Path) -> None:
+    """Even within the second in which it was read, and with as many letters."""
+    (tmp_path / "mine.py").write_text(f"import beside\n{CHANGE}    NAME = beside.NAME\n")
+    for name in ("one", "two", "six"):
+        (tmp_path / "beside.py").write_text(f"NAME = {name!r}\n")
+        assert vars(load(str(tmp_path / "mine.py"))[1])["NAME"] == name
+    assert not (tmp_path / "__pycache__").exists(), "nothing is written where the user's files are"
+
+
+@pytest.mark.parametrize(
+    ("beside", "mine", "says"),
+    [
+        ("x = 1\ny = zzz\n", "import beside\n", "beside.py: line 2: name 'zzz' is not defined"),
+        ("Names = 1\n", "from beside import Name\n", "mine.py: line 1: beside has no Name; did you mean Names?"),
+        ("import nowhere\n", "import beside\n", "beside.py: line 1: there is no module nowhere"),
+        ("raise SystemExit(3)\n", "import beside\n", "beside.py: line 1: SystemExit: 3"),
+    ],
+)
+def test_what_goes_wrong_in_a_file_beside_it(run: Run, tmp_path: Path, beside: str, mine: str, says: str) -> None:
+    (tmp_path / "beside.py").write_text(beside)
+    (tmp_path / "mine.py").write_text(mine + CHANGE)
+    for text in (f"{tmp_path}/mine.py", f"recovery+{tmp_path}/mine.py"):
+        assert f"cannot read {tmp_path}/{says}" in refused(run, "check", text)
