@@ -43,6 +43,7 @@ from postcopy.language import (
     Step,
     Thread,
     View,
+    about,
     action,
     always,
     every_step,
@@ -85,6 +86,13 @@ class Noise(Enum):
 
 
 LOW, TOP = -1, 2
+FIELDS: dict[str, Any] = {
+    "loud": Flag("the letter is loud", True),
+    "times": Count("how often it was written", -1, 1),
+    "mood": Choice("the mood of the letter", Mood.TENSE),
+    "rest": Bitmap("what else it is about", ALL),
+}
+"""What every letter says beside its pages. A state has more for it only where some action says otherwise."""
 
 
 class Memory(Ghost):
@@ -301,26 +309,41 @@ class Sent:
 
     kind: Letter
     pages: Any
+    having: tuple[tuple[str, Any], ...]
 
     def lines(self, here: Here) -> list[str]:
+        fields = "".join(f", {name}={_written(value, here)}" for name, value in dict(self.having).items())
         mark = ", stale=self.memory.old" if self.kind == Letter.STAMPED else ""
-        send = f"self.out.send({_written(self.kind, here)}, {self.pages.of(here)}{mark})"
+        send = f"self.out.send({_written(self.kind, here)}, {self.pages.of(here)}{mark}{fields})"
         return ["require(self.out.room())", send]
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message comes in."""
+    """A message comes in, and one of its fields is read."""
 
     kind: Letter
     into: str
+    read: str | None
 
     def lines(self, here: Here) -> list[str]:
         return [
             f"message = self.inbox.receive({_written(self.kind, here)})",
             f"self.{self.into} |= message.pages",
             "self.memory.settled(message.marked['stale'])",
+            *_read(self.read, self.into),
         ]
+
+
+def _read(field: str | None, into: str) -> list[str]:
+    """What a body does with a field of a message."""
+    return {
+        None: [],
+        "loud": ["if message.carried['loud']:", f"    self.{into} = NONE"],
+        "times": ["require(message.carried['times'] < 1)", "self.count = message.carried['times']"],
+        "mood": ["require(message.carried['mood'] != Mood.WILD)"],
+        "rest": [f"self.{into} &= message.carried['rest']"],
+    }[field]
 
 
 @dataclass(frozen=True)
@@ -330,6 +353,7 @@ class Peeked:
     kind: Letter
     refused: str
     into: str
+    read: str | None
 
     def lines(self, here: Here) -> list[str]:
         return [
@@ -337,6 +361,7 @@ class Peeked:
             f"require((message.pages & self.{self.refused}).empty)",
             f"self.{self.into} |= message.pages",
             "self.memory.settled(message.marked['stale'])",
+            *_read(self.read, self.into),
         ]
 
 
@@ -472,6 +497,19 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
     )
 
 
+def _having(
+    sets: st.SearchStrategy[Any], conditions: st.SearchStrategy[Any]
+) -> st.SearchStrategy[tuple[tuple[str, Any], ...]]:
+    """Values for some fields of a message."""
+    one = st.one_of(
+        st.tuples(st.just("loud"), st.one_of(st.booleans(), conditions)),
+        st.tuples(st.just("times"), st.one_of(st.integers(-1, 1), st.just(Field("small")))),
+        st.tuples(st.just("mood"), st.sampled_from(Mood)),
+        st.tuples(st.just("rest"), sets),
+    )
+    return st.lists(one, max_size=2).map(tuple)
+
+
 @cache
 def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[tuple[Any, ...]]:
     sets = _sets(shape, takes_page)
@@ -493,10 +531,12 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
         flags = st.sampled_from([f"flag{i}" for i in range(shape.flags)])
         parts += [st.builds(Assigned, flags, st.one_of(st.booleans(), conditions))]
     if shape.sends:
-        parts += [st.builds(Sent, st.sampled_from(Letter), sets)] * 2 + [st.just(Closed("out"))]
+        parts += [st.builds(Sent, st.sampled_from(Letter), sets, _having(sets, conditions))] * 2
+        parts += [st.just(Closed("out"))]
     if shape.receives:
-        parts += [st.builds(Received, st.sampled_from(Letter), bitmaps)] * 2 + [st.just(Closed("inbox"))]
-        parts += [st.builds(Peeked, st.sampled_from(Letter), bitmaps, bitmaps)]
+        read = st.sampled_from([None, *FIELDS])
+        parts += [st.builds(Received, st.sampled_from(Letter), bitmaps, read)] * 2 + [st.just(Closed("inbox"))]
+        parts += [st.builds(Peeked, st.sampled_from(Letter), bitmaps, bitmaps, read)]
     if shape.has_places:
         parts += [st.builds(Assigned, st.just("place"), st.sampled_from(Spot))]
     if shape.sends and shape.receives:
@@ -591,7 +631,7 @@ def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
     two = draw(st.booleans())
     parts: dict[str, object] = {
         "cpus": draw(st.sampled_from([1, 2, 2, 3])),
-        "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,), capacity=draw(_CAPACITIES)),
+        "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,), capacity=draw(_CAPACITIES), fields=FIELDS),
         "memory": Memory,
         "left": draw(_machines("Left", sends=True, receives=not two or draw(st.booleans()), careful=careful)),
         "may_rest": staticmethod(_may_rest),
@@ -613,7 +653,7 @@ def random_states(draw: st.DrawFn, instance: Instance) -> State:
     for channel in instance.channels.values():
         messages = draw(st.integers(0, len(channel.slots)))
         for i, slot in enumerate(channel.slots):
-            here = [slot.kind, slot.pages, *slot.marks.values()]
+            here = list(slot.variables)
             if i >= messages:
                 values.update(dict.fromkeys(here, 0))
             else:
@@ -664,4 +704,12 @@ def stale_has_history(state: View) -> bool | PageSet:
     return True
 
 
-RANDOM_PROPERTIES: tuple[Property, ...] = (heard_once, sends_stay, stale_has_history)
+@always("no tense letter is loud, and no stale one stands before another that was written once")
+def quiet(state: View) -> bool | PageSet:
+    """It need not hold either."""
+    loud = state.wire.in_flight(Letter.PLAIN, loud=True, mood=Mood.TENSE)
+    before = state.wire.in_order(about(Letter.STAMPED, stale=True, times=0), about(Letter.PLAIN, loud=False))
+    return cast(PageSet, (loud - state.memory.old) | before)
+
+
+RANDOM_PROPERTIES: tuple[Property, ...] = (heard_once, sends_stay, stale_has_history, quiet)

@@ -605,7 +605,7 @@ class ForgetsMark(Base):
         self.stream.send(Letter.STAMPED, self.dirty)  # here
 
 
-@case("a PLAIN on wire carries no mark, not fresh: send(..., mark=pages)")
+@case('a PLAIN on wire has no field fresh: declare it, wire = Channel(..., fields={"fresh": Flag("...")})')
 class InventsMark(Base):
     @action(Base.thread)
     def act(self: Any) -> None:

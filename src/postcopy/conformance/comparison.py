@@ -147,9 +147,7 @@ COMPARED: dict[str, Callable[[World], Value]] = {
 def variables_of_channels(instance: Instance) -> dict[str, tuple[str, ...]]:
     """The variables of the model that one entry of `COMPARED` stands for, by the entry: the places of a channel."""
     return {
-        _ON[name]: tuple(
-            variable.name for slot in channel.slots for variable in (slot.kind, slot.pages, *slot.marks.values())
-        )
+        _ON[name]: tuple(variable.name for slot in channel.slots for variable in slot.variables)
         for name, channel in instance.channels.items()
     }
 

@@ -297,7 +297,9 @@ class Expressions:
             return PAGES
         if isinstance(of, Items):
             return of.of
-        if of in (Simple.ANYTHING, Simple.ABSENT) or (isinstance(of, Fixed) and isinstance(of.value, tuple)):
+        if of in (Simple.ANYTHING, Simple.ABSENT, Simple.CARRIED) or (
+            isinstance(of, Fixed) and isinstance(of.value, tuple)
+        ):
             return Simple.ANYTHING
         raise self.refused(node, f"[...] cannot be asked of {described(of)}: {ast.unparse(node)}")
 

@@ -37,6 +37,7 @@ class Simple(Enum):
     CONSTANT = auto()
     """A number, text or member that does not depend on the state, e.g. a vCPU or the variable of a loop."""
     MARKS = auto()
+    CARRIED = auto()
     EVENTS = auto()
     HAPPENED = auto()
     """What an event is: a member of any enumeration."""
@@ -161,6 +162,7 @@ _OF_ANNOTATION: dict[str, Kind] = {
     **{cls.__name__: kind for cls, kind in _OF_CLASS.items()},
     "None": Simple.NOTHING,
     "Marks": Simple.MARKS,
+    "Carried": Simple.CARRIED,
     "Enum": Simple.HAPPENED,
     "list[Event]": Items(Of(Event), EVENTS_IN_A_STEP),
 }
@@ -279,6 +281,7 @@ def described(kind: Kind) -> str:
         Simple.NUMBER: "the value of a Count",
         Simple.HAPPENED: "what an event is",
         Simple.MARKS: "the marks of a message",
+        Simple.CARRIED: "the fields of a message",
     }.get(typing.cast(Simple, kind), "this")
 
 

@@ -6,6 +6,7 @@ thin: they check that a body does only what its end allows, and pass the rest on
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import ClassVar, Generic, TypeVar, cast
 
@@ -16,6 +17,8 @@ from postcopy.language.fields import FieldOwner
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.messages import Event, Message, Pattern, about
 from postcopy.language.values import NONE, PageSet, Whole
+from postcopy.language.variables import Sort, stored
+from postcopy.suggestions import did_you_mean
 
 T = TypeVar("T")
 
@@ -56,16 +59,29 @@ class SendEnd(ChannelEnd):
             )
         return self._interpretation.room(self._channel, messages)
 
-    def send(self, kind: Enum, pages: PageSet | Whole = NONE, **marks: PageSet | Whole) -> None:
+    def send(self, kind: Enum, pages: PageSet | Whole = NONE, **having: object) -> None:
         """Append a message. The action must have required `room`; a mark is set where it shares a page.
 
+        Args:
+            kind: the kind of message.
+            pages: those that it concerns.
+            having: for each mark the pages that are marked, and values of fields; one not given has its initial value.
+
         Raises:
-            SpecError: no room was required, the kind is unknown here, or a mark is missing or unknown.
+            SpecError: no room was required, the kind is unknown here, or a mark or field is missing or unknown.
         """
         channel = self._channel
         self._interpretation.check_change(channel.name)
         self._interpretation.check_kind(channel, kind)
+        marks = {name: value for name, value in having.items() if name not in channel.given}
         wanted = set(channel.slots[0].marks) if channel.marks_copies(kind) else set()
+        if unknown := sorted(set(marks) - set(channel.slots[0].marks)):
+            hint = did_you_mean(unknown[0], [*channel.given, *channel.slots[0].marks])
+            raise SpecError(
+                f"a {kind.name} on {channel.name} has no field {unknown[0]}"
+                + (hint or _how_to_declare(channel.name, unknown[0])),
+                self._interpretation.where(),
+            )
         if set(marks) != wanted:
             say = [", ".join(sorted(names)) or "no mark" for names in (wanted, set(marks))]
             raise SpecError(
@@ -73,8 +89,9 @@ class SendEnd(ChannelEnd):
                 self._interpretation.where(),
             )
         pages = self._interpretation.page_set(pages)
-        given = {mark: self._interpretation.page_set(marked) for mark, marked in marks.items()}
-        self._interpretation.send(channel, kind, pages, given)
+        marked = {mark: self._interpretation.page_set(cast(PageSet, value)) for mark, value in marks.items()}
+        fields = {name: having.get(name, initial) for name, initial in channel.given.items()}
+        self._interpretation.send(channel, kind, pages, marked, fields)
         self._event(kind, pages, sent=True)
 
     def connect(self) -> None:
@@ -85,6 +102,10 @@ class SendEnd(ChannelEnd):
         self._interpretation.store(self._interpretation.listening(self._channel), False)
         self._interpretation.store(self._channel.up, True)
         self._interpretation.clear(self._channel)
+
+
+def _how_to_declare(channel: str, field: str) -> str:
+    return f': declare it, {channel} = Channel(..., fields={{"{field}": Flag("...")}})'
 
 
 class ReceiveEnd(ChannelEnd):
@@ -144,22 +165,44 @@ class NetworkEnd(ChannelEnd):
 class ObserverEnd(ReceiveEnd):
     """A channel as properties and ghosts see it, and the marks that ghosts can set on its messages."""
 
-    def in_flight(self, kind: Enum, **marks: bool) -> PageSet:
-        """The pages of all messages of a kind, with the given marks, that are on the channel."""
-        return self.in_order(about(kind, **marks))
+    def in_flight(self, kind: Enum, **having: object) -> PageSet:
+        """The pages of all messages of a kind, with the given marks and values of fields, that are on the channel."""
+        return self.in_order(about(kind, **having))
 
     def in_order(self, *patterns: Pattern | Enum) -> PageSet:
         """The pages for which there are such messages, each behind the one before.
 
-        A kind stands for any message of it, `about(kind, mark=...)` for one that concerns the page. So
+        A kind stands for any message of it, `about(kind, mark=..., field=...)` for one that concerns the page. So
         ``in_order(Command.EOF, about(Command.PAGE))`` are the pages on their way behind an EOF.
         """
-        wanted = tuple(p if isinstance(p, Pattern) else Pattern(p) for p in patterns)
-        for pattern in wanted:
-            self._interpretation.check_kind(self._channel, pattern.kind)
-            for mark, _ in pattern.marks:
-                self._interpretation.check_mark(self._channel, mark)
+        wanted = tuple(self._here(p if isinstance(p, Pattern) else Pattern(p)) for p in patterns)
         return self._interpretation.in_order(self._channel, wanted)
+
+    def _here(self, pattern: Pattern) -> Pattern:
+        """A pattern with its marks apart from its fields, and with stored numbers for the values of these."""
+        channel = self._channel
+        self._interpretation.check_kind(channel, pattern.kind)
+        marks: list[tuple[str, bool]] = []
+        fields: list[tuple[str, int]] = []
+        for name, value in pattern.having:
+            if name not in channel.fields:
+                self._interpretation.check_mark(channel, name)
+                marks.append((name, cast(bool, value)))
+                continue
+            variable = channel.fields[name]
+            if variable.sort is Sort.PAGES:
+                raise SpecError(
+                    f"{variable.name} is a set of pages: messages are looked for by their flags, choices and numbers",
+                    self._interpretation.where(),
+                )
+            try:
+                fields.append((name, stored(variable, value)))
+            except ValueError:
+                raise SpecError(
+                    f"{variable.name} is compared with {value!r}, which is not a {variable.kind}",
+                    self._interpretation.where(),
+                ) from None
+        return replace(pattern, marks=tuple(marks), fields=tuple(fields), having=())
 
     def mark(self, mark: str, pages: PageSet) -> None:
         """Mark every message of a marked kind that concerns one of the pages."""
@@ -167,8 +210,10 @@ class ObserverEnd(ReceiveEnd):
         self._interpretation.check_mark(self._channel, mark)
         self._interpretation.mark(self._channel, mark, pages)
 
-    def carries(self, kind: Enum) -> bool:
-        """Whether a message of this kind is on the channel."""
+    def carries(self, kind: Enum, **having: object) -> bool:
+        """Whether a message of this kind, with the given marks and values of fields, is on the channel."""
+        if having:
+            return not self.in_order(Pattern(kind, having=tuple(having.items()))).empty
         self._interpretation.check_kind(self._channel, kind)
         return self._interpretation.carries(self._channel, kind)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from postcopy.errors import SpecError
 from postcopy.language.channels import Channel, Extension
+from postcopy.language.fields import Field
 from postcopy.language.source_locations import of_class
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ def channel_of(protocol: type, name: str) -> Channel:
         if channel.origin is nearest.origin:
             for extension in channel.extensions:
                 said.setdefault(extension, base)
+    _check_fields(protocol, name, nearest.origin, declared, said)
     if tuple(said) == nearest.extensions:
         return nearest
     for what in ("capacity", "reconnects"):
@@ -39,7 +41,7 @@ def channel_of(protocol: type, name: str) -> Channel:
         kinds = [kind for kind in extension.messages if not any(kind is known for known in added)]
         added += kinds
         merged = merged.with_extension(
-            Extension(tuple(kinds), extension.marked, extension.reconnects, extension.capacity)
+            Extension(tuple(kinds), extension.marked, extension.reconnects, extension.capacity, extension.fields)
         )
     return merged
 
@@ -71,3 +73,24 @@ def _check_same(protocol: type, name: str, what: str, said: Sequence[tuple[type,
                 f"channel {name}. Say which, {name} = {last.__name__}.{name}.extended({what}=...)",
                 of_class(protocol),
             )
+
+
+def _check_fields(
+    protocol: type,
+    name: str,
+    origin: Channel,
+    declared: Sequence[tuple[type, Channel]],
+    said: Mapping[Extension, type],
+) -> None:
+    """Refuse that two bases declare a field of messages under one name differently."""
+    first = next(base for base, channel in declared if channel.origin is origin)
+    known: dict[str, tuple[type, Field[Any]]] = {field: (first, its) for field, its in origin.fields.items()}
+    for extension, by in said.items():
+        for field, its in extension.fields.items():
+            other, before = known.setdefault(field, (by, its))
+            if (type(before), vars(before)) != (type(its), vars(its)):
+                raise SpecError(
+                    f"{other.__name__} and {by.__name__} contradict each other: both declare the field {field} of "
+                    f"messages on {name}, and not alike. Give one of the two another name",
+                    of_class(protocol),
+                )

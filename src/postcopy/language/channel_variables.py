@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,11 +11,24 @@ from postcopy.language.variables import Variable, index_of
 
 @dataclass(frozen=True)
 class Slot:
-    """The variables of one place in a channel: a message's kind (0: none), its pages, its ghost marks."""
+    """The variables of one place in a channel. Where there is no message, all of them are stored as 0.
+
+    Attributes:
+        kind: the kind of the message; 0 where there is none.
+        pages: its pages.
+        marks: its ghost marks, by name.
+        fields: what else it says, by name.
+    """
 
     kind: Variable
     pages: Variable
     marks: dict[str, Variable]
+    fields: dict[str, Variable]
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """All of them."""
+        return self.kind, self.pages, *self.marks.values(), *self.fields.values()
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,9 @@ class ChannelVariables:
         slots: oldest message first.
         up: whether the connection below stands.
         marked: the kinds of message that carry ghost marks.
+        fields: what its messages say beside their pages, by name. The variables are those of no message: each slot has
+            its own.
+        given: what they say where the sender says nothing: a value for each field.
         listening: whether a new connection may be made; None for a channel that is connected once and for all.
     """
 
@@ -35,6 +52,8 @@ class ChannelVariables:
     slots: tuple[Slot, ...]
     up: Variable
     marked: tuple[Enum, ...]
+    fields: Mapping[str, Variable]
+    given: Mapping[str, object]
     listening: Variable | None = None
 
     def code(self, kind: Enum) -> int:

@@ -7,7 +7,7 @@ Traces are made with it, and the compiled interpretation is held against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
@@ -21,7 +21,7 @@ from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.instance import Instance, State
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import let_watch
-from postcopy.language.messages import Event, Marks, Message, Pattern
+from postcopy.language.messages import Carried, Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.step_errors import no_room, out_of_range, violated_by_error
 from postcopy.language.values import ALL, NONE, ConcretePages, PageSet, Whole
@@ -76,7 +76,14 @@ class ConcreteInterpretation(Interpretation):
     def room(self, channel: ChannelVariables, messages: int) -> bool:
         return self._kinds(channel).count(None) >= messages
 
-    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+    def send(
+        self,
+        channel: ChannelVariables,
+        kind: Enum,
+        pages: PageSet,
+        marks: Mapping[str, PageSet],
+        fields: Mapping[str, object],
+    ) -> None:
         if not self.room(channel, 1):
             sent = sum(event.sent and event.channel == channel.name for event in self.events)
             self.failed.append(NoRoomError(no_room(channel.name, kind.name, 1 + sent), self.where()))
@@ -86,6 +93,8 @@ class ConcreteInterpretation(Interpretation):
         self.store(slot.pages, pages)
         for name, mark in slot.marks.items():
             self.store(mark, name in marks and not (marks[name] & pages).empty)
+        for name, field in slot.fields.items():
+            self.values[self.instance.index[field]] = self._encode(channel.fields[name], fields[name])
 
     def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
         return self._kinds(channel)[0] is kind
@@ -94,22 +103,18 @@ class ConcreteInterpretation(Interpretation):
         first = channel.slots[0]
         pages = cast(PageSet, self.load(first.pages))
         none = self.pages(NONE)
-        return Message(pages, Marks({name: pages if self.load(m) else none for name, m in first.marks.items()}))
+        marks = Marks({name: pages if self.load(m) else none for name, m in first.marks.items()})
+        return Message(pages, marks, Carried({name: self.load(field) for name, field in first.fields.items()}))
 
     def pop(self, channel: ChannelVariables) -> None:
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
-            self.store(here.kind, self.load(following.kind))
-            self.store(here.pages, self.load(following.pages))
-            for name, mark in here.marks.items():
-                self.store(mark, self.load(following.marks[name]))
+            for to, of in zip(here.variables, following.variables, strict=True):
+                self.values[self.instance.index[to]] = self.values[self.instance.index[of]]
         self._clear(channel, -1)
 
     def _clear(self, channel: ChannelVariables, index: int) -> None:
-        slot = channel.slots[index]
-        self.store(slot.kind, None)
-        self.store(slot.pages, NONE)
-        for mark in slot.marks.values():
-            self.store(mark, False)
+        for variable in channel.slots[index].variables:
+            self.values[self.instance.index[variable]] = 0
 
     def drop_newest(self, channel: ChannelVariables) -> None:
         occupied = len(channel.slots) - self._kinds(channel).count(None)
@@ -133,7 +138,9 @@ class ConcreteInterpretation(Interpretation):
     def _matches(self, slot: Slot, pattern: Pattern) -> bool:
         if self.load(slot.kind) is not pattern.kind:
             return False
-        return all(self.load(slot.marks[mark]) is want for mark, want in pattern.marks)
+        if any(self.load(slot.marks[mark]) is not want for mark, want in pattern.marks):
+            return False
+        return all(self.values[self.instance.index[slot.fields[name]]] == want for name, want in pattern.fields)
 
     def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
         return any(self.load(slot.kind) is kind for slot in channel.slots)

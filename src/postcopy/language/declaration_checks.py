@@ -14,7 +14,7 @@ from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInfo
 from postcopy.language.channel_ends import DeclaredEnd
 from postcopy.language.channels import MAX_IN_FLIGHT, Channel
-from postcopy.language.fields import Field
+from postcopy.language.fields import EITHER, Bitmap, Choice, Count, Field, Flag
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.maps import Maps
 from postcopy.language.protocol import Protocol
@@ -32,6 +32,8 @@ _RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not
 _TAKEN = frozenset(n for kind in (Protocol, View) for n in dir(kind) if not n.startswith("_")) | {"ghosts"}
 MOST_CPUS = 4
 """vCPUs that a protocol may have."""
+_OF_MESSAGES = frozenset({"self", "kind", "pages"})
+"""Names that the fields and marks of messages cannot have."""
 _KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel"}
 
 
@@ -134,13 +136,31 @@ def _check_channel(protocol: type[Protocol], name: str, channel: Channel) -> Non
         problem = f"carries {carries}, so {alien[0]!r} cannot be marked on it"
     elif bool(channel.marks) != bool(channel.marked):
         problem = "has marks and no marked kinds, or the reverse: Channel(..., marks=(...), marked=(...))"
-    elif taken := [m for m in channel.marks if m in ("kind", "pages") or channel.marks.count(m) > 1]:
+    elif taken := [m for m in channel.marks if m in _OF_MESSAGES or channel.marks.count(m) > 1]:
         problem = f"cannot have a mark called {taken[0]}: the name is taken"
+    elif (wrong_field := _wrong_field(channel)) is not None:
+        problem = f"has messages with {wrong_field}"
     elif not _is_capacity(channel.capacity):
         problem = f"has a capacity of {channel.capacity!r}: a number of messages from 1 to {MAX_IN_FLIGHT} is needed"
     else:
         return
     raise SpecError(f"{name} {problem}", of_class(protocol, name))
+
+
+def _wrong_field(channel: Channel) -> str | None:
+    """What is wrong with a field of the messages of a channel, or None."""
+    for name, field in channel.fields.items():
+        if not isinstance(name, str) or not name.isidentifier() or name in _OF_MESSAGES or name in channel.marks:
+            return f"a field {name!r}: the name is taken, or no name; choose another"
+        if not isinstance(field, Bitmap | Flag | Choice | Count) or not is_of_the_language(field):
+            return f"the field {name}, which is {field!r}: a Flag, Choice, Count or Bitmap is needed"
+        if field.waits is not None or field.role is not None:
+            return f"the field {name}, which has a role or a thread that waits: say it of a set of pages of a machine"
+        if field.initial is EITHER:
+            return f"the field {name}, which starts as EITHER: a message says one or the other"
+        if (problem := field.problem()) is not None:
+            return f"the field {name}, which {problem}"
+    return None
 
 
 def _is_capacity(capacity: object) -> bool:

@@ -83,6 +83,10 @@ class Field(Generic[T]):
             for name, doc, cpu in names
         ]
 
+    def carried(self, name: str, channel: str, doc: str) -> Variable:
+        """The state variable for its value in one of the messages on a channel."""
+        return Variable(name, channel, *self._shape(), doc=doc)
+
     def _waits(self, cpu: int | None) -> str:
         return "" if self.waits is None else self.waits.in_a_sentence(cpu)
 

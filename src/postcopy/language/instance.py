@@ -24,7 +24,7 @@ from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.threads import Thread, thread_of, undeclared
 from postcopy.language.values import ALL, Cpu, Page
-from postcopy.language.variables import Sort, Variable, index_of
+from postcopy.language.variables import Sort, Variable, index_of, stored
 from postcopy.language.worlds import Beside, World, first_world, name_beside, second_world
 
 MAX_PAGES = 16
@@ -104,11 +104,7 @@ class Instance:
         """
         if variable.sort is Sort.PAGES:
             return value if isinstance(value, int) else ((1 << self.pages) - 1 if value is ALL else 0)
-        if variable.values:
-            return index_of(variable.values, value)
-        if type(value) is not int:
-            raise ValueError(value)
-        return value - variable.low
+        return stored(variable, value)
 
     def initial_values(self) -> list[tuple[Variable, object]]:
         """Each variable with its initial value, as it is declared."""

@@ -111,8 +111,15 @@ class Interpretation(ABC):
         """Whether the channel can take that many more messages."""
 
     @abstractmethod
-    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
-        """Append a message, marked where one of its pages is in the mark's set."""
+    def send(
+        self,
+        channel: ChannelVariables,
+        kind: Enum,
+        pages: PageSet,
+        marks: Mapping[str, PageSet],
+        fields: Mapping[str, object],
+    ) -> None:
+        """Append a message, marked where one of its pages is in the mark's set, with a value for each field."""
 
     @abstractmethod
     def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any, NoReturn
 
 from postcopy.language.values import PageSet, UnsupportedOperation
 
@@ -15,6 +16,16 @@ class Marks(dict[str, PageSet]):
         raise UnsupportedOperation(f"the message carries no mark {mark}; its marks are {', '.join(self) or 'none'}")
 
 
+class Carried(dict[str, Any]):
+    """What a message says beside its pages, by the name of the field."""
+
+    def __missing__(self, field: str) -> NoReturn:
+        raise UnsupportedOperation(
+            f"the message has no field {field}; its fields are {', '.join(self) or 'none'}: declare it, "
+            f'Channel(..., fields={{"{field}": Flag("...")}})'
+        )
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A kind of message to look for on a channel.
@@ -24,6 +35,9 @@ class Pattern:
         marks: ghost marks that it has to have (or not to have).
         about: whether it has to concern the page that is asked for; else any such message will do.
         part: whether it has to concern a part of the page's host page only; asked of one that is `about` the page.
+        fields: the values that its fields have to have, as stored numbers.
+        having: marks and values of fields by name, of a pattern that a property has written; where it is looked for on
+            a channel, they become `marks` and `fields`.
         enumeration: the enumeration of the kind: a member of an IntEnum equals those of others, and patterns of the
             two are not the same.
     """
@@ -32,6 +46,8 @@ class Pattern:
     marks: tuple[tuple[str, bool], ...] = ()
     about: bool = False
     part: bool = False
+    fields: tuple[tuple[str, int], ...] = ()
+    having: tuple[tuple[str, object], ...] = ()
     enumeration: type[Enum] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -43,23 +59,24 @@ class Pattern:
         return part if self.part else pages
 
 
-def about(kind: Enum, **marks: bool) -> Pattern:
-    """A message of this kind, with these ghost marks, that concerns the page in question."""
-    return Pattern(kind, tuple(marks.items()), about=True)
+def about(kind: Enum, **having: object) -> Pattern:
+    """A message of this kind, with these ghost marks and values of fields, that concerns the page in question."""
+    return Pattern(kind, about=True, having=tuple(having.items()))
 
 
-def about_part(kind: Enum, **marks: bool) -> Pattern:
-    """A message of this kind, with these ghost marks, that concerns the page in question and not all of its host
-    page."""
-    return Pattern(kind, tuple(marks.items()), about=True, part=True)
+def about_part(kind: Enum, **having: object) -> Pattern:
+    """A message of this kind, with these ghost marks and values of fields, that concerns the page in question and not
+    all of its host page."""
+    return Pattern(kind, about=True, part=True, having=tuple(having.items()))
 
 
 @dataclass(frozen=True, eq=False)
 class Message:
-    """A message that was received: its pages and its marks."""
+    """A message that was received: its pages, its marks, and what it says in its fields."""
 
     pages: PageSet
     marked: Marks
+    carried: Carried
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import linecache
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from typing import cast
@@ -22,10 +22,10 @@ from postcopy.language.concrete import ConcreteInterpretation
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Machine
-from postcopy.language.messages import Marks, Message, Pattern
+from postcopy.language.messages import Carried, Marks, Message, Pattern
 from postcopy.language.source_locations import foreign
 from postcopy.language.values import NONE, ConcretePages, PageSet, Whole
-from postcopy.language.variables import Sort, Variable
+from postcopy.language.variables import Sort, Variable, stored
 from postcopy.language.view import View
 
 
@@ -44,6 +44,7 @@ class InFlight:
     kind: Enum
     pages: ManyPages
     marks: frozenset[str] = frozenset()
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 class SingleRun(Interpretation):
@@ -95,11 +96,20 @@ class SingleRun(Interpretation):
         """Always: the room of a real connection is not counted in messages."""
         return True
 
-    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+    def send(
+        self,
+        channel: ChannelVariables,
+        kind: Enum,
+        pages: PageSet,
+        marks: Mapping[str, PageSet],
+        fields: Mapping[str, object],
+    ) -> None:
         """Append a message."""
         queue = self.queues[channel.name]
         marked = frozenset(name for name, stale in marks.items() if not (stale & pages).empty)
-        queue.append(InFlight(kind, cast(ManyPages, pages), marked))
+        sets = {name for name, its in channel.fields.items() if its.sort is Sort.PAGES}
+        given = {name: self.page_set(cast(PageSet, its)) if name in sets else its for name, its in fields.items()}
+        queue.append(InFlight(kind, cast(ManyPages, pages), marked, given))
         self._undo.append(queue.pop)
 
     def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
@@ -112,7 +122,8 @@ class SingleRun(Interpretation):
         head = self.queues[channel.name][0]
         none = self.pages(NONE)
         names = channel.slots[0].marks
-        return Message(head.pages, Marks({name: head.pages if name in head.marks else none for name in names}))
+        marks = Marks({name: head.pages if name in head.marks else none for name in names})
+        return Message(head.pages, marks, Carried(head.fields))
 
     def pop(self, channel: ChannelVariables) -> None:
         """Take the oldest message off."""
@@ -139,17 +150,13 @@ class SingleRun(Interpretation):
         found = [every, *(0 for _ in patterns)]  # for how many patterns from the first on, the pages found so far
         for message in self.queues[channel.name]:
             for n in reversed(range(len(patterns))):  # from the last on: a message stands for one pattern only
-                if found[n] and self._matches(message, patterns[n]):
+                if found[n] and _matches(channel, message, patterns[n]):
                     found[n + 1] |= found[n] & (self._asked_for(message, patterns[n]) if patterns[n].about else every)
         return self.set_of(found[-1])
 
     @staticmethod
     def _asked_for(message: InFlight, pattern: Pattern) -> int:
         return cast(ManyPages, pattern.of(message.pages)).bits if pattern.part else message.pages.bits
-
-    @staticmethod
-    def _matches(message: InFlight, pattern: Pattern) -> bool:
-        return message.kind is pattern.kind and all((name in message.marks) is want for name, want in pattern.marks)
 
     def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
         """Whether a message of this kind is on the channel."""
@@ -167,16 +174,22 @@ class SingleRun(Interpretation):
     def become(self, other: ConcreteInterpretation) -> None:
         """Take over the state of another interpretation of the same size."""
         for variable in self._values:
-            value = other.load(variable)
-            self._values[variable] = (
-                self.set_of(cast(ConcretePages, value).bits) if variable.sort is Sort.PAGES else value
-            )
+            self._values[variable] = self._taken_over(other, variable)
         for name, channel in self.instance.channels.items():
             self.queues[name] = deque(
-                InFlight(cast(Enum, kind), self.set_of(cast(ConcretePages, other.load(slot.pages)).bits))
+                InFlight(
+                    cast(Enum, kind),
+                    self.set_of(cast(ConcretePages, other.load(slot.pages)).bits),
+                    fields={name: self._taken_over(other, its) for name, its in slot.fields.items()},
+                )
                 for slot in channel.slots
                 if (kind := other.load(slot.kind)) is not None
             )
+
+    def _taken_over(self, other: ConcreteInterpretation, variable: Variable) -> object:
+        """The value that a variable has in another interpretation of the same size."""
+        value = other.load(variable)
+        return self.set_of(cast(ConcretePages, value).bits) if variable.sort is Sort.PAGES else value
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
@@ -231,6 +244,15 @@ class Forbidden:
     where: str
     guard: str
     waits_for: str = ""
+
+
+def _matches(channel: ChannelVariables, message: InFlight, pattern: Pattern) -> bool:
+    fields = channel.fields
+    return (
+        message.kind is pattern.kind
+        and all((name in message.marks) is want for name, want in pattern.marks)
+        and all(stored(fields[name], message.fields[name]) == want for name, want in pattern.fields)
+    )
 
 
 def _guard(machine: type[Machine], action: ActionInstance, disabled: Disabled) -> Forbidden:

@@ -27,7 +27,7 @@ from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.looks import Looks
 from postcopy.language.machines import Ghost, let_watch
-from postcopy.language.messages import Event, Marks, Message, Pattern
+from postcopy.language.messages import Carried, Event, Marks, Message, Pattern
 from postcopy.language.properties import of_each_page
 from postcopy.language.source_locations import location, place
 from postcopy.language.step_errors import no_room, out_of_range
@@ -97,7 +97,10 @@ class SymbolicInterpretation(Interpretation):
             self.looks.variables.add(variable)
         if variable.sort is Sort.PAGES:
             return SymbolicPages(self, self.pages_in(variable))
-        expr = self.number_in(variable)
+        return self.value_of(variable, self.number_in(variable))
+
+    def value_of(self, variable: Variable, expr: NumberExpr) -> SymbolicTruth | SymbolicNumber:
+        """A number as a value of the variable's type."""
         if variable.values == (False, True):
             return SymbolicTruth(self, ex.equal(expr, ex.number(1)))
         return SymbolicNumber(self, expr, variable.values, variable.low)
@@ -184,11 +187,26 @@ class SymbolicInterpretation(Interpretation):
         self.sent.pop(channel.name, None)
         self.kinds[channel.name] = [self.number_in(slot.kind) for slot in channel.slots]
 
-    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+    def field_of(self, channel: ChannelVariables, kind: Enum, name: str, value: object) -> Value:
+        """The value of a field of a message that is sent, which may not depend on history."""
+        expr = self._encode(channel.fields[name], value)
+        if expr.ghost:
+            raise self._history(f"the {name} of a {kind.name} on {channel.name} depends on", expr)
+        return expr
+
+    def send(
+        self,
+        channel: ChannelVariables,
+        kind: Enum,
+        pages: PageSet,
+        marks: Mapping[str, PageSet],
+        fields: Mapping[str, object],
+    ) -> None:
         sent = self.sent[channel.name] = self.sent.get(channel.name, 0) + 1
         if not any(self.path.implied(self._free(channel, n)) for n in range(sent, len(channel.slots) + 1)):
             self.lacks_room(self._free(channel, sent), no_room(channel.name, kind.name, sent))
         concerned = self.sent_pages(channel, kind, pages)
+        given = {name: self.field_of(channel, kind, name, value) for name, value in fields.items()}
         before = [self.number_in(slot.kind) for slot in channel.slots]
         for i, slot in enumerate(channel.slots):
             free = ex.equal(before[i], ex.number(0))
@@ -201,6 +219,19 @@ class SymbolicInterpretation(Interpretation):
                 shared = ex.intersection(self.set_of(marks.get(name, NONE)), concerned)
                 value = ex.number_of(ex.negation(ex.is_empty(shared)))
                 self._assign(mark, ex.choose(here, value, self.number_in(mark)))
+            for name, field in slot.fields.items():
+                self._choose(here, field, given[name])
+
+    def _now(self, variable: Variable) -> Value:
+        """The value of a variable at this point of the run."""
+        return self.pages_in(variable) if variable.sort is Sort.PAGES else self.number_in(variable)
+
+    def _choose(self, condition: TruthExpr, variable: Variable, value: Value) -> None:
+        """Give a variable a value where the condition holds."""
+        if variable.sort is Sort.PAGES:
+            self._assign(variable, ex.choose(condition, ex.as_pages(value), self.pages_in(variable)))
+        else:
+            self._assign(variable, ex.choose(condition, ex.as_number(value), self.number_in(variable)))
 
     def lacks_room(self, room: TruthExpr, message: str) -> None:  # noqa: ARG002
         """A message is sent where it is not known that there is room."""
@@ -224,22 +255,19 @@ class SymbolicInterpretation(Interpretation):
             name: SymbolicPages(self, ex.choose(ex.equal(self.number_in(m), ex.number(1)), pages, ex.EMPTY_SET))
             for name, m in first.marks.items()
         }
-        return Message(SymbolicPages(self, pages), Marks(marked))
+        carried = {name: self.load(field) for name, field in first.fields.items()}
+        return Message(SymbolicPages(self, pages), Marks(marked), Carried(carried))
 
     def pop(self, channel: ChannelVariables) -> None:
         for here, following in zip(channel.slots, channel.slots[1:], strict=False):
-            self._assign(here.kind, self.number_in(following.kind))
-            self._assign(here.pages, self.pages_in(following.pages))
-            for name, mark in here.marks.items():
-                self._assign(mark, self.number_in(following.marks[name]))
+            for to, of in zip(here.variables, following.variables, strict=True):
+                self._assign(to, self._now(of))
         self._clear(channel.slots[-1], ex.TRUE)
         self._disturbed(channel)
 
     def _clear(self, slot: Slot, condition: TruthExpr) -> None:
-        self._assign(slot.kind, ex.choose(condition, ex.number(0), self.number_in(slot.kind)))
-        self._assign(slot.pages, ex.choose(condition, ex.EMPTY_SET, self.pages_in(slot.pages)))
-        for mark in slot.marks.values():
-            self._assign(mark, ex.choose(condition, ex.number(0), self.number_in(mark)))
+        for variable in slot.variables:
+            self._choose(condition, variable, ex.EMPTY_SET if variable.sort is Sort.PAGES else ex.number(0))
 
     def drop_newest(self, channel: ChannelVariables) -> None:
         occupied = [ex.negation(ex.equal(self.number_in(slot.kind), ex.number(0))) for slot in channel.slots]
@@ -260,6 +288,7 @@ class SymbolicInterpretation(Interpretation):
             for slot, pattern in zip(slots, patterns, strict=True):
                 matches.append(ex.equal(self.number_in(slot.kind), ex.number(channel.code(pattern.kind))))
                 matches += [ex.equal(self.number_in(slot.marks[m]), ex.number(int(want))) for m, want in pattern.marks]
+                matches += [ex.equal(self.number_in(slot.fields[f]), ex.number(want)) for f, want in pattern.fields]
                 common += [self._asked_for(slot, pattern)] if pattern.about else []
             parts.append(ex.choose(ex.conjunction(*matches), ex.intersection(*common), ex.EMPTY_SET))
         return SymbolicPages(self, ex.union(*parts))

@@ -59,6 +59,19 @@ class Variable:
         return self.values[stored] if self.values else stored + self.low
 
 
+def stored(variable: Variable, value: object) -> int:
+    """The stored number of a value of a variable that is no set of pages.
+
+    Raises:
+        ValueError: the value is of another type (a number out of range is not found here).
+    """
+    if variable.values:
+        return index_of(variable.values, value)
+    if type(value) is not int:
+        raise ValueError(value)
+    return value - variable.low
+
+
 def index_of(values: tuple[object, ...], value: object) -> int:
     """Where a value stands; of another type it is another one (a member of an IntEnum equals those of others).
 

@@ -89,6 +89,8 @@ class Bounded:
             for slot in channel.slots:
                 marks = z3.Or(*(state[mark] != 0 for mark in slot.marks.values()))
                 yield z3.Implies(state[slot.kind] == 0, state[slot.pages] == 0)
+                for field in slot.fields.values():
+                    yield z3.Implies(state[slot.kind] == 0, state[field] == 0)
                 carries_marks = _carries_marks(channel, state[slot.kind])
                 yield z3.Implies(z3.Not(carries_marks), z3.Not(marks))
                 if channel.name in self.single_copies:

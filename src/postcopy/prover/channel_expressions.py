@@ -1,14 +1,15 @@
 """The operators of the unbounded interpretation for channels of any length, beside those of the language.
 
-`Messages` are what is on a channel, as a sequence of any length. `ChannelTruth` and `ChannelPages` are what can be
-asked of them: truth values and sets of pages. All three are closed unions, like those of the language.
+`Messages` are what is on a channel, as a sequence of any length. `ChannelTruth`, `ChannelNumber`
+and `ChannelPages` are what can be asked of them: truth values, numbers and sets of pages. All are closed unions, like
+those of the language.
 
 An expression of the language has such operators below it where an action looks at a channel. The language's own types
 do not say so, on purpose: the explorer and the exports have no case for them, and get none to see, as only
-`UnboundedInterpretation` makes them and only the prover reads what that makes. The functions `as_truth`, `as_pages`
-and `as_value` are the only places where an operator of this file is put into an expression of the language. Code that
-takes an expression of the prover apart says `Truth`, `Pages` or `Operator` for what may be below it, and
-`assert_never` at the end, so that mypy lists the operators of both.
+`UnboundedInterpretation` makes them and only the prover reads what that makes. The functions `as_truth`, `as_number`,
+`as_pages` and `as_value` are the only places where an operator of this file is put into an expression of the language.
+Code that takes an expression of the prover apart says `Truth`, `Number`, `Pages` or `Operator` for what may be below
+it, and `assert_never` at the end, so that mypy lists the operators of both.
 """
 
 # ruff: noqa: D102  (what a method does is said once, where it is abstract)
@@ -81,15 +82,17 @@ class Sent(MessagesNode, ChannelNode):
         code: the number of the new one's kind on the channel.
         pages: the pages that it concerns.
         marks: whether it is marked, for each mark of the channel, in their order.
+        fields: what it says, for each field of the channel, in their order.
     """
 
     code: int
     pages: ex.PagesExpr
     marks: tuple[ex.TruthExpr, ...]
+    fields: tuple[ex.Value, ...] = ()
 
     @property
     def operands(self) -> tuple[Messages | ex.Expr, ...]:
-        return self.messages, self.pages, *self.marks
+        return self.messages, self.pages, *self.marks, *self.fields
 
 
 class Shortened(MessagesNode, ChannelNode):
@@ -151,6 +154,16 @@ class HasRoom(ex.Atom, ChannelNode):
     more: int
 
 
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HeadNumber(ex.NumberNode, ChannelNode):
+    """What the oldest message says in a field that is a number, a choice or a flag, as it is stored."""
+
+    field: str
+
+
 # -- sets of pages -----------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +171,13 @@ class HeadPages(ex.PagesNode, ChannelNode):
     """The pages that the oldest message concerns."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HeadSet(ex.PagesNode, ChannelNode):
+    """What the oldest message says in a field that is a set of pages."""
+
+    field: str
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -174,17 +194,24 @@ class InOrder(ex.PagesNode, ChannelNode):
 
 Messages = MessagesVariable | Received | Sent | Shortened | Lost | Marked
 ChannelTruth = HeadIs | HeadMarked | Carries | HasRoom
-ChannelPages = HeadPages | InOrder
+ChannelNumber = HeadNumber
+ChannelPages = HeadPages | HeadSet | InOrder
 
 Truth = ex.TruthExpr | ChannelTruth
+Number = ex.NumberExpr | ChannelNumber
 Pages = ex.PagesExpr | ChannelPages
-Operator = ex.Expr | ChannelTruth | ChannelPages | Messages
+Operator = ex.Expr | ChannelTruth | ChannelNumber | ChannelPages | Messages
 """Any node below an expression that the unbounded interpretation has made."""
 
 
 def as_truth(e: ChannelTruth) -> ex.TruthExpr:
     """The truth value, to be put into an expression of the language."""
     return cast(ex.TruthExpr, e)
+
+
+def as_number(e: ChannelNumber) -> ex.NumberExpr:
+    """The number, to be put into an expression of the language."""
+    return cast(ex.NumberExpr, e)
 
 
 def as_pages(e: ChannelPages) -> ex.PagesExpr:

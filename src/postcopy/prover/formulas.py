@@ -24,7 +24,7 @@ import z3
 
 from postcopy.language import expressions as ex
 from postcopy.language.channel_variables import ChannelVariables
-from postcopy.language.expressions import NumberExpr, TruthExpr, Value
+from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.messages import Pattern
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import (
@@ -32,12 +32,15 @@ from postcopy.prover.channel_expressions import (
     HasRoom,
     HeadIs,
     HeadMarked,
+    HeadNumber,
     HeadPages,
+    HeadSet,
     InOrder,
     Lost,
     Marked,
     Messages,
     MessagesVariable,
+    Number,
     Operator,
     Pages,
     Received,
@@ -175,6 +178,9 @@ class Symbols:
         for contents in self.channels.values():
             channel = contents.channel
             yield z3.And(contents.tail >= 0, contents.tail <= contents.capacity, contents.capacity >= 1)
+            for field, value in contents.numbers_at.items():
+                size = channel.fields[field].size
+                yield z3.ForAll([i], z3.And(value(i) >= 0, value(i) < size), patterns=[value(i)])
             for code, kind in enumerate(channel.kinds, start=1):
                 here, about = self.there(channel, code, i), self.there(channel, code, i, a)
                 some = z3.And(contents.kind_at(i) >= 1, contents.kind_at(i) <= len(channel.kinds))
@@ -202,6 +208,18 @@ class _Contents:
         self.capacity = z3.Int(f"{name}.capacity")
         self.kind_at = z3.Function(f"{name}.kind", z3.IntSort(), z3.IntSort())
         self.pages_at = z3.Function(f"{name}.pages", z3.IntSort(), page, z3.BoolSort())
+        fields = channel.fields
+        integer = z3.IntSort()
+        self.numbers_at = {
+            field: z3.Function(f"{name}.{field}", integer, integer)
+            for field, variable in fields.items()
+            if variable.sort is Sort.NUMBER
+        }
+        self.sets_at = {
+            field: z3.Function(f"{name}.{field}", integer, page, z3.BoolSort())
+            for field, variable in fields.items()
+            if variable.sort is Sort.PAGES
+        }
         self.marks_at = {
             mark: z3.Function(f"{name}.{mark}", z3.IntSort(), z3.BoolSort()) for mark in channel.slots[0].marks
         }
@@ -217,6 +235,10 @@ class Queue:
     kind: Callable[[Term], Term]
     concerns: Callable[[Term, Term, Polarity], Bool]
     marked: Callable[[str, Term, Polarity], Bool]
+    number: Callable[[str, Term], Term]
+    """What a message says in a field that is a number, as stored."""
+    says: Callable[[str, Term, Term, Polarity], Bool]
+    """Whether a page is in a field that is a set of pages."""
 
     def holds(self, at: Term) -> Bool:
         """Whether there is a message at the position."""
@@ -388,7 +410,7 @@ class Meaning:
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
-    def number(self, e: NumberExpr) -> Term:
+    def number(self, e: Number) -> Term:
         """A number as stored."""
         match e:
             case ex.Number(value):
@@ -401,6 +423,9 @@ class Meaning:
                 return self.number(left) + self.number(right)
             case ex.NumberIf(condition, yes, no):
                 return z3.If(self.truth(condition, Polarity.BOTH), self.number(yes), self.number(no))
+            case HeadNumber(messages, field):
+                queue = self.queue(messages)
+                return queue.number(field, queue.head)
             case _:
                 assert_never(e)
 
@@ -433,6 +458,9 @@ class Meaning:
             case HeadPages(messages):
                 queue = self.queue(messages)
                 return queue.concerns(queue.head, a, polarity)
+            case HeadSet(messages, field):
+                queue = self.queue(messages)
+                return queue.says(field, queue.head, a, polarity)
             case InOrder(messages, patterns):
                 return self._in_order(e, self.queue(messages), patterns, a, polarity)
             case _:
@@ -464,6 +492,7 @@ class Meaning:
                 parts += [self._lacks(e, queue, i, cast(Term, a), s)] if pattern.part else []
                 for mark, has in pattern.marks:
                     parts.append(queue.marked(mark, i, s) if has else z3.Not(queue.marked(mark, i, -s)))
+                parts += [queue.number(field, i) == value for field, value in pattern.fields]
             return z3.And(*parts)
 
         def there(code: int, about: bool, i: Term, *pages: Term) -> Bool:
@@ -512,6 +541,8 @@ class Meaning:
                     its.kind_at,
                     lambda i, a, _: its.pages_at(i, a),
                     lambda mark, i, _: its.marks_at[mark](i),
+                    lambda field, i: its.numbers_at[field](i),
+                    lambda field, i, a, _: its.sets_at[field](i, a),
                 )
             case Received(messages):
                 old = self.queue(messages)
@@ -531,6 +562,7 @@ class Meaning:
 
     def _sent(self, old: Queue, e: Sent) -> Queue:
         marks = dict(zip(old.channel.slots[0].marks, e.marks, strict=True))
+        fields = dict(zip(old.channel.fields, e.fields, strict=True))
         new = old.tail
         return Queue(
             old.channel,
@@ -539,6 +571,10 @@ class Meaning:
             lambda i: z3.If(i == new, e.code, old.kind(i)),
             lambda i, a, s: _either(i == new, self.member(e.pages, a, s), old.concerns(i, a, s)),
             lambda mark, i, s: _either(i == new, self.truth(marks[mark], s), old.marked(mark, i, s)),
+            lambda field, i: z3.If(i == new, self.number(ex.as_number(fields[field])), old.number(field, i)),
+            lambda field, i, a, s: _either(
+                i == new, self.member(ex.as_pages(fields[field]), a, s), old.says(field, i, a, s)
+            ),
         )
 
     def _marked(self, old: Queue, e: Marked) -> Queue:

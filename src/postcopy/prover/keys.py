@@ -125,7 +125,8 @@ class Keys:
     def _pattern(self, node: ChannelNode, pattern: Pattern) -> bytes:
         channel = self._channels[variable_below(node.messages).owner]
         marks = [f"{name} {has}" for name, has in pattern.marks]
-        return _hash("pattern", str(channel.code(pattern.kind)), str(pattern.about), str(pattern.part), *marks)
+        fields = [f"{name} says {value}" for name, value in pattern.fields]
+        return _hash("pattern", str(channel.code(pattern.kind)), str(pattern.about), str(pattern.part), *marks, *fields)
 
     def _variable(self, variable: Variable) -> bytes:
         declared = (variable.name, variable.owner, variable.sort.name, str(variable.size), str(variable.ghost))
@@ -135,8 +136,10 @@ class Keys:
 
     def _channel(self, channel: ChannelVariables) -> bytes:
         marked = sorted(channel.code(kind) for kind in channel.marked)
+        slot = channel.slots[0]
+        fields = [f"{name} {its.sort.name} {its.size}" for name, its in slot.fields.items()]
         single = str(channel.name in self._single_copies)
-        return _hash("channel", channel.name, str(len(channel.kinds)), str(marked), single, *channel.slots[0].marks)
+        return _hash("channel", channel.name, str(len(channel.kinds)), str(marked), single, *slot.marks, *fields)
 
     def _once(self, thing: Thing, digest: Callable[[Thing], bytes]) -> bytes:
         """A digest, computed once for each object (not for those that are equal: messages may be, by their numbers)."""

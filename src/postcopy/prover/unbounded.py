@@ -9,7 +9,7 @@ stands in `postcopy.prover.formulas`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import cast
 
@@ -18,7 +18,7 @@ from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.fields import EITHER
 from postcopy.language.instance import Instance
-from postcopy.language.messages import Marks, Message, Pattern
+from postcopy.language.messages import Carried, Marks, Message, Pattern
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.step_errors import no_room
@@ -31,7 +31,9 @@ from postcopy.prover.channel_expressions import (
     HasRoom,
     HeadIs,
     HeadMarked,
+    HeadNumber,
     HeadPages,
+    HeadSet,
     InOrder,
     Lost,
     Marked,
@@ -40,6 +42,7 @@ from postcopy.prover.channel_expressions import (
     Received,
     Sent,
     Shortened,
+    as_number,
     as_pages,
     as_truth,
     as_value,
@@ -80,7 +83,14 @@ class UnboundedInterpretation(SymbolicInterpretation):
             base = base.messages
         return base, sent
 
-    def send(self, channel: ChannelVariables, kind: Enum, pages: PageSet, marks: dict[str, PageSet]) -> None:
+    def send(
+        self,
+        channel: ChannelVariables,
+        kind: Enum,
+        pages: PageSet,
+        marks: Mapping[str, PageSet],
+        fields: Mapping[str, object],
+    ) -> None:
         if not any(self.path.implied(self._fits(channel, n)) for n in range(1, MOST)):
             self.lacks_room(
                 self._fits(channel, 1), no_room(channel.name, kind.name, 1 + self._before_sending(channel)[1])
@@ -90,7 +100,8 @@ class UnboundedInterpretation(SymbolicInterpretation):
         for name in channel.slots[0].marks:
             shared = ex.intersection(self.set_of(marks.get(name, NONE)), concerned)
             carried.append(ex.negation(ex.is_empty(shared)))
-        self._leave(channel, Sent(self._on(channel), channel.code(kind), concerned, tuple(carried)))
+        given = tuple(self.field_of(channel, kind, name, value) for name, value in fields.items())
+        self._leave(channel, Sent(self._on(channel), channel.code(kind), concerned, tuple(carried), given))
 
     def head_is(self, channel: ChannelVariables, kind: Enum | None) -> bool:
         code = 0 if kind is None else channel.code(kind)
@@ -103,7 +114,13 @@ class UnboundedInterpretation(SymbolicInterpretation):
         for name in channel.slots[0].marks:
             is_marked = as_truth(HeadMarked(before, name))
             marked[name] = SymbolicPages(self, ex.choose(is_marked, pages, ex.EMPTY_SET))
-        return Message(SymbolicPages(self, pages), Marks(marked))
+        carried: dict[str, object] = {}
+        for name, variable in channel.fields.items():
+            if variable.sort is Sort.PAGES:
+                carried[name] = SymbolicPages(self, as_pages(HeadSet(before, name)))
+            else:
+                carried[name] = self.value_of(variable, as_number(HeadNumber(before, name)))
+        return Message(SymbolicPages(self, pages), Marks(marked), Carried(carried))
 
     def pop(self, channel: ChannelVariables) -> None:
         self._leave(channel, Received(self._on(channel)))

@@ -107,7 +107,7 @@ def _variables(channel: ChannelVariables) -> Iterator[Variable]:
     if channel.listening is not None:
         yield channel.listening
     for slot in channel.slots:
-        yield from (slot.kind, slot.pages, *slot.marks.values())
+        yield from slot.variables
 
 
 def _of_field(variable: Variable, names: Names) -> Iterator[Atom]:

@@ -234,7 +234,7 @@ def _columns(instance: Instance, variables: Sequence[Variable]) -> list[tuple[st
     columns: dict[str, Callable[[State], str]] = {}
     whole: dict[Variable, str] = {}
     for name, channel in instance.channels.items():
-        slots = [v for slot in channel.slots for v in (slot.kind, slot.pages, *slot.marks.values())]
+        slots = [v for slot in channel.slots for v in slot.variables]
         if all(v in variables for v in slots):
             whole |= dict.fromkeys(slots, name)
 

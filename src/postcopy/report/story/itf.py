@@ -103,7 +103,7 @@ def state_values(instance: Instance, state: State) -> dict[str, Any]:
     for name, channel in instance.channels.items():
         values[name] = []
         for slot in channel.slots:
-            fields = {"kind": slot.kind, "pages": slot.pages, **slot.marks}
+            fields = {"kind": slot.kind, "pages": slot.pages, **slot.marks, **slot.fields}
             slots.update(fields.values())
             if state[instance.index[slot.kind]]:
                 values[name].append({k: _value(v, state[instance.index[v]]) for k, v in fields.items()})

@@ -63,30 +63,31 @@ class MessageInWords:
         kind: its kind, as the protocol spells it.
         pages: its pages, one bit a page.
         marks: what only an all-seeing observer knows of it, e.g. ``("stale",)``.
+        fields: what it says that is not as in the declaration, e.g. ``("urgent: yes",)``.
     """
 
     channel: str
     kind: str
     pages: int
     marks: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        """The message on an arrow: ``PAGE 0``, ``DISCARD {0, 2}``, ``RUN``."""
+        """The message on an arrow: ``PAGE 0``, ``DISCARD {0, 2}``, ``RUN``, ``REQ_PAGES 0 urgent: yes``."""
         pages = members(self.pages)
-        return " ".join(
-            [self.kind, *([str(pages[0])] if len(pages) == 1 else [set_words(self.pages)] if pages else [])]
-        )
+        concerned = [str(pages[0])] if len(pages) == 1 else [set_words(self.pages)] if pages else []
+        return " ".join([self.kind, *concerned, *self.fields])
 
     @property
     def words(self) -> str:
         """The message in a list, with its marks: ``PAGE {0} stale``."""
-        return " ".join([self.kind, *([set_words(self.pages)] if self.pages else []), *self.marks])
+        return " ".join([self.kind, *([set_words(self.pages)] if self.pages else []), *self.fields, *self.marks])
 
 
 def slot_variables(channel: ChannelVariables) -> list[Variable]:
     """The variables that hold what is on a channel."""
-    return [v for slot in channel.slots for v in (slot.kind, slot.pages, *slot.marks.values())]
+    return [v for slot in channel.slots for v in slot.variables]
 
 
 def contents(instance: Instance, state: State, channel: ChannelVariables) -> list[MessageInWords]:
@@ -96,7 +97,13 @@ def contents(instance: Instance, state: State, channel: ChannelVariables) -> lis
         kind = slot.kind.decode(state[instance.index[slot.kind]])
         if isinstance(kind, Enum):
             marks = tuple(name for name, mark in slot.marks.items() if state[instance.index[mark]])
-            found.append(MessageInWords(plain(channel.name), kind.name, state[instance.index[slot.pages]], marks))
+            pages = state[instance.index[slot.pages]]
+            fields = tuple(
+                f"{plain(name)}: {value_words(v, state[instance.index[v]])}"
+                for name, v in slot.fields.items()
+                if state[instance.index[v]] != instance.encode(v, channel.given[name])
+            )
+            found.append(MessageInWords(plain(channel.name), kind.name, pages, marks, fields))
     return found
 
 
