@@ -30,8 +30,8 @@ HEADS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 TUTORIAL = ROOT / "docs/tutorial.md"
 """Has files of its own, and a test of its own."""
 SAVED = re.compile(r"Save this as `(\w+\.py)`[^`]*?```python\n(.*?)```", re.DOTALL)
-COMMAND = re.compile(r'^(postcopy .*?)\s+# (holds|violated|"states": \d+)$', re.MULTILINE)
-ENDS = {0: "holds", 12: "violated", 13: "violated"}
+COMMAND = re.compile(r'^(postcopy .*?)\s+# (holds|violated|deadlock|"states": \d+)$', re.MULTILINE)
+ENDS = {0: "holds", 11: "deadlock", 12: "violated", 13: "violated"}
 
 
 def names(page: Path) -> str:
@@ -137,6 +137,10 @@ def test_the_change_of_the_language_page_mends_what_it_says(change: Path) -> Non
 @pytest.mark.slow_but(
     "postcopy check --pages 1 --in-flight 1 --property ends-without-postcopy-violated",
     'postcopy check --pages 2 --in-flight 1 --json-"states": 7139',
+    "postcopy check one_direction.py:NobodyLooks --pages 1 --in-flight 1-deadlock",
+    "postcopy check fails_alone.py:Alone --pages 1 --in-flight 1-deadlock",
+    "postcopy check silence.py:Silent --pages 1 --in-flight 1-deadlock",
+    "postcopy check accept.py:TakesTheFirst --pages 1 --in-flight 1-deadlock",
 )
 @pytest.mark.parametrize(
     ("command", "answer"),
