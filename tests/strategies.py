@@ -78,6 +78,13 @@ class Spot(Enum):
     THERE = auto()
 
 
+class Further(Enum):
+    """Members that a choice is extended by."""
+
+    EARLY = auto()
+    LATE = auto()
+
+
 class Noise(Enum):
     """What actions observe."""
 
@@ -423,7 +430,7 @@ def _method(design: Design) -> Callable[..., None]:
     file = f"random-action-{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     found: dict[str, Any] = {}
-    used = ("Letter", "Level", "Mood", "Noise", "Spot", "NONE", "ALL", "TOP", "LOW", "require")
+    used = ("Letter", "Level", "Mood", "Further", "Noise", "Spot", "NONE", "ALL", "TOP", "LOW", "require")
     names = {k: globals()[k] for k in used}
     exec(compile(text, file, "exec", dont_inherit=True), names | {"Cpu": Cpu, "Page": Page}, found)
     return cast(Callable[..., None], found["acts"])
@@ -442,7 +449,13 @@ class Shape:
     sends: bool
     receives: bool
     has_places: bool
-    maps: bool = False
+    maps: bool
+    extended: bool
+    """`choice` has the members of Further too; `other_choice` does not."""
+
+    def members(self, choice: str) -> list[Enum]:
+        """What a choice can be."""
+        return [*self.enumeration, *(Further if self.extended and choice == "choice" else ())]
 
 
 @cache
@@ -473,8 +486,9 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
     ordered = ["==", "!=", "<", "<=", ">", ">="]
     operators = ordered if issubclass(shape.enumeration, int) else ordered[:2]
     parts: list[st.SearchStrategy[Any]] = [
-        st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.sampled_from(list(shape.enumeration))),
+        st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.sampled_from(shape.members("choice"))),
         st.builds(Compared, st.just("choice"), st.sampled_from(operators), st.just(Field("other_choice"))),
+        st.builds(Compared, st.just("other_choice"), st.sampled_from(operators), st.just(Field("choice"))),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.integers(LOW - 1, TOP + 1)),
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.just(Field("small"))),
         *(st.builds(Asked, st.just(q), sets, sets) for q in ("empty", "full", "has", "subset", "same")),
@@ -515,12 +529,14 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
     sets = _sets(shape, takes_page)
     conditions = _conditions(shape, takes_page)
     bitmaps = st.sampled_from([f"bits{i}" for i in range(shape.bitmaps)] + ["mapped.bits0"] * shape.maps)
-    choices = st.sampled_from(["choice", "other_choice"])
+    wider = ["choice", "other_choice"]
+    narrower = ["other_choice"] if shape.extended else wider
     parts: list[st.SearchStrategy[Any]] = [
         st.builds(Guard, conditions),
         st.builds(Assigned, bitmaps, sets),
-        st.builds(Assigned, choices, st.sampled_from(list(shape.enumeration))),
-        st.builds(Assigned, choices, choices.map(Field)),
+        *(st.builds(Assigned, st.just(choice), st.sampled_from(shape.members(choice))) for choice in wider),
+        st.builds(Assigned, st.just("choice"), st.sampled_from(wider).map(Field)),
+        st.builds(Assigned, st.just("other_choice"), st.sampled_from(narrower).map(Field)),
         st.builds(Assigned, st.just("count"), st.integers(LOW, TOP)),
         st.builds(Assigned, st.just("count"), st.just(Field("small"))),
         st.builds(Added, st.sampled_from([1, -1]), st.just(careful)),
@@ -559,9 +575,13 @@ def _machines(
         receives,
         draw(st.booleans()),
         maps,
+        draw(st.booleans()),
     )
+    choice = Choice("a choice", draw(st.sampled_from(list(shape.enumeration))))
+    if shape.extended:
+        choice = choice.extended(Further, draw(st.sampled_from([None, *shape.enumeration])))
     fields: dict[str, object] = {
-        "choice": Choice("a choice", draw(st.sampled_from(list(shape.enumeration)))),
+        "choice": choice,
         "other_choice": Choice("another choice", draw(st.sampled_from(list(shape.enumeration)))),
         "count": Count("a number", LOW, TOP, 0),
         "small": Count("a smaller number", 0, 1, draw(st.integers(0, 1))),

@@ -126,12 +126,12 @@ def test_the_compiled_search_and_spin_see_the_same_states(protocol: type[Protoco
 
 
 def test_a_proof_at_a_size_says_what_a_search_says() -> None:
-    assert proved_at(One, (1, 1, 1)) is Answer.REFUTED
-    assert proved_at(Four, (1, 1, 1)) is Answer.PROVED
+    assert proved_at(One, "some-vcpu-has-none", (1, 1, 1)) is Answer.REFUTED
+    assert proved_at(Four, "some-vcpu-has-none", (1, 1, 1)) is Answer.PROVED
 
 
 def test_what_a_few_pages_refute_is_refuted_for_every_size() -> None:
-    assert proved(Two) is Answer.REFUTED
+    assert proved(Two, "some-vcpu-has-none") is Answer.REFUTED
 
 
 class OneVcpu(Postcopy):

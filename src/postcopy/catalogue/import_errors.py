@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from types import FrameType, ModuleType, TracebackType
 
@@ -13,6 +14,9 @@ from postcopy.suggestions import did_you_mean
 
 DOOR = "postcopy.language"
 """The module that has all that a user's file needs of the language."""
+
+_CANNOT_EXTEND = re.compile(r"<enum '(\w+)'> cannot extend <enum '(\w+)'>")
+"""What Python says of a subclass of an enumeration that has members."""
 
 MOVED = frozenset(("postcopy.model.language", "postcopy.properties.language", "postcopy.language.declaring"))
 """Modules of earlier versions whose names `DOOR` has now."""
@@ -33,6 +37,12 @@ def explain(error: BaseException, source: str, file: str) -> str:
         text = f"{error}{_meant_by(error.name or '', frame)}"
     elif isinstance(error, AttributeError) and isinstance(error.obj, type | ModuleType):
         text = f"{error.obj.__name__} has no attribute {error.name}{did_you_mean(error.name or '', dir(error.obj))}"
+    elif isinstance(error, TypeError) and (names := _CANNOT_EXTEND.search(str(error))):
+        more, base = names.groups()
+        text = (
+            f"class {more}({base}) would add members to an enumeration, which Python does not allow: write a second "
+            f"enumeration, class {more}(Enum), and phase = Machine.phase.extended({more}, after=...) in the machine"
+        )
     else:
         text = in_words(error)
     return f"line {line}: {text}" if line else text

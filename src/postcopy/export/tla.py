@@ -81,8 +81,9 @@ class _TlaPrinter(Printer):
         among = self._among(e, of)
         if among is not None:
             return among
-        self.ranked[of.kind] = of.values
-        return joined(" < ", (f"Rank_{of.kind}[{self.value(part, of)}]" for part in (left, right)))
+        name = of.kind.replace(" ", "_")
+        self.ranked[name] = of.values
+        return joined(" < ", (f"Rank_{name}[{self.value(part, of)}]" for part in (left, right)))
 
     def _among(self, e: ex.Less, of: Variable, wanted: bool = True) -> str | None:
         """A member of an enumeration is (not) less or more than a given one: those that it can be, or cannot."""

@@ -11,7 +11,8 @@ from postcopy.language.actions import action, require
 from postcopy.language.beside import asked_beside
 from postcopy.language.channel_ends import Network, Receives, Sends
 from postcopy.language.channels import Channel
-from postcopy.language.fields import EITHER, Bitmap, Choice, Count, CpuBitmap, Flag
+from postcopy.language.choices import Choice
+from postcopy.language.fields import EITHER, Bitmap, Count, CpuBitmap, Flag
 from postcopy.language.machines import Ghost, Machine, Monitor
 from postcopy.language.maps import Maps
 from postcopy.language.messages import about, about_part

@@ -26,7 +26,7 @@ from postcopy.language.body_kinds import (
     Simple,
     all_joined,
     described,
-    enumeration_of,
+    enumerations_of,
     every_member,
     joined,
     members,
@@ -187,7 +187,7 @@ class Expressions:
             return Items(kind, 1)
         if isinstance(kind, Fixed):
             if isinstance(kind.value, type) and issubclass(kind.value, Enum):
-                return Items(Member(kind.value), len(kind.value))
+                return Items(Member((kind.value,)), len(kind.value))
             if isinstance(kind.value, tuple):
                 return Items(all_joined([of_constant(item) for item in kind.value]), len(kind.value))
         if kind == PAGES:
@@ -273,15 +273,16 @@ class Expressions:
     def _comparable(self, node: ast.AST, left: tuple[str, Kind], right: tuple[str, Kind]) -> None:
         """Refuse to compare members of two enumerations: those of an IntEnum are equal by their numbers."""
         for (text, kind), (other_text, other) in ((left, right), (right, left)):
-            enumeration, others = enumeration_of(kind), enumeration_of(other)
-            if enumeration is not None and others is not None and enumeration is not others:
+            enumerations, others = enumerations_of(kind), enumerations_of(other)
+            if enumerations and others and not set(enumerations) & set(others):
+                names = " or ".join(enumeration.__name__ for enumeration in enumerations)
                 raise UnknownNameError(
-                    f"{described(Member(enumeration))} is compared with {described(Member(others))} ({text} with "
+                    f"{described(Member(enumerations))} is compared with {described(Member(others))} ({text} with "
                     f"{other_text}): "
-                    f"compare it with a member of {enumeration.__name__}",
+                    f"compare it with a member of {names}",
                     self.where(node),
                 )
-            if kind is Simple.HAPPENED and others is not None and issubclass(others, int):
+            if kind is Simple.HAPPENED and any(issubclass(enumeration, int) for enumeration in others):
                 raise self.refused(
                     node,
                     f"{text} may be a member of another enumeration, and equal to {other_text} by its number: ask the "
@@ -431,7 +432,7 @@ class Expressions:
                 return Of(View)
             raise self.refused(node, f".{name} is not for specifications: a machine sees only its fields and ends")
         if isinstance(value, Field):
-            return of_field(value)
+            return of_field(cls.fields().get(name, value))
         if isinstance(value, DeclaredEnd):
             return of_end(value)
         if isinstance(value, Maps):
@@ -536,13 +537,13 @@ class Expressions:
         names = list(summary.parameters)[bound:]
         given = [*zip(names, node.args, strict=False), *((k.arg, k.value) for k in node.keywords)]
         for name, argument in given:
-            wanted = enumeration_of(summary.parameters.get(name or "", Simple.ANYTHING))
-            got = None if isinstance(argument, ast.Lambda) else enumeration_of(self.value(argument))
-            if wanted is not None and got is not None and wanted is not got:
+            wanted = enumerations_of(summary.parameters.get(name or "", Simple.ANYTHING))
+            got = () if isinstance(argument, ast.Lambda) else enumerations_of(self.value(argument))
+            if wanted and got and not set(wanted) & set(got):
                 raise self.refused(
                     argument,
                     f"{name} is {described(Member(wanted))}, and {ast.unparse(argument)} {described(Member(got))}: "
-                    f"give it a member of {wanted.__name__}",
+                    f"give it a member of {' or '.join(enumeration.__name__ for enumeration in wanted)}",
                 )
 
     def _lambda(self, node: ast.Lambda) -> int:

@@ -16,7 +16,8 @@ from types import FunctionType
 
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channel_ends import ChannelEnd, DeclaredEnd, NetworkEnd, ObserverEnd, ReceiveEnd, SendEnd
-from postcopy.language.fields import Bitmap, Choice, Count, CpuBitmap, CpuPages, Field, Flag
+from postcopy.language.choices import Choice
+from postcopy.language.fields import Bitmap, Count, CpuBitmap, CpuPages, Field, Flag
 from postcopy.language.machines import Part
 from postcopy.language.messages import Event, Message
 from postcopy.language.values import Cpu, Page, PageSet
@@ -45,9 +46,13 @@ class Simple(Enum):
 
 @dataclass(frozen=True)
 class Member:
-    """A member of an enumeration: the value of a `Choice`, a parameter, the variable of a loop."""
+    """A member of an enumeration: the value of a `Choice`, a parameter, the variable of a loop.
 
-    enumeration: type[Enum]
+    Attributes:
+        enumerations: the one; several for a choice that is extended.
+    """
+
+    enumerations: tuple[type[Enum], ...]
 
 
 @dataclass(frozen=True)
@@ -212,7 +217,7 @@ def every_member() -> dict[str, Kind]:
 def of_field(field: Field[typing.Any]) -> Kind:
     """The kind of a field's value."""
     if isinstance(field, Choice):
-        return Member(type(field.initial)) if isinstance(field.initial, Enum) else Simple.ANYTHING
+        return Member(field.enumerations) if isinstance(field.initial, Enum) else Simple.ANYTHING
     return next((kind for cls, kind in _OF_FIELD.items() if isinstance(field, cls)), Simple.ANYTHING)
 
 
@@ -226,7 +231,7 @@ def of_annotation(cls: object) -> Kind:
     if isinstance(cls, type) and issubclass(cls, Part):
         return PartOf(cls)
     if isinstance(cls, type) and issubclass(cls, Enum):
-        return Member(cls)
+        return Member((cls,))
     return _OF_CLASS.get(cls, Simple.ANYTHING) if isinstance(cls, type) else Simple.ANYTHING
 
 
@@ -235,11 +240,11 @@ def of_constant(value: object) -> Kind:
     return Simple.NOTHING if value is None else Fixed(value, repr(value))
 
 
-def enumeration_of(kind: Kind) -> type[Enum] | None:
-    """The enumeration that a value is a member of; None where it is another value, or that is not known."""
+def enumerations_of(kind: Kind) -> tuple[type[Enum], ...]:
+    """The enumerations that a value may be a member of; none where it is another value, or that is not known."""
     if isinstance(kind, Fixed) and isinstance(kind.value, Enum):
-        return type(kind.value)
-    return kind.enumeration if isinstance(kind, Member) else None
+        return (type(kind.value),)
+    return kind.enumerations if isinstance(kind, Member) else ()
 
 
 def joined(a: Kind, b: Kind) -> Kind:
@@ -247,8 +252,8 @@ def joined(a: Kind, b: Kind) -> Kind:
     plain = (Simple.CONSTANT, Simple.TRUTH)
     if a == b or (isinstance(a, Fixed) and isinstance(b, Fixed) and a.value is b.value):
         return a
-    if (enumeration := enumeration_of(a)) is not None and enumeration is enumeration_of(b):
-        return Member(enumeration)
+    if (enumerations := enumerations_of(a)) and enumerations == enumerations_of(b):
+        return Member(enumerations)
     if isinstance(a, Items) and isinstance(b, Items):
         return Items(joined(a.of, b.of), max(a.most, b.most))
     if all(isinstance(kind, Fixed) or kind in plain for kind in (a, b)):
@@ -263,11 +268,11 @@ def all_joined(kinds: Sequence[Kind]) -> Kind:
 
 def described(kind: Kind) -> str:
     """What a value of this kind is, in a sentence."""
-    names: dict[type, str] = {PageSet: "a set of pages", CpuPages: "a set of pages for each vCPU", View: "a state"}
+    of_classes: dict[type, str] = {PageSet: "a set of pages", CpuPages: "a set of pages for each vCPU", View: "a state"}
     if isinstance(kind, Of):
         if issubclass(kind.cls, ChannelEnd):
             return "an end of a channel"
-        return names.get(kind.cls, f"{_article(kind.cls.__name__)} {kind.cls.__name__}")
+        return of_classes.get(kind.cls, f"{_article(kind.cls.__name__)} {kind.cls.__name__}")
     if isinstance(kind, PartOf):
         return kind.cls.__name__
     if isinstance(kind, FieldsOf):
@@ -275,7 +280,8 @@ def described(kind: Kind) -> str:
     if isinstance(kind, Fixed):
         return kind.text
     if isinstance(kind, Member):
-        return f"{_article(kind.enumeration.__name__)} {kind.enumeration.__name__}"
+        names = [enumeration.__name__ for enumeration in kind.enumerations]
+        return f"{_article(names[0])} {' or '.join(names)}"
     return {
         Simple.TRUTH: "a truth value",
         Simple.NUMBER: "the value of a Count",

@@ -18,6 +18,7 @@ from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, locating_errors, with_caller
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
+from postcopy.language.extended_members import as_bodies_see, plain
 from postcopy.language.instance import Instance, State
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import let_watch
@@ -46,7 +47,7 @@ class ConcreteInterpretation(Interpretation):
 
     def load(self, variable: Variable) -> object:
         stored = self.values[self.instance.index[variable]]
-        return self._set(stored) if variable.sort is Sort.PAGES else variable.decode(stored)
+        return self._set(stored) if variable.sort is Sort.PAGES else as_bodies_see(variable, variable.decode(stored))
 
     def _set(self, bits: int) -> ConcretePages:
         return ConcretePages(bits, self.instance.pages, self.instance.group)
@@ -58,7 +59,7 @@ class ConcreteInterpretation(Interpretation):
         if variable.sort is Sort.PAGES:
             return cast(ConcretePages, self.page_set(cast(PageSet | Whole, value))).bits
         try:
-            stored = self.instance.encode(variable, value)
+            stored = self.instance.encode(variable, plain(variable, value))
         except ValueError:
             raise SpecError(
                 f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where()

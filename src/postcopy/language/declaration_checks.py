@@ -73,6 +73,8 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
         _check_machine(machine, protocol, list(ghosts), list(channels))
     for ghost in (*ghosts.values(), *monitors):
         _check_part(ghost)
+    for part in (*machines.values(), *ghosts.values()):
+        _check_what_bases_extend(part)
 
 
 def _check_names(protocol: type[Protocol]) -> None:
@@ -279,6 +281,14 @@ def _problem(part: type[Part], value: Field[Any] | Maps) -> str | None:
     if problem is None and value.waits is not None and thread_of(part, value.waits) is None:
         problem = f'names "{value.waits.label}", a thread that {part.__name__} does not declare'
     return problem
+
+
+def _check_what_bases_extend(part: type[Part]) -> None:
+    """Refuse extensions of a field by several bases that do not go together."""
+    for name, field in part.fields().items():
+        problem = field.problem()
+        if problem is not None:
+            raise SpecError(f"{part.__name__}.{name} {problem}", of_class(part, name))
 
 
 def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The variables that machines, ghosts and monitors declare: bitmaps, flags, choices and counts."""
+"""The variables that machines, ghosts and monitors declare: bitmaps, flags and counts. Choices are in `choices`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from postcopy.language.values import NONE, Cpu, PageSet, Whole
 from postcopy.language.variables import Sort, Variable
 
 T = TypeVar("T")
-E = TypeVar("E", bound=Enum)
 
 
 class _Either(Enum):
@@ -79,7 +78,10 @@ class Field(Generic[T]):
         if self._per_cpu:
             names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})", cpu) for cpu in range(cpus)]
         return [
-            (Variable(f"{owner}.{name}", owner, *shape, ghost, doc, self._waits(cpu), self.role), self.initial)
+            (
+                Variable(f"{owner}.{name}", owner, *shape, ghost, doc, self._waits(cpu), self.role, self._extended()),
+                self.initial,
+            )
             for name, doc, cpu in names
         ]
 
@@ -91,6 +93,10 @@ class Field(Generic[T]):
         return "" if self.waits is None else self.waits.in_a_sentence(cpu)
 
     _per_cpu: ClassVar[bool] = False
+
+    def _extended(self) -> bool:
+        """Whether its values are members of several enumerations."""
+        return False
 
     def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
         """Sort, number of values, their meanings, lowest value."""
@@ -138,27 +144,6 @@ class Flag(Field[bool]):
         """The mistake in the declaration, or None."""
         fits = isinstance(self.initial, bool | _Either)
         return None if fits else f"starts as {self.initial!r}: it can start as False, True or EITHER"
-
-
-class Choice(Field[E]):
-    """A member of an enumeration (an IntEnum where order means something)."""
-
-    def __init__(self, doc: str, initial: E) -> None:
-        super().__init__(doc, initial)
-
-    def __set__(self, part: FieldOwner, value: E) -> None:
-        super().__set__(part, value)
-
-    def _shape(self) -> tuple[Sort, int, tuple[object, ...], int]:
-        members = tuple(type(cast(Enum, self.initial)))
-        return (Sort.NUMBER, len(members), members, 0)
-
-    def problem(self) -> str | None:
-        """The mistake in the declaration, or None."""
-        if self.initial is EITHER:
-            return "starts as EITHER, which only a Flag can"
-        fits = isinstance(self.initial, Enum)
-        return None if fits else f"starts as {self.initial!r}: it can start as a member of an enumeration"
 
 
 class Count(Field[int]):

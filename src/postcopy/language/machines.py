@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language.body_errors import Disabled
 from postcopy.language.channel_ends import DeclaredEnd
+from postcopy.language.choices import Choice, together
 from postcopy.language.fields import Field
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.messages import Event
@@ -56,7 +57,7 @@ class Part:
         found: dict[str, Field[Any]] = {}
         for base in reversed(cls.__mro__):
             found |= {name: f for name, f in vars(base).items() if isinstance(f, Field)}
-        return found
+        return {name: together(cls, name) if isinstance(f, Choice) else f for name, f in found.items()}
 
 
 class Machine(Part):

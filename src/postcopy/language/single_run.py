@@ -19,6 +19,7 @@ from postcopy.language.body_errors import Disabled, MessageMissing, locating_err
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.concrete import ConcreteInterpretation
+from postcopy.language.extended_members import as_bodies_see, plain
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Machine
@@ -65,7 +66,7 @@ class SingleRun(Interpretation):
         start = ConcreteInterpretation(instance, instance.initial_states()[0])
         self._values: dict[Variable, object] = {}
         for variable in instance.variables:
-            value = start.load(variable)
+            value = plain(variable, start.load(variable))
             if variable.sort is Sort.PAGES:
                 value = self.pages(NONE) if cast(PageSet, value).empty else ~self.pages(NONE)
             self._values[variable] = given.get(variable.name, value)
@@ -76,13 +77,14 @@ class SingleRun(Interpretation):
 
     def load(self, variable: Variable) -> object:
         """The value of a variable."""
-        return self._values[variable]
+        return as_bodies_see(variable, self._values[variable])
 
     def store(self, variable: Variable, value: object) -> None:
         """Give a variable a new value."""
         before = self._values[variable]
         self._undo.append(lambda: self._values.__setitem__(variable, before))
-        self._values[variable] = self.page_set(cast(PageSet, value)) if variable.sort is Sort.PAGES else value
+        pages = variable.sort is Sort.PAGES
+        self._values[variable] = self.page_set(cast(PageSet, value)) if pages else plain(variable, value)
 
     def pages(self, what: Whole) -> ManyPages:
         """No page, or all."""
@@ -188,7 +190,7 @@ class SingleRun(Interpretation):
 
     def _taken_over(self, other: ConcreteInterpretation, variable: Variable) -> object:
         """The value that a variable has in another interpretation of the same size."""
-        value = other.load(variable)
+        value = plain(variable, other.load(variable))
         return self.set_of(cast(ConcretePages, value).bits) if variable.sort is Sort.PAGES else value
 
     # -- steps ------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from postcopy.language.step_errors import no_room, out_of_range
 from postcopy.language.symbolic_values import SymbolicNumber, SymbolicPages, SymbolicTruth
 from postcopy.language.trees import Branch, Happening, Leaf, Tree
 from postcopy.language.values import NONE, PageSet, Whole
-from postcopy.language.variables import Sort, Variable
+from postcopy.language.variables import Sort, Variable, same_values
 from postcopy.language.view import Step, View
 
 MAX_DECISIONS = 60
@@ -122,8 +122,11 @@ class SymbolicInterpretation(Interpretation):
         if variable.values == (False, True):
             return ex.number_of(self.truth_of(value))
         if isinstance(value, SymbolicNumber):
-            if value.kind is not (type(variable.values[-1]) if variable.values else int):
-                raise SpecError(f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where())
+            if not same_values(value.values, variable.values):
+                moved = value.among(variable.values)
+                if moved is None:
+                    raise SpecError(f"{variable.name} is given {value!r}, which is not a {variable.kind}", self.where())
+                return moved
             shift = value.low - variable.low
             expr = ex.plus(value.expr, ex.number(shift)) if shift else value.expr
             self._check_range(variable, expr)

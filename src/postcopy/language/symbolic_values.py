@@ -12,7 +12,7 @@ from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr
 from postcopy.language.values import Page, PageSet, Truth, UnsupportedOperation, Whole
-from postcopy.language.variables import index_of
+from postcopy.language.variables import has_order, in_words, index_of, same_values
 
 
 class Run(typing.Protocol):
@@ -87,14 +87,17 @@ class SymbolicNumber(Symbol[NumberExpr]):
         self.values, self.low = values, low
 
     @property
-    def kind(self) -> type:
-        """The type of its values: an enumeration, or int."""
-        return type(self.values[-1]) if self.values else int
+    def kind(self) -> str:
+        """What its values are, in words."""
+        return in_words(self.values) if self.values else "number"
 
     def _other(self, other: object) -> NumberExpr:
         if isinstance(other, SymbolicNumber):
-            if other.kind is not self.kind:
-                raise SpecError(f"a {_name(self.kind)} is compared with a {_name(other.kind)}", self.run.where())
+            if not same_values(self.values, other.values):
+                moved = other.among(self.values)
+                if moved is None:
+                    raise SpecError(f"a {self.kind} is compared with a {other.kind}", self.run.where())
+                return moved
             return ex.plus(other.expr, ex.number(other.low - self.low)) if other.low != self.low else other.expr
         if not self.values and type(other) is int:
             return ex.number(other - self.low)
@@ -102,27 +105,47 @@ class SymbolicNumber(Symbol[NumberExpr]):
             return ex.number(index_of(self.values, other))
         except ValueError:
             wrong = UnknownNameError if isinstance(other, Enum) else SpecError
-            raise wrong(f"a {_name(self.kind)} is compared with {other!r}", self.run.where()) from None
+            raise wrong(f"a {self.kind} is compared with {other!r}", self.run.where()) from None
 
-    def _ordered(self, other: object) -> NumberExpr:
-        if self.values and not (issubclass(self.kind, int) and list(self.values) == sorted(cast(Any, self.values))):
+    def among(self, values: tuple[object, ...]) -> NumberExpr | None:
+        """The number among the values of a choice that has these and more; None where it has not."""
+        places = {
+            index: place for index, value in enumerate(self.values) for place, v in enumerate(values) if v is value
+        }
+        if not self.values or len(places) < len(self.values):
+            return None
+        moved: NumberExpr = ex.number(places[0])
+        for index, place in places.items():
+            moved = ex.choose(ex.equal(self.expr, ex.number(index)), ex.number(place), moved)
+        return moved
+
+    def _beside(self, other: object) -> tuple[NumberExpr, NumberExpr]:
+        """This number and another value, both among the values of that which has more."""
+        if isinstance(other, SymbolicNumber) and len(self.values) < len(other.values):
+            mine = self.among(other.values)
+            if mine is not None:
+                return mine, other.expr
+        return self.expr, self._other(other)
+
+    def _in_order(self, other: object) -> tuple[NumberExpr, NumberExpr]:
+        if self.values and not has_order(self.values):
+            first = type(self.values[0]).__name__
             raise SpecError(
-                f"the members of {self.kind.__name__} have no order: make it an IntEnum with ascending values",
-                self.run.where(),
+                f"the members of {first} have no order: make it an IntEnum with ascending values", self.run.where()
             )
-        return self._other(other)
+        return self._beside(other)
 
     def __eq__(self, other: object) -> Any:
-        return SymbolicTruth(self.run, ex.equal(self.expr, self._other(other)))
+        return SymbolicTruth(self.run, ex.equal(*self._beside(other)))
 
     def __ne__(self, other: object) -> Any:
-        return SymbolicTruth(self.run, ex.negation(ex.equal(self.expr, self._other(other))))
+        return SymbolicTruth(self.run, ex.negation(ex.equal(*self._beside(other))))
 
     def __lt__(self, other: object) -> Any:
-        return SymbolicTruth(self.run, ex.less(self.expr, self._ordered(other)))
+        return SymbolicTruth(self.run, ex.less(*self._in_order(other)))
 
     def __gt__(self, other: object) -> Any:
-        return SymbolicTruth(self.run, ex.less(self._ordered(other), self.expr))
+        return SymbolicTruth(self.run, ex.less(*reversed(self._in_order(other))))
 
     def __le__(self, other: object) -> Any:
         return SymbolicTruth(self.run, ex.negation((self > other).expr))
@@ -147,10 +170,6 @@ class SymbolicNumber(Symbol[NumberExpr]):
         raise SpecError("a value of the state is used as a plain Python number", self.run.where())
 
     __hash__ = Symbol.__hash__
-
-
-def _name(kind: type) -> str:
-    return "number" if kind is int else kind.__name__
 
 
 class SymbolicPages(Symbol[PagesExpr], Page):

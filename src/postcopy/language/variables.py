@@ -31,6 +31,7 @@ class Variable:
         doc: what it is, in the document's words.
         waits: the thread that waits for these pages, as in a sentence: ``vCPU 1``; empty where none does.
         role: for a set of pages, what its pages are in the protocol; None where that is not declared.
+        extended: its values are members of several enumerations, in an order of their own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Variable:
     doc: str = ""
     waits: str = ""
     role: Enum | None = None
+    extended: bool = False
 
     def __hash__(self) -> int:
         return hash(
@@ -52,6 +54,8 @@ class Variable:
     @property
     def kind(self) -> str:
         """The type of its values, in words."""
+        if self.extended:
+            return in_words(self.values)
         return type(self.values[-1]).__name__ if self.values else "whole number"
 
     def decode(self, stored: int) -> object:
@@ -70,6 +74,25 @@ def stored(variable: Variable, value: object) -> int:
     if type(value) is not int:
         raise ValueError(value)
     return value - variable.low
+
+
+def in_words(values: tuple[object, ...]) -> str:
+    """The types of values, as in a sentence: ``Phase``, or ``Phase or More``."""
+    return " or ".join(dict.fromkeys(type(value).__name__ for value in values))
+
+
+def has_order(values: tuple[object, ...]) -> bool:
+    """Whether members compare with ``<``: the enumeration of the first is an IntEnum with ascending numbers.
+
+    Another enumeration that a choice is extended by has places in the order of that one.
+    """
+    numbers = [value for value in values if type(value) is type(values[0])]
+    return all(isinstance(n, int) for n in numbers) and numbers == sorted(numbers)  # type: ignore[type-var]
+
+
+def same_values(a: tuple[object, ...], b: tuple[object, ...]) -> bool:
+    """Whether two choices have the same values. (A member of an IntEnum equals those of others.)"""
+    return len(a) == len(b) and all(one is other for one, other in zip(a, b, strict=True))
 
 
 def index_of(values: tuple[object, ...], value: object) -> int:

@@ -12,8 +12,8 @@ from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.symbolic import read_action
 from postcopy.prover.means import Means
-from postcopy.prover.session import at_size, every_size
-from postcopy.prover.verdicts import Answer
+from postcopy.prover.session import ProofResult, at_size, every_size
+from postcopy.prover.verdicts import Answer, can_be_asked
 from tests.explorer.brute import brute_force
 from tests.export.agreement import by_spin, explorer, exported, need_spin
 from tests.language.test_interpretations import agree
@@ -71,23 +71,29 @@ def read_both_ways(protocol: type[Protocol], size: Size = (2, 1, 1)) -> None:
         agree(instance, trees, state)
 
 
-def proved_at(protocol: type[Protocol], size: Size = (2, 1, 1)) -> Answer:
-    """What a proof at a size says of all properties that it can ask."""
+def proved_at(protocol: type[Protocol], name: str, size: Size = (2, 1, 1)) -> Answer:
+    """What a proof at a size says of a property, with all others that it can ask."""
     pages, in_flight, group = size
     asked, invariant, _ = proved_of(protocol)
-    claims = [p for p in asked if not p.of_runs and not p.is_witness]
+    claims = [p for p in asked if can_be_asked(p)]
     instance = Instance(protocol, pages, in_flight, claims, group)
-    return at_size(instance, asked, invariant, "invariant", lambda _: None).answer_for_all
+    return _of(name, at_size(instance, asked, invariant, "invariant", lambda _: None))
 
 
-def proved(protocol: type[Protocol]) -> Answer:
-    """What a proof for every size says of all properties that it can ask, with the protocol's own conjuncts alone."""
+def proved(protocol: type[Protocol], name: str) -> Answer:
+    """What a proof for every size says of a property, with the protocol's own conjuncts alone."""
     asked, invariant, ranking = proved_of(protocol)
-    return every_size(protocol, asked, invariant, ranking, Means(), lambda _: None, lambda _: None).answer_for_all
+    return _of(name, every_size(protocol, asked, invariant, ranking, Means(), lambda _: None, lambda _: None))
+
+
+def _of(name: str, result: ProofResult) -> Answer:
+    return next(verdict.answer for verdict in result.verdicts if verdict.property.name == name)
 
 
 def same_in_spin(protocol: type[Protocol], directory: Path, size: Size = (2, 1, 1)) -> None:
-    """Spin sees as many states of the exported model as the explorer, and says the same of it."""
+    """Spin sees as many states of the exported model as the explorer, and says the same of each property."""
     need_spin()
-    properties = [p for p in asked_of(protocol) if not p.of_runs]
-    assert by_spin(exported(protocol, size, properties), directory) == explorer(protocol, size, properties)
+    for prop in asked_of(protocol):
+        if not prop.of_runs and not prop.is_witness:
+            found = by_spin(exported(protocol, size, [prop]), directory)
+            assert found == explorer(protocol, size, [prop]), prop.name

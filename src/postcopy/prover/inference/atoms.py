@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from enum import Enum, IntEnum
+from enum import Enum
 
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.instance import Instance
 from postcopy.language.machines import Monitor
-from postcopy.language.variables import Sort, Variable
+from postcopy.language.variables import Sort, Variable, has_order
 
 MOST_VALUES = 24
 """A field with more values than this is not asked for each of them."""
@@ -128,7 +128,7 @@ def _of_field(variable: Variable, names: Names) -> Iterator[Atom]:
 
 def _of_choice(where: str, variable: Variable, names: Names) -> Iterator[Atom]:
     members = [value for value in variable.values if isinstance(value, Enum)]
-    ordered = all(isinstance(value, IntEnum) for value in members)
+    ordered = bool(members) and has_order(tuple(members))
     for place, value in enumerate(members):
         text = names.of(value)
         yield _comparison(where, variable, "==", "!=", "is", "is not", text, value.name)
