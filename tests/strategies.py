@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 
 from hypothesis import strategies as st
 
+from postcopy.bitmaps import Bitmaps
 from postcopy.language import (
     ALL,
     EITHER,
@@ -25,6 +26,7 @@ from postcopy.language import (
     Bitmap,
     Channel,
     Choice,
+    Chosen,
     Count,
     Cpu,
     CpuBitmap,
@@ -450,6 +452,8 @@ class Shape:
     receives: bool
     has_places: bool
     maps: bool
+    has_block: bool
+    """It reads a set that is chosen at the start."""
     extended: bool
     """`choice` has the members of Further too; `other_choice` does not."""
 
@@ -462,6 +466,7 @@ class Shape:
 def _sets(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
     leaves = st.one_of(
         st.sampled_from([Field(f"bits{i}") for i in range(shape.bitmaps)]),
+        *([st.just(Field("block"))] if shape.has_block else []),
         st.just(Awaited()),
         *([st.just(Field("mapped.bits0"))] if shape.maps else []),
         *([st.just(ThePage())] * (2 if takes_page else 0)),
@@ -565,7 +570,7 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
 
 @st.composite
 def _machines(
-    draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool, maps: bool = False
+    draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool, has_block: bool, maps: bool = False
 ) -> type[Machine]:
     shape = Shape(
         draw(st.integers(0, 2)),
@@ -575,6 +580,7 @@ def _machines(
         receives,
         draw(st.booleans()),
         maps,
+        has_block,
         draw(st.booleans()),
     )
     choice = Choice("a choice", draw(st.sampled_from(list(shape.enumeration))))
@@ -588,12 +594,13 @@ def _machines(
         "waiting": CpuBitmap("what vCPUs wait for"),
     }
     flags: list[Any] = [False, True, EITHER]
+    starts: list[Any] = [NONE, NONE, ALL, ALL, EITHER]
     if shape.has_places:
         fields["place"] = Choice("a place", Spot.HERE)
     for i in range(shape.flags):
         fields[f"flag{i}"] = Flag(f"flag {i}", draw(st.sampled_from(flags)))
     for i in range(shape.bitmaps):
-        fields[f"bits{i}"] = Bitmap(f"bitmap {i}", draw(st.sampled_from([NONE, ALL])))
+        fields[f"bits{i}"] = Bitmap(f"bitmap {i}", draw(st.sampled_from(starts if i == 0 else [NONE, ALL])))
     if sends:
         fields["out"] = Sends("wire")
     if receives:
@@ -648,20 +655,21 @@ _CAPACITIES = st.sampled_from([None, None, 1, 2, 3])
 @st.composite
 def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
     """A small valid protocol: one or two machines, a channel between or within them, perhaps the network."""
-    two = draw(st.booleans())
+    two, block = draw(st.booleans()), draw(st.booleans())
+    receives = not two or draw(st.booleans())
     parts: dict[str, object] = {
         "cpus": draw(st.sampled_from([1, 2, 2, 3])),
         "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,), capacity=draw(_CAPACITIES), fields=FIELDS),
         "memory": Memory,
-        "left": draw(_machines("Left", sends=True, receives=not two or draw(st.booleans()), careful=careful)),
+        "left": draw(_machines("Left", True, receives, careful, block)),
         "may_rest": staticmethod(_may_rest),
     }
     if two:
-        parts["right"] = draw(
-            _machines("Right", sends=draw(st.booleans()), receives=True, careful=careful, maps=draw(st.booleans()))
-        )
+        parts["right"] = draw(_machines("Right", draw(st.booleans()), True, careful, block, draw(st.booleans())))
     if draw(st.booleans()):
         parts["air"] = Air
+    if block:
+        parts["block"] = Chosen("a block")
     return cast(type[Protocol], type("Random", (Protocol,), parts))
 
 
@@ -670,6 +678,8 @@ def random_states(draw: st.DrawFn, instance: Instance) -> State:
     """Any state of the right form, reachable or not: in range, and channels without gaps."""
     universe = (1 << instance.pages) - 1
     values = {v: draw(st.integers(0, universe if v.sort is Sort.PAGES else v.size - 1)) for v in instance.variables}
+    bits = Bitmaps(instance.pages, instance.group)
+    values |= {v: bits.host_pages(values[v]) for v in instance.variables if v.chosen}
     for channel in instance.channels.values():
         messages = draw(st.integers(0, len(channel.slots)))
         for i, slot in enumerate(channel.slots):

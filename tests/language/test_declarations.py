@@ -90,17 +90,17 @@ class NoChannel(Base):
     out = Sends("wires")  # here
 
 
-@declared("OpenSet.pages starts as <_Either.EITHER: 'either'>: it can start as NONE or ALL")
+@declared("OpenSet.pages starts as True: it can start as NONE, ALL or EITHER")
 class OpenSet(Base):
-    pages = Bitmap("pages", initial=EITHER)  # type: ignore[arg-type]  # here
+    pages = Bitmap("pages", initial=True)  # type: ignore[arg-type]  # here
 
 
-@declared("OpenChoice.other starts as EITHER, which only a Flag can")
+@declared("OpenChoice.other starts as EITHER, which only a Flag or a Bitmap can")
 class OpenChoice(Base):
     other = Choice("a choice", EITHER)  # here
 
 
-@declared("OpenCount.number starts as EITHER, which only a Flag can")
+@declared("OpenCount.number starts as EITHER, which only a Flag or a Bitmap can")
 class OpenCount(Base):
     number = Count("a number", 0, 1, EITHER)  # type: ignore[arg-type]  # here
 

@@ -315,13 +315,19 @@ class _Module:
         for v in self.program.variables:
             values = sorted({state[index[v]] for state in states})
             if v.sort is Sort.PAGES:
-                text = f"= {'Pages' if values[0] else '{}'}"
+                text = self._sets_at_the_start(v, values)
             elif v.values == TRUTHS:
                 text = "\\in BOOLEAN" if len(values) == 2 else f"= {'TRUE' if values[0] else 'FALSE'}"
             else:
                 text = f"= {self.printer.number(values[0], v)}"
             yield f"    /\\ {self.printer.names[v]} {text}"
         yield ""
+
+    def _sets_at_the_start(self, v: Variable, values: list[int]) -> str:
+        if len(values) == 1:
+            return f"= {'Pages' if values[0] else '{}'}"
+        whole = v.chosen and self.instance.group > 1
+        return "\\in {pages \\in SUBSET Pages : Host(pages) = pages}" if whole else "\\in SUBSET Pages"
 
     def _type(self, v: Variable) -> str:
         if v.sort is Sort.PAGES:

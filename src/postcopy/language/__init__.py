@@ -12,6 +12,7 @@ from postcopy.language.beside import asked_beside
 from postcopy.language.channel_ends import Network, Receives, Sends
 from postcopy.language.channels import Channel
 from postcopy.language.choices import Choice
+from postcopy.language.chosen import Chosen
 from postcopy.language.fields import EITHER, Bitmap, Count, CpuBitmap, Flag
 from postcopy.language.machines import Ghost, Machine, Monitor
 from postcopy.language.maps import Maps
@@ -43,6 +44,7 @@ __all__ = [
     "Bitmap",
     "Channel",
     "Choice",
+    "Chosen",
     "Count",
     "Cpu",
     "CpuBitmap",

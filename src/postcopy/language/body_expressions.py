@@ -61,11 +61,13 @@ class Named:
         parts: its machines, ghosts and the monitors of its properties.
         ghosts: those of them that an action can call: the ghosts.
         channels: the names of its channels.
+        chosen: the names of its sets of pages that are chosen at the start.
     """
 
     parts: Mapping[str, type[Part]]
     ghosts: Mapping[str, type[Part]]
     channels: frozenset[str]
+    chosen: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -416,6 +418,8 @@ class Expressions:
         name = node.attr
         value = inspect.getattr_static(cls, name, MISSING)
         if value is MISSING and name not in _LANGUAGE:
+            if name in self._calls.named.chosen:
+                return PAGES
             ghost = self._calls.named.ghosts.get(name)
             return PartOf(ghost) if ghost is not None else Simple.ABSENT
         return self._member(node, cls, value)
@@ -451,6 +455,8 @@ class Expressions:
             return PartOf(named.parts[name])
         if name in named.channels:
             return Of(ObserverEnd)
+        if name in named.chosen:
+            return PAGES
         self.absent |= {name}
         return Simple.ABSENT
 
@@ -458,7 +464,7 @@ class Expressions:
         """What some value of the protocol has under a name, where the kind of the value is not known."""
         name, named = node.attr, self._calls.named
         kinds = [every_member()[name]] if name in every_member() else []
-        if name in named.parts or name in named.channels:
+        if name in named.parts or name in named.channels or name in named.chosen:
             kinds.append(self._of_view(name))
         kinds += [
             self._member(node, cls, value)

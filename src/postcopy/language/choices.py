@@ -97,7 +97,7 @@ class Choice(Field[E]):
     def problem(self) -> str | None:
         """The mistake in the declaration, or None."""
         if self.initial is EITHER:
-            return "starts as EITHER, which only a Flag can"
+            return "starts as EITHER, which only a Flag or a Bitmap can"
         if not isinstance(self.initial, Enum):
             return f"starts as {self.initial!r}: it can start as a member of an enumeration"
         known: list[Enum] = list(type(self.initial))

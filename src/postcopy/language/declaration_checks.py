@@ -14,7 +14,9 @@ from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInfo
 from postcopy.language.channel_ends import DeclaredEnd
 from postcopy.language.channels import MAX_IN_FLIGHT, Channel
-from postcopy.language.fields import EITHER, Bitmap, Choice, Count, Field, Flag
+from postcopy.language.choices import Choice
+from postcopy.language.chosen import Chosen
+from postcopy.language.fields import EITHER, Bitmap, Count, Field, Flag
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.maps import Maps
 from postcopy.language.protocol import Protocol
@@ -34,7 +36,7 @@ MOST_CPUS = 4
 """vCPUs that a protocol may have."""
 _OF_MESSAGES = frozenset({"self", "kind", "pages"})
 """Names that the fields and marks of messages cannot have."""
-_KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel"}
+_KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel", Chosen: "a chosen set"}
 
 
 def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) -> None:
@@ -299,6 +301,8 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
             where = f"{base.__name__}.{name}"
             if name in ghosts:
                 raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
+            if name in protocol.parts(Chosen):
+                raise SpecError(f"{where} hides the chosen set {name}: choose another name", of_class(base, name))
             if isinstance(value, DeclaredEnd) and value.channel not in channels:
                 hint = did_you_mean(value.channel, channels) or f"; its channels are {', '.join(channels) or 'none'}"
                 raise SpecError(

@@ -20,7 +20,7 @@ class _Either(Enum):
 
 
 EITHER: Final = _Either.EITHER
-"""An initial value that is left open: both truth values are explored."""
+"""An initial value that is left open: both truth values, or all sets of pages, are explored."""
 
 
 class FieldOwner(typing.Protocol):
@@ -104,8 +104,8 @@ class Field(Generic[T]):
 
     def problem(self) -> str | None:
         """The mistake in the declaration, or None."""
-        if not isinstance(self.initial, Whole):
-            return f"starts as {self.initial!r}: it can start as NONE or ALL"
+        if not isinstance(self.initial, Whole | _Either):
+            return f"starts as {self.initial!r}: it can start as NONE, ALL or EITHER"
         if not isinstance(self.role, Enum | None):
             return f"has the role {self.role!r}: a role is a member of an enumeration"
         if self.waits is None:
@@ -119,9 +119,11 @@ class Field(Generic[T]):
 
 
 class Bitmap(Field[PageSet]):
-    """A set of pages; with `waits`, those that a thread of the machine waits for; with `role`, those of this role."""
+    """A set of pages; initially `EITHER` where every set is to be explored. `waits` and `role`: see `Field`."""
 
-    def __init__(self, doc: str, initial: Whole = NONE, waits: Thread | None = None, role: Enum | None = None) -> None:
+    def __init__(
+        self, doc: str, initial: Whole | _Either = NONE, waits: Thread | None = None, role: Enum | None = None
+    ) -> None:
         super().__init__(doc, initial, waits, role)
 
     def __set__(self, part: FieldOwner, value: PageSet | Whole) -> None:
@@ -162,7 +164,7 @@ class Count(Field[int]):
     def problem(self) -> str | None:
         """The mistake in the declaration, or None."""
         if self.initial is EITHER:
-            return "starts as EITHER, which only a Flag can"
+            return "starts as EITHER, which only a Flag or a Bitmap can"
         fits = type(self.initial) is int and self.low <= self.initial <= self.high
         return None if fits else f"starts as {self.initial!r}, outside of its range {self.low} to {self.high}"
 

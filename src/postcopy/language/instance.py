@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 from types import FunctionType
 from typing import get_type_hints
 
@@ -16,6 +17,7 @@ from postcopy.language.actions import ActionInfo, ActionInstance
 from postcopy.language.channel_ends import ObserverEnd
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.channels import MAX_IN_FLIGHT, Channel
+from postcopy.language.chosen import Chosen
 from postcopy.language.declaration_checks import check_protocol
 from postcopy.language.fields import EITHER
 from postcopy.language.interpretation import Interpretation
@@ -28,6 +30,8 @@ from postcopy.language.variables import Sort, Variable, index_of, stored
 from postcopy.language.worlds import Beside, World, first_world, name_beside, second_world
 
 MAX_PAGES = 16
+MAX_INITIAL = 1 << 20
+"""The most initial states: each is a tuple in memory."""
 
 State = tuple[int, ...]
 """A state outside of the explorer: for each variable in order a number (bits of a set, or number of a value)."""
@@ -86,6 +90,8 @@ class Instance:
             self.channels[name], its = channel.flatten(name, in_flight)
             initial += its
         self.worlds = _worlds(protocol, self.monitors)
+        chosen = [chosen.variable(name) for name, chosen in protocol.parts(Chosen).items()]
+        initial += chosen
         self.variables = tuple(v for v, _ in initial)
         self.variable = {v.name: v for v in self.variables}
         self.index = {v: i for i, v in enumerate(self.variables)}
@@ -93,6 +99,7 @@ class Instance:
         self.parts: dict[str, Callable[[Interpretation], object]] = {
             **{name: _part(cls, name) for name, cls in (self.machines | self.ghosts).items()},
             **{name: _observer(channel) for name, channel in self.channels.items()},
+            **{variable.name: _reader(variable) for variable, _ in chosen},
         }
         self.actions = tuple(self._actions())
 
@@ -111,9 +118,28 @@ class Instance:
         return list(zip(self.variables, self._initial, strict=True))
 
     def initial_states(self) -> list[State]:
-        """All initial states: one, times two for every field that starts as `EITHER`."""
-        choices = [(0, 1) if value is EITHER else (self.encode(v, value),) for v, value in self.initial_values()]
+        """All initial states: one for each choice of what starts as `EITHER` and of each set that is chosen.
+
+        Raises:
+            UsageError: there are too many.
+        """
+        choices = [
+            self._possible(v) if value is EITHER else (self.encode(v, value),) for v, value in self.initial_values()
+        ]
+        number = prod(map(len, choices))
+        if number > MAX_INITIAL:
+            raise UsageError(f"{number:,} initial states are too many ({MAX_INITIAL:,} at most): use fewer --pages")
         return list(product(*choices))
+
+    def _possible(self, variable: Variable) -> Sequence[int]:
+        """Every stored number of a variable that is left open at the start."""
+        if variable.sort is Sort.NUMBER:
+            return range(variable.size)
+        if not variable.chosen:
+            return range(1 << self.pages)
+        host = (1 << self.group) - 1
+        hosts = range(self.pages // self.group)
+        return [sum(host << self.group * n for n in hosts if which >> n & 1) for which in range(1 << len(hosts))]
 
     @property
     def size(self) -> str:
@@ -253,6 +279,10 @@ def _definition(function: FunctionType) -> str:
 
 def _part(cls: type[Part], name: str) -> Callable[[Interpretation], object]:
     return lambda interpretation: cls(name, interpretation)
+
+
+def _reader(variable: Variable) -> Callable[[Interpretation], object]:
+    return lambda interpretation: interpretation.load(variable)
 
 
 def _observer(channel: ChannelVariables) -> Callable[[Interpretation], object]:

@@ -41,9 +41,19 @@ class Part:
         self.interpretation.check_write(self.name, variable)
         self.interpretation.store(self.interpretation.instance.variable[variable], value)
 
+    def _chosen(self, name: str) -> Any:
+        """The set of pages of this name that is chosen at the start; None where there is none."""
+        variable = self.interpretation.instance.variable.get(name)
+        return self.interpretation.load(variable) if variable is not None and variable.chosen else None
+
     def __setattr__(self, name: str, value: object) -> None:
         declared = getattr(type(self), name, None)
         if not isinstance(declared, Field | DeclaredEnd):
+            if declared is None and self._chosen(name) is not None:
+                raise SpecError(
+                    f"{name} is chosen at the start, and no step changes it: declare a Bitmap in the class",
+                    self.interpretation.where(),
+                )
             hint = did_you_mean(name, self.fields())
             raise SpecError(
                 f'{type(self).__name__} has no field {name}: declare it in the class, e.g. {name} = Flag("...")' + hint,
@@ -67,6 +77,8 @@ class Machine(Part):
         if name.startswith("__"):
             raise AttributeError(name)
         instance = self.interpretation.instance
+        if (pages := self._chosen(name)) is not None:
+            return pages
         known = instance.worlds[self.name].names.get(name, name) if self.name in instance.worlds else name
         ghost = None if known in instance.monitors else instance.ghosts.get(known)
         if ghost is not None:
@@ -118,6 +130,8 @@ class Ghost(Part):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if (pages := self._chosen(name)) is not None:
+            return pages
         hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
         raise UnknownNameError(f"{type(self).__name__} has no {name}{hint}", self.interpretation.where())
 

@@ -85,6 +85,8 @@ class Bounded:
         for v, value in state.items():
             if v.sort is Sort.NUMBER:
                 yield z3.ULT(value, v.size)
+            elif v.chosen:
+                yield value == self.bits.host_pages(value)
         for channel in self.instance.channels.values():
             for slot in channel.slots:
                 marks = z3.Or(*(state[mark] != 0 for mark in slot.marks.values()))

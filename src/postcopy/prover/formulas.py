@@ -110,7 +110,7 @@ class Symbols:
         self.host = z3.Function("host", self.page, z3.DeclareSort("HostPage"))
         self.numbers = {v: z3.Int(v.name) for v in variables if v.sort is Sort.NUMBER}
         sets = (v for v in variables if v.sort is Sort.PAGES)
-        self.sets = {v: z3.Function(v.name, self.page, z3.BoolSort()) for v in sets}
+        self.sets = {v: self._set(v) for v in sets}
         self.channels = {messages_of(c): _Contents(c, self.page) for c in channels}
         self._page_given = z3.Function("given", self.page, z3.BoolSort())
         self._page_near = z3.Function("near", self.page, z3.BoolSort())
@@ -119,6 +119,13 @@ class Symbols:
         integer, truth = z3.IntSort(), z3.BoolSort()
         self._there = {(c, k): z3.Function(f"there.{c}.{k}", integer, truth) for c, k in kinds}
         self._there_about = {(c, k): z3.Function(f"about.{c}.{k}", integer, self.page, truth) for c, k in kinds}
+
+    def _set(self, variable: Variable) -> Callable[[Term], Bool]:
+        """A predicate on pages; for a set that is chosen at the start one on host pages, since it has whole ones."""
+        if not variable.chosen:
+            return cast(Callable[[Term], Bool], z3.Function(variable.name, self.page, z3.BoolSort()))
+        of_hosts = z3.Function(variable.name, self.host.range(), z3.BoolSort())
+        return lambda page: of_hosts(self.host(page))
 
     def given(self, page: Term) -> Bool:
         """Matches quantifiers: the page is one that the obligation speaks of."""

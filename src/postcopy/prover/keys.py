@@ -132,7 +132,7 @@ class Keys:
         declared = (variable.name, variable.owner, variable.sort.name, str(variable.size), str(variable.ghost))
         if variable.sort is Sort.MESSAGES:
             return _hash("messages", *declared, self._channel(self._channels[variable.owner]))
-        return _hash("variable", *declared)
+        return _hash("chosen" if variable.chosen else "variable", *declared)
 
     def _channel(self, channel: ChannelVariables) -> bytes:
         marked = sorted(channel.code(kind) for kind in channel.marked)
