@@ -32,6 +32,7 @@ from postcopy.language import (
     CpuBitmap,
     Flag,
     Ghost,
+    Lock,
     Machine,
     Maps,
     Monitor,
@@ -41,6 +42,7 @@ from postcopy.language import (
     Property,
     Protocol,
     Receives,
+    Semaphore,
     Sends,
     Step,
     Thread,
@@ -150,6 +152,16 @@ class Field:
 
     def of(self, _here: Here) -> str:
         return f"self.{self.name}"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A text."""
+
+    text: str
+
+    def of(self, _here: Here) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -401,6 +413,26 @@ class Closed:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """The semaphore is posted or waited for."""
+
+    how: str
+
+    def lines(self, _here: Here) -> list[str]:
+        return [f"self.signal.{self.how}()"]
+
+
+@dataclass(frozen=True)
+class Locked:
+    """The lock is taken, or given back by the thread that holds it."""
+
+    takes: bool
+
+    def lines(self, _here: Here) -> list[str]:
+        return ["self.lock.acquire()"] if self.takes else ["require(self.lock.held)", "self.lock.release()"]
+
+
+@dataclass(frozen=True)
 class Told:
     """Something is observed, or the ghost is told of it."""
 
@@ -452,6 +484,8 @@ class Shape:
     receives: bool
     has_places: bool
     maps: bool
+    has_locks: bool
+    """It has a semaphore and a lock."""
     has_block: bool
     """It reads a set that is chosen at the start."""
     extended: bool
@@ -498,6 +532,9 @@ def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
         st.builds(Compared, st.just("count"), st.sampled_from(ordered), st.just(Field("small"))),
         *(st.builds(Asked, st.just(q), sets, sets) for q in ("empty", "full", "has", "subset", "same")),
     ]
+    if shape.has_locks:
+        parts += [st.just(Plain("self.lock.free")), st.just(Plain("self.lock.held"))]
+        parts += [st.just(Plain("(self.signal.count > 1)"))]
     if shape.flags:
         flags = st.sampled_from([Field(f"flag{i}") for i in range(shape.flags)])
         parts += [
@@ -548,6 +585,8 @@ def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[
         st.builds(Waits, sets),
         st.builds(Told, st.sampled_from([None, *Noise]), sets),
     ]
+    if shape.has_locks:
+        parts += [st.builds(Counted, st.sampled_from(["post", "wait"])), st.builds(Locked, st.booleans())] * 2
     if shape.flags:
         flags = st.sampled_from([f"flag{i}" for i in range(shape.flags)])
         parts += [st.builds(Assigned, flags, st.one_of(st.booleans(), conditions))]
@@ -580,6 +619,7 @@ def _machines(
         receives,
         draw(st.booleans()),
         maps,
+        draw(st.sampled_from([False, False, True])),
         has_block,
         draw(st.booleans()),
     )
@@ -595,6 +635,9 @@ def _machines(
     }
     flags: list[Any] = [False, True, EITHER]
     starts: list[Any] = [NONE, NONE, ALL, ALL, EITHER]
+    if shape.has_locks:
+        fields["signal"] = Semaphore("a signal", 2, saturates=draw(st.just(True) if careful else st.booleans()))
+        fields["lock"] = Lock("a lock")
     if shape.has_places:
         fields["place"] = Choice("a place", Spot.HERE)
     for i in range(shape.flags):

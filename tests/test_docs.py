@@ -142,6 +142,9 @@ def test_the_change_of_the_language_page_mends_what_it_says(change: Path) -> Non
     "postcopy check silence.py:Silent --pages 1 --in-flight 1-deadlock",
     "postcopy check accept.py:TakesTheFirst --pages 1 --in-flight 1-deadlock",
     "postcopy check my_phase.py --pages 1 --in-flight 1-holds",
+    "postcopy check my_semaphore.py-holds",
+    "postcopy check my_locks.py-violated",
+    "postcopy check my_locks.py --property no-deadlock-holds",
 )
 @pytest.mark.parametrize(
     ("command", "answer"),

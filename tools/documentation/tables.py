@@ -29,7 +29,7 @@ from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options, Verdict
 from postcopy.language.actions import ActionInstance
 from postcopy.language.channels import Channel
-from postcopy.language.fields import EITHER, Bitmap, CpuBitmap, Field
+from postcopy.language.fields import EITHER, Bitmap, CpuBitmap, Field, Home
 from postcopy.language.instance import Instance
 from postcopy.language.machines import Ghost, Machine, Part
 from postcopy.language.properties import Property
@@ -145,7 +145,7 @@ def _kind(field: Field[object]) -> str:
         return "pages, for each vCPU"
     if isinstance(field, Bitmap):
         return "pages"
-    variable, _ = field.variables("", False, 1)[0]
+    variable, _ = field.variables(Home("", ghost=False, cpus=1))[0]
     assert variable.sort is Sort.NUMBER
     return "yes or no" if variable.values == (False, True) else f"one of {variable.size}"
 

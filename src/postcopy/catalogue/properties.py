@@ -9,6 +9,7 @@ from typing import NamedTuple
 from postcopy.catalogue.loading import by_name
 from postcopy.errors import SpecError, UsageError
 from postcopy.language.instance import Instance
+from postcopy.language.locks import locks_come_free
 from postcopy.language.properties import NO_DEADLOCK, Property
 from postcopy.language.protocol import Protocol
 from postcopy.language.ranking import Ranking
@@ -140,12 +141,13 @@ def choose(names: list[str], protocol: type[Protocol]) -> tuple[Property, ...]:
 
 def _default(protocol: type[Protocol]) -> tuple[Property, ...]:
     """What the catalogue asks of a protocol that excuses itself from nothing."""
-    return DEFAULT if issubclass(protocol, Postcopy) else (NO_DEADLOCK,)
+    return (*(DEFAULT if issubclass(protocol, Postcopy) else (NO_DEADLOCK,)), *locks_come_free(protocol))
 
 
 def _by_name(protocol: type[Protocol]) -> dict[str, Property]:
     """All of the catalogue that can be asked of a protocol."""
-    return BY_NAME if issubclass(protocol, Postcopy) else {NO_DEADLOCK.name: NO_DEADLOCK}
+    known = BY_NAME if issubclass(protocol, Postcopy) else {NO_DEADLOCK.name: NO_DEADLOCK}
+    return known | {p.name: p for p in locks_come_free(protocol)}
 
 
 def _own(protocol: type[Protocol]) -> tuple[Property, ...]:

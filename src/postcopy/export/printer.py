@@ -152,9 +152,15 @@ def enumerations(variables: Iterable[Variable], names: Names) -> dict[tuple[obje
     for v in variables:
         if v.values and v.values != TRUTHS and v.values not in found:
             name = names.give(v.kind)
-            members = (value.name if isinstance(value, Enum) else "EMPTY" for value in v.values)
+            members = (_name_of(value) for value in v.values)
             found[v.values] = Enumeration(name, tuple(names.give(f"{name}_{member}") for member in members))
     return found
+
+
+def _name_of(value: object) -> str:
+    if isinstance(value, Enum):
+        return value.name
+    return "EMPTY" if value is None else str(value).upper()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from postcopy.language.channels import Channel
 from postcopy.language.choices import Choice
 from postcopy.language.chosen import Chosen
 from postcopy.language.fields import EITHER, Bitmap, Count, CpuBitmap, Flag
+from postcopy.language.locks import Lock
 from postcopy.language.machines import Ghost, Machine, Monitor
 from postcopy.language.maps import Maps
 from postcopy.language.messages import about, about_part
@@ -29,6 +30,7 @@ from postcopy.language.properties import (
     sometimes,
 )
 from postcopy.language.protocol import Protocol
+from postcopy.language.semaphores import Semaphore
 from postcopy.language.threads import Thread
 from postcopy.language.values import ALL, NONE, Cpu, Page, PageSet
 from postcopy.language.view import Step, View
@@ -51,6 +53,7 @@ __all__ = [
     "Flag",
     "Ghost",
     "LeadsTo",
+    "Lock",
     "Machine",
     "Maps",
     "Monitor",
@@ -60,6 +63,7 @@ __all__ = [
     "Property",
     "Protocol",
     "Receives",
+    "Semaphore",
     "Sends",
     "Step",
     "Thread",

@@ -18,8 +18,10 @@ from postcopy.language.actions import ActionInstance
 from postcopy.language.channel_ends import ChannelEnd, DeclaredEnd, NetworkEnd, ObserverEnd, ReceiveEnd, SendEnd
 from postcopy.language.choices import Choice
 from postcopy.language.fields import Bitmap, Count, CpuBitmap, CpuPages, Field, Flag
+from postcopy.language.locks import Lock, LockValue
 from postcopy.language.machines import Part
 from postcopy.language.messages import Event, Message
+from postcopy.language.semaphores import Semaphore, SemaphoreValue
 from postcopy.language.values import Cpu, Page, PageSet
 from postcopy.language.view import Step, View
 
@@ -134,6 +136,8 @@ PAGES = Of(PageSet)
 VALUES: tuple[type, ...] = (
     PageSet,
     CpuPages,
+    SemaphoreValue,
+    LockValue,
     Message,
     Event,
     Step,
@@ -168,6 +172,7 @@ _OF_ANNOTATION: dict[str, Kind] = {
     "None": Simple.NOTHING,
     "Marks": Simple.MARKS,
     "Carried": Simple.CARRIED,
+    "Number": Simple.NUMBER,
     "Enum": Simple.HAPPENED,
     "list[Event]": Items(Of(Event), EVENTS_IN_A_STEP),
 }
@@ -175,6 +180,8 @@ _OF_FIELD: dict[type, Kind] = {
     Bitmap: PAGES,
     Flag: Simple.TRUTH,
     Count: Simple.NUMBER,
+    Semaphore: Of(SemaphoreValue),
+    Lock: Of(LockValue),
     CpuBitmap: Of(CpuPages),
 }
 
@@ -268,7 +275,13 @@ def all_joined(kinds: Sequence[Kind]) -> Kind:
 
 def described(kind: Kind) -> str:
     """What a value of this kind is, in a sentence."""
-    of_classes: dict[type, str] = {PageSet: "a set of pages", CpuPages: "a set of pages for each vCPU", View: "a state"}
+    of_classes: dict[type, str] = {
+        PageSet: "a set of pages",
+        CpuPages: "a set of pages for each vCPU",
+        LockValue: "a lock",
+        SemaphoreValue: "a semaphore",
+        View: "a state",
+    }
     if isinstance(kind, Of):
         if issubclass(kind.cls, ChannelEnd):
             return "an end of a channel"

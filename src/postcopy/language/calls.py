@@ -39,4 +39,8 @@ def call(
         if action.place is not None:
             value = interpretation.load(action.place)
             require(reduce(or_, [value == place for place in action.info.at]))
-        return getattr(machine, action.method)(machine(action.machine, interpretation), **arguments)
+        interpretation.thread = action.declared.in_a_sentence(action.cpu)
+        try:
+            return getattr(machine, action.method)(machine(action.machine, interpretation), **arguments)
+        finally:
+            interpretation.thread = None

@@ -68,6 +68,10 @@ class ConcreteInterpretation(Interpretation):
             self.failed.append(SpecError(out_of_range(variable), self.where()))
         return stored
 
+    def demand(self, condition: bool, message: str) -> None:
+        if not condition:
+            self.failed.append(SpecError(message, self.where()))
+
     def pages(self, what: Whole) -> ConcretePages:
         return self._set(0 if what is NONE else (1 << self.instance.pages) - 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
 
@@ -41,6 +42,23 @@ class FieldOwner(typing.Protocol):
         """Change one of its variables, if the acting machine may."""
 
 
+@dataclass(frozen=True)
+class Home:
+    """The part of the state that a field belongs to.
+
+    Attributes:
+        owner: its name in the protocol.
+        ghost: whether it is history.
+        cpus: how many vCPUs there are.
+        threads: its threads, as in a sentence.
+    """
+
+    owner: str
+    ghost: bool
+    cpus: int
+    threads: tuple[str, ...] = ()
+
+
 class Field(Generic[T]):
     """A variable of a machine. An action that reads or assigns it goes through the interpretation.
 
@@ -71,15 +89,16 @@ class Field(Generic[T]):
     def __set__(self, part: FieldOwner, value: Any) -> None:
         part.write(f"{part.name}.{self.name}", value)
 
-    def variables(self, owner: str, ghost: bool, cpus: int) -> list[tuple[Variable, object]]:
+    def variables(self, home: Home) -> list[tuple[Variable, object]]:
         """The state variables that the field stands for, each with its initial value."""
         shape = self._shape()
         names: list[tuple[str, str, int | None]] = [(self.name, self.doc, None)]
         if self._per_cpu:
-            names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})", cpu) for cpu in range(cpus)]
+            names = [(f"{self.name}[{cpu}]", f"{self.doc} (vCPU {cpu})", cpu) for cpu in range(home.cpus)]
+        fixed = self.role, self._extended()
         return [
             (
-                Variable(f"{owner}.{name}", owner, *shape, ghost, doc, self._waits(cpu), self.role, self._extended()),
+                Variable(f"{home.owner}.{name}", home.owner, *shape, home.ghost, doc, self._waits(cpu), *fixed),
                 self.initial,
             )
             for name, doc, cpu in names

@@ -19,12 +19,12 @@ from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.channels import MAX_IN_FLIGHT, Channel
 from postcopy.language.chosen import Chosen
 from postcopy.language.declaration_checks import check_protocol
-from postcopy.language.fields import EITHER
+from postcopy.language.fields import EITHER, Home
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
-from postcopy.language.threads import Thread, thread_of, undeclared
+from postcopy.language.threads import Thread, thread_of, threads_in_sentences, undeclared
 from postcopy.language.values import ALL, Cpu, Page
 from postcopy.language.variables import Sort, Variable, index_of, stored
 from postcopy.language.worlds import Beside, World, first_world, name_beside, second_world
@@ -84,8 +84,9 @@ class Instance:
         self.channels: dict[str, ChannelVariables] = {}
         initial: list[tuple[Variable, object]] = []
         for name, machine in (self.machines | self.ghosts).items():
+            home = Home(name, machine.ghost, self.cpus, tuple(threads_in_sentences(machine, self.cpus)))
             for field in machine.fields().values():
-                initial += field.variables(name, machine.ghost, self.cpus)
+                initial += field.variables(home)
         for name, channel in protocol.parts(Channel).items():
             self.channels[name], its = channel.flatten(name, in_flight)
             initial += its

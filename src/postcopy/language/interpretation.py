@@ -74,6 +74,7 @@ class Interpretation(ABC):
         writable: names of the parts that may be written now.
         events: what the run has observed, sent and received so far.
         looks: where it is noted what is read; None where that is of no interest.
+        thread: the thread whose action runs, as in a sentence; None while a property or monitor looks on.
     """
 
     instance: Scope
@@ -85,6 +86,7 @@ class Interpretation(ABC):
         self.readable: frozenset[str] | None = None
         self.writable: frozenset[str] = frozenset()
         self.events: list[Event] = []
+        self.thread: str | None = None
 
     @abstractmethod
     def load(self, variable: Variable) -> object:
@@ -93,6 +95,10 @@ class Interpretation(ABC):
     @abstractmethod
     def store(self, variable: Variable, value: object) -> None:
         """Give a variable a new value; the value's type and range have to fit."""
+
+    @abstractmethod
+    def demand(self, condition: bool, message: str) -> None:
+        """The step errs where the condition does not hold, unless a later guard forbids it."""
 
     @abstractmethod
     def pages(self, what: Whole) -> PageSet:

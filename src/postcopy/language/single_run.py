@@ -14,6 +14,7 @@ from enum import Enum
 from functools import partial
 from typing import cast
 
+from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_errors import Disabled, MessageMissing, locating_errors
 from postcopy.language.calls import call
@@ -85,6 +86,11 @@ class SingleRun(Interpretation):
         self._undo.append(lambda: self._values.__setitem__(variable, before))
         pages = variable.sort is Sort.PAGES
         self._values[variable] = self.page_set(cast(PageSet, value)) if pages else plain(variable, value)
+
+    def demand(self, condition: bool, message: str) -> None:
+        """An error, at once."""
+        if not condition:
+            raise SpecError(message, self.where())
 
     def pages(self, what: Whole) -> ManyPages:
         """No page, or all."""

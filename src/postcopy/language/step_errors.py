@@ -30,6 +30,11 @@ def out_of_range(variable: Variable) -> str:
     return f"{variable.name} {_LEAVES} {variable.low} to {variable.low + variable.size - 1}"
 
 
+def released_by_another(lock: str, thread: str) -> str:
+    """What to say of a lock that is released by a thread that does not hold it."""
+    return f"{lock} {_LEAVES}: {thread} releases it and does not hold it"
+
+
 def no_room(channel: str, kind: str, messages: int = 1) -> str:
     """What to say of a message that is sent without having required room."""
     return f"{channel} may be full here: require room({'' if messages == 1 else messages}) before sending {kind}"

@@ -152,6 +152,9 @@ class SymbolicInterpretation(Interpretation):
             inside = ex.conjunction(below, ex.negation(ex.less(expr, ex.number(0))))
             self.checks.append((inside, message, self.where()))
 
+    def demand(self, condition: bool, message: str) -> None:
+        self.checks.append((self.truth_of(condition), message, self.where()))
+
     def truth_of(self, value: object) -> TruthExpr:
         """A truth value as an expression."""
         if isinstance(value, SymbolicTruth):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from postcopy.errors import SpecError
@@ -55,6 +56,12 @@ def declared_threads(machine: type) -> dict[str, Thread]:
     for base in reversed(machine.__mro__):
         found |= {name: value for name, value in vars(base).items() if isinstance(value, Thread)}
     return found
+
+
+def threads_in_sentences(machine: type, cpus: int) -> Iterator[str]:
+    """All threads of a machine as in a sentence: ``the main thread``, ``vCPU 0``, ``vCPU 1``."""
+    for thread in declared_threads(machine).values():
+        yield from (thread.in_a_sentence(cpu) for cpu in range(cpus if thread.each is not None else 1))
 
 
 def thread_of(machine: type, named: Thread | str) -> Thread | None:

@@ -130,6 +130,10 @@ class Page(PageSet):
     __slots__ = ()
 
 
+Number = int
+"""A number of the state: the value of a `Count`, which bodies compare, and add constants to."""
+
+
 class Cpu(int):
     """Annotation of an action's parameter that stands for one vCPU: its number."""
 

@@ -13,6 +13,7 @@ from enum import Enum
 
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.instance import Instance
+from postcopy.language.locks import FREE
 from postcopy.language.machines import Monitor
 from postcopy.language.variables import Sort, Variable, has_order
 
@@ -117,6 +118,9 @@ def _of_field(variable: Variable, names: Names) -> Iterator[Atom]:
         yield from _of_set(where if per_cpu == where else f"{per_cpu}.any", variable.name)
     elif variable.values == (False, True):
         yield Atom(where, f"not {where}", variable.name, f"not {variable.name}", owners=(variable.name,))
+    elif FREE in variable.values:
+        free, spoken = f"{where}.free", f"{variable.name} is free"
+        yield Atom(free, f"not {free}", spoken, f"{variable.name} is held", owners=(variable.name,))
     elif variable.values and variable.size <= MOST_VALUES:
         yield from _of_choice(where, variable, names)
     elif not variable.values and variable.size <= MOST_VALUES:
