@@ -713,6 +713,7 @@ def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
         parts["air"] = Air
     if block:
         parts["block"] = Chosen("a block")
+        parts["fine"] = draw(st.sampled_from(["", "block"]))
     return cast(type[Protocol], type("Random", (Protocol,), parts))
 
 

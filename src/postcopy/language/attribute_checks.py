@@ -26,8 +26,14 @@ def _are_visible(value: object) -> bool:
     )
 
 
+_GROUP = (
+    "a whole number from 1 on. For a block with smaller pages write "
+    'small = Chosen("pages of the block with small pages") and fine = "small"'
+)
+
 CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "group": (lambda value: type(value) is int and value >= 1, "a whole number from 1 on"),
+    "group": (lambda value: type(value) is int and value >= 1, _GROUP),
+    "fine": (lambda value: isinstance(value, str), 'the name of a chosen set: small = Chosen("..."), fine = "small"'),
     "drawn_by": (lambda value: _are(value, str), 'a tuple of names of variables: drawn_by = ("client.state",)'),
     "visible": (
         _are_visible,

@@ -47,10 +47,13 @@ class ConcreteInterpretation(Interpretation):
 
     def load(self, variable: Variable) -> object:
         stored = self.values[self.instance.index[variable]]
-        return self._set(stored) if variable.sort is Sort.PAGES else as_bodies_see(variable, variable.decode(stored))
+        return self.set_of(stored) if variable.sort is Sort.PAGES else as_bodies_see(variable, variable.decode(stored))
 
-    def _set(self, bits: int) -> ConcretePages:
-        return ConcretePages(bits, self.instance.pages, self.instance.group)
+    def set_of(self, bits: int) -> ConcretePages:
+        """The pages whose bits are set."""
+        instance = self.instance
+        fine = 0 if instance.fine is None else self.values[instance.index[instance.fine]]
+        return ConcretePages(bits, instance.pages, instance.group, fine)
 
     def store(self, variable: Variable, value: object) -> None:
         self.values[self.instance.index[variable]] = self._encode(variable, value)
@@ -73,7 +76,7 @@ class ConcreteInterpretation(Interpretation):
             self.failed.append(SpecError(message, self.where()))
 
     def pages(self, what: Whole) -> ConcretePages:
-        return self._set(0 if what is NONE else (1 << self.instance.pages) - 1)
+        return self.set_of(0 if what is NONE else (1 << self.instance.pages) - 1)
 
     def _kinds(self, channel: ChannelVariables) -> list[object]:
         return [self.load(slot.kind) for slot in channel.slots]
@@ -185,7 +188,7 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
         SpecError: the body cheats or errs.
     """
     interpretation = ConcreteInterpretation(instance, state)
-    given = None if page is None else ConcretePages(1 << page, instance.pages, instance.group)
+    given = None if page is None else interpretation.set_of(1 << page)
     with locating_errors(action.name, action.method):
         try:
             call(interpretation, instance.machines[action.machine], action, given)
@@ -222,11 +225,11 @@ def answer_in(instance: Instance, state: State, ask: Callable[..., object]) -> o
 
     For one that is claimed for every page: the answer for the first page for which it is false.
     """
-    looking = View(ConcreteInterpretation(instance, state))
+    interpretation = ConcreteInterpretation(instance, state)
+    looking = View(interpretation)
     if not of_each_page(ask):
         return ask(looking)
-    pages = (ConcretePages(1 << page, instance.pages, instance.group) for page in range(instance.pages))
-    answers = [ask(looking, page) for page in pages]
+    answers = [ask(looking, interpretation.set_of(1 << page)) for page in range(instance.pages)]
     return next((answer for answer in answers if not holds(answer)), True)
 
 

@@ -60,6 +60,12 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
             f"{title}.cpus is {protocol.cpus!r}: a whole number from 1 to {MOST_CPUS} is needed",
             of_class(protocol, "cpus"),
         )
+    if protocol.fine and protocol.fine not in protocol.parts(Chosen):
+        raise SpecError(
+            f"{title}.fine is {protocol.fine!r}, which names no chosen set: "
+            'declare one, small = Chosen("pages of the block with small pages"), and fine = "small"',
+            of_class(protocol, "fine"),
+        )
     _check_names(protocol)
     _check_replacements(protocol)
     taken: dict[str, object] = {**machines, **ghosts, **channels}

@@ -48,6 +48,7 @@ class Instance:
         pages: number of target pages.
         in_flight: capacity of each channel that does not say another.
         group: target pages of one host page.
+        fine: the set of pages that are host pages of their own, or None.
         properties: the properties that are checked.
         variables: the state, in order.
         variable: the same, by name.
@@ -96,6 +97,7 @@ class Instance:
         self.variables = tuple(v for v, _ in initial)
         self.variable = {v.name: v for v in self.variables}
         self.index = {v: i for i, v in enumerate(self.variables)}
+        self.fine = self.variable[protocol.fine] if protocol.fine else None
         self._initial = [value for _, value in initial]
         self.parts: dict[str, Callable[[Interpretation], object]] = {
             **{name: _part(cls, name) for name, cls in (self.machines | self.ghosts).items()},

@@ -20,6 +20,8 @@ class Protocol:
     Attributes:
         cpus: how many vCPUs the destination has, 1 to 4.
         group: target pages of a host page, unless the user says; more than one where the protocol is about host pages.
+        fine: the name of a `Chosen` set, if there is a block of memory with smaller pages: its pages are host pages of
+            their own, and `group` is that of all others.
         properties: what must hold (or be reachable) beside the properties of the catalogue. Those of a subclass
             are added to those of its bases.
         inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
@@ -34,6 +36,7 @@ class Protocol:
 
     cpus: ClassVar[int] = 2
     group: ClassVar[int] = 1
+    fine: ClassVar[str] = ""
     properties: ClassVar[tuple[Property, ...]] = ()
     inapplicable: ClassVar[Mapping[str, str]] = {}
     invariant: ClassVar[tuple[Property, ...]] = ()

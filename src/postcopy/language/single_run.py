@@ -36,7 +36,7 @@ class ManyPages(ConcretePages):
     """A set of pages of a large guest."""
 
     def _new(self, bits: int) -> ManyPages:
-        return ManyPages(bits, self.pages, self.group)
+        return ManyPages(bits, self.pages, self.group, self.fine)
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,12 @@ class SingleRun(Interpretation):
 
     def pages(self, what: Whole) -> ManyPages:
         """No page, or all."""
-        return ManyPages(0 if what is NONE else (1 << self.size) - 1, self.size, self.group)
+        return self.set_of(0 if what is NONE else (1 << self.size) - 1)
 
     def set_of(self, bits: int) -> ManyPages:
         """The pages whose bits are set."""
-        return ManyPages(bits, self.size, self.group)
+        small = None if self.instance.fine is None else self._values.get(self.instance.fine)
+        return ManyPages(bits, self.size, self.group, cast(ManyPages, small).bits if small is not None else 0)
 
     def room(self, channel: ChannelVariables, messages: int) -> bool:  # noqa: ARG002
         """Always: the room of a real connection is not counted in messages."""

@@ -173,7 +173,15 @@ class SymbolicInterpretation(Interpretation):
 
     def host_pages_of(self, pages: PagesExpr) -> PagesExpr:
         """All target pages of the host pages that a set touches."""
-        return pages if self.instance.group == 1 else ex.host_pages(pages)
+        if self.instance.group == 1:
+            return pages
+        if self.instance.fine is None:
+            return ex.host_pages(pages)
+        if self.looks is not None:
+            self.looks.variables.add(self.instance.fine)
+        fine = self.pages_in(self.instance.fine)
+        whole = ex.intersection(ex.host_pages(pages), ex.set_complement(fine))
+        return ex.union(ex.intersection(pages, fine), whole)
 
     def pages(self, what: Whole) -> PageSet:
         return SymbolicPages(self, self.set_of(what))

@@ -146,11 +146,13 @@ class ConcretePages(Page):
         bits: the members, one bit a page.
         pages: how many pages there are.
         group: target pages of one host page (a divisor of `pages`).
+        fine: the pages that are host pages of their own all the same, one bit a page: whole groups.
     """
 
     bits: int
     pages: int
     group: int = 1
+    fine: int = 0
 
     def _bits(self, other: PageSet | Whole) -> int:
         if isinstance(other, ConcretePages):
@@ -164,7 +166,7 @@ class ConcretePages(Page):
         return (1 << self.pages) - 1
 
     def _new(self, bits: int) -> ConcretePages:
-        return ConcretePages(bits, self.pages, self.group)
+        return ConcretePages(bits, self.pages, self.group, self.fine)
 
     def __and__(self, other: PageSet | Whole) -> ConcretePages:
         return self._new(self.bits & self._bits(other))
@@ -197,7 +199,8 @@ class ConcretePages(Page):
 
     @property
     def host_pages(self) -> ConcretePages:
-        return self._new(Bitmaps(self.pages, self.group).host_pages(self.bits))
+        whole = Bitmaps(self.pages, self.group).host_pages(self.bits)
+        return self._new(self.bits & self.fine | whole & ~self.fine)
 
     def __repr__(self) -> str:
         return "{" + ", ".join(str(p) for p in range(self.pages) if self.bits >> p & 1) + "}"

@@ -20,7 +20,7 @@ from postcopy.language.concrete import ConcreteInterpretation, successors
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property
 from postcopy.language.trace import Trace
-from postcopy.language.values import ConcretePages, Cpu
+from postcopy.language.values import Cpu
 from postcopy.language.view import View
 
 
@@ -134,7 +134,7 @@ def broken(trace: Trace, prop: Property) -> list[BrokenPromise]:
             interpretation = ConcreteInterpretation(instance, state)
             arguments: dict[str, object] = {} if cpu is None else {"cpu": Cpu(cpu)}
             if page is not None:
-                arguments["page"] = ConcretePages(1 << page, instance.pages, instance.group)
+                arguments["page"] = interpretation.set_of(1 << page)
             answer = prop.promises(View(interpretation), **arguments)
             if answer.then and number >= trace.loop:  # it is kept again in every round
                 break
