@@ -15,12 +15,13 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 
+from postcopy.language.actions import PageChoice
 from postcopy.language.concrete import successors
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
 
-Name = tuple[str, int | None]
+Name = tuple[str, PageChoice]
 """A step's identity: its action and its page."""
 
 Steps = dict[str, dict[Name, State]]

@@ -129,9 +129,9 @@ class Memory(Ghost):
 
 @dataclass(frozen=True)
 class Here:
-    """Which parameters an action has."""
+    """Which parameters an action has: no page, one, or two; a vCPU or none."""
 
-    page: bool
+    pages: int
     cpu: bool
 
 
@@ -166,10 +166,12 @@ class Plain:
 
 @dataclass(frozen=True)
 class ThePage:
-    """The page parameter, or NONE where there is none."""
+    """The page parameter, or NONE where there is none; or the second one."""
+
+    second: bool = False
 
     def of(self, here: Here) -> str:
-        return "page" if here.page else "(self.bits0 & NONE)"
+        return ("other" if self.second else "page") if here.pages > self.second else "(self.bits0 & NONE)"
 
 
 @dataclass(frozen=True)
@@ -450,15 +452,15 @@ class Told:
 class Design:
     """One action: its parameters and its statements."""
 
-    takes_page: bool
+    pages: int
     takes_cpu: bool
     body: tuple[Any, ...]
 
 
 def _method(design: Design) -> Callable[..., None]:
     """The action, from its text; `linecache` has the text, so that the check of bodies finds it."""
-    here = Here(design.takes_page, design.takes_cpu)
-    parameters = "self" + (", cpu: Cpu" if here.cpu else "") + (", page: Page" if here.page else "")
+    here = Here(design.pages, design.takes_cpu)
+    parameters = "self" + (", cpu: Cpu" if here.cpu else "") + "".join([", page: Page", ", other: Page"][: here.pages])
     head = f'def acts({parameters}) -> None:\n    """does something"""\n'
     text = head + "\n".join(_indented(design.body, here)) + "\n"
     file = f"random-action-{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
@@ -497,13 +499,14 @@ class Shape:
 
 
 @cache
-def _sets(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
+def _sets(shape: Shape, pages: int) -> st.SearchStrategy[Any]:
     leaves = st.one_of(
         st.sampled_from([Field(f"bits{i}") for i in range(shape.bitmaps)]),
         *([st.just(Field("block"))] if shape.has_block else []),
         st.just(Awaited()),
         *([st.just(Field("mapped.bits0"))] if shape.maps else []),
-        *([st.just(ThePage())] * (2 if takes_page else 0)),
+        *([st.just(ThePage())] * (2 if pages else 0)),
+        *([st.just(ThePage(second=True))] * (2 if pages > 1 else 0)),
     )
 
     def larger(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -520,8 +523,8 @@ def _sets(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
 
 
 @cache
-def _conditions(shape: Shape, takes_page: bool) -> st.SearchStrategy[Any]:
-    sets = _sets(shape, takes_page)
+def _conditions(shape: Shape, pages: int) -> st.SearchStrategy[Any]:
+    sets = _sets(shape, pages)
     ordered = ["==", "!=", "<", "<=", ">", ">="]
     operators = ordered if issubclass(shape.enumeration, int) else ordered[:2]
     parts: list[st.SearchStrategy[Any]] = [
@@ -567,9 +570,9 @@ def _having(
 
 
 @cache
-def _bodies(shape: Shape, takes_page: bool, careful: bool) -> st.SearchStrategy[tuple[Any, ...]]:
-    sets = _sets(shape, takes_page)
-    conditions = _conditions(shape, takes_page)
+def _bodies(shape: Shape, pages: int, careful: bool) -> st.SearchStrategy[tuple[Any, ...]]:
+    sets = _sets(shape, pages)
+    conditions = _conditions(shape, pages)
     bitmaps = st.sampled_from([f"bits{i}" for i in range(shape.bitmaps)] + ["mapped.bits0"] * shape.maps)
     wider = ["choice", "other_choice"]
     narrower = ["other_choice"] if shape.extended else wider
@@ -651,8 +654,8 @@ def _machines(
     if maps:
         fields["mapped"] = Maps("left", "bits0")
     for number in range(draw(st.integers(1, 3))):
-        takes_page, takes_cpu = draw(st.booleans()), draw(st.sampled_from([False, False, True]))
-        design = Design(takes_page, takes_cpu, draw(_bodies(shape, takes_page, careful)))
+        pages, takes_cpu = draw(st.sampled_from([0, 0, 1, 1, 2])), draw(st.sampled_from([False, False, True]))
+        design = Design(pages, takes_cpu, draw(_bodies(shape, pages, careful)))
         each = draw(st.sampled_from([None, Cpu])) if takes_cpu else None
         thread = fields[f"thread{number}"] = Thread(f"thread {number}", each)
         places: list[tuple[Enum, ...]] = [(), (Spot.HERE,), (Spot.THERE,), tuple(Spot)]

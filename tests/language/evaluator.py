@@ -11,6 +11,7 @@ from functools import reduce
 from typing import assert_never
 
 from postcopy.language import expressions as ex
+from postcopy.language.actions import PageChoice, numbers_of
 from postcopy.language.expressions import Expr
 from postcopy.language.instance import Instance, State
 from postcopy.language.trees import Branch, Tree
@@ -33,7 +34,7 @@ class Outcome:
     error: str | None
 
 
-def evaluate(e: Expr, state: State, page: int | None, instance: Instance) -> int:
+def evaluate(e: Expr, state: State, page: PageChoice, instance: Instance) -> int:
     """The value of an expression in a state (bools are ints)."""
     universe = (1 << instance.pages) - 1
 
@@ -47,9 +48,8 @@ def evaluate(e: Expr, state: State, page: int | None, instance: Instance) -> int
             return 0
         case ex.AllPages():
             return universe
-        case ex.ActionPage():
-            assert page is not None
-            return 1 << page
+        case ex.ActionPage(second):
+            return 1 << numbers_of(page)[second]
         case ex.NumberVariable(variable) | ex.PagesVariable(variable):
             return state[instance.index[variable]]
         case ex.Not(operand):
@@ -83,7 +83,7 @@ def evaluate(e: Expr, state: State, page: int | None, instance: Instance) -> int
             assert_never(e)
 
 
-def apply(tree: Tree, instance: Instance, state: State, page: int | None) -> Outcome | None:
+def apply(tree: Tree, instance: Instance, state: State, page: PageChoice) -> Outcome | None:
     """Take the step that a tree describes; None where a guard forbids it."""
     while isinstance(tree, Branch):
         tree = tree.yes if evaluate(tree.condition, state, page, instance) else tree.no

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from postcopy.errors import SpecError
-from postcopy.language.actions import ActionInstance
+from postcopy.language.actions import ActionInstance, PageChoice
 from postcopy.language.concrete import may_rest, successors, take, violated_by
 from postcopy.language.instance import Instance, State
 from postcopy.language.symbolic import read_action, read_predicate, read_resting
@@ -31,7 +31,7 @@ MISHAPS = re.compile("dies|cancels|loses|gives_up|to_finish_in_precopy")
 """What ends a walk early: taken now and then only."""
 
 
-def concrete(instance: Instance, state: State, action: ActionInstance, page: int | None) -> Outcome | str | None:
+def concrete(instance: Instance, state: State, action: ActionInstance, page: PageChoice) -> Outcome | str | None:
     """The concrete interpretation's answer, in the evaluator's words; an error as its message without the place."""
     try:
         taken = take(instance, state, action, page)
@@ -48,7 +48,7 @@ def concrete(instance: Instance, state: State, action: ActionInstance, page: int
     return Outcome(taken.state, tuple(events), taken.violated, None)
 
 
-def symbolic(tree: Tree, instance: Instance, state: State, page: int | None) -> Outcome | str | None:
+def symbolic(tree: Tree, instance: Instance, state: State, page: PageChoice) -> Outcome | str | None:
     """The symbolic interpretation's answer in the same form."""
     outcome = apply(tree, instance, state, page)
     return outcome.error if outcome is not None and outcome.error is not None else outcome
@@ -57,7 +57,7 @@ def symbolic(tree: Tree, instance: Instance, state: State, page: int | None) -> 
 def agree(instance: Instance, trees: dict[str, Tree], state: State) -> None:
     """Both interpretations give the same answer for every action and page."""
     for action in instance.actions:
-        for page in range(instance.pages) if action.takes_page else [None]:
+        for page in action.choices(instance.pages):
             expected = concrete(instance, state, action, page)
             assert symbolic(trees[action.name], instance, state, page) == expected, (action.name, page)
 

@@ -309,7 +309,7 @@ def test_a_pattern_is_of_the_number_that_its_kind_has_on_the_channel() -> None:
     assert of(a, channel(marked=())) == of(b, channel(kinds=(Letter.B, Letter.A), marked=()))
 
 
-STEP = Steps((IS_ZERO,), {N: ex.Number(1)}, takes_page=True)
+STEP = Steps((IS_ZERO,), {N: ex.Number(1)}, pages=1)
 BASIS = Goal("claim", "action", (Violation(IS_ONE, STEP, STEP.updates, each_page=True),))
 
 
@@ -330,7 +330,8 @@ def with_violation(**changes: Any) -> Goal:
         with_violation(path=replace(STEP, guard=(IS_ZERO, ex.IsEmpty(SOME)))),
         with_violation(path=replace(STEP, updates={})),
         with_violation(path=replace(STEP, updates={N: ex.Number(2)})),
-        with_violation(path=replace(STEP, takes_page=False)),
+        with_violation(path=replace(STEP, pages=0)),
+        with_violation(path=replace(STEP, pages=2)),
         with_violation(updates=None),
         with_violation(updates={number("m"): ex.Number(1)}),
         with_violation(each_page=False),

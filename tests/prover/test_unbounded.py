@@ -15,6 +15,7 @@ import pytest
 import z3
 
 from postcopy.language import expressions as ex
+from postcopy.language.actions import numbers_of
 from postcopy.language.concrete import Transition, answer_in, holds, successors
 from postcopy.language.expressions import NumberVariable, PagesVariable, TruthExpr
 from postcopy.language.instance import Instance, State
@@ -105,9 +106,11 @@ class FiniteState:
 
     def possible(self, before: State, step: Transition, after: State) -> bool:
         """Whether z3 can take the action in the state and come to the other one."""
-        page = self.pages[step.page or 0]
+        first, other, *_ = (*numbers_of(step.page), 0, 0)
+        page = self.pages[first]
         solver = z3.Solver()
         solver.set("timeout", 10_000)
+        solver.add(self.symbols.other == self.pages[other])
         solver.add(*self.world, *self.state(Meaning(self.symbols, "given", page), before))
         for guard, leaf in paths_of(read_action(self.instance, step.action, UnboundedInterpretation)):
             solver.push()

@@ -95,7 +95,9 @@ class _Replay:
 
     def result(self) -> Refusal:
         for number, step in enumerate(self.run.steps, start=1):
-            name, page = step.action.name, step.page if step.page is None else self.names[step.page]
+            name, page = step.action.name, self.names[step.page] if isinstance(step.page, int) else None
+            if isinstance(step.page, tuple):
+                return self._refusal(number, name, "the engine has no step of two pages")
             if name in BEYOND_THE_CORES:
                 return self._refusal(number, name, f"the cores do not decide on {name}")
             try:

@@ -117,7 +117,7 @@ def behaviour(instance: Instance, observe: Callable[[State, Transition], Observa
 def _taken(instance: Instance, stepper: Stepper, state: State) -> Iterator[Transition]:
     for index in dict.fromkeys(move.action for move in stepper.moves(stepper.pack(state))):
         action = instance.actions[index]
-        for page in range(instance.pages) if action.takes_page else [None]:
+        for page in action.choices(instance.pages):
             step = take(instance, state, action, page)
             if step is not None:
                 yield step

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from postcopy.errors import UsageError
 from postcopy.export.printer import MaskPrinter, Names, Signs, guard_of, paths, under, without
-from postcopy.language.actions import ActionInstance
+from postcopy.language.actions import ActionInstance, PageChoice, numbers_of
 from postcopy.language.program import Program
 from postcopy.language.variables import Variable
 
@@ -80,8 +80,8 @@ def _successors(program: Program) -> tuple[list[str], _Successors]:
     labels: list[str] = []
     lines = [f"def successors({', '.join(printer.names.values())}):", "    found = []"]
     for action, tree in program.actions:
-        for page in range(program.instance.pages) if action.takes_page else [None]:
-            printer.page = "0" if page is None else str(1 << page)
+        for page in action.choices(program.instance.pages):
+            printer.taken_with(page)
             for taken, end in paths(without(tree, program.constants)):
                 updates = under(taken, end).updates
                 after = (printer.assigned(v, updates[v]) if v in updates else name for v, name in printer.names.items())
@@ -93,6 +93,6 @@ def _successors(program: Program) -> tuple[list[str], _Successors]:
     return labels, functions["successors"]
 
 
-def _label(name: str, action: ActionInstance, page: int | None) -> str:
-    choices = [str(choice) for choice in (action.cpu, page) if choice is not None]
+def _label(name: str, action: ActionInstance, page: PageChoice) -> str:
+    choices = [str(choice) for choice in (action.cpu, *numbers_of(page)) if choice is not None]
     return f"{name}({','.join(choices)})" if choices else name

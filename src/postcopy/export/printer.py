@@ -13,6 +13,7 @@ from enum import Enum
 from typing import ClassVar, assert_never
 
 from postcopy.language import expressions as ex
+from postcopy.language.actions import PageChoice, numbers_of
 from postcopy.language.expressions import Expr, NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.program import fold
 from postcopy.language.trees import Branch, Leaf, Tree
@@ -309,8 +310,12 @@ class MaskPrinter(Printer):
     )
 
     def __init__(self, pages: int, group: int, page: str = "page") -> None:
-        self.pages, self.group, self.page = pages, group, page
+        self.pages, self.group, self.page, self.other = pages, group, page, "other"
         self.everything = (1 << pages) - 1
+
+    def taken_with(self, choice: PageChoice) -> None:
+        """From here on, write the pages of this choice in the place of an action's pages."""
+        self.page, self.other = ([str(1 << number) for number in numbers_of(choice)] + ["0", "0"])[:2]
 
     def negated(self, e: TruthExpr) -> str:
         """Not e; a comparison is turned round."""
@@ -356,8 +361,8 @@ class MaskPrinter(Printer):
                 return "0"
             case ex.AllPages():
                 return str(self.everything)
-            case ex.ActionPage():
-                return self.page
+            case ex.ActionPage(second):
+                return self.other if second else self.page
             case _:
                 assert_never(e)
 

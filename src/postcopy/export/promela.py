@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from postcopy.export.printer import MaskPrinter, Names, changes, enumerations, guard_of, paths, said_of, under, without
 from postcopy.language import expressions as ex
+from postcopy.language.actions import numbers_of
 from postcopy.language.expressions import TruthExpr, Value
 from postcopy.language.program import Program
 from postcopy.language.properties import Kind
@@ -83,9 +84,9 @@ class _Model:
                 wrong = self.printer.truth(ex.negation(holds))
                 self.others += [f"    :: d_step {{ {wrong} -> {self._assert(self.printer.properties[index])} }}"]
         for action, tree in self.program.actions:
-            for page in range(self.instance.pages) if action.takes_page else [None]:
-                label = action.name if page is None else f"{action.name}, page {page}"
-                self.printer.page = "0" if page is None else str(1 << page)
+            for choice in action.choices(self.instance.pages):
+                label = ", ".join([action.name, *(f"page {number}" for number in numbers_of(choice))])
+                self.printer.taken_with(choice)
                 for taken, end in paths(without(tree, self.program.constants)):
                     leaf = under(taken, end)
                     guard, changed = guard_of(taken), changes(taken, leaf)

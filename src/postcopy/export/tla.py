@@ -36,7 +36,7 @@ from postcopy.language.variables import Sort, Variable
 RESERVED = """
     ASSUME ASSUMPTION AXIOM CASE CHOOSE CONSTANT CONSTANTS DOMAIN ELSE ENABLED EXCEPT EXTENDS IF IN INSTANCE LAMBDA LET
     LOCAL MODULE OTHER SF SUBSET THEN THEOREM UNCHANGED UNION VARIABLE VARIABLES WF WITH BOOLEAN TRUE FALSE STRING Int
-    Nat Integers TLC Assert Print Init Next Spec TypeOK Progress Rests Pages Nothing Host vars known page q p set
+    Nat Integers TLC Assert Print Init Next Spec TypeOK Progress Rests Pages Nothing Host vars known page other q p set
 """
 
 WIDTH = 110
@@ -125,8 +125,7 @@ class _TlaPrinter(Printer):
     def negated(self, e: TruthExpr) -> str:
         match e:
             case ex.IsEmpty(pages):
-                meet = self._meets_page(pages)
-                return f"(page \\in {meet})" if meet else f"({self.page_set(pages)} # {{}})"
+                return self._meets_page(pages, "\\in") or f"({self.page_set(pages)} # {{}})"
             case ex.Equal(left, right):
                 of = kind_of(left, right)
                 if not _is_flag(of, left, right):
@@ -146,9 +145,9 @@ class _TlaPrinter(Printer):
         return f"(IF {condition} THEN {yes} ELSE {no})"
 
     def empty(self, e: PagesExpr) -> str:
-        meet = self._meets_page(e)
+        meet = self._meets_page(e, "\\notin")
         if meet:
-            return f"(page \\notin {meet})"
+            return meet
         if isinstance(e, ex.Intersection):
             there, gone = _difference(e)
             if there and gone:
@@ -157,11 +156,13 @@ class _TlaPrinter(Printer):
             return f"({self.page_set(e.operand)} = Pages)"
         return f"({self.page_set(e)} = {{}})"
 
-    def _meets_page(self, e: PagesExpr) -> str | None:
-        """For the set of what the action's page and other sets have in common: these other sets in common."""
-        if not isinstance(e, ex.Intersection) or ex.PAGE not in e.operands:
+    def _meets_page(self, e: PagesExpr, sign: str) -> str | None:
+        """That one of the action's pages is (not) in other sets, for the set of what it and they have in common."""
+        page = next((page for page in e.operands if isinstance(page, ex.ActionPage)), None)
+        if not isinstance(e, ex.Intersection) or page is None:
             return None
-        return self.page_set(ex.intersection(*(part for part in e.operands if part != ex.PAGE)))
+        others = self.page_set(ex.intersection(*(part for part in e.operands if part != page)))
+        return f"({'other' if page.second else 'page'} {sign} {others})"
 
     def complement(self, text: str) -> str:
         return f"(Pages \\ {text})"
@@ -186,8 +187,8 @@ class _TlaPrinter(Printer):
                 return "{}"
             case ex.AllPages():
                 return "Pages"
-            case ex.ActionPage():
-                return "{page}"
+            case ex.ActionPage(second):
+                return "{other}" if second else "{page}"
             case _:
                 assert_never(e)
 
@@ -227,6 +228,11 @@ def _is_flag(of: Variable | None, *numbers: NumberExpr) -> bool:
     if of is not None:
         return of.values == TRUTHS
     return all(isinstance(e, ex.NumberIf | ex.Number) for e in numbers)
+
+
+def _pages(action: ActionInstance, one: str, two: str) -> str:
+    """What is written for an action of one page, or of two; nothing for one of none."""
+    return ("", one, two)[len(action.page_names)]
 
 
 def tla(program: Program, name: str, module: str) -> str:
@@ -343,7 +349,7 @@ class _Module:
             if action not in self.actions:
                 continue
             yield f"\\* {action.thread}: {action.doc}{f' ({action.info.rule})' if action.info.rule else ''}"
-            yield f"{self.actions[action]}{'(page)' if action.takes_page else ''} =="
+            yield f"{self.actions[action]}{_pages(action, '(page)', '(page, other)')} =="
             yield from self._disjuncts(without(tree, self.program.constants))
             yield ""
 
@@ -409,7 +415,8 @@ class _Module:
 
     def _call(self, action: ActionInstance) -> str:
         name = self.actions[action]
-        return f"\\E page \\in Pages : {name}(page)" if action.takes_page else name
+        one, two = f"\\E page \\in Pages : {name}(page)", f"\\E page, other \\in Pages : {name}(page, other)"
+        return _pages(action, one, two) or name
 
     def _invariants(self) -> Iterator[str]:
         for index, prop, holds in self.program.predicates:

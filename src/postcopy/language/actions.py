@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeVar
@@ -112,6 +112,15 @@ def action(
     return mark
 
 
+PageChoice = int | tuple[int, int] | None
+"""The page that a step is taken with; both of them, where it is about two; None where it is about none."""
+
+
+def numbers_of(choice: PageChoice) -> tuple[int, ...]:
+    """The pages of a choice, in the order of the action's parameters."""
+    return choice if isinstance(choice, tuple) else () if choice is None else (choice,)
+
+
 @dataclass(frozen=True)
 class ActionInstance:
     """One action of one machine (for one vCPU, where it has such a parameter).
@@ -123,7 +132,7 @@ class ActionInstance:
         info: what its decorator says: rule, QEMU function, environment.
         declared: the thread whose step it is, as the machine declares it.
         cpu: the vCPU, or None.
-        takes_page: whether it has a page parameter.
+        page_names: the names of its page parameters: none, ``page``, or two.
         words: the step in words, as its docstring has it.
         place: the variable that says where in its program the thread is; None where the step can be taken anywhere.
     """
@@ -134,9 +143,20 @@ class ActionInstance:
     info: ActionInfo
     declared: Thread
     cpu: int | None
-    takes_page: bool
+    page_names: tuple[str, ...]
     words: str
     place: Variable | None = None
+
+    @property
+    def takes_page(self) -> bool:
+        """Whether it has a page parameter."""
+        return bool(self.page_names)
+
+    def choices(self, pages: int) -> Sequence[PageChoice]:
+        """What it can be tried with where there are so many pages: each page, or each pair, equal pages included."""
+        if len(self.page_names) == 2:
+            return [(one, other) for one in range(pages) for other in range(pages)]
+        return range(pages) if self.page_names else [None]
 
     @property
     def doc(self) -> str:

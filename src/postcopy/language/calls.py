@@ -5,6 +5,7 @@ Every interpretation that runs bodies calls them by this one function.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 
@@ -15,7 +16,7 @@ from postcopy.language.values import Cpu, PageSet
 
 
 def call(
-    interpretation: Interpretation, machine: type[Machine], action: ActionInstance, page: PageSet | None
+    interpretation: Interpretation, machine: type[Machine], action: ActionInstance, pages: Iterable[PageSet]
 ) -> object:
     """Run the body of an action. Answers what the method answers.
 
@@ -23,7 +24,7 @@ def call(
         interpretation: what runs it.
         machine: the class of the machine whose action it is.
         action: the action.
-        page: its page, where it has one.
+        pages: its pages, in the order of its parameters.
 
     Raises:
         Disabled: a guard forbids the step, or the thread is at another place.
@@ -32,8 +33,7 @@ def call(
     arguments: dict[str, object] = {}
     if action.cpu is not None:
         arguments["cpu"] = Cpu(action.cpu)
-    if action.takes_page and page is not None:
-        arguments["page"] = page
+    arguments |= zip(action.page_names, pages, strict=False)
     own = frozenset({action.machine})
     with interpretation.acting(action.machine, own, own):
         if action.place is not None:

@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import cast
 
 from postcopy.errors import NoRoomError, SpecError
-from postcopy.language.actions import ActionInstance
+from postcopy.language.actions import ActionInstance, PageChoice, numbers_of
 from postcopy.language.body_errors import Disabled, locating_errors, with_caller
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
@@ -166,7 +166,7 @@ class Transition:
 
     Attributes:
         action: whose step.
-        page: the page parameter, or None.
+        page: the page parameter, both of them, or None.
         state: the state after it.
         events: what happened.
         violated: names of the properties of steps that it violates.
@@ -174,21 +174,21 @@ class Transition:
     """
 
     action: ActionInstance
-    page: int | None
+    page: PageChoice
     state: State
     events: tuple[Event, ...]
     violated: tuple[str, ...]
     error: SpecError | None = None
 
 
-def take(instance: Instance, state: State, action: ActionInstance, page: int | None = None) -> Transition | None:
+def take(instance: Instance, state: State, action: ActionInstance, page: PageChoice = None) -> Transition | None:
     """Take one action, or None where a guard forbids it.
 
     Raises:
         SpecError: the body cheats or errs.
     """
     interpretation = ConcreteInterpretation(instance, state)
-    given = None if page is None else interpretation.set_of(1 << page)
+    given = [interpretation.set_of(1 << number) for number in numbers_of(page)]
     with locating_errors(action.name, action.method):
         try:
             call(interpretation, instance.machines[action.machine], action, given)
@@ -209,7 +209,7 @@ def take(instance: Instance, state: State, action: ActionInstance, page: int | N
 def successors(instance: Instance, state: State) -> Iterator[Transition]:
     """Every step that can be taken from a state, in the order of the actions and pages."""
     for action in instance.actions:
-        for page in range(instance.pages) if action.takes_page else [None]:
+        for page in action.choices(instance.pages):
             transition = take(instance, state, action, page)
             if transition is not None:
                 yield transition

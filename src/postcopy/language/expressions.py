@@ -319,10 +319,18 @@ class AllPages(PagesNode, WithoutOperands):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ActionPage(PagesNode, WithoutOperands):
-    """The set of just the page that is an action's (or a property's) parameter: one object, `PAGE`."""
+    """The set of just the page that is an action's (or a property's) parameter, or the second one of an action.
+
+    One object for each, `PAGE` and `OTHER`.
+    """
+
+    second: bool
+
+    def __post_init__(self) -> None:
+        self._seal((ActionPage, self.second), ghost=False)
 
     def __reduce__(self) -> str:
-        return "PAGE"
+        return "OTHER" if self.second else "PAGE"
 
 
 class PagesVariable(PagesNode, VariableNode):
@@ -443,15 +451,21 @@ def walk(root: Expr) -> Iterator[Expr]:
 
 
 def mentions_page(root: Node) -> bool:
-    """Whether the expression depends on the action's page parameter."""
-    return any(node is PAGE for node in nodes(root))
+    """Whether the expression depends on a page parameter of the action."""
+    return any(isinstance(node, ActionPage) for node in nodes(root))
+
+
+def mentions_other(root: Node) -> bool:
+    """Whether the expression depends on the second page parameter of the action."""
+    return any(node is OTHER for node in nodes(root))
 
 
 TRUE: TruthExpr = TruthConstant(True)
 FALSE: TruthExpr = TruthConstant(False)
 EMPTY_SET: PagesExpr = NoPages()
 FULL_SET: PagesExpr = AllPages()
-PAGE: PagesExpr = ActionPage()
+PAGE: PagesExpr = ActionPage(second=False)
+OTHER: PagesExpr = ActionPage(second=True)
 
 
 # -- constructors ------------------------------------------------------------------------------------------------------
@@ -621,7 +635,7 @@ def is_empty(a: PagesExpr) -> TruthExpr:
     """No page is in the set."""
     if a is EMPTY_SET:
         return TRUE
-    if a is FULL_SET or a is PAGE:
+    if a is FULL_SET or isinstance(a, ActionPage):
         return FALSE
     if isinstance(a, HostPages):
         return is_empty(a.operand)
@@ -662,8 +676,8 @@ def show(e: Expr) -> str:
             return "none"
         case AllPages():
             return "all"
-        case ActionPage():
-            return "page"
+        case ActionPage(second):
+            return "other page" if second else "page"
         case Complement(operand):
             return f"~{operand}"
         case Intersection(parts):

@@ -32,6 +32,7 @@ from postcopy.language.worlds import Beside, World, first_world, name_beside, se
 MAX_PAGES = 16
 MAX_INITIAL = 1 << 20
 """The most initial states: each is a tuple in memory."""
+MAX_PAGE_PARAMETERS = 2
 
 State = tuple[int, ...]
 """A state outside of the explorer: for each variable in order a number (bits of a set, or number of a value)."""
@@ -166,8 +167,8 @@ class Instance:
                 words = " ".join((inspect.getdoc(function) or method.replace("_", " ")).split("\n\n")[0].split())
                 for cpu in range(self.cpus) if "cpu" in parameters else [None]:
                     label = f"{name}.{method}" + (f"[{cpu}]" if cpu is not None else "")
-                    takes_page = "page" in parameters
-                    yield ActionInstance(label, name, method, info, thread, cpu, takes_page, words, place)
+                    pages = tuple(each for each, kind in parameters.items() if kind is Page)
+                    yield ActionInstance(label, name, method, info, thread, cpu, pages, words, place)
 
     def _place(self, machine: str, method: str, info: ActionInfo, function: FunctionType) -> Variable:
         """The choice that says where a thread is, for an action that names its place.
@@ -238,18 +239,28 @@ def _info(machine: type[Machine], method: str) -> ActionInfo | None:
 
 
 def _parameters(machine: type[Machine], method: str, function: FunctionType) -> dict[str, type]:
-    """The action's parameters by name; each has to be a `Page` called page or a `Cpu` called cpu."""
+    """The action's parameters by name: a `Page` called page, or two of any names, and a `Cpu` called cpu."""
     try:
         hints = get_type_hints(function)
     except NameError as error:
         raise SpecError(f"{machine.__name__}.{method}: {error}", _definition(function)) from None
     hints.pop("return", None)
     names = list(inspect.signature(function).parameters)[1:]
-    allowed = {"page": Page, "cpu": Cpu}
+    where = f"{machine.__name__}.{method}"
+    pages = [name for name in names if hints.get(name) is Page and name != "cpu"]
+    if len(pages) > MAX_PAGE_PARAMETERS:
+        raise SpecError(
+            f"{where} has {len(pages)} page parameters, {', '.join(pages)}: a step is about two pages at most; keep "
+            "others in sets of the machine, and make it several steps",
+            _definition(function),
+        )
     for name in names:
-        if hints.get(name) is not allowed.get(name, object()):
+        if name in pages and (name == "page" or len(pages) > 1):
+            continue
+        if name != "cpu" or hints.get(name) is not Cpu:
             raise SpecError(
-                f"{machine.__name__}.{method} has a parameter {name}: an action may have `page: Page` and `cpu: Cpu`",
+                f"{where} has a parameter {name}: an action may have `page: Page` (or two pages of any names) and "
+                "`cpu: Cpu`",
                 _definition(function),
             )
     return {name: hints[name] for name in names}

@@ -207,27 +207,28 @@ class SingleRun(Interpretation):
         """The state, by attribute."""
         return View(self)
 
-    def take(self, action: ActionInstance, pages: int = 0) -> Forbidden | None:
+    def take(self, action: ActionInstance, pages: int = 0, other: int = 0) -> Forbidden | None:
         """Take an action, or say which guard forbids it; then nothing has changed.
 
         Args:
             action: the action.
             pages: bits of its page parameter; several pages stand for the action on each of them in turn, which is the
                 same for an action that treats them alike.
+            other: bits of its second page parameter.
         """
         machine = self.instance.machines[action.machine]
         self._undo, self.events = [], []
         with locating_errors(action.name, action.method):
             try:
-                call(self, machine, action, self.set_of(pages))
+                call(self, machine, action, [self.set_of(pages), self.set_of(other)])
             except Disabled as disabled:
                 self._take_back()
                 return _guard(machine, action, disabled)
         return None
 
-    def could(self, action: ActionInstance, pages: int = 0) -> bool:
+    def could(self, action: ActionInstance, pages: int = 0, other: int = 0) -> bool:
         """Whether an action can be taken; nothing changes."""
-        possible = self.take(action, pages) is None
+        possible = self.take(action, pages, other) is None
         if possible:
             self._take_back()
         return possible

@@ -389,7 +389,7 @@ def read_body(
 
     def run(path: Decisions) -> Leaf:
         interpretation = make(instance, path)
-        answer = call(interpretation, machine, action, SymbolicPages(interpretation, ex.PAGE))
+        answer = call(interpretation, machine, action, [SymbolicPages(interpretation, e) for e in (ex.PAGE, ex.OTHER)])
         if answer is not None:
             raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
         return _leaf(interpretation, ())

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from postcopy.errors import TraceError
+from postcopy.language.actions import PageChoice
 from postcopy.language.concrete import Transition, successors, take
 from postcopy.language.instance import Instance, State
 
-Label = tuple[str, int | None]
-"""A step by its action's name and its page."""
+Label = tuple[str, PageChoice]
+"""A step by its action's name and its page, or pages."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_, or_
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import z3
 
 from postcopy.bitmaps import Bitmaps
 from postcopy.language import expressions as ex
-from postcopy.language.actions import ActionInstance
+from postcopy.language.actions import ActionInstance, PageChoice, numbers_of
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance, State
@@ -46,6 +46,18 @@ class Path:
     leaf: Leaf
 
 
+class StepPages(NamedTuple):
+    """The pages of a step as bit-vectors.
+
+    Attributes:
+        first: its page.
+        other: the second one, where it is about two.
+    """
+
+    first: Formula
+    other: Formula
+
+
 class Bounded:
     """The states and steps of an instance."""
 
@@ -69,13 +81,18 @@ class Bounded:
         """Symbols for a state."""
         return {v: z3.BitVec(f"{name}.{v.name}", self._width(v)) for v in self.instance.variables}
 
-    def page(self, name: str) -> Formula:
-        """A symbol for the page of a step."""
-        return z3.BitVec(f"{name}.page", self.instance.pages)
+    def page(self, name: str) -> StepPages:
+        """Symbols for the pages of a step."""
+        return StepPages(*(z3.BitVec(f"{name}.{which}", self.instance.pages) for which in ("page", "other")))
 
-    def one_page(self, page: Formula) -> Formula:
-        """The page of a step is one page."""
-        return z3.Or(*(page == 1 << i for i in range(self.instance.pages)))
+    def one_page(self, page: StepPages) -> Formula:
+        """Each page of a step is one page."""
+        return z3.And(*(z3.Or(*(each == 1 << i for i in range(self.instance.pages))) for each in page))
+
+    def pages_of(self, choice: PageChoice) -> StepPages:
+        """Given pages of a step; what it does not have is no page."""
+        first, other, *_ = (*(1 << number for number in numbers_of(choice)), 0, 0)
+        return StepPages(*(z3.BitVecVal(bits, self.instance.pages) for bits in (first, other)))
 
     def _width(self, v: Variable) -> int:
         return self.instance.pages if v.sort is Sort.PAGES else (2 * v.size).bit_length()
@@ -108,35 +125,34 @@ class Bounded:
         """The state is a given one."""
         return z3.And(*(state[v] == value for v, value in zip(self.instance.variables, stored, strict=True)))
 
-    def after(self, path: Path, state: Values, page: Formula) -> tuple[Formula, Values]:
+    def after(self, path: Path, state: Values, page: StepPages) -> tuple[Formula, Values]:
         """When a path can be taken, and the values after it."""
         formulas = _BitVectors(self, state, page)
         guard = z3.And(*(formulas.truth(part) for part in path.guard))
         new = {v: formulas.value(v, e) for v, e in path.leaf.updates.items()}
         return guard, {**state, **new}
 
-    def step(self, path: Path, state: Values, page: Formula, then: Values) -> Formula:
+    def step(self, path: Path, state: Values, page: StepPages, then: Values) -> Formula:
         """The path leads from one state to another."""
         guard, after = self.after(path, state, page)
         return z3.And(guard, *(then[v] == after[v] for v in then))
 
-    def in_range(self, path: Path, state: Values, page: Formula) -> Formula:
+    def in_range(self, path: Path, state: Values, page: StepPages) -> Formula:
         """The path gives each number a value of its range."""
         formulas = _BitVectors(self, state, page)
         return z3.And(*(formulas.truth(inside) for inside, _, _ in path.leaf.checks))
 
-    def stuck(self, state: Values, page: Formula) -> Formula:
+    def stuck(self, state: Values, page: StepPages) -> Formula:
         """No thread can change anything, and something still has to happen."""
         cannot = [z3.Not(self.truth(read_resting(self.instance), state, page))]
-        pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
         for path in self.paths:
             if not path.action.info.environment:
-                for each in pages if path.action.takes_page else pages[:1]:
-                    guard, after = self.after(path, state, each)
+                for choice in path.action.choices(self.instance.pages):
+                    guard, after = self.after(path, state, self.pages_of(choice))
                     cannot.append(z3.Not(z3.And(guard, z3.Or(*(after[v] != state[v] for v in state)))))
         return z3.And(*cannot)
 
-    def truth(self, e: TruthExpr, state: Values, page: Formula) -> Formula:
+    def truth(self, e: TruthExpr, state: Values, page: StepPages) -> Formula:
         """A truth value in a state."""
         return _BitVectors(self, state, page).truth(e)
 
@@ -145,7 +161,7 @@ class Bounded:
         if prop not in self._read:
             self._read[prop] = read_predicate(self.instance, prop.holds)
         expr = self._read[prop]
-        pages = [z3.BitVecVal(1 << i, self.instance.pages) for i in range(self.instance.pages)]
+        pages = [self.pages_of(number) for number in range(self.instance.pages)]
         asked = pages if of_each_page(prop.holds) else pages[:1]
         return z3.And(*(_BitVectors(self, state, page).truth(expr) for page in asked))
 
@@ -154,7 +170,7 @@ class Bounded:
         """Whether some path may leave the range of a number, as far as its text says."""
         return any(path.leaf.checks for path in self.paths)
 
-    def violates(self, prop: Property, path: Path, state: Values, page: Formula) -> Formula:
+    def violates(self, prop: Property, path: Path, state: Values, page: StepPages) -> Formula:
         """Taking the path violates a property of steps."""
         index = self.instance.properties.index(prop)
         formulas = _BitVectors(self, state, page)
@@ -166,9 +182,9 @@ class Bounded:
 
 
 class _BitVectors:
-    """Expressions in one state as formulas, with one page for the parameter. Each is made once."""
+    """Expressions in one state as formulas, with a page for each parameter. Each is made once."""
 
-    def __init__(self, bounded: Bounded, state: Values, page: Formula) -> None:
+    def __init__(self, bounded: Bounded, state: Values, page: StepPages) -> None:
         self.bounded, self.state, self.page = bounded, state, page
         self._truths: dict[TruthExpr, Formula] = {}
         self._numbers: dict[tuple[NumberExpr, int], Formula] = {}
@@ -239,8 +255,8 @@ class _BitVectors:
                 return z3.BitVecVal(0, bits.pages)
             case ex.AllPages():
                 return z3.BitVecVal(bits.all, bits.pages)
-            case ex.ActionPage():
-                return self.page
+            case ex.ActionPage(second):
+                return self.page.other if second else self.page.first
             case ex.PagesVariable(variable):
                 return self.state[variable]
             case ex.Complement(operand):

@@ -94,6 +94,7 @@ class Symbols:
 
     Attributes:
         page: the page sort.
+        other: the second page of a step.
 
     Args:
         variables: of the state; those of the channels' slots are not used.
@@ -112,6 +113,7 @@ class Symbols:
         sets = (v for v in variables if v.sort is Sort.PAGES)
         self.sets = {v: self._set(v) for v in sets}
         self.channels = {messages_of(c): _Contents(c, self.page) for c in channels}
+        self.other = z3.Const("step's other page", self.page)
         self._page_given = z3.Function("given", self.page, z3.BoolSort())
         self._page_near = z3.Function("near", self.page, z3.BoolSort())
         self._page_named = z3.Function("named", self.page, z3.BoolSort())
@@ -258,6 +260,7 @@ class Meaning:
     Attributes:
         symbols: of the state before the step.
         param: the page that an expression may speak of.
+        other: the second page of the step, where it is about two.
         updates: of the step, where the state after it is meant.
         wide: whether positions are named for all named pages.
         of_step: whether a step is meant, with its guard and what it violates; else what is assumed before it.
@@ -275,7 +278,7 @@ class Meaning:
         wide: bool = False,
         of_step: bool = False,
     ) -> None:
-        self.symbols, self.prefix, self.param = symbols, prefix, param
+        self.symbols, self.prefix, self.param, self.other = symbols, prefix, param, symbols.other
         self.updates = updates or {}
         self.wide, self.of_step = wide, of_step
         before = f"{prefix}.before"
@@ -293,6 +296,16 @@ class Meaning:
             return self._for_all([self.param], claim, self.symbols.named(self.param))
         finally:
             self.param = before
+
+    def for_every_choice(self, pages: int, claim: Callable[[], Bool]) -> Bool:
+        """What a claim about so many pages of a step (none, one, or two) says of all pages."""
+        if pages < 2:
+            return self.for_every_page(claim) if pages else claim()
+        before, self.other = self.other, self._variable(self.symbols.page)
+        try:
+            return self.for_every_page(lambda: self._for_all([self.other], claim, self.symbols.named(self.other)))
+        finally:
+            self.other = before
 
     # -- names and quantifiers -----------------------------------------------------------------------------------
 
@@ -313,8 +326,10 @@ class Meaning:
         Returns:
             The term, and what registers it as named, to be asserted along with what is said of it.
         """
-        varies = ex.mentions_page(key[1]) and any(self.param is v for v in self.bound)
-        terms = [*of, *([self.param] if varies and not any(self.param.eq(t) for t in of) else [])]
+        spoken = ((self.param, ex.mentions_page(key[1])), (self.other, ex.mentions_other(key[1])))
+        bound = [page for page, mentioned in spoken if mentioned and any(page is v for v in self.bound)]
+        varies = bool(bound)
+        terms = [*of, *(page for page in bound if not any(page.eq(t) for t in of))]
         shape = (*key, len(terms), varies)
         if shape not in self._names:
             label = f"{self.prefix}!{len(self._names)}"
@@ -395,8 +410,10 @@ class Meaning:
     def _empty(self, of: Pages, polarity: Polarity) -> Bool:
         if isinstance(of, InOrder) and not any(pattern.about for pattern in of.patterns):  # all pages, or none
             return z3.Not(self._in_order(of, self.queue(of.messages), of.patterns, None, -polarity))
-        if isinstance(of, ex.Intersection) and ex.PAGE in of.parts:
-            return z3.Not(self.member(of, self.param, -polarity))
+        if isinstance(of, ex.Intersection):
+            for parameter in (ex.PAGE, ex.OTHER):
+                if parameter in of.parts:
+                    return z3.Not(self.member(of, self._page(parameter), -polarity))
         return z3.Not(self._some_page(("member", of), [], lambda a, s: self.member(of, a, s), -polarity))
 
     def _some_page(
@@ -414,6 +431,10 @@ class Meaning:
             return z3.Not(self._for_all([a], lambda: z3.Not(body(a, Polarity.NEGATIVE)), symbols.named(a)))
 
         return self._exists(positive, negative, polarity)
+
+    def _page(self, parameter: Pages) -> Term:
+        """The page that a parameter stands for."""
+        return self.other if parameter is ex.OTHER else self.param
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
@@ -446,7 +467,7 @@ class Meaning:
             case ex.AllPages():
                 return z3.BoolVal(True)
             case ex.ActionPage():
-                return a == self.param
+                return a == self._page(e)
             case ex.PagesVariable(variable):
                 if variable in self.updates:
                     return self.before.member(ex.as_pages(self.updates[variable]), a, polarity)
@@ -475,8 +496,8 @@ class Meaning:
 
     def _host(self, of: Pages, a: Term, polarity: Polarity) -> Bool:
         host = self.symbols.host
-        if of is ex.PAGE:
-            return host(a) == host(self.param)
+        if isinstance(of, ex.ActionPage):
+            return host(a) == host(self._page(of))
 
         def body(b: Term, s: Polarity) -> Bool:
             return z3.And(host(a) == host(b), self.member(of, b, s))
@@ -595,8 +616,8 @@ class Meaning:
             return z3.Or(before, z3.And(right, concerned(i, s)))
 
         def concerned(i: Term, s: Polarity) -> Bool:
-            if e.pages is ex.PAGE:
-                return old.concerns(i, self.param, s)
+            if isinstance(e.pages, ex.ActionPage):
+                return old.concerns(i, self._page(e.pages), s)
 
             def body(a: Term, t: Polarity) -> Bool:
                 return z3.And(self.member(e.pages, a, t), old.concerns(i, a, t))

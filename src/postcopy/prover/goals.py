@@ -51,12 +51,12 @@ class Path:
     Attributes:
         guard: what holds where it is taken.
         updates: new values, for the variables that change.
-        takes_page: the action has a page.
+        pages: how many pages the action has as parameters.
     """
 
     guard: tuple[TruthExpr, ...]
     updates: Mapping[Variable, Value]
-    takes_page: bool
+    pages: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ class Reader:
         Raises:
             SpecError: the action cheats or errs.
         """
-        return [Path(guard, leaf.updates, action.takes_page) for guard, leaf in self._leaves(action)]
+        return [Path(guard, leaf.updates, len(action.page_names)) for guard, leaf in self._leaves(action)]
 
     def of_action(self, action: ActionInstance) -> list[Goal]:
         """All goals about an action: for each conjunct, each property of steps, the ranges of numbers, and the end.
@@ -138,7 +138,7 @@ class Reader:
         """
         found: dict[str, list[Violation]] = {}
         for guard, leaf in self._leaves(action):
-            path = Path(guard, leaf.updates, action.takes_page)
+            path = Path(guard, leaf.updates, len(action.page_names))
             for name, violations in self._violations(path, leaf):
                 found.setdefault(name, []).extend(violations)
         return [Goal(name, action.name, tuple(violations)) for name, violations in found.items()]

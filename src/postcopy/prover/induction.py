@@ -155,7 +155,7 @@ def spacer(instance: Instance, seconds: float = 60.0, seed: int = 0) -> SizedPro
     reached = z3.Function("reached", *sorts, z3.BoolSort())
     wrong = z3.Function("wrong", z3.BoolSort())
     engine.register_relation(reached, wrong)
-    engine.declare_var(*now.values(), *then.values(), page)
+    engine.declare_var(*now.values(), *then.values(), *page)
     for stored in instance.initial_states():
         values = [z3.BitVecVal(x, v.size()) for x, v in zip(stored, now.values(), strict=True)]
         engine.rule(reached(*values))

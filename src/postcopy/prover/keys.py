@@ -74,7 +74,7 @@ class Keys:
 
     def deadlock(self, deadlock: Deadlock) -> str:
         """The digest of what a deadlock is."""
-        moves = [self._all(self._node(move), str(takes_page)) for move, takes_page in deadlock.moves]
+        moves = [self._all(self._node(move), str(pages)) for move, pages in deadlock.moves]
         oldest = [self._all(self._variable(v), str(codes)) for v, codes in deadlock.oldest]
         numbers = [self._variable(v) for v in deadlock.numbers]
         parts = (self._all(*moves), self._all(*oldest), self._all(*numbers))
@@ -91,7 +91,7 @@ class Keys:
 
     def _path(self, path: Path) -> bytes:
         guard = self._all(*map(self._node, path.guard))
-        return _hash("path", guard, self._once(path.updates, self._updates), str(path.takes_page))
+        return _hash("path", guard, self._once(path.updates, self._updates), str(path.pages))
 
     def _updates(self, updates: Mapping[Variable, Value]) -> bytes:
         ordered = sorted(updates.items(), key=lambda one: one[0].name)

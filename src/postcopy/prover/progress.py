@@ -43,15 +43,15 @@ class Deadlock:
     Attributes:
         conjunct: the name of the property.
         unfinished: something still has to happen.
-        moves: for each path of a thread's action, when it can be taken and changes something, and whether the action
-            has a page.
+        moves: for each path of a thread's action, when it can be taken and changes something, and how many pages the
+            action has.
         oldest: for each channel, the numbers of the kinds that its oldest message may have; 0 for no message.
         numbers: variables whose values a hard case is split by.
     """
 
     conjunct: str
     unfinished: TruthExpr
-    moves: tuple[tuple[TruthExpr, bool], ...]
+    moves: tuple[tuple[TruthExpr, int], ...]
     oldest: tuple[tuple[Variable, range], ...]
     numbers: tuple[Variable, ...]
 
@@ -80,7 +80,7 @@ def deadlock_of(instance: Instance) -> Deadlock:
     for action in instance.actions:
         if not action.info.environment:
             for guard, leaf in paths_of(read_action(instance, action, UnboundedInterpretation)):
-                moves.append((ex.conjunction(*guard, _changes(leaf)), action.takes_page))
+                moves.append((ex.conjunction(*guard, _changes(leaf)), len(action.page_names)))
     numbers = [v for v in instance.variables if v.sort is Sort.NUMBER and v.size > 2 and v.owner in instance.machines]
     return Deadlock(
         NO_DEADLOCK.name,
@@ -95,9 +95,9 @@ def stuck(theory: Theory, deadlock: Deadlock) -> list[Any]:
     """The formulas that say that all threads stand still."""
     meaning = Meaning(theory.symbols, "stuck", theory.step, wide=True)
     claims = [meaning.truth(deadlock.unfinished)]
-    for move, takes_page in deadlock.moves:
+    for move, pages in deadlock.moves:
         cannot = partial(meaning.truth, ex.negation(move))
-        claims.append(meaning.for_every_page(cannot) if takes_page else cannot())
+        claims.append(meaning.for_every_choice(pages, cannot))
     return [*claims, *meaning.definitions]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import z3
 
+from postcopy.language.actions import PageChoice
 from postcopy.language.concrete import Transition, answer_in, holds, is_deadlock, take
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK, Kind, Property
@@ -176,10 +177,11 @@ class Steps:
         violated = [name for name in (*broken, *self._false(state, wanted)) if name in wanted]
         return Trace(self.instance, first, tuple(steps), violated[0])
 
-    def _step(self, model: Any, i: int) -> tuple[Path, int | None]:
+    def _step(self, model: Any, i: int) -> tuple[Path, PageChoice]:
         path = next(path for path, taken in self._taken[i] if z3.is_true(model.eval(taken)))
-        bits = model.eval(self._pages[i], model_completion=True).as_long()
-        return path, bits.bit_length() - 1 if path.action.takes_page else None
+        numbers = [model.eval(page, model_completion=True).as_long().bit_length() - 1 for page in self._pages[i]]
+        choices: tuple[PageChoice, ...] = (None, numbers[0], (numbers[0], numbers[1]))
+        return path, choices[len(path.action.page_names)]
 
     def _false(self, state: State, names: Collection[str]) -> list[str]:
         return [name for name, claim in self.claims.items() if name in names and not self._true(state, claim)]

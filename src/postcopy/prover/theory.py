@@ -79,7 +79,7 @@ class Theory:
         """The formulas that say that a path is taken."""
         meaning = Meaning(self.symbols, "guard", self.step, wide=True, of_step=True)
         guards = [meaning.truth(part) for part in path.guard]
-        page = [self.symbols.given(self.step)] if path.takes_page else []
+        page = [self.symbols.given(each) for each in (self.step, self.symbols.other)[: path.pages]]
         return [*guards, *meaning.definitions, *page, *self.symbols.touched(path.guard, path.updates)]
 
     def violation(self, violation: Violation) -> list[Any]:

@@ -66,6 +66,8 @@ class _Printer:
         self.program, self.layout, self.labels = program, layout, labels
         self.writer = Writer(layout, flat=True)
         self.kept = self.most = 0
+        self.picked = "p"
+        """The name of the page that pairs have: a step's only page, or its second one."""
         self._begin()
 
     def text(self) -> list[str]:
@@ -91,7 +93,11 @@ class _Printer:
                 last = f"m{shared.index(key)}"
                 over = _List(shared.index(key), last)
             within = [(c, want) for c, want in conditions if ex.mentions_page(c)]
-            self._action(index, over, [c for c in outside[index] if c != key or key not in shared], within, rest)
+            rest_outside = [c for c in outside[index] if c != key or key not in shared]
+            if len(self.program.actions[index][0].page_names) == 2:
+                self._action_of_two(index, over, rest_outside, within, rest)
+            else:
+                self._action(index, over, rest_outside, within, rest)
             arguments = f"states, at, {last}, out, count, origin, label, fired, moved, lists, items, picks"
             lines += [f"def action{index}({arguments}):", f"    # {self.program.actions[index][0].name}"]
             lines += ["    bad = 0", *self.lines, "    return count, bad", ""]
@@ -126,6 +132,31 @@ class _Printer:
         for list_ in taken:
             self._give_back(list_)
 
+    def _action_of_two(
+        self, index: int, states: _List, outside: list[Condition], within: list[Condition], rest: Tree
+    ) -> None:
+        """A step of two pages: for each first page (p0, p1, …, one after the other) as a step of the second one."""
+        before = [(c, want) for c, want in within if not ex.mentions_other(c)]
+        if outside:
+            states = self._filter(states, outside)
+        self.scope.write(f"for first in range({len(self.layout.records)}):")
+        function, self.scope = self.scope, self.scope.inner()
+        places = list(enumerate(self.layout.records))
+        for k in self.writer.parts:
+            bits = " ".join(f"{1 << base} if first == {page} else" for page, (word, base) in places if word == k)
+            self.scope.write(f"p{k} = {bits} 0")
+        some = self._filter(states, before) if before else states
+        pages, inside = domain([(c, want) for c, want in within if ex.mentions_other(c)], ex.OTHER)
+        self.picked = "o"
+        pairs = self._pairs(some, pages)
+        over = self._filter(pairs, inside) if inside else pairs
+        self._tree(index, rest, over)
+        self.picked = "p"
+        for list_, made in ((over, bool(inside)), (some, bool(before)), (states, bool(outside))):
+            if made:
+                self._give_back(list_)
+        self.scope = function
+
     def _take(self) -> int:
         if self.free:
             return self.free.pop()
@@ -159,7 +190,7 @@ class _Printer:
         if over.pairs:
             body.write("i = items[j]")
             for k in self.writer.parts:
-                body.write(f"p{k} = {self._pick(k, 'j')}")
+                body.write(f"{self.picked}{k} = {self._pick(k, 'j')}")
         for k in range(self.layout.words):
             body.write(f"w{k} = states[{k}, at + i]")
         return body, place
@@ -203,10 +234,10 @@ class _Printer:
                     body.write(f"{self._pick(k, 'q')} = {1 << base if k == word else 0}")
                 body.write("q += 1" if pages == ex.FULL_SET else f"q += {texts[word]} >> {base} & 1")
             return _List(None, "q", True)
-        body = self.writer.each_page(texts, body)
+        body = self.writer.each_page(texts, body, self.picked)
         body.write("items[q] = i")
         for k in parts:
-            body.write(f"{self._pick(k, 'q')} = p{k}")
+            body.write(f"{self._pick(k, 'q')} = {self.picked}{k}")
         body.write("q += 1")
         return _List(None, "q", True)
 

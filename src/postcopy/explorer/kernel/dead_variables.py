@@ -221,10 +221,11 @@ def _changes(v: Variable, e: Value, known: dict[Variable, Value], facts: Facts) 
     before, after = ex.PagesVariable(v), ex.as_pages(e)
     if after is ex.EMPTY_SET:
         return (ex.is_empty(before), False) in facts
-    if after == ex.union(before, ex.PAGE):
-        return (ex.is_empty(ex.intersection(before, ex.PAGE)), True) in facts
-    if after == ex.intersection(before, ex.set_complement(ex.PAGE)):
-        return (ex.is_empty(ex.intersection(before, ex.PAGE)), False) in facts
+    for page in (ex.PAGE, ex.OTHER):
+        if after == ex.union(before, page):
+            return (ex.is_empty(ex.intersection(before, page)), True) in facts
+        if after == ex.intersection(before, ex.set_complement(page)):
+            return (ex.is_empty(ex.intersection(before, page)), False) in facts
     return False
 
 

@@ -33,15 +33,20 @@ def guards(tree: Tree) -> tuple[list[tuple[TruthExpr, bool]], Tree]:
     return found, tree
 
 
-def domain(conditions: Sequence[tuple[TruthExpr, bool]]) -> tuple[PagesExpr, list[tuple[TruthExpr, bool]]]:
-    """The set of pages worth trying, from guards of the form "the page is (not) in this set"; and the other guards."""
+def domain(
+    conditions: Sequence[tuple[TruthExpr, bool]], page: PagesExpr = ex.PAGE
+) -> tuple[PagesExpr, list[tuple[TruthExpr, bool]]]:
+    """The set of pages worth trying, from guards of the form "the page is (not) in this set"; and the other guards.
+
+    The second page of a step is tried for each first one: its set may depend on that.
+    """
     pages, others = ex.FULL_SET, []
     for condition, want in conditions:
         shared, wanted = (condition.operand, not want) if isinstance(condition, ex.Not) else (condition, want)
         meet = shared.pages if isinstance(shared, ex.IsEmpty) else None
-        if isinstance(meet, ex.Intersection) and ex.PAGE in meet.operands:
-            rest = ex.intersection(*(part for part in meet.operands if part != ex.PAGE))
-            if not ex.mentions_page(rest):
+        if isinstance(meet, ex.Intersection) and page in meet.operands:
+            rest = ex.intersection(*(part for part in meet.operands if part != page))
+            if not any(node is page for node in ex.nodes(rest)):
                 pages = ex.intersection(pages, ex.set_complement(rest) if wanted else rest)
                 continue
         others.append((condition, want))
@@ -66,7 +71,8 @@ class Scope:
 
 
 class Writer:
-    """Writes expressions over the words w0, w1, … and the page p0, p1, … (its bit in each page word).
+    """Writes expressions over the words w0, w1, … and the page p0, p1, … (its bit in each page word); a second page of
+    the step is o0, o1, ….
 
     With `flat`, conditions are computed whole instead of left early: no jump that a processor could guess wrongly.
     """
@@ -133,8 +139,8 @@ class Writer:
                 return ["0" for _ in self.parts]
             case ex.AllPages():
                 return [str(stride) for stride in self.stride]
-            case ex.ActionPage():
-                return [f"p{k}" for k in self.parts]
+            case ex.ActionPage(second):
+                return [f"{'o' if second else 'p'}{k}" for k in self.parts]
             case ex.PagesVariable(variable):
                 offset = self.offset[variable]
                 texts = [f"w{k} >> {offset} & {self.stride[k]}" for k in self.parts]
@@ -175,17 +181,24 @@ class Writer:
         gathered = "(" + " | ".join(f"{text} >> {i * width}" for i in range(group)) + f") & {firsts}"
         return f"({gathered}) * {sum(1 << i * width for i in range(group))}"
 
-    def each_page(self, texts: list[str], scope: Scope) -> Scope:
-        """Open a loop over the pages of a set, the lowest first; in its body p0, p1, … are the page."""
+    def each_page(self, texts: list[str], scope: Scope, name: str = "p", rest: str = "d") -> Scope:
+        """Open a loop over the pages of a set, the lowest first; in its body p0, p1, … are the page.
+
+        Args:
+            texts: the set.
+            scope: where.
+            name: of the page.
+            rest: the name of what is left of the set.
+        """
         for k, text in zip(self.parts, texts, strict=True):
-            scope.write(f"d{k} = {text}")
-        scope.write(f"while {' | '.join(f'd{k}' for k in self.parts)} != 0:")
+            scope.write(f"{rest}{k} = {text}")
+        scope.write(f"while {' | '.join(f'{rest}{k}' for k in self.parts)} != 0:")
         body = scope.inner()
         for k in self.parts:
-            before = " | ".join(f"d{j}" for j in range(k))  # whichever word the lowest page is in
-            body.write(f"p{k} = d{k} & -d{k}" + (f" if ({before}) == 0 else 0" if before else ""))
+            before = " | ".join(f"{rest}{j}" for j in range(k))  # whichever word the lowest page is in
+            body.write(f"{name}{k} = {rest}{k} & -{rest}{k}" + (f" if ({before}) == 0 else 0" if before else ""))
         for k in self.parts:
-            body.write(f"d{k} ^= p{k}")
+            body.write(f"{rest}{k} ^= {name}{k}")
         return body
 
     def updated(self, updates: dict[Variable, Value], scope: Scope) -> list[str]:

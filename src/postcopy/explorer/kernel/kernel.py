@@ -88,7 +88,7 @@ class Kernel:
         """What the machine code is made from."""
         text, rows = block_text(self.program, self.layout, self.labels, self._canonical, self._calls)
         pages = self.instance.pages
-        successors = sum(pages if action.takes_page else 1 for action in self.instance.actions)
+        successors = sum(len(action.choices(pages)) for action in self.instance.actions)
         return Plan(text, self.layout.words, BLOCK * successors, rows, row_length(self.layout), len(self.labels.leaves))
 
     @cached_property

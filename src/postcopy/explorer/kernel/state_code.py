@@ -89,12 +89,18 @@ def _write_action(program: Program, layout: Layout, labels: Labels, index: int, 
         return
     conditions, rest = guards(tree)
     outside = [(c, want) for c, want in conditions if not ex.mentions_page(c)]
-    pages, inside = domain([(c, want) for c, want in conditions if ex.mentions_page(c)])
+    about_other = [(c, want) for c, want in conditions if ex.mentions_other(c)]
+    pages, inside = domain([(c, want) for c, want in conditions if ex.mentions_page(c) and not ex.mentions_other(c)])
     for condition, want in outside:
         body = _write_if(writer, condition, want, body)
     body = writer.each_page(writer.pages(pages, body), body)
     for condition, want in inside:
         body = _write_if(writer, condition, want, body)
+    if len(action.page_names) == 2:
+        pages, inside = domain(about_other, ex.OTHER)
+        body = writer.each_page(writer.pages(pages, body), body, "o", "e")
+        for condition, want in inside:
+            body = _write_if(writer, condition, want, body)
     _write_tree(writer, labels, rest, body)
 
 

@@ -100,7 +100,7 @@ def _lift(kernel: Kernel, nodes: StateGraph, state: State, edges: Sequence[int])
     for edge in edges:
         action = instance.actions[int(graph.action[edge])]
         wanted = tuple(nodes.states[graph.target[edge]].tolist())
-        for page in range(instance.pages) if action.takes_page else [None]:
+        for page in action.choices(instance.pages):
             step = take(instance, state, action, page)
             if step is None or kernel.representative(step.state) != wanted:
                 continue

@@ -193,7 +193,7 @@ def retrace(stepper: Stepper, bug: Bug) -> Trace:
     for number, point in enumerate(points[1:], start=1):
         action, wanted = instance.actions[point.action], stepper.unpack(point.state)
         must_violate = by_step if point is points[-1] else None
-        for page in range(instance.pages) if action.takes_page else [None]:
+        for page in action.choices(instance.pages):
             step = take(instance, state, action, page)
             if step is not None and step.state == wanted and (must_violate is None or must_violate in step.violated):
                 break

@@ -97,7 +97,7 @@ class States:
                 return np.zeros(self.count, dtype=np.int64)
             case ex.AllPages():
                 return np.full(self.count, every, dtype=np.int64)
-            case ex.ActionPage():
+            case ex.ActionPage():  # properties of states have one page
                 return np.full(self.count, 1 << page, dtype=np.int64)
             case ex.PagesVariable(variable):
                 return self._columns[variable]

@@ -16,7 +16,7 @@ from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.trace import Trace
 from postcopy.language.variables import Sort, Variable
-from postcopy.prover.bounded import Bounded, Formula
+from postcopy.prover.bounded import Bounded, Formula, StepPages
 
 WORK = 5_000_000
 """See `postcopy.prover.solving.NARROW`; for one question."""
@@ -80,7 +80,7 @@ class Relevance:
     def _harmless(self, trace: Trace) -> list[Formula]:
         """That the step cannot be taken, or does not violate what it violates."""
         step = trace.steps[0]
-        page = z3.BitVecVal(1 << step.page if step.page is not None else 0, self._instance.pages)
+        page = self._bounded.pages_of(step.page)
         found: list[Any] = []
         for path in self._bounded.paths:
             if path.action.name == step.action.name:
@@ -88,7 +88,7 @@ class Relevance:
                 found.append(z3.Not(z3.And(guard, self._wrong(trace, path, after, page))))
         return found
 
-    def _wrong(self, trace: Trace, path: Any, after: dict[Variable, Formula], page: Formula) -> Formula:
+    def _wrong(self, trace: Trace, path: Any, after: dict[Variable, Formula], page: StepPages) -> Formula:
         claim = self._claims.get(trace.violated or "")
         if claim is not None:
             return z3.Not(self._bounded.claims(claim, after))

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from markupsafe import Markup
 
 from postcopy.errors import PostcopyError, TraceError, UsageError
+from postcopy.language.actions import PageChoice, numbers_of
 from postcopy.language.concrete import Transition, is_deadlock, may_rest, successors, violated_by
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK
@@ -52,11 +53,12 @@ class Choice:
 
     Attributes:
         does: what it does.
-        ways: of each page (None where it takes none) the run with this step, and the properties that it would violate.
+        ways: of each page, or pair of pages, in words (None where it takes none), the run with this step, and the
+            properties that it would violate.
     """
 
     does: str
-    ways: tuple[tuple[int | None, str, tuple[str, ...]], ...]
+    ways: tuple[tuple[str | None, str, tuple[str, ...]], ...]
 
 
 class Stepping:
@@ -75,7 +77,7 @@ class Stepping:
 
     def query(self, start: int, labels: list[Label]) -> str:
         """A run as an address: ``?start=7&step=source.sends_precopy_page:1``."""
-        steps = [("step", name if page is None else f"{name}:{page}") for name, page in labels]
+        steps = [("step", ":".join([name, *map(str, numbers_of(page))])) for name, page in labels]
         return "?" + urlencode([("start", str(start)), *steps], safe=":[]", quote_via=quote)
 
     def address(self, trace: Trace) -> str:
@@ -102,13 +104,21 @@ class Stepping:
             if key == "start":
                 start = _number(value, "start", len(self.starts))
             elif key == "step":
-                name, colon, page = value.partition(":")
-                labels.append((name, _number(page, "page", self.instance.pages) if colon else None))
+                name, *pages = value.split(":")
+                labels.append((name, self._choice(name, pages)))
             else:
                 raise UsageError(f"{key}: an address has start and step only")
         if len(labels) > MOST:
             raise UsageError(f"{len(labels)} steps are too many ({MOST} at most)")
         return start, self._judged(follow(self.instance, self.starts[start], labels, None))
+
+    def _choice(self, name: str, pages: list[str]) -> PageChoice:
+        """The pages of a step in an address: as many as its action has."""
+        takes = {action.name: len(action.page_names) for action in self.instance.actions}.get(name, len(pages))
+        if len(pages) != takes:
+            raise UsageError(f"{name} takes {takes} page{'s' * (takes != 1)}, not {len(pages)}")
+        found = [_number(page, "page", self.instance.pages) for page in pages]
+        return (found[0], found[1]) if len(found) == 2 else found[0] if found else None
 
     def _judged(self, trace: Trace) -> Trace:
         """The run with what its end violates, if it does."""
@@ -180,7 +190,7 @@ class Stepping:
         for action in self.instance.actions:
             choices = threads.setdefault((plain(action.machine), action.thread), [])
             ways = [
-                (step.page, self._after(start, trace, step), self._offences(step.violated, step.state))
+                (_pages_in_words(step.page), self._after(start, trace, step), self._offences(step.violated, step.state))
                 for step in can.get(action.name, [])
             ]
             if ways:
@@ -217,6 +227,11 @@ _REFUSAL = Markup(
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
     '<title>postcopy</title><p>{}.</p><p><a href="/">Start again</a></p></html>'
 )
+
+
+def _pages_in_words(choice: PageChoice) -> str | None:
+    pages = [str(page) for page in numbers_of(choice)]
+    return f"page{'s' * (len(pages) > 1)} {' and '.join(pages)}" if pages else None
 
 
 def _number(text: str, what: str, count: int) -> int:

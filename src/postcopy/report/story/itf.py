@@ -18,6 +18,7 @@ from postcopy.catalogue.properties import all_asked
 from postcopy.errors import PostcopyError, TraceError, UsageError
 from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.input_files import read_input
+from postcopy.language.actions import PageChoice, numbers_of
 from postcopy.language.instance import Instance, State
 from postcopy.language.trace import Trace, follow, rebase
 from postcopy.language.variables import Sort, Variable
@@ -70,6 +71,22 @@ class _StateMeta(msgspec.Struct):
     index: int
     action: str | None = None
     page: int | None = None
+    other: int | msgspec.UnsetType = msgspec.UNSET
+    """The second page of a step that is about two."""
+
+    @classmethod
+    def of(cls, index: int, action: str, choice: PageChoice) -> _StateMeta:
+        """What is said of a step."""
+        if isinstance(choice, tuple):
+            return cls(index, action, *choice)
+        return cls(index, action, choice)
+
+    @property
+    def choice(self) -> PageChoice:
+        """The step's page, or pages."""
+        if self.other is msgspec.UNSET:
+            return self.page
+        return (-1 if self.page is None else self.page, self.other)
 
 
 def to_itf(trace: Trace, protocol: str, model: str) -> bytes:
@@ -86,7 +103,7 @@ def to_itf(trace: Trace, protocol: str, model: str) -> bytes:
     summary = f"{protocol}, {instance.size}: {what}"
     meta = _Meta(ITF, msgspec.Raw(msgspec.json.encode(about)), DESCRIPTION, summary)
     labels = [_StateMeta(0)]
-    labels += [_StateMeta(i, step.action.name, step.page) for i, step in enumerate(trace.steps, start=1)]
+    labels += [_StateMeta.of(i, step.action.name, step.page) for i, step in enumerate(trace.steps, start=1)]
     states = [
         {"#meta": msgspec.to_builtins(label), **state_values(instance, state)}
         for label, state in zip(labels, trace.states, strict=True)
@@ -222,7 +239,7 @@ def _replay(instance: Instance, file: _File, violated: str | None) -> Trace:
                 f"step {number} is numbered {label.index}: states are missing or out of order; regenerate it"
             )
         if number:
-            labels.append((label.action or "", label.page))
+            labels.append((label.action or "", label.choice))
     names = list(state_values(instance, instance.initial_states()[0]))
     if sorted(file.vars) != sorted(names):
         raise TraceError("does not list the model's variables under vars: regenerate it")
@@ -255,14 +272,17 @@ def _initial(instance: Instance, given: dict[str, Any]) -> State:
     return starts[closest]
 
 
-def _check_page(instance: Instance, number: int, name: str, page: int | None) -> None:
+def _check_page(instance: Instance, number: int, name: str, choice: PageChoice) -> None:
     """Refuse a page where the action takes none, and the other way round: `take` trusts its caller."""
-    takes = {action.name: action.takes_page for action in instance.actions}.get(name)
-    if takes is None:
+    action = next((action for action in instance.actions if action.name == name), None)
+    if action is None:
         raise TraceError(f"step {number}: the model has no action {_quoted(name)}: regenerate it")
-    if takes != (page is not None) or (page is not None and not 0 <= page < instance.pages):
-        wanted = f"a page from 0 to {instance.pages - 1}" if takes else "no page"
-        raise TraceError(f"step {number}: {name} takes {wanted}, not {page}: regenerate it")
+    pages = numbers_of(choice)
+    if len(pages) != len(action.page_names) or not all(0 <= page < instance.pages for page in pages):
+        wanted = ("no page", "a page", "two pages")[len(action.page_names)]
+        wanted += f" from 0 to {instance.pages - 1}" if action.page_names else ""
+        found = " and ".join(map(str, pages)) or "None"
+        raise TraceError(f"step {number}: {name} takes {wanted}, not {found}: regenerate it")
 
 
 def _compare(number: int, given: dict[str, Any], wanted: dict[str, Any]) -> None:

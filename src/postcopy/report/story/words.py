@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from postcopy.language.actions import PageChoice
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.instance import Instance, State
 from postcopy.language.variables import Sort, Variable
@@ -112,9 +113,11 @@ def contents_words(messages: list[MessageInWords]) -> str:
     return "[" + ", ".join(message.words for message in messages) + "]"
 
 
-def step_words(doc: str, page: int | None) -> str:
-    """A step in words with its page: "sends a dirty page in precopy, page 0", "reads page 0"."""
+def step_words(doc: str, page: PageChoice) -> str:
+    """A step in words with its page: "sends a dirty page in precopy, page 0", "reads page 0"; or with both pages."""
     if page is None:
         return doc
+    if isinstance(page, tuple):
+        return f"{doc}, pages {page[0]} and {page[1]}"
     named = re.sub(r"\ba page$", f"page {page}", doc)
     return named if named != doc else f"{doc}, page {page}"
