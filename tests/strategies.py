@@ -206,6 +206,17 @@ class Turned:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """The neighbours on one side."""
+
+    side: str
+    inner: Any
+
+    def of(self, here: Here) -> str:
+        return f"{self.inner.of(here)}.{self.side}"
+
+
+@dataclass(frozen=True)
 class Compared:
     """A number or member compared with a constant or another field."""
 
@@ -485,6 +496,7 @@ class Shape:
     sends: bool
     receives: bool
     has_places: bool
+    ordered: bool
     maps: bool
     has_locks: bool
     """It has a semaphore and a lock."""
@@ -517,6 +529,7 @@ def _sets(shape: Shape, pages: int) -> st.SearchStrategy[Any]:
             st.builds(Mixed, operators, inner, fixed),
             st.builds(Mixed, operators, fixed, inner),
             st.builds(Turned, st.booleans(), inner),
+            *([st.builds(Beside, st.sampled_from(["next", "previous"]), inner)] if shape.ordered else []),
         )
 
     return st.recursive(leaves, larger, max_leaves=3)
@@ -621,6 +634,7 @@ def _machines(
         sends,
         receives,
         draw(st.booleans()),
+        draw(st.sampled_from([False, False, False, True])),
         maps,
         draw(st.sampled_from([False, False, True])),
         has_block,

@@ -72,6 +72,8 @@ def evaluate(e: Expr, state: State, page: PageChoice, instance: Instance) -> int
             return reduce(lambda bits, more: bits & of(more), sets, universe)
         case ex.Union(sets):
             return reduce(lambda bits, more: bits | of(more), sets, 0)
+        case ex.Neighbours(operand, previous):
+            return of(operand) >> 1 if previous else of(operand) << 1 & universe
         case ex.HostPages(operand):
             host = (1 << instance.group) - 1
             hosts = [host << start for start in range(0, instance.pages, instance.group)]

@@ -19,6 +19,7 @@ from typing import get_args, get_origin, get_type_hints
 import pytest
 
 from postcopy.language import expressions as ex
+from postcopy.language.expression_nodes import WithoutOperands
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover import channel_expressions
 
@@ -142,7 +143,7 @@ def fresh(hint: object, number: int) -> ex.Expr:
     return samples[hint]
 
 
-@pytest.mark.parametrize("operator", [o for o in get_args(ex.Expr) if not issubclass(o, ex.WithoutOperands)])
+@pytest.mark.parametrize("operator", [o for o in get_args(ex.Expr) if not issubclass(o, WithoutOperands)])
 def test_each_operand_is_walked_and_rebuilt(operator: type[ex.Expr]) -> None:
     hints = get_type_hints(operator)
     fields: list[object] = []

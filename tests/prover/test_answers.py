@@ -16,7 +16,7 @@ from postcopy.cache import Cache
 from postcopy.language import NO_DEADLOCK, Channel, Property, Protocol, View, action, conjunct
 from postcopy.language import expressions as ex
 from postcopy.language.channel_variables import ChannelVariables
-from postcopy.language.expressions import Node
+from postcopy.language.expression_nodes import Node
 from postcopy.language.messages import Pattern
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover import answers as kept

@@ -40,6 +40,7 @@ from postcopy.cli.progress import of_search, progress
 from postcopy.errors import UsageError
 from postcopy.explorer.enumerate import further
 from postcopy.explorer.explore import Exploration
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine as Driver
 from postcopy.explorer.results import Options, Outcome, Progress, Verdict
 from postcopy.language.instance import Instance
@@ -178,6 +179,8 @@ def _searched(
     """The verdict, and those of the searches for more counterexamples. Ctrl-C ends a search with what it has found."""
     exploration = Exploration(instance, options, report)
     for reduction, why in exploration.kernel.inapplicable.items():
+        if reduction is PAGES:  # on unless it is switched off: the verdict says why it is not used
+            continue
         raise UsageError(f"{reduction.name} cannot be used: {why}; leave its option away")
     try:
         if asked.checkpoint is not None:

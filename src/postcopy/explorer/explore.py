@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from postcopy import __version__
 from postcopy.explorer.kernel.kernel import Words, kernel_to_errors
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.results import Engine, Options, Outcome, Progress, Verdict
 from postcopy.explorer.search import loops
@@ -236,6 +237,7 @@ class Exploration:
             liveness=liveness,
             disk=found.disk,
             constant=self.kernel.program.constant,
+            no_symmetry=self.kernel.inapplicable.get(PAGES, ""),
             missed=gaps(
                 self.kernel.program, self.kernel.labels, found.fired, found.changed, violated.name if violated else ""
             ),

@@ -92,6 +92,7 @@ class Verdict:
         liveness: what was found of the properties of runs; None where none was asked, or it did not come to that.
         constant: the properties that no state or step can violate at this size, as reading the actions shows.
         missed: what the search has not seen of actions, events, history and sets of pages.
+        no_symmetry: why pages could not be renamed, where that was asked for; empty otherwise.
     """
 
     instance: Instance
@@ -116,6 +117,7 @@ class Verdict:
     disk: int = 0
     constant: frozenset[str] = frozenset()
     missed: tuple[Gap, ...] = ()
+    no_symmetry: str = ""
 
     @property
     def all_seen(self) -> bool:

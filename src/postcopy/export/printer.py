@@ -220,6 +220,8 @@ class Printer(ABC):
                 return joined(self.signs.intersection, map(self.page_set, operands))
             case ex.Union(operands):
                 return joined(self.signs.union, map(self.page_set, operands))
+            case ex.Neighbours(operand, previous):
+                return self.neighbours(self.page_set(operand), previous)
             case ex.HostPages(operand):
                 return self.host(self.page_set(operand))
             case ex.PagesIf(condition, yes, no):
@@ -266,6 +268,10 @@ class Printer(ABC):
     @abstractmethod
     def complement(self, text: str) -> str:
         """The pages not in the set."""
+
+    @abstractmethod
+    def neighbours(self, text: str, previous: bool) -> str:
+        """The pages behind those of the set, or in front of them."""
 
     @abstractmethod
     def host(self, text: str) -> str:
@@ -341,6 +347,10 @@ class MaskPrinter(Printer):
     def complement(self, text: str) -> str:
         """The other bits."""
         return f"({self.everything} & ~{text})"
+
+    def neighbours(self, text: str, previous: bool) -> str:
+        """The bits moved by one."""
+        return f"({text} >> 1)" if previous else f"(({text} << 1) & {self.everything})"
 
     def host(self, text: str) -> str:
         """Gather into the first target page of each host page, then spread."""

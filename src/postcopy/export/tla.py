@@ -36,7 +36,8 @@ from postcopy.language.variables import Sort, Variable
 RESERVED = """
     ASSUME ASSUMPTION AXIOM CASE CHOOSE CONSTANT CONSTANTS DOMAIN ELSE ENABLED EXCEPT EXTENDS IF IN INSTANCE LAMBDA LET
     LOCAL MODULE OTHER SF SUBSET THEN THEOREM UNCHANGED UNION VARIABLE VARIABLES WF WITH BOOLEAN TRUE FALSE STRING Int
-    Nat Integers TLC Assert Print Init Next Spec TypeOK Progress Rests Pages Nothing Host vars known page other q p set
+    Nat Integers TLC Assert Print Init Next Spec TypeOK Progress Rests Pages Nothing Host
+    NextPages PreviousPages vars known page other q p set
 """
 
 WIDTH = 110
@@ -167,6 +168,9 @@ class _TlaPrinter(Printer):
     def complement(self, text: str) -> str:
         return f"(Pages \\ {text})"
 
+    def neighbours(self, text: str, previous: bool) -> str:
+        return f"{'Previous' if previous else 'Next'}Pages({text})"
+
     def host(self, text: str) -> str:
         return f"Host({text})"
 
@@ -284,6 +288,9 @@ class _Module:
         if self.instance.group > 1:
             group = self.instance.group
             yield f"Host(set) == {{q \\in Pages : \\E p \\in set : p \\div {group} = q \\div {group}}}"
+        if self.program.looks_at_neighbours():
+            yield "NextPages(set) == {q \\in Pages : q - 1 \\in set}"
+            yield "PreviousPages(set) == {q \\in Pages : q + 1 \\in set}"
         for kind, values in self.printer.ranked.items():
             ranks = ", ".join(f"{value.name} |-> {k}" for k, value in enumerate(values) if isinstance(value, Enum))
             yield f"Rank_{kind} == [{ranks}]"

@@ -76,6 +76,8 @@ def refusal(node: ast.AST) -> str:
     if isinstance(node, ast.ImportFrom):
         return f"it imports {node.module or node.names[0].name}: imports stand at the top of the file"
     if isinstance(node, ast.BinOp | ast.AugAssign):
+        if isinstance(node.op, ast.LShift | ast.RShift):
+            return f"it shifts: {ast.unparse(node)}; the pages beside those of a set are pages.next and pages.previous"
         return f"it has the operator of {ast.unparse(node)}: sets of pages have | & - ~, and numbers + and -"
     if isinstance(node, ast.Match):
         return f"it has a match statement: write if and elif with ==, as in {_condition(node)}"

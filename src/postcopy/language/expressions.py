@@ -13,107 +13,14 @@ generated text stays recognisably what was written.
 
 from __future__ import annotations
 
-import re
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import ClassVar, Protocol, Self, TypeVar, assert_never, cast, overload
+from typing import Protocol, TypeVar, assert_never, cast, overload
 
+from postcopy.language.expression_nodes import Node, VariableNode, WithoutOperands, nodes
 from postcopy.language.variables import Sort, Variable
-
-
-class Node:
-    """What all operators share: equality by structure, a hash computed once, and whether history is below.
-
-    An operator is a frozen dataclass below this one. It names its operands, and has
-
-    - `operands`: those of them that are expressions, in order;
-    - `rebuilt`: the expression built again, and folded, with each operand changed by a function.
-
-    Attributes:
-        sort: what it denotes.
-        ghost: whether any variable below is a ghost.
-    """
-
-    __slots__ = ("_contents", "_hash", "ghost")
-    sort: ClassVar[Sort]
-    __match_args__: tuple[str, ...] = ()
-    _contents: tuple[object, ...]
-    _hash: int
-    ghost: bool
-
-    @property
-    @abstractmethod
-    def operands(self) -> tuple[Node, ...]:
-        """The operands that are expressions, in order."""
-
-    def __post_init__(self) -> None:
-        operands = self.operands
-        ghost = False
-        for operand in operands:
-            if operand.ghost:
-                ghost = True
-        self._seal((type(self), operands), ghost)
-
-    def _seal(self, contents: tuple[object, ...], ghost: bool) -> None:
-        """Set what is computed once; a frozen dataclass has no other way to do so."""
-        put = object.__setattr__
-        put(self, "_contents", contents)
-        put(self, "_hash", hash(contents))
-        put(self, "ghost", ghost)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, Node) and self._hash == other._hash and self._contents == other._contents
-
-    def __repr__(self) -> str:
-        return show(cast(Expr, self))
-
-    def __reduce__(self) -> str | tuple[object, ...]:
-        return type(self), tuple(getattr(self, name) for name in self.__match_args__)
-
-    @property
-    def history(self) -> str:
-        """The history that the operator itself asks for, in words; empty where it asks for none."""
-        return ""
-
-    def variables(self) -> frozenset[Variable]:
-        """All variables below."""
-        return frozenset(n.variable for n in nodes(self) if isinstance(n, VariableNode))
-
-
-class WithoutOperands(Node):
-    """A node without operands."""
-
-    __slots__ = ()
-
-    @property
-    def operands(self) -> tuple[()]:
-        return ()
-
-    def rebuilt(self, change: Rewrite) -> Self:  # noqa: ARG002
-        return self
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class VariableNode(WithoutOperands):
-    """The value of a variable before the step."""
-
-    variable: Variable
-
-    def __post_init__(self) -> None:
-        self._seal((type(self), self.variable), self.variable.ghost)
-
-    @property
-    def history(self) -> str:
-        """The ghost's variable, or the mark on a channel, wherever it is on it."""
-        return re.sub(r"\[\d+\]", "", self.variable.name) if self.variable.ghost else ""
 
 
 class TruthNode(Node):
@@ -121,6 +28,9 @@ class TruthNode(Node):
 
     __slots__ = ()
     sort = Sort.TRUTH
+
+    def __repr__(self) -> str:
+        return show(cast(Expr, self))
 
 
 class Atom(TruthNode):
@@ -138,12 +48,18 @@ class NumberNode(Node):
     __slots__ = ()
     sort = Sort.NUMBER
 
+    def __repr__(self) -> str:
+        return show(cast(Expr, self))
+
 
 class PagesNode(Node):
     """A set of pages."""
 
     __slots__ = ()
     sort = Sort.PAGES
+
+    def __repr__(self) -> str:
+        return show(cast(Expr, self))
 
 
 # -- truth values ------------------------------------------------------------------------------------------------------
@@ -396,6 +312,24 @@ class HostPages(PagesNode):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Neighbours(PagesNode):
+    """The pages behind those of the set in the order of addresses, or in front of them."""
+
+    operand: PagesExpr
+    previous: bool
+
+    def __post_init__(self) -> None:
+        self._seal((Neighbours, self.operand, self.previous), self.operand.ghost)
+
+    @property
+    def operands(self) -> tuple[PagesExpr]:
+        return (self.operand,)
+
+    def rebuilt(self, change: Rewrite) -> PagesExpr:
+        return neighbours(change(self.operand), self.previous)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PagesIf(PagesNode):
     """One of two sets."""
 
@@ -413,7 +347,18 @@ class PagesIf(PagesNode):
 
 TruthExpr = TruthConstant | Not | And | Or | Equal | Less | IsEmpty
 NumberExpr = Number | NumberVariable | Plus | NumberIf
-PagesExpr = NoPages | AllPages | ActionPage | PagesVariable | Complement | Intersection | Union | HostPages | PagesIf
+PagesExpr = (
+    NoPages
+    | AllPages
+    | ActionPage
+    | PagesVariable
+    | Complement
+    | Intersection
+    | Union
+    | HostPages
+    | Neighbours
+    | PagesIf
+)
 Value = NumberExpr | PagesExpr
 """What a variable can be given."""
 
@@ -431,18 +376,6 @@ class Rewrite(Protocol):
 
 
 # -- all operators alike -----------------------------------------------------------------------------------------------
-
-
-def nodes(root: Node) -> Iterator[Node]:
-    """Every node below and including the root, each once, of whatever union it is."""
-    seen: set[Node] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            yield node
-            stack.extend(node.operands)
 
 
 def walk(root: Expr) -> Iterator[Expr]:
@@ -631,6 +564,11 @@ def host_pages(a: PagesExpr) -> PagesExpr:
     return a if isinstance(a, NoPages | AllPages | HostPages) else HostPages(a)
 
 
+def neighbours(a: PagesExpr, previous: bool) -> PagesExpr:
+    """The pages behind those of the set, or in front of them."""
+    return a if a is EMPTY_SET else Neighbours(a, previous)
+
+
 def is_empty(a: PagesExpr) -> TruthExpr:
     """No page is in the set."""
     if a is EMPTY_SET:
@@ -686,6 +624,8 @@ def show(e: Expr) -> str:
             return _joined(" | ", parts)
         case HostPages(operand):
             return f"{operand}.host_pages"
+        case Neighbours(operand, previous):
+            return f"{operand}.{'previous' if previous else 'next'}"
         case _:
             assert_never(e)
 

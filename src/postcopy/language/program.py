@@ -13,6 +13,7 @@ from typing import cast
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
+from postcopy.language.expression_nodes import Node
 from postcopy.language.expressions import AnySort, Expr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.looks import Looks
@@ -21,7 +22,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.language.removals import check_removed
 from postcopy.language.substitution import Substitution
 from postcopy.language.symbolic import SymbolicInterpretation, observe, read_body, read_predicate, read_resting
-from postcopy.language.trees import Branch, Leaf, Tree, leaves
+from postcopy.language.trees import Branch, Leaf, Tree, expressions_of, leaves
 from postcopy.language.values import Cpu, PageSet
 from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import View
@@ -57,6 +58,33 @@ class Program:
     looks: Mapping[str, Looks]
     trivial: frozenset[str]
     constant: frozenset[str]
+
+    def looks_at_neighbours(self) -> str:
+        """The name of an action or a property that asks for neighbours of pages; empty where none does.
+
+        A property of steps is named by the action whose step it looks at.
+        """
+        seen: set[Node] = set()
+        for action, tree in self.actions:
+            if any(_has_neighbours(e, seen) for e in expressions_of(tree)):
+                return f"{action.machine}.{action.method}"
+        for _, prop, holds in self.predicates:
+            if _has_neighbours(holds, seen):
+                return prop.name
+        return "where the protocol may rest" if _has_neighbours(self.resting, seen) else ""
+
+
+def _has_neighbours(root: Node, seen: set[Node]) -> bool:
+    """Whether an expression asks for neighbours, but for what has been seen already; notes what it sees."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ex.Neighbours):
+            return True
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.operands)
+    return False
 
 
 class Bodies:

@@ -22,6 +22,7 @@ from postcopy.language.body_errors import Disabled, locating_errors
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.decisions import DecisionNeeded, Decisions, RunsDiffer
+from postcopy.language.expression_nodes import nodes
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
@@ -69,7 +70,7 @@ class SymbolicInterpretation(Interpretation):
 
     def _history(self, what: str, expr: Value | TruthExpr) -> SpecError:
         """The error of a step that depends on history."""
-        names = sorted({node.history for node in ex.nodes(expr) if node.history})
+        names = sorted({node.history for node in nodes(expr) if node.history})
         return SpecError(
             f"{what} history ({', '.join(names)}): ghosts and marks are for properties, no step may depend on them",
             self.where(),

@@ -218,6 +218,14 @@ class SymbolicPages(Symbol[PagesExpr], Page):
         return self._truth(ex.is_empty(difference))
 
     @property
+    def next(self) -> SymbolicPages:
+        return self._new(ex.neighbours(self.expr, previous=False))
+
+    @property
+    def previous(self) -> SymbolicPages:
+        return self._new(ex.neighbours(self.expr, previous=True))
+
+    @property
     def host_pages(self) -> SymbolicPages:
         return self._new(self.run.host_pages_of(self.expr))
 

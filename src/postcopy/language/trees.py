@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from postcopy.language.expressions import PagesExpr, TruthExpr, Value
+from postcopy.language.expressions import Expr, PagesExpr, TruthExpr, Value
 from postcopy.language.variables import Variable
 
 
@@ -59,3 +59,16 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
         yield from leaves(tree.no)
     elif tree is not None:
         yield tree
+
+
+def expressions_of(tree: Tree) -> Iterator[Expr]:
+    """All expressions of a tree: conditions, new values, pages of events, violations and checks."""
+    if isinstance(tree, Branch):
+        yield tree.condition
+        yield from expressions_of(tree.yes)
+        yield from expressions_of(tree.no)
+    elif tree is not None:
+        yield from tree.updates.values()
+        yield from (event.pages for event in tree.events)
+        yield from (violated for _, violated in tree.violated)
+        yield from (condition for condition, _, _ in tree.checks)

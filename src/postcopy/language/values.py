@@ -2,8 +2,8 @@
 
 A `PageSet` is what the document calls a bitmap. Actions see only this interface; the concrete interpretation
 gives them a `ConcretePages`, the symbolic interpretation an expression (`postcopy.language.symbolic`).
-There is no way to loop over pages, to count them or to order them: that keeps every action symmetric in
-the pages and makes it lift unchanged to any number of them.
+There is no way to loop over pages, to count them or to compare them: that makes an action lift unchanged to any number
+of them, and keeps it symmetric in the pages unless it asks for neighbours (`next`, `previous`).
 """
 
 # ruff: noqa: D102  (what a method does is said once, where it is abstract)
@@ -91,6 +91,21 @@ class PageSet(ABC):
     @abstractmethod
     def host_pages(self) -> PageSet:
         """All target pages of every host page that has a page in the set (rule R21)."""
+
+    @property
+    @abstractmethod
+    def next(self) -> PageSet:
+        """The page behind each page of the set, in the order of addresses; the last page has none."""
+
+    @property
+    @abstractmethod
+    def previous(self) -> PageSet:
+        """The page in front of each page of the set, in the order of addresses; the first page has none."""
+
+    def __lshift__(self, other: object) -> NoReturn:
+        raise UnsupportedOperation("pages are not shifted: write pages.next or pages.previous for their neighbours")
+
+    __rshift__ = __lshift__
 
     def __iter__(self) -> NoReturn:
         raise UnsupportedOperation(
@@ -201,6 +216,14 @@ class ConcretePages(Page):
     def host_pages(self) -> ConcretePages:
         whole = Bitmaps(self.pages, self.group).host_pages(self.bits)
         return self._new(self.bits & self.fine | whole & ~self.fine)
+
+    @property
+    def next(self) -> ConcretePages:
+        return self._new(Bitmaps(self.pages).up(self.bits, 1))
+
+    @property
+    def previous(self) -> ConcretePages:
+        return self._new(Bitmaps(self.pages).down(self.bits, 1))
 
     def __repr__(self) -> str:
         return "{" + ", ".join(str(p) for p in range(self.pages) if self.bits >> p & 1) + "}"

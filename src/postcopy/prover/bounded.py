@@ -265,6 +265,8 @@ class _BitVectors:
                 return reduce(and_, map(self.pages, parts))
             case ex.Union(parts):
                 return reduce(or_, map(self.pages, parts))
+            case ex.Neighbours(operand, previous):
+                return (bits.down if previous else bits.up)(self.pages(operand), 1)
             case ex.HostPages(operand):
                 return bits.host_pages(self.pages(operand))
             case ex.PagesIf(condition, yes, no):

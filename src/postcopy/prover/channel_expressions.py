@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import Node, VariableNode
+from postcopy.language.expression_nodes import Node, VariableNode, nodes
 from postcopy.language.messages import Pattern
 from postcopy.language.variables import Sort, Variable
 
@@ -244,7 +244,7 @@ def messages_after(updates: Mapping[Variable, ex.Value | Messages], channel: Var
 
 def walk(root: ex.Expr | Messages) -> Iterator[Operator]:
     """Every node below and including the root, each once."""
-    return cast(Iterator[Operator], ex.nodes(root))
+    return cast(Iterator[Operator], nodes(root))
 
 
 def variable_below(messages: Messages) -> Variable:

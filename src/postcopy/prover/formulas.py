@@ -114,6 +114,8 @@ class Symbols:
         self.sets = {v: self._set(v) for v in sets}
         self.channels = {messages_of(c): _Contents(c, self.page) for c in channels}
         self.other = z3.Const("step's other page", self.page)
+        self._beside = {way: z3.Function(way, self.page, self.page) for way in ("next", "previous")}
+        self._has = {way: z3.Function(f"has {way}", self.page, z3.BoolSort()) for way in self._beside}
         self._page_given = z3.Function("given", self.page, z3.BoolSort())
         self._page_near = z3.Function("near", self.page, z3.BoolSort())
         self._page_named = z3.Function("named", self.page, z3.BoolSort())
@@ -128,6 +130,19 @@ class Symbols:
             return cast(Callable[[Term], Bool], z3.Function(variable.name, self.page, z3.BoolSort()))
         of_hosts = z3.Function(variable.name, self.host.range(), z3.BoolSort())
         return lambda page: of_hosts(self.host(page))
+
+    def neighbour(self, page: Term, previous: bool) -> tuple[Bool, Term]:
+        """Whether a page has a neighbour on one side, and which."""
+        way = "previous" if previous else "next"
+        return self._has[way](page), self._beside[way](page)
+
+    def order(self) -> Iterator[Bool]:
+        """What is known of neighbours: a page's neighbour on one side has the page as that on the other side."""
+        a = z3.Const("a", self.page)
+        for previous in (False, True):
+            there, beside = self.neighbour(a, previous)
+            back, again = self.neighbour(beside, not previous)
+            yield z3.ForAll([a], z3.Implies(there, z3.And(back, again == a)), patterns=[beside])
 
     def given(self, page: Term) -> Bool:
         """Matches quantifiers: the page is one that the obligation speaks of."""
@@ -285,6 +300,7 @@ class Meaning:
         self.before = Meaning(symbols, before, step, wide=wide, of_step=of_step) if updates is not None else self
         self.definitions: list[Bool] = self.before.definitions if updates is not None else []
         self.bound: list[Term] = self.before.bound if updates is not None else []
+        self._knows_order = False
         self._names: dict[object, Any] = {}
         self._registered: set[object] = set()
         self._queues: dict[Messages, Queue] = {}
@@ -481,6 +497,8 @@ class Meaning:
             case ex.PagesIf(condition, yes, no):
                 chosen = z3.And(self.truth(condition, polarity), self.member(yes, a, polarity))
                 return z3.Or(chosen, z3.And(z3.Not(self.truth(condition, -polarity)), self.member(no, a, polarity)))
+            case ex.Neighbours(operand, previous):
+                return self._neighbour(operand, previous, a, polarity)
             case ex.HostPages(operand):
                 return self._host(operand, a, polarity)
             case HeadPages(messages):
@@ -493,6 +511,19 @@ class Meaning:
                 return self._in_order(e, self.queue(messages), patterns, a, polarity)
             case _:
                 assert_never(e)
+
+    def _neighbour(self, of: Pages, previous: bool, a: Term, polarity: Polarity) -> Bool:
+        """Whether the page has a neighbour in the set: on the other side, since a set's next pages are asked for."""
+        symbols = self.symbols
+        if not self._knows_order:
+            self._knows_order = True
+            self.definitions.extend(symbols.order())
+        there, beside = symbols.neighbour(a, previous=not previous)
+        if any(_occurs(v, a) for v in self.bound):
+            self._register(("neighbour", previous), beside, [a], lambda page, *_: symbols.named(page))
+        else:
+            self.definitions.append(symbols.named(beside))
+        return z3.And(there, self.member(of, beside, polarity))
 
     def _host(self, of: Pages, a: Term, polarity: Polarity) -> Bool:
         host = self.symbols.host

@@ -22,7 +22,8 @@ import z3
 
 from postcopy.language import expressions
 from postcopy.language.channel_variables import ChannelVariables
-from postcopy.language.expressions import Node, Value
+from postcopy.language.expression_nodes import Node
+from postcopy.language.expressions import Value
 from postcopy.language.messages import Pattern
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.channel_expressions import Carries, ChannelNode, InOrder, variable_below

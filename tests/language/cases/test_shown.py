@@ -10,7 +10,11 @@ import pytest
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs/language.md"
-SHOWN = {"A step at one place": ("test_at.py", 1), "A step of two pages": ("test_two_pages.py", 1)}
+SHOWN = {
+    "A step at one place": ("test_at.py", 1),
+    "A step of two pages": ("test_two_pages.py", 1),
+    "Neighbours": ("test_neighbours.py", 1),
+}
 """By heading: the file that has its excerpts, and how many there are."""
 
 

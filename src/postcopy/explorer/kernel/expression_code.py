@@ -13,6 +13,7 @@ from typing import assert_never
 
 from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
+from postcopy.language.expression_nodes import nodes
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Variable
@@ -46,7 +47,7 @@ def domain(
         meet = shared.pages if isinstance(shared, ex.IsEmpty) else None
         if isinstance(meet, ex.Intersection) and page in meet.operands:
             rest = ex.intersection(*(part for part in meet.operands if part != page))
-            if not any(node is page for node in ex.nodes(rest)):
+            if not any(node is page for node in nodes(rest)):
                 pages = ex.intersection(pages, ex.set_complement(rest) if wanted else rest)
                 continue
         others.append((condition, want))
@@ -154,6 +155,9 @@ class Writer:
             case ex.HostPages(operand):
                 inner = self.pages(operand, scope)
                 texts = [self._host(k, inner[k]) for k in self.parts]
+            case ex.Neighbours(operand, previous):
+                inner = self.pages(operand, scope)
+                texts = [self._neighbours(k, inner, previous) for k in self.parts]
             case ex.Intersection(operands):
                 texts = self._word_by_word(" & ", operands, scope)
             case ex.Union(operands):
@@ -180,6 +184,16 @@ class Writer:
         firsts = sum(1 << base for page, (w, base) in enumerate(self.layout.records) if w == word and page % group == 0)
         gathered = "(" + " | ".join(f"{text} >> {i * width}" for i in range(group)) + f") & {firsts}"
         return f"({gathered}) * {sum(1 << i * width for i in range(group))}"
+
+    def _neighbours(self, word: int, texts: list[str], previous: bool) -> str:
+        """The set moved by one record; what leaves a word of records goes on in the one beside it."""
+        moved = f"{texts[word]} {'>>' if previous else '<<'} {self.layout.width} & {self.stride[word]}"
+        beside = word + 1 if previous else word - 1
+        if beside not in self.parts:
+            return moved
+        last = max(base for w, base in self.layout.records if w == min(word, beside))
+        carried = f"({texts[beside]} & 1) << {last}" if previous else f"{texts[beside]} >> {last} & 1"
+        return f"({moved}) | ({carried})"
 
     def each_page(self, texts: list[str], scope: Scope, name: str = "p", rest: str = "d") -> Scope:
         """Open a loop over the pages of a set, the lowest first; in its body p0, p1, … are the page.

@@ -1,6 +1,7 @@
 """Page symmetry: of states that are equal up to a renaming of pages, the one with its pages' records sorted is stored.
 
-No action names a page or counts them, so every protocol of the language treats its pages alike.
+No action names a page or counts them, so every protocol of the language treats its pages alike, unless an action or a
+property asks for neighbours (`PageSet.next`). Such a protocol is searched without.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from postcopy.language.program import Program
 
 
 def _of(program: Program, layout: Layout) -> Rewriting | Inapplicable:
-    return Rewriting(partial(_text, layout)) if program.instance.pages > 1 else Inapplicable()
+    if program.instance.pages == 1:
+        return Inapplicable()
+    if name := program.looks_at_neighbours():
+        return Inapplicable(f"{name} looks at neighbours")
+    return Rewriting(partial(_text, layout))
 
 
 REDUCTION = Reduction("page symmetry", _of, keeps_runs=True)

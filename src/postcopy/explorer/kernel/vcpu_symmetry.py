@@ -103,6 +103,8 @@ def _form(e: Expr) -> Hashable:
             | ex.PagesIf()
         ):
             return type(e), tuple(map(_form, e.operands))
+        case ex.Neighbours(operand, previous):
+            return type(e), _form(operand), previous
         case _:
             assert_never(e)
 

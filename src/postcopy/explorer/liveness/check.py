@@ -3,7 +3,8 @@
 A check searches once more, with the promises as witnesses and, where one is made for each page, with one page marked
 (`promises`); then it looks for a fair lasso in the graph of that search (`lasso`) and turns it into a run. Page
 symmetry stays on: threads are not renamed with pages, so that a renaming changes neither who can move nor a promise
-about the marked page (docs/decisions/0011-liveness.md).
+about the marked page (docs/decisions/0011-liveness.md). Where bodies ask for neighbours of pages there is no page
+symmetry, and each page is marked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from postcopy.errors import TraceError
 from postcopy.explorer.kernel.kernel import Kernel
 from postcopy.explorer.liveness.fairness import broken, is_fair, moves, units
 from postcopy.explorer.liveness.lasso import Lasso, fair_lasso, fairness
-from postcopy.explorer.liveness.promises import Finding, Liveness, promises
+from postcopy.explorer.liveness.promises import Finding, Liveness, Promise, promises
 from postcopy.explorer.liveness.state_graph import StateGraph, state_graph
 from postcopy.explorer.search.findings import Space
 from postcopy.explorer.search.status import Status
@@ -39,10 +40,10 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Space], max
         SpecError: a property errs.
     """
     started = time.perf_counter()
-    asked = list(promises([p for p in instance.properties if p.of_runs], instance.cpus))
-    witnesses = [witness for promise in asked for witness in promise.witnesses()]
-    tracked = Instance(instance.protocol, instance.pages, instance.in_flight, witnesses, instance.group)
-    space = explore(tracked)
+    asked, space = _search(instance, explore, 1)
+    if instance.pages > 1 and space.kernel.program.looks_at_neighbours():  # pages are not interchangeable
+        asked, space = _search(instance, explore, instance.pages)
+    tracked = space.kernel.instance
     found = space.findings
     if found.status != Status.DONE:
         return Liveness.unfinished(_too_large(max_bytes), found.states)
@@ -63,6 +64,13 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Space], max
             run = _run(instance, space.kernel, nodes, answer.lasso, promise.prop)
         findings[promise.prop.name] = Finding(earlier.open + answer.open, run)
     return Liveness(findings, "", len(nodes.states), len(nodes.graph.target), time.perf_counter() - started)
+
+
+def _search(instance: Instance, explore: Callable[[Instance], Space], pages: int) -> tuple[list[Promise], Space]:
+    """The promises, with so many pages followed, and a search that looks for where they are made and kept."""
+    asked = list(promises([p for p in instance.properties if p.of_runs], instance.cpus, pages))
+    witnesses = [witness for promise in asked for witness in promise.witnesses()]
+    return asked, explore(Instance(instance.protocol, instance.pages, instance.in_flight, witnesses, instance.group))
 
 
 def _too_large(max_bytes: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from postcopy.language.fields import Bitmap
 from postcopy.language.machines import Monitor
@@ -14,11 +15,11 @@ from postcopy.language.view import Step, View
 
 
 class _OnePage(Bitmap):
-    """A set that starts as one page. Pages are interchangeable: it does not matter which."""
+    """A set that starts as one page."""
 
-    def __init__(self, doc: str) -> None:
+    def __init__(self, doc: str, number: int) -> None:
         super().__init__(doc, NONE)
-        self.initial = 1
+        self.initial = 1 << number
 
     def problem(self) -> str | None:
         """No error: only fields that an author declares have to start as NONE or ALL."""
@@ -26,25 +27,38 @@ class _OnePage(Bitmap):
 
 
 class Tracked(Monitor):
-    """One marked page, so that a promise that is made for each page can be followed for this one."""
+    """One marked page, so that a promise that is made for each page can be followed for this one.
 
-    page = _OnePage("the page that is followed")
+    Where pages are interchangeable it does not matter which: it is the first. Where they are not, each has a monitor.
+    """
+
+    page = _OnePage("the page that is followed", 0)
 
     def watch(self, step: Step) -> None:
         """Marks the same page for ever."""
 
 
+@lru_cache
+def _tracked(number: int) -> type[Monitor]:
+    """The monitor that marks this page."""
+    return (
+        Tracked if number == 0 else type(f"Tracked{number}", (Tracked,), {"page": _OnePage(Tracked.page.doc, number)})
+    )
+
+
 @dataclass(frozen=True)
 class Promise:
-    """A property for one vCPU (where it is asked for each) and for the tracked page (where it is asked for each).
+    """A property for one vCPU (where it is asked for each) and for a tracked page (where it is asked for each).
 
     Attributes:
         prop: the property.
         cpu: the vCPU, or None.
+        page: the number of the tracked page.
     """
 
     prop: Property
     cpu: int | None
+    page: int = 0
 
     def given(self, state: View) -> dict[str, object]:
         """The vCPU and the page that the property's own function is asked for."""
@@ -52,7 +66,7 @@ class Promise:
         if self.cpu is not None:
             arguments["cpu"] = Cpu(self.cpu)
         if "page" in self.prop.each:
-            arguments["page"] = state.Tracked.page
+            arguments["page"] = getattr(state, _tracked(self.page).__name__).page
         return arguments
 
     def ask(self, state: View) -> LeadsTo:
@@ -61,7 +75,7 @@ class Promise:
 
     def witnesses(self) -> tuple[Property, Property]:
         """`when` and `then` as witnesses, which the kernel can evaluate."""
-        monitors = (self.prop.monitor, Tracked if "page" in self.prop.each else None)
+        monitors = (self.prop.monitor, _tracked(self.page) if "page" in self.prop.each else None)
         when, then = halves(self.prop, self.given)
         return (
             Property("when", self.prop.sentence, Kind.SOMETIMES, when, "", monitor=monitors[0]),
@@ -110,8 +124,9 @@ class Liveness:
         return next((name for name, finding in self.findings.items() if finding.counterexample), None)
 
 
-def promises(properties: Sequence[Property], cpus: int) -> Iterator[Promise]:
-    """One for each property, or for each vCPU where it is asked for each."""
+def promises(properties: Sequence[Property], cpus: int, pages: int = 1) -> Iterator[Promise]:
+    """One for each property, or for each vCPU and each of the first pages where it is asked for each."""
     for prop in properties:
         for cpu in range(cpus) if "cpu" in prop.each else [None]:
-            yield Promise(prop, cpu)
+            for page in range(pages) if "page" in prop.each else [0]:
+                yield Promise(prop, cpu, page)

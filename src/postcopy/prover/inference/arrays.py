@@ -107,6 +107,9 @@ class States:
                 return reduce(np.bitwise_and, [self._pages(part, page) for part in parts])
             case ex.Union(parts):
                 return reduce(np.bitwise_or, [self._pages(part, page) for part in parts])
+            case ex.Neighbours(operand, previous):
+                move = self._bits.down if previous else self._bits.up
+                return np.asarray(move(self._pages(operand, page), 1), dtype=np.int64)
             case ex.HostPages(operand):
                 return np.asarray(self._bits.host_pages(self._pages(operand, page)), dtype=np.int64)
             case ex.PagesIf(condition, yes, no):

@@ -10,7 +10,7 @@ import msgspec
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Verdict
 from postcopy.report.records.story import RunRecord, run_record
-from postcopy.report.results.check import answer, gap_in_words, not_asked, reductions
+from postcopy.report.results.check import answer, gap_in_words, not_asked, reductions, why_no_symmetry
 from postcopy.report.story.tell import tell
 
 
@@ -101,6 +101,7 @@ class CheckRecord(msgspec.Struct, frozen=True):
         in_flight: messages that each channel holds.
         host_page: target pages of one host page.
         symmetry: one of all states that are equal up to a renaming of pages was stored.
+        no_symmetry: why there is no page symmetry although it was asked for; null otherwise.
         reductions: all that was done to store fewer states.
         verdict: what was found.
         violated: the property that is violated, by name.
@@ -132,6 +133,7 @@ class CheckRecord(msgspec.Struct, frozen=True):
     in_flight: int
     host_page: int
     symmetry: bool
+    no_symmetry: str | None
     reductions: list[str]
     verdict: Literal["holds", "violated", "deadlock", "liveness violated", "inconclusive"]
     violated: str | None
@@ -176,7 +178,8 @@ def check_record(
         pages=instance.pages,
         in_flight=instance.in_flight,
         host_page=instance.group,
-        symmetry=PAGES in verdict.options.reductions,
+        symmetry=PAGES in verdict.options.reductions and not verdict.no_symmetry,
+        no_symmetry=why_no_symmetry(verdict) or None,
         reductions=reductions(verdict),
         verdict=verdict.outcome.value,
         violated=verdict.violated.name if verdict.violated else None,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from postcopy.catalogue.properties import reasons
+from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Outcome, Verdict
 from postcopy.explorer.vacuity import Gap, Missing
 from postcopy.language.properties import Property
@@ -38,7 +39,12 @@ def not_asked(verdict: Verdict) -> dict[str, str]:
 
 def reductions(verdict: Verdict) -> list[str]:
     """Why one stored state may stand for several."""
-    return [reduction.name for reduction in verdict.options.reductions]
+    return [each.name for each in verdict.options.reductions if each is not PAGES or not verdict.no_symmetry]
+
+
+def why_no_symmetry(verdict: Verdict) -> str:
+    """Why pages were not renamed, as a line; empty where they were, or where that was not asked for."""
+    return f"no page symmetry: {verdict.no_symmetry}" if verdict.no_symmetry else ""
 
 
 def answer(verdict: Verdict, prop: Property) -> Answer:

@@ -20,6 +20,7 @@ from postcopy.report.results.check import (
     sentence,
     warnings,
     whether_found,
+    why_no_symmetry,
     without_role,
 )
 from postcopy.report.story.tell import tell
@@ -47,6 +48,8 @@ def print_check(
     """
     kept = ", ".join(reductions(verdict)) or "no symmetry"
     console.print(Text.assemble((name, "bold"), f"  {verdict.instance.size}", (f"  {kept}", "dim")))
+    if why := why_no_symmetry(verdict):
+        console.print(Text(why, style="yellow"))
     console.print()
     if verdict.violated is None or every_property:
         _print_properties(verdict, console)

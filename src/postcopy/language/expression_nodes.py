@@ -1,0 +1,114 @@
+"""Nodes: what all operators of expressions share, whatever their sort. The operators stand in `expressions`."""
+
+# ruff: noqa: D102  (what a method does is said once, where it is abstract)
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from postcopy.language.variables import Sort, Variable
+
+
+class Node:
+    """What all operators share: equality by structure, a hash computed once, and whether history is below.
+
+    An operator is a frozen dataclass below this one. It names its operands, and has
+
+    - `operands`: those of them that are expressions, in order;
+    - `rebuilt`: the expression built again, and folded, with each operand changed by a function.
+
+    Attributes:
+        sort: what it denotes.
+        ghost: whether any variable below is a ghost.
+    """
+
+    __slots__ = ("_contents", "_hash", "ghost")
+    sort: ClassVar[Sort]
+    __match_args__: tuple[str, ...] = ()
+    _contents: tuple[object, ...]
+    _hash: int
+    ghost: bool
+
+    @property
+    @abstractmethod
+    def operands(self) -> tuple[Node, ...]:
+        """The operands that are expressions, in order."""
+
+    def __post_init__(self) -> None:
+        operands = self.operands
+        ghost = False
+        for operand in operands:
+            if operand.ghost:
+                ghost = True
+        self._seal((type(self), operands), ghost)
+
+    def _seal(self, contents: tuple[object, ...], ghost: bool) -> None:
+        """Set what is computed once; a frozen dataclass has no other way to do so."""
+        put = object.__setattr__
+        put(self, "_contents", contents)
+        put(self, "_hash", hash(contents))
+        put(self, "ghost", ghost)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Node) and self._hash == other._hash and self._contents == other._contents
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        return type(self), tuple(getattr(self, name) for name in self.__match_args__)
+
+    @property
+    def history(self) -> str:
+        """The history that the operator itself asks for, in words; empty where it asks for none."""
+        return ""
+
+    def variables(self) -> frozenset[Variable]:
+        """All variables below."""
+        return frozenset(n.variable for n in nodes(self) if isinstance(n, VariableNode))
+
+
+class WithoutOperands(Node):
+    """A node without operands."""
+
+    __slots__ = ()
+
+    @property
+    def operands(self) -> tuple[()]:
+        return ()
+
+    def rebuilt(self, change: object) -> Self:  # noqa: ARG002
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class VariableNode(WithoutOperands):
+    """The value of a variable before the step."""
+
+    variable: Variable
+
+    def __post_init__(self) -> None:
+        self._seal((type(self), self.variable), self.variable.ghost)
+
+    @property
+    def history(self) -> str:
+        """The ghost's variable, or the mark on a channel, wherever it is on it."""
+        return re.sub(r"\[\d+\]", "", self.variable.name) if self.variable.ghost else ""
+
+
+def nodes(root: Node) -> Iterator[Node]:
+    """Every node below and including the root, each once, of whatever union it is."""
+    seen: set[Node] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            yield node
+            stack.extend(node.operands)
