@@ -25,7 +25,7 @@ from postcopy.language.symbolic import read_action
 from tests.language.tiny import Base, Cases, Colour, Letter, Memory, Phase, protocol_of, read, refused
 
 case = Cases()
-MEMBERS = "it has empty, full, host_pages, same_as(), subset_of()"
+MEMBERS = "it has empty, full, host_pages, next, previous, same_as(), subset_of()"
 NOT_FOR_THEM = "is not for specifications: a machine sees only its fields and ends"
 LOOKS_PAST = "which looks past the language: use fields, ends and constants"
 NOT_OF_THE_LANGUAGE = (

@@ -460,7 +460,10 @@ class ReturnsGuard(Base):
 # -- pages -------------------------------------------------------------------------------------------------
 
 
-@case("a set of pages cannot be looped over: use whole-bitmap operators and a page parameter")
+@case(
+    "a set of pages cannot be looped over: write whole-bitmap operators, or an action with a page parameter and a set "
+    "of the pages that are done"
+)
 class Loops(Base):
     @action(Base.thread)
     def act(self: Any) -> None:

@@ -81,7 +81,10 @@ def test_it_is_shown_as_a_set(left: frozenset[int]) -> None:
     assert repr(pages(left)) == "{" + ", ".join(map(str, sorted(left))) + "}"
 
 
-LOOPED = "a set of pages cannot be looped over: use whole-bitmap operators and a page parameter"
+LOOPED = (
+    "a set of pages cannot be looped over: write whole-bitmap operators, or an action with a page parameter and a set "
+    "of the pages that are done"
+)
 ORDERED = "pages have no order: ask subset_of()"
 COMPARED = "compare sets of pages with same_as() or subset_of()"
 

@@ -194,7 +194,9 @@ class Expressions:
                 return Items(all_joined([of_constant(item) for item in kind.value]), len(kind.value))
         if kind == PAGES:
             raise self.refused(
-                node, "a set of pages cannot be looped over: use whole-bitmap operators and a page parameter"
+                node,
+                "a set of pages cannot be looped over: write whole-bitmap operators, or an action with a page "
+                "parameter and a set of the pages that are done",
             )
         raise self.refused(
             node,

@@ -109,7 +109,8 @@ class PageSet(ABC):
 
     def __iter__(self) -> NoReturn:
         raise UnsupportedOperation(
-            "a set of pages cannot be looped over: use whole-bitmap operators and a page parameter"
+            "a set of pages cannot be looped over: write whole-bitmap operators, or an action with a page parameter "
+            "and a set of the pages that are done"
         )
 
     def __contains__(self, page: object) -> bool:

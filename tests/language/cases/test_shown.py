@@ -13,6 +13,7 @@ PAGE = HERE.parents[2] / "docs/language.md"
 SHOWN = {
     "A step at one place": ("test_at.py", 1),
     "A step of two pages": ("test_two_pages.py", 1),
+    "A loop over pages": ("test_loop.py", 1),
     "Neighbours": ("test_neighbours.py", 1),
 }
 """By heading: the file that has its excerpts, and how many there are."""
@@ -26,4 +27,4 @@ def test_an_excerpt_is_run(heading: str) -> None:
     shown = re.findall(r"```\n(.*?)```", section, re.DOTALL)
     assert len(shown) == count
     text = (HERE / file).read_text(encoding="utf-8")
-    assert all(indent(excerpt, "    ") in text for excerpt in shown)
+    assert all(any(indent(excerpt, depth * " ") in text for depth in (4, 8)) for excerpt in shown)
