@@ -96,7 +96,7 @@ CHEATS = {
     "number of pages": (
         CANCELS.format(condition="not self.dirty.pages == 5"),
         "15, in operator_cancels: .pages cannot be asked of a set of pages: it has empty, full, host_pages, "
-        "same_as(), subset_of()",
+        "next, previous, same_as(), subset_of()",
     ),
     "getattr": (
         CANCELS.format(condition="getattr(self, 'inter' + 'pretation').instance.pages != 3"),

@@ -149,6 +149,9 @@ def test_each_operand_is_walked_and_rebuilt(operator: type[ex.Expr]) -> None:
     fields: list[object] = []
     operands: list[ex.Expr] = []
     for field in operator.__match_args__:
+        if hints[field] is bool:
+            fields.append(True)
+            continue
         several = get_args(hints[field]) if get_origin(hints[field]) is tuple else ()
         made = [fresh(several[0] if several else hints[field], len(operands) + i) for i in range(2 if several else 1)]
         operands += made

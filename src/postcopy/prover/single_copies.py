@@ -7,10 +7,12 @@ message, they say nothing.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from postcopy.language import expressions as ex
 from postcopy.language.instance import Instance
 from postcopy.language.symbolic import read_body
-from postcopy.prover.channel_expressions import Pages, Sent, walk
+from postcopy.prover.channel_expressions import HeadPages, InOrder, Pages, Sent, walk
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.unbounded import UnboundedInterpretation, messages_of
 
@@ -42,5 +44,11 @@ def _is_of_one_page(pages: Pages) -> bool:
             return any(map(_is_of_one_page, parts))
         case ex.PagesIf(_, yes, no):
             return _is_of_one_page(yes) and _is_of_one_page(no)
-        case _:
+        case ex.Neighbours(operand, _):
+            return _is_of_one_page(operand)
+        case ex.AllPages() | ex.PagesVariable() | ex.Complement() | ex.Union() | ex.HostPages():
             return False
+        case HeadPages() | InOrder():
+            return False
+        case _:
+            assert_never(pages)
