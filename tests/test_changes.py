@@ -64,6 +64,13 @@ def test_a_change_that_holds(name: str) -> None:
     assert verdict.states == STATES[name]
 
 
+def test_recovery_holds_where_discards_package_and_page_are_on_their_way_at_once() -> None:
+    """A page may be sent behind the package while the destination has a copy of it that is to be discarded."""
+    asked = [p for p in asked_of(Recovery) if not p.of_runs]
+    verdict = explore(Instance(Recovery, 1, 3, asked), Options(engine=Engine.INTERPRETED))
+    assert verdict.outcome is Outcome.HOLDS
+
+
 @pytest.mark.parametrize("name", BREAKS)
 def test_what_a_change_that_does_not_hold_breaks_first_is_stored(name: str) -> None:
     """Where it is found again by the test that the counterexamples are current."""

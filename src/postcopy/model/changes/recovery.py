@@ -5,8 +5,6 @@ arrived: its own bitmap says what was sent, and what was on its way is lost. The
 destination acknowledges it, and requests again the pages for which its vCPUs still wait.
 """
 
-from enum import Enum, auto
-
 from postcopy.language import (
     NONE,
     Answer,
@@ -14,12 +12,12 @@ from postcopy.language import (
     Cpu,
     Flag,
     LeadsTo,
-    Monitor,
     Page,
     PageSet,
     Step,
     Thread,
     View,
+    about,
     action,
     always,
     eventually,
@@ -28,6 +26,8 @@ from postcopy.language import (
     sometimes,
 )
 from postcopy.model.changes.change import Change
+from postcopy.model.changes.recovery_invariant import RECOVERY_INVARIANT
+from postcopy.model.changes.recovery_messages import Outlived, Recovering, RecoveryCommand, RecoveryReply
 from postcopy.model.destination import Destination, State
 from postcopy.model.guest import Guest, Mishap
 from postcopy.model.network import Command, Wire
@@ -35,37 +35,6 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 from postcopy.properties.safety import lost_pages, lost_requests
-
-
-class RecoveryCommand(Enum):
-    """What the source asks on a new connection."""
-
-    RECV_BITMAP = auto()
-    RESUME = auto()
-
-
-class RecoveryReply(Enum):
-    """What the destination answers."""
-
-    BITMAP = auto()
-    """Its pages are those that have arrived."""
-    RESUME_ACK = auto()
-
-
-class Recovering(Enum):
-    """Where a host is in recovery."""
-
-    NO = auto()
-    PAUSED = auto()
-    LISTENING = auto()
-    """The destination waits for a new connection."""
-    RECOVER = auto()
-    """There is a new connection, and it is not yet known what has arrived."""
-    ASKED = auto()
-    RELOADED = auto()
-    """The source's bitmap is right again."""
-    RESUMING = auto()
-    """The source waits for the acknowledgement."""
 
 
 class RecoveringSource(Source):
@@ -270,20 +239,6 @@ class RecoveringGuest(Guest):
         self.stale_in_assembly -= pages
 
 
-class Outlived(Monitor):
-    """Remembers whether the guest has run at the destination, and whether a host has died or refused."""
-
-    started = Flag("the guest has run at the destination")
-    died = Flag("a host has died, or refused")
-
-    def watch(self, step: Step) -> None:
-        """Look at the destination's CPUs, and for failures that are not the network's."""
-        if step.after.destination.running:
-            self.started = True
-        if step.happened(Mishap.FAILURE) or step.happened(Mishap.REFUSAL):
-            self.died = True
-
-
 def recovering(state: View) -> bool:
     """Some host has not yet gone on after a break."""
     no = Recovering.NO
@@ -327,13 +282,13 @@ def new_connection_stays(step: Step) -> bool:
 
 @every_step("No page is sent that the destination has or is about to get", rules="R10 R13")
 def no_page_sent_in_vain(step: Step) -> Answer:
-    """After a break a page may be sent again, but only one that was lost: this one has arrived, or is on its way, and
-    the destination may have written to it since."""
+    """After a break a page may be sent again, but only one that was lost: this one has arrived and is not to be
+    discarded, or is on its way, and the destination may have written to it since."""
     if step.sends(Command.PAGE) and step.before.source.phase == Phase.POSTCOPY:
         before = step.before
-        return step.sent(Command.PAGE) & (
-            before.destination.present | before.pages_of(Role.LANDING) | before.copies_in_flight()
-        )
+        copies = before.destination.present | before.pages_of(Role.LANDING) | before.copies_in_flight()
+        kept = copies - before.stream.in_flight(Command.DISCARD)
+        return step.sent(Command.PAGE) & (kept | before.stream.in_order(Command.PACKAGED, about(Command.PAGE)))
     return True
 
 
@@ -427,6 +382,7 @@ class Recovery(Change):
         breaks_again,
         completes_after_break,
     )
+    invariant = RECOVERY_INVARIANT
     inapplicable = {  # noqa: RUF012
         "no-page-sent-twice": "what was lost with the connection is sent again: see no-page-sent-in-vain",
         "nothing-dirtied-after-switch": "the bitmap is rebuilt after a break: see dirtied-only-if-missing",

@@ -1,9 +1,24 @@
 """The source gives its memory back as it sends it (release-ram), beside recovery (A03)."""
 
-from postcopy.language import NONE, Bitmap, PageSet
+from postcopy.language import NONE, Answer, Bitmap, PageSet, View, conjunct
 from postcopy.model.changes.recovery import RecoveringSource, Recovery
+from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.network import Command
 from postcopy.model.roles import Role
+from postcopy.model.source import Phase
+
+
+@conjunct("A source that has paused stays so")
+def source_does_not_recover(state: View) -> bool:
+    """The operator's command is refused (QEMU 97ca211c62: migrate_prepare)."""
+    return bool(state.source.recovery == Recovering.NO or state.source.recovery == Recovering.PAUSED)
+
+
+@conjunct("What the source has given back is not to be sent again", rules="R13")
+def freed_is_clean(state: View) -> Answer:
+    """It was sent, and the migration bitmap is not rebuilt."""
+    freed: PageSet = state.source.freed
+    return freed & state.source.dirty if state.source.phase >= Phase.POSTCOPY else freed
 
 
 class ReleasingSource(RecoveringSource):
@@ -37,6 +52,7 @@ class ReleaseRamRefusesRecovery(ReleaseRamWithRecovery):
     missing pages for ever, but reads no wrong content."""
 
     breaks = ()
+    invariant = (source_does_not_recover, freed_is_clean)
     inapplicable = {  # noqa: RUF012
         "goes-on": "a broken migration is not resumed",
         "breaks-again": "a broken migration is not resumed",

@@ -1,7 +1,8 @@
 """Bugs of recovery, in the change that is QEMU's recovery as it should be."""
 
 from postcopy.language import EITHER, NONE, Flag, PageSet, action, require
-from postcopy.model.changes.recovery import Recovering, RecoveringDestination, RecoveringSource, Recovery
+from postcopy.model.changes.recovery import RecoveringDestination, RecoveringSource, Recovery
+from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.destination import State
 from postcopy.model.source import Phase
 
