@@ -9,35 +9,9 @@ import pytest
 
 from postcopy.cli.exits import Exit
 from tests.cli.conftest import Run, refused
+from tests.protocols import smallest, text_of
 
-SMALLEST = '''"""The smallest protocol from nothing."""
-
-from postcopy.language import Flag, Machine, Protocol, Thread, View, action, require
-
-
-class M(Machine):
-    """One flag."""
-
-    t = Thread("t")
-    done = Flag("it is done")
-
-    @action(t)
-    def does(self) -> None:
-        """does it"""
-        require(not self.done)
-        self.done = True
-
-
-class C(Protocol):
-    """Does it."""
-
-    m = M
-
-    @staticmethod
-    def may_rest(state: View) -> bool:
-        """Done."""
-        return bool(state.m.done)
-'''
+SMALLEST = text_of(smallest)
 SIZE = ("--pages", "1", "--in-flight", "1")
 COMMANDS = {
     "check": ("check", "FILE", *SIZE),

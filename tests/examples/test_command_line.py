@@ -10,6 +10,7 @@ import pytest
 
 from postcopy.model.postcopy import Postcopy
 from tests.cli.conftest import Run, refused
+from tests.protocols import smallest, text_of
 
 SOUND = "examples/two_phase_commit.py"
 VARIANTS = "examples/two_phase_commit_variants.py"
@@ -21,29 +22,7 @@ FAST = ("--engine", "interpreted")
 NOT_ITS = re.compile(r"guest|migrat|operator|handover|source\b|destination|\bR\d", re.IGNORECASE)
 """Words and rules of postcopy, which two-phase commit has none of."""
 
-SMALLEST = '''
-from postcopy.language import Flag, Machine, Protocol, Thread, View, action, require
-
-class M(Machine):
-    """One flag."""
-    thread = Thread("t")
-    done = Flag("it is done")
-
-    @action(thread)
-    def does(self) -> None:
-        """does it"""
-        require(not self.done)
-        self.done = True
-
-class C(Protocol):
-    """Does it."""
-    m = M
-
-    @staticmethod
-    def may_rest(state: View) -> bool:
-        """Done."""
-        return bool(state.m.done)
-'''
+SMALLEST = text_of(smallest)
 
 
 def test_the_smallest_protocol_from_nothing_is_checked_by_its_file_alone(run: Run, tmp_path: Path) -> None:

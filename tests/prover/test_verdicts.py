@@ -438,6 +438,8 @@ def wrong_verdicts() -> Iterator[str]:
     for name, case in CASES.items():
         if words(of_every_size(case)) != case.expected:
             yield f"{name}, every size"
+        if words(of_every_size(case, selected=True)) != case.expected:
+            yield f"{name}, every size, with what is needed alone"
         if words(at_a_size(case)) != case.expected:
             yield f"{name}, at a size"
 
@@ -480,6 +482,11 @@ def assumes_without_proof(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def proves_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weeding, "_shaken", lambda *_: set())
+
+
+def proves_nothing_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the conjuncts that a property needs, with nothing asked beside it."""
+    monkeypatch.setattr(weeding, "needed", lambda names, _: frozenset(names))
 
 
 def records_no_uses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -539,6 +546,7 @@ MISTAKES = (
     drops_a_conjunct,
     assumes_without_proof,
     proves_nothing_anew,
+    proves_nothing_that_is_used,
     records_no_uses,
     skips_a_property,
     asks_the_catalogue_only,

@@ -14,7 +14,7 @@ import pytest
 import z3
 
 from postcopy.catalogue.properties import proved_of
-from postcopy.language import Flag, Machine, Protocol, Thread, View, action, always, require
+from postcopy.language import View, always
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.applicable import applicable
@@ -26,6 +26,7 @@ from postcopy.prover.proving import prove
 from postcopy.prover.solving import Status
 from postcopy.prover.theory import Theory
 from postcopy.prover.verdicts import can_be_asked
+from tests.protocols.light import Light, never_broken
 from tests.prover.confirmation.installed import needs_cvc5
 
 Only = Callable[[str, str], bool]
@@ -158,40 +159,12 @@ def test_what_is_not_proved_is_not_asked(sample: Proof) -> None:
 # -- a protocol of its own, with a deadlock that is impossible ---------------------------------------------------------
 
 
-class Lamp(Machine):
-    hand = Thread("hand")
-
-    on = Flag("it is on")
-    broken = Flag("it is broken")
-
-    @action(hand)
-    def switches_on(self) -> None:
-        """switches it on"""
-        require(not self.on)
-        self.on = True
-
-    @action(hand)
-    def switches_off(self) -> None:
-        """switches it off"""
-        require(self.on)
-        require(not self.broken)
-        self.on = False
-
-
-class Light(Protocol):
-    """A lamp that never breaks."""
-
-    lamp = Lamp
+class Restless(Light):
+    """The lamp, which has to be switched on and off for ever."""
 
     @staticmethod
     def may_rest(state: View) -> bool:
         return False
-
-
-@always("It is not broken")
-def never_broken(state: View) -> bool:
-    """Nothing breaks it."""
-    return not state.lamp.broken
 
 
 @always("It is off")
@@ -202,7 +175,7 @@ def never_on(state: View) -> bool:
 
 @needs_cvc5
 def test_the_absence_of_deadlock_is_confirmed_with_what_it_needs() -> None:
-    proof = prove(Light, [NO_DEADLOCK], [never_broken])
+    proof = prove(Restless, [NO_DEADLOCK], [never_broken])
     assert [o.uses for o in proof.obligations if o.action == ANY] == [{"never-broken"}]
     found = confirm(questions_of(proof, None), 2)
     assert found.confirmed == found.asked
