@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from documentation import tables
+from documentation import tables, tables_of_parts
 from postcopy.catalogue.bugs.known import KnownBug
 from postcopy.catalogue.bugs.listing import BUGS, CODE, models
 from postcopy.catalogue.history import HISTORY
@@ -17,6 +17,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.instance import Instance
+from postcopy.language.machines import Ghost, Machine, Part
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.rules import RULES
@@ -51,7 +52,7 @@ def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "my_change.py"
 
 
-@pytest.mark.slow_but("rules.md", "model.md", "architecture.md")
+@pytest.mark.slow_but("rules.md", "model.md", "architecture.md", "parts.md")
 @pytest.mark.parametrize("page", DOCS, ids=names)
 def test_what_is_generated_is_up_to_date(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -91,6 +92,20 @@ def test_only_rules_that_exist_are_cited() -> None:
     assert cited <= set(RULES)
     assert list(RULES) == [f"R{number}" for number in range(1, 28)]
     assert all(rule.number == number for number, rule in RULES.items())
+
+
+@pytest.mark.parametrize("part", [*Postcopy.parts(Machine).values(), *Postcopy.parts(Ghost).values()])
+def test_all_that_a_change_can_use_is_listed_in_words(part: type[Part]) -> None:
+    rows = tables_of_parts.rows(part)
+    assert {name.partition("(")[0] for name, _, _ in rows} == {n for n in vars(part) if not n.startswith("__")}
+    assert not [name for name, _, words in rows if not words], "what has no docstring"
+    page = (ROOT / "docs/parts.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` | {what} | {words} |" in page for name, what, words in rows)
+
+
+def test_of_a_docstring_the_first_sentence_is_listed() -> None:
+    assert tables_of_parts.first_sentence("One, e.g. two.\n\n    Three.") == "One, e.g. two."
+    assert tables_of_parts.first_sentence(None) == ""
 
 
 SOURCES = [*(ROOT / "src/postcopy").rglob("*.py"), *(ROOT / "counterexamples").glob("*.md"), *DOCS, ROOT / "README.md"]

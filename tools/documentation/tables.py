@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 
 from architecture.diagram import table_of_rooms
-from documentation import diagrams, tables_of_bugs, tables_of_changes
+from documentation import diagrams, tables_of_bugs, tables_of_changes, tables_of_parts
 from documentation.markdown import table
 from documentation.tables_of_bugs import linked
 from postcopy.catalogue import qemu_source
@@ -236,6 +236,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "changes": tables_of_changes.changes,
     "history": tables_of_changes.history,
     "hypotheses": tables_of_changes.hypotheses,
+    "parts": tables_of_parts.parts,
     "rooms": table_of_rooms,
     "source-phases": diagrams.source_phases,
     "destination-phases": diagrams.destination_phases,

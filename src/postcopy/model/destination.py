@@ -308,6 +308,7 @@ class Destination(Machine):
     # -- what the actions share ----------------------------------------------------------------------------------
 
     def _can_do_postcopy(self) -> bool:
+        """The destination has the capability, and its host supports it."""
         return self.postcopy_capability and self.host_support
 
     def _listening(self) -> bool:
@@ -315,9 +316,11 @@ class Destination(Machine):
         return self.state == State.LISTEN or self.state == State.RUNNING
 
     def _balloon_allowed(self) -> bool:
+        """The balloon may give pages back to the host (R25)."""
         return self.state == State.END
 
     def _ready_to_reply(self) -> None:
+        """A guard: the return path is open and has room for a message, and the connection stands."""
         require(self.return_path_open)
         require(self.return_path.room())
         require(not self.return_path.broken)
@@ -327,6 +330,7 @@ class Destination(Machine):
         self.locked = False
 
     def _listen(self) -> None:
+        """The listen thread starts, and memory becomes sensitive: from here on a touch of a missing page faults."""
         self.state = State.LISTEN
         self.sensitive = True
         if self.locked:
@@ -343,6 +347,7 @@ class Destination(Machine):
         self.device_waiting -= pages
 
     def _give_up(self) -> None:
+        """The destination has failed: it forgets its memory, wakes all sleepers and closes the connection."""
         self.state = State.FAILED
         self.main = Main.LEFT
         self.running = False

@@ -278,10 +278,12 @@ class Source(Machine):
     # -- what the actions share ----------------------------------------------------------------------------------
 
     def _ready_to_send(self) -> None:
+        """A guard: the stream has room for a message, and the connection stands."""
         require(self.stream.room())
         require(not self.stream.broken)
 
     def _send_page(self, page: PageSet) -> None:
+        """Sends one page, in precopy or postcopy, with what the source has of it."""
         self.stream.send(Command.PAGE, page, stale=self.guest.stale_at_source)
 
     def _remember_sent(self, page: PageSet) -> None:
@@ -310,6 +312,7 @@ class Source(Machine):
         self.phase = Phase.FAILED
 
     def _clean_up(self) -> None:
+        """Forgets what is left to send and closes the connection: the migration is over at the source."""
         self.dirty = NONE
         self.sent = NONE
         self.requests = NONE
