@@ -52,9 +52,9 @@ from postcopy.model.source import Phase, Source
 """
 
 
-def change(name: str, body: str) -> str:
+def change(name: str, body: str, imports: str = "") -> str:
     """The text of a file with one change."""
-    return f'{BEGIN}\n\nclass {name}(Postcopy):\n    """{name}."""\n{body}\n'
+    return f'{BEGIN}{imports}\n\nclass {name}(Postcopy):\n    """{name}."""\n{body}\n'
 
 
 def of_source(name: str, body: str) -> str:

@@ -9,10 +9,11 @@ import pytest
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.loading import resolve
 from postcopy.catalogue.properties import asked_of, reasons
-from postcopy.errors import UsageError
+from postcopy.errors import SpecError, UsageError
 from postcopy.explorer.explore import explore
 from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.explorer.results import Outcome
+from postcopy.language.channels import Channel
 from postcopy.language.instance import Instance
 from postcopy.language.machines import Machine
 from postcopy.language.protocol import Protocol
@@ -122,6 +123,27 @@ def test_what_is_collected_is_collected_from_all() -> None:
 )
 def test_what_another_is_derived_from_is_in_it_already(text: str, same: str) -> None:
     assert resolve(text) == (text, CHANGES[same])
+
+
+def test_a_channel_that_both_extend_carries_what_both_say() -> None:
+    channel = resolve("recovery+multifd-before-the-switch")[1].parts(Channel)["stream"]
+    own = [CHANGES[name].parts(Channel)["stream"] for name in ("recovery", "multifd-before-the-switch")]
+    assert set(channel.messages) == {*own[0].messages, *own[1].messages}
+    assert channel.reconnects
+    assert resolve("switch-at-package-locked+switch-after-pong-locked")[1].parts(Channel)["disk"].messages
+
+
+def test_what_contradicts_of_a_channel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, capacity in (("one", 1), ("two", 2)):
+        channel = f"    stream = Postcopy.stream.extended(capacity={capacity})"
+        (tmp_path / f"{name}.py").write_text(change(name.title(), channel))
+    with pytest.raises(SpecError, match=r"One and Two contradict each other|Two and One contradict each other"):
+        resolve("one.py+two.py")
+    imports = "from postcopy.model.network import Command, Reply"
+    (tmp_path / "one.py").write_text(change("One", "    extra = Channel(Command)", imports))
+    (tmp_path / "two.py").write_text(change("Two", "    extra = Channel(Reply)", imports))
+    assert "both add a channel extra; give one of them another name" in refusal("one.py+two.py")
 
 
 # -- clashes ----------------------------------------------------------------------------------------------------------

@@ -48,19 +48,22 @@ def compose(protocols: Sequence[tuple[str, type[Protocol]]]) -> type[Protocol]:
 
     Raises:
         UsageError: two of them cannot be merged. The message says what stands in the way and what to write.
-        SpecError: the text of a method that several override is not to be found.
+        SpecError: two of them contradict each other in what they say of a channel, or the text of a method that several
+            override is not to be found.
     """
     parts = _most_derived([Named(name, protocol, protocol) for name, protocol in protocols])
     if len(parts) == 1:
         return parts[0].cls
     names = dict.fromkeys(name for part in parts for cls in part.cls.__mro__ for name in vars(cls))
-    merged = {
-        name: _merged(name, values)
-        for name in names
-        if not name.startswith("__") and name not in (*COLLECTED, *ABOUT)
-        if len(values := _latest(parts, name)) > 1
-    }
-    return _class("+".join(part.cls.__name__ for part in parts), parts, merged)
+    merged: dict[str, object] = {}
+    for name in names:
+        if not name.startswith("__") and name not in (*COLLECTED, *ABOUT):
+            values = _latest(parts, name)
+            if len(values) > 1 and not _extend_one_channel([value for _, value in values]):
+                merged[name] = _merged(name, values)
+    composed: type[Protocol] = _class("+".join(part.cls.__name__ for part in parts), parts, merged)
+    composed.parts(Channel)  # refuses what contradicts
+    return composed
 
 
 def _class(name: str, parts: Sequence[Named], body: Mapping[str, object]) -> type:
@@ -99,10 +102,9 @@ def _merged(name: str, values: Sequence[tuple[Named, object]]) -> object:
         if any(isinstance(value, type) and issubclass(value, kind) for value in given):
             return _merged_part(name, what, kind, values)
     if all(isinstance(value, Channel) for value in given):
-        if all(vars(value) == vars(given[0]) for value in given):
+        if all({**vars(value), "origin": None} == {**vars(given[0]), "origin": None} for value in given):
             return given[0]
-        why = f"both say what the channel {name} carries"
-        raise _refused(owners, why, defines=f"{name} = {owners[0].protocol.__name__}.{name}.extended(...)")
+        raise _refused(owners, f"both add a channel {name}")
     if name == "rule":
         return " and ".join(str(value) for value in given)
     if name == "drawn_by":
@@ -115,6 +117,12 @@ def _merged(name: str, values: Sequence[tuple[Named, object]]) -> object:
     if all(_same_constant(given[0], value) for value in given[1:]):
         return given[0]
     raise _refused(owners, f"both define {name}", defines=name)
+
+
+def _extend_one_channel(values: Sequence[object]) -> bool:
+    """Whether the values are one channel, which the language extends by what each class with it as a base says."""
+    channels = [value for value in values if isinstance(value, Channel)]
+    return len(channels) == len(values) and len({id(channel.origin) for channel in channels}) == 1
 
 
 def _same_constant(one: object, other: object) -> bool:
