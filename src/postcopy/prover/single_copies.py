@@ -12,7 +12,7 @@ from typing import assert_never
 from postcopy.language import expressions as ex
 from postcopy.language.instance import Instance
 from postcopy.language.symbolic import read_body
-from postcopy.prover.channel_expressions import HeadPages, InOrder, Pages, Sent, walk
+from postcopy.prover.channel_expressions import HeadPages, HeadSet, InOrder, Pages, Sent, walk
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.unbounded import UnboundedInterpretation, messages_of
 
@@ -48,7 +48,7 @@ def _is_of_one_page(pages: Pages) -> bool:
             return _is_of_one_page(operand)
         case ex.AllPages() | ex.PagesVariable() | ex.Complement() | ex.Union() | ex.HostPages():
             return False
-        case HeadPages() | InOrder():
+        case HeadPages() | HeadSet() | InOrder():
             return False
         case _:
             assert_never(pages)
