@@ -15,6 +15,7 @@ from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language import (
     EITHER,
     NO_DEADLOCK,
+    NONE,
     Answer,
     Bitmap,
     Channel,
@@ -31,6 +32,7 @@ from postcopy.language import (
     require,
     sometimes,
 )
+from postcopy.language.concrete import ConcreteInterpretation
 from postcopy.language.instance import Instance
 from postcopy.language.single_run import SingleRun
 from postcopy.language.source_locations import of_class
@@ -167,6 +169,19 @@ def test_a_single_run_has_the_fields_too() -> None:
     assert run.take(actions["puts_off"]) is None
     assert run.view.server.announced.bits == (1 << 70) - 4
     assert run.view.server.served.bits == 0b01
+
+
+def test_a_single_run_takes_the_fields_of_a_state_over() -> None:
+    instance = Instance(Requests, 2, 2)
+    concrete = ConcreteInterpretation(instance, instance.initial_states()[0])
+    channel, none = instance.channels["requests"], concrete.pages(NONE)
+    given = {"urgent": True, "tries": 3, "why": Why.PREFETCH, "rest": ~none}
+    concrete.send(channel, Ask.PAGE, none, {}, given)
+    run = SingleRun(instance, 2, 1, {})
+    run.become(concrete)
+    assert run.view.requests.carries(Ask.PAGE, urgent=True, tries=3, why=Why.PREFETCH)
+    assert not run.view.requests.carries(Ask.PAGE, tries=2)
+    assert run.head(channel).carried["rest"].bits == 0b11
 
 
 # -- a change of the document's protocol ------------------------------------------------------------------------------
