@@ -262,6 +262,7 @@ DIFFERENT: list[Node] = [
     on.HasRoom(QUEUE, 2), on.HeadPages(QUEUE), on.InOrder(QUEUE, (Pattern(Letter.A),)),
     on.InOrder(QUEUE, (Pattern(Letter.A, (("stale", True),)),)),
     on.InOrder(QUEUE, (Pattern(Letter.A, (("stale", False),)),)), on.InOrder(QUEUE, (Pattern(Letter.A, about=True),)),
+    on.InOrder(QUEUE, (Pattern(Letter.A, about=True, part=True),)),
     on.InOrder(QUEUE, (Pattern(Letter.A), Pattern(Letter.B))),
     on.InOrder(QUEUE, (Pattern(Letter.B), Pattern(Letter.A))),
 ]  # fmt: skip
@@ -285,6 +286,13 @@ def test_different_expressions_have_different_digests() -> None:
 
 def test_the_same_expression_has_the_same_digest() -> None:
     assert of(ex.Equal(ex.NumberVariable(number()), ex.Number(0))) == of(IS_ZERO)
+
+
+def test_whether_copies_travel_one_by_one_is_part_of_the_digest() -> None:
+    """The formulas of a channel say so, if they do."""
+    goal = Goal("claim", "action", (Violation(on.as_truth(on.HeadIs(QUEUE, 1)), None),))
+    assert Keys((POST,), (), {"post"}).goal(goal) != Keys((POST,), ()).goal(goal)
+    assert Keys((POST, OTHER), (), {"other"}).goal(goal) == Keys((POST,), ()).goal(goal)
 
 
 @pytest.mark.parametrize(
