@@ -11,8 +11,19 @@ from postcopy.catalogue.properties import proved_of
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.model.changes.hinted_pages import HintedPages, HintsRefused
+from postcopy.model.changes.preempt import Preempt
+from postcopy.model.changes.ram_cache import (
+    BulkReadTooEarly,
+    CacheEndsWithTheStream,
+    CacheKeepsWhatIsWaitedFor,
+    CacheLostAtTheEnd,
+    CacheWithItsOwnBitmap,
+    RamCache,
+    SecondConnection,
+)
 from postcopy.model.changes.recovery import Recovery
 from postcopy.model.changes.release_ram import ReleaseRamRefusesRecovery, ReleaseRamWithRecovery
+from postcopy.model.history.channels import ClosesFastTooEarly, LoadsBeforeFastIsReady
 from postcopy.model.history.recovery import DoesNotAskAgain, KeepsOldBitmap, PausesBeforeTheGuestRuns
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.induction import k_induction
@@ -62,11 +73,19 @@ CHANGES = (
         ends=False,
     ),
     Proved(ReleaseRamRefusesRecovery, frozenset({"dirty-host-pages"}), (ReleaseRamWithRecovery,), ends=False),
+    Proved(
+        RamCache,
+        frozenset(),
+        (CacheKeepsWhatIsWaitedFor, CacheEndsWithTheStream, CacheLostAtTheEnd, CacheWithItsOwnBitmap),
+        ends=False,
+    ),
+    Proved(SecondConnection, frozenset(), (BulkReadTooEarly,), ends=False),
+    Proved(Preempt, frozenset(), (ClosesFastTooEarly, LoadsBeforeFastIsReady), ends=False),
 )
 
 UNSOUND = [(proved, unsound) for proved in CHANGES for unsound in proved.unsound]
 
-OWN = [(proved, conjunct.name) for proved in CHANGES for conjunct in vars(proved.change)["invariant"]]
+OWN = [(proved, conjunct.name) for proved in CHANGES for conjunct in vars(proved.change).get("invariant", ())]
 
 SIZES = ((1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 1), (2, 3, 2))
 """Pages, messages in flight, target pages of a host page: the first at which a conjunct is needed shows that it is."""

@@ -20,16 +20,21 @@ from postcopy.language import (
     Step,
     Thread,
     View,
+    about,
+    about_part,
     action,
+    conjunct,
     every_step,
     require,
     sometimes,
 )
 from postcopy.model.changes.change import Change
-from postcopy.model.destination import Destination, Main
-from postcopy.model.network import Command, Wire
+from postcopy.model.destination import Destination, Main, State
+from postcopy.model.network import Command, Reply, Wire
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
+from postcopy.properties.invariant import alive, copies_of_pages, handed_over, landed_pages, past_package
+from postcopy.properties.safety import Handover, SentSinceSwitch
 
 
 class Fast(Enum):
@@ -196,6 +201,120 @@ class PreemptWire(Wire):
         self.fast.drop_newest()
 
 
+# -- why it is safe --------------------------------------------------------------------------------------------------
+
+
+@conjunct("A page with a fault queued is there, or a thread waits for it", rules="R16")
+def faults_are_waited_for(state: View) -> Answer:
+    """The thread sleeps until the page is placed; its fault may be read later than that."""
+    return state.destination.faulted - state.destination.present - state.waited_for()
+
+
+@conjunct("A page that is asked for and still dirty is one that a thread waits for", rules="R16 R17")
+def asked_means_waited_for(state: View) -> Answer:
+    """The thread sleeps until its page is placed, and the page has not even been sent."""
+    if state.stream.broken:
+        return True
+    asked = state.source.requests | state.return_path.in_flight(Reply.REQ_PAGES)
+    return (asked & state.source.dirty) - state.waited_for().host_pages
+
+
+@conjunct("The preempt channel breaks with the stream", rules="R15")
+def channels_break_together(state: View) -> bool:
+    """One network carries both, and a host that gives up closes both."""
+    return bool(state.fast.broken == state.stream.broken)
+
+
+@conjunct("HELLO travels once, in front of all pages, to a destination that has not read it", rules="R18")
+def hello_first(state: View) -> bool:
+    """The channel is opened with it."""
+    fast = state.fast
+    first = (fast.in_order(Command.PAGE, Fast.HELLO) | fast.in_order(Fast.HELLO, Fast.HELLO)).empty
+    return bool(first) and not (state.destination.fast_ready and fast.carries(Fast.HELLO))
+
+
+@conjunct("A source that has opened the preempt channel knows it", rules="R18")
+def opening_is_remembered(state: View) -> bool:
+    """So it opens the channel once."""
+    opened = state.destination.fast_ready or state.fast.carries(Fast.HELLO)
+    return not opened or bool(state.source.fast_open)
+
+
+@conjunct("HELLO is on its way, or was read", rules="R18")
+def hello_arrives(state: View) -> bool:
+    """The destination waits for it before it reads the package."""
+    if not (alive(state) & state.source.fast_open) or state.destination.state == State.FAILED:
+        return True
+    return state.fast.carries(Fast.HELLO) or bool(state.destination.fast_ready)
+
+
+@conjunct("The preempt channel is open from the switch on", rules="R18")
+def open_from_switch(state: View) -> bool:
+    """The source does not switch before it has opened the channel."""
+    switched = state.source.phase >= Phase.SWITCHING and state.source.phase <= Phase.POSTCOPY
+    return not (switched or state.stream.carries(Command.PACKAGED)) or bool(state.source.fast_open)
+
+
+@conjunct("Past the package the destination has accepted the preempt channel", rules="R18")
+def accepted_with_package(state: View) -> bool:
+    """It waits for the channel before it reads the package."""
+    return not past_package(state) or bool(state.destination.fast_ready)
+
+
+@conjunct("Pages travel on the preempt channel only after the handover", rules="R5 R18", monitor=Handover)
+def fast_after_handover(state: View) -> bool:
+    """They are requested, and the destination listens when it requests a page."""
+    return not state.fast.carries(Command.PAGE) or (handed_over(state) and bool(state.destination.state > State.ADVISE))
+
+
+@conjunct("A page on the preempt channel was sent in postcopy, once, and is good", rules="R13", monitor=SentSinceSwitch)
+def fast_pages_are_good(state: View) -> Answer:
+    """Both channels share one migration bitmap, and the guest writes no page that has not come."""
+    coming = state.fast.in_flight(Command.PAGE)
+    twice = state.fast.in_order(about(Command.PAGE), about(Command.PAGE))
+    return twice | state.fast.in_flight(Command.PAGE, stale=True) | (coming - state.SentSinceSwitch.pages)
+
+
+@conjunct("Host pages travel whole on the preempt channel (A22)", rules="R21")
+def fast_host_pages(state: View) -> Answer:
+    """A host page that has begun on the stream is finished there."""
+    part: PageSet = state.fast.in_order(about_part(Command.PAGE))
+    return part | state.destination.assembling_urgent
+
+
+@conjunct("A host page that has begun on the stream comes whole on it (A22)", rules="R21")
+def stream_host_pages(state: View) -> Answer:
+    """What is left of it is still to be sent, and is not sent on the preempt channel."""
+    goes_on = not state.stream.broken and state.source.phase <= Phase.COMPLETED
+    if not (goes_on or state.stream.carries(Command.EOF)):
+        return True
+    in_postcopy = state.stream.in_order(Command.PACKAGED, about(Command.PAGE))
+    if past_package(state):
+        in_postcopy = state.stream.in_flight(Command.PAGE)
+    begun = in_postcopy | state.destination.assembling
+    return begun.host_pages - begun - state.source.dirty
+
+
+@conjunct("No page travels on both channels", rules="R13 R18")
+def one_channel(state: View) -> Answer:
+    """Both share one migration bitmap."""
+    return state.fast.in_flight(Command.PAGE) & state.stream.in_flight(Command.PAGE)
+
+
+@conjunct("A thread waits for each page on the preempt channel", rules="R17 R18")
+def fast_is_waited_for(state: View) -> Answer:
+    """Only what is requested travels there."""
+    return state.fast.in_flight(Command.PAGE) - state.waited_for().host_pages
+
+
+@conjunct("When EOF is on its way every page is there or in front of it, or a thread waits for it (A05)", rules="R24")
+def eof_complete(state: View) -> Answer:
+    """Postcopy ends when nothing is dirty. When the network fails, the newest on the preempt channel is lost."""
+    if not state.stream.carries(Command.EOF):
+        return True
+    return ~(copies_of_pages(state) | landed_pages(state) | state.waited_for().host_pages)
+
+
 class Preempt(Change):
     """Requested pages travel on a connection of their own, sent by the thread that receives the requests."""
 
@@ -204,6 +323,23 @@ class Preempt(Change):
     inapplicable = {  # noqa: RUF012
         "requested-first": "requested pages have a channel of their own: see requested-pages-do-not-queue",
     }
+    invariant = (
+        faults_are_waited_for,
+        asked_means_waited_for,
+        channels_break_together,
+        hello_first,
+        opening_is_remembered,
+        hello_arrives,
+        open_from_switch,
+        accepted_with_package,
+        fast_after_handover,
+        fast_pages_are_good,
+        fast_host_pages,
+        stream_host_pages,
+        one_channel,
+        fast_is_waited_for,
+        eof_complete,
+    )
     fast = Channel((Fast.HELLO, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
     source = PreemptSource
     destination = PreemptDestination

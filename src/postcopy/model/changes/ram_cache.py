@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 from postcopy.language import (
     NONE,
+    Answer,
     Bitmap,
     Channel,
     Flag,
@@ -20,16 +21,25 @@ from postcopy.language import (
     Sends,
     Thread,
     View,
+    about,
+    about_part,
     action,
+    conjunct,
     require,
     sometimes,
 )
 from postcopy.model.changes.change import Change
-from postcopy.model.changes.preempt import requested_pages_do_not_queue
+from postcopy.model.changes.preempt import (
+    asked_means_waited_for,
+    faults_are_waited_for,
+    requested_pages_do_not_queue,
+)
 from postcopy.model.destination import Destination, State
 from postcopy.model.network import Command, Wire
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
+from postcopy.properties.invariant import alive, copies_of_pages, handed_over, kept_until, landed_pages, past_package
+from postcopy.properties.safety import Handover, SentSinceSwitch
 
 
 class Bulk(Enum):
@@ -179,6 +189,165 @@ class BulkWire(Wire):
         self.bulk.drop_newest()
 
 
+# -- why it is safe --------------------------------------------------------------------------------------------------
+
+
+@conjunct("Both connections break together", rules="R15 R18")
+def connections_break_together(state: View) -> bool:
+    """One network carries both, and a host that gives up closes both."""
+    return bool(state.bulk.broken == state.stream.broken)
+
+
+@conjunct("The second connection is used after the handover only", rules="R18", monitor=Handover)
+def bulk_after_handover(state: View) -> bool:
+    """What it brings are the pages that remain in postcopy."""
+    used = state.bulk.carries(Command.PAGE) or state.bulk.carries(Bulk.END)
+    over = state.source.bulk_ended or state.destination.bulk_over
+    return not (used or over) or handed_over(state)
+
+
+@conjunct("Behind the end of the second connection comes nothing", rules="R18 R24")
+def bulk_end_last(state: View) -> bool:
+    """It is sent when nothing is dirty, and once."""
+    bulk = state.bulk
+    if state.destination.bulk_over and (bulk.carries(Command.PAGE) or bulk.carries(Bulk.END)):
+        return False
+    return bool((bulk.in_order(Bulk.END, Command.PAGE) | bulk.in_order(Bulk.END, Bulk.END)).empty)
+
+
+@conjunct("With the end of the second connection nothing is dirty any more", rules="R18 R24")
+def bulk_end_means_clean(state: View) -> Answer:
+    """It ends when nothing is left to send, and nothing is dirtied after the switch."""
+    ended = state.source.bulk_ended or state.bulk.carries(Bulk.END) or state.destination.bulk_over
+    return state.source.dirty if ended else True
+
+
+@conjunct("A source whose second connection has ended knows it until all is over", rules="R18 R24")
+def bulk_end_is_remembered(state: View) -> bool:
+    """So it sends the end once."""
+    ended = state.bulk.carries(Bulk.END) or state.destination.bulk_over
+    return not ended or bool(state.source.bulk_ended or state.source.phase > Phase.ENDING)
+
+
+@conjunct("The end of the second connection is on its way, or was read", rules="R18 R24")
+def bulk_end_arrives(state: View) -> bool:
+    """The destination waits for it."""
+    if not (alive(state) & state.source.bulk_ended) or state.destination.state == State.END:
+        return True
+    return state.bulk.carries(Bulk.END) or bool(state.destination.bulk_over)
+
+
+@conjunct(
+    "A page on the second connection was sent in postcopy, once, and is good", rules="R13", monitor=SentSinceSwitch
+)
+def bulk_pages_are_good(state: View) -> Answer:
+    """Both connections share one migration bitmap, and the guest writes no page that has not come."""
+    coming = state.bulk.in_flight(Command.PAGE)
+    twice = state.bulk.in_order(about(Command.PAGE), about(Command.PAGE))
+    return twice | state.bulk.in_flight(Command.PAGE, stale=True) | (coming - state.SentSinceSwitch.pages)
+
+
+@conjunct(
+    "No page travels on the second connection when postcopy is over at the destination, or never comes", rules="R18 R24"
+)
+def bulk_pages_in_postcopy(state: View) -> bool:
+    """The destination ends when it has come to the end of the second connection."""
+    over = state.destination.state == State.END or state.stream.carries(Command.PRECOPY_END)
+    return not over or not state.bulk.carries(Command.PAGE)
+
+
+@conjunct("Host pages travel whole on the second connection", rules="R21")
+def bulk_host_pages(state: View) -> Answer:
+    """A host page that has begun on the stream is finished there."""
+    part: PageSet = state.bulk.in_order(about_part(Command.PAGE))
+    return part
+
+
+@conjunct("No page travels on both connections", rules="R13 R18")
+def one_connection(state: View) -> Answer:
+    """Both connections share one migration bitmap."""
+    in_postcopy = state.stream.in_order(Command.PACKAGED, about(Command.PAGE))
+    if past_package(state):
+        in_postcopy = state.stream.in_flight(Command.PAGE)
+    return state.bulk.in_flight(Command.PAGE) & in_postcopy
+
+
+@conjunct("What the package finds at the destination does not come on the second connection", rules="R11 R13")
+def package_finds_no_bulk_page(state: View) -> Answer:
+    """It was dirty at the switch, so that it was discarded."""
+    if not state.stream.carries(Command.PACKAGED):
+        return True
+    return kept_until(state, Command.PACKAGED) & state.bulk.in_flight(Command.PAGE)
+
+
+@conjunct(
+    "What is in the cache was sent in postcopy, is good, and is of whole host pages",
+    rules="R18 R21",
+    monitor=SentSinceSwitch,
+)
+def cache_is_good(state: View) -> Answer:
+    """It came on the second connection, and no vCPU can write it."""
+    cache: PageSet = state.destination.cache
+    bad = ~state.SentSinceSwitch.pages | state.guest.stale_in_assembly | state.destination.assembling
+    return (cache & bad) | (cache.host_pages - cache)
+
+
+@conjunct("Pages are cached only while the destination listens", rules="R18")
+def cached_while_listening(state: View) -> Answer:
+    """Before, the second connection is not read; at the end the cache is empty."""
+    listening = state.destination.state == State.LISTEN or state.destination.state == State.RUNNING
+    return True if listening else state.destination.cache
+
+
+@conjunct("A thread that waits for a page in the cache has a fault queued", rules="R16 R18")
+def cached_means_faulted(state: View) -> Answer:
+    """A page that comes while a thread waits for it is placed at once, so the thread has come later. The thread that
+    reads the fault finds the page."""
+    waits: PageSet = state.waited_for() & state.destination.cache
+    return waits - state.destination.faulted
+
+
+@conjunct("Before the destination listens no requested page is sent on the stream", rules="R5 R16")
+def stream_while_listening(state: View) -> Answer:
+    """In postcopy only what is requested travels there, and requests come later."""
+    if state.destination.state > State.ADVISE:
+        return True
+    return state.source.sending | state.stream.in_order(Command.PACKAGED, about(Command.PAGE))
+
+
+@conjunct("A thread waits for each page that comes on the stream in postcopy", rules="R17 R18")
+def stream_is_waited_for(state: View) -> Answer:
+    """The rest travels on the second connection."""
+    coming = state.source.sending if not state.stream.broken else state.destination.device_waiting
+    if past_package(state):
+        coming = coming | state.stream.in_flight(Command.PAGE)
+    return coming - state.waited_for().host_pages
+
+
+def _all_is_on_its_way(state: View) -> bool:
+    """Nothing of the second connection is lost: the network stands, or its end has come through."""
+    through = state.bulk.carries(Bulk.END) or state.destination.bulk_over
+    return not state.stream.broken or bool(through)
+
+
+@conjunct("When both connections have their ends on the way every page is there or in front of them", rules="R18 R24")
+def eof_complete(state: View) -> Answer:
+    """Postcopy ends when nothing is dirty. When the network fails, the newest on either connection is lost."""
+    if not state.stream.carries(Command.EOF) or not _all_is_on_its_way(state):
+        return True
+    return ~(copies_of_pages(state) | landed_pages(state))
+
+
+@conjunct("What is discarded is sent again, on either connection", rules="R11 R18")
+def discarded_is_sent_again(state: View) -> Answer:
+    """It is dirty, or travels behind the discard, or on the second connection; unless some of that is lost."""
+    goes_on = not state.stream.broken and state.source.phase <= Phase.COMPLETED
+    if not (goes_on or (state.stream.carries(Command.EOF) and _all_is_on_its_way(state))):
+        return True
+    again = state.stream.in_order(Command.DISCARD, about(Command.PAGE)) | state.bulk.in_flight(Command.PAGE)
+    return state.stream.in_flight(Command.DISCARD) - state.source.dirty - again
+
+
 class RamCache(Change):
     """The mail's proposal: the rest travels on a second connection into a cache, and a fault looks there first.
 
@@ -192,6 +361,28 @@ class RamCache(Change):
     inapplicable = {  # noqa: RUF012
         "requested-first": "background pages have a connection of their own: see requested-pages-do-not-queue",
     }
+    invariant = (
+        connections_break_together,
+        bulk_after_handover,
+        bulk_end_last,
+        bulk_end_means_clean,
+        bulk_end_is_remembered,
+        bulk_end_arrives,
+        bulk_pages_are_good,
+        bulk_pages_in_postcopy,
+        bulk_host_pages,
+        one_connection,
+        package_finds_no_bulk_page,
+        cache_is_good,
+        cached_while_listening,
+        cached_means_faulted,
+        faults_are_waited_for,
+        asked_means_waited_for,
+        stream_while_listening,
+        stream_is_waited_for,
+        eof_complete,
+        discarded_is_sent_again,
+    )
     bulk = Channel((Bulk.END, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
     source = BulkSource
     destination = CachingDestination
