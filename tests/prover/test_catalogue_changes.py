@@ -11,6 +11,7 @@ from postcopy.catalogue.properties import proved_of
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.model.changes.hinted_pages import HintedPages, HintsRefused
+from postcopy.model.changes.multifd import MultifdBeforeTheSwitch, MultifdNotFlushed, MultifdSkipsZeroPages
 from postcopy.model.changes.preempt import Preempt
 from postcopy.model.changes.ram_cache import (
     BulkReadTooEarly,
@@ -81,6 +82,7 @@ CHANGES = (
     ),
     Proved(SecondConnection, frozenset(), (BulkReadTooEarly,), ends=False),
     Proved(Preempt, frozenset(), (ClosesFastTooEarly, LoadsBeforeFastIsReady), ends=False),
+    Proved(MultifdBeforeTheSwitch, frozenset(), (MultifdNotFlushed, MultifdSkipsZeroPages), ends=False),
 )
 
 UNSOUND = [(proved, unsound) for proved in CHANGES for unsound in proved.unsound]
