@@ -114,7 +114,9 @@ def test_what_a_second_connection_gains() -> None:
 
 
 @pytest.mark.slow_but("whole-bitmap-discard")
-@pytest.mark.parametrize("name", ["recovery", "preempt", "recovery-with-preempt", "whole-bitmap-discard"])
+@pytest.mark.parametrize(
+    "name", ["recovery", "preempt", "recovery-with-preempt", "whole-bitmap-discard", "hinted-pages-filled"]
+)
 def test_host_pages_of_several_target_pages(name: str) -> None:
     assert check(CHANGES[name], in_flight=1, group=2).outcome is Outcome.HOLDS
 

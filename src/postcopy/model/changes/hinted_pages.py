@@ -153,52 +153,78 @@ class HintsRefused(HintedPages):
             super().guest_gives_back(page)
 
 
+class FillingSource(HintingSource):
+    """Takes and forgets hints by whole host pages, and tells the destination which pages will not come."""
+
+    def guest_gives_back(self, page: Page) -> None:
+        """gives a page back, and with it its whole host page: they need not be sent"""
+        super().guest_gives_back(page)
+        self.dirty -= page.host_pages
+        self.hinted |= page.host_pages
+        self.guest.gave_back_at_source(page.host_pages)
+
+    def guest_writes(self, page: Page) -> None:
+        """writes a page; what was given back of its host page is in use again, too"""
+        again = page.host_pages & self.hinted
+        super().guest_writes(page)
+        self.dirty |= again
+        self.hinted -= again
+        self.guest.wrote_at_source(again)
+
+    def sends_package(self) -> None:
+        """sends LISTEN, the device state with the set of pages that will not come, and RUN in one package"""
+        require(self.phase == Phase.PACKAGING)
+        self._ready_to_send()
+        self.stream.send(Command.PACKAGED, self.hinted - self.dirty)
+        self.phase = Phase.POSTCOPY
+
+    def _compute_discards(self) -> None:
+        """A host page of which a part was sent before it was given back comes whole, or the destination would have a
+        part of it."""
+        self.dirty |= self.hinted & self.sent.host_pages & (~self.sent).host_pages
+        super()._compute_discards()
+
+
+class FillingDestination(Destination):
+    """Places the pages itself that will not come."""
+
+    will_not_come = Bitmap("pages that the source will not send", role=Role.NOTE)
+
+    def reads_package(self) -> None:
+        """reads the whole package into memory"""
+        require(self.main == Main.STREAM)
+        require(self.state == State.ADVISE)
+        message = self.stream.receive(Command.PACKAGED)
+        self.will_not_come = message.pages
+        self.main = Main.PACKAGE
+
+    def requests_page(self, page: Page) -> None:
+        """reads a fault; places zeros if the page will not come, and otherwise requests it from the source"""
+        require(self._listening())
+        require(self.faulted[page])
+        if self.will_not_come[page]:
+            self.faulted -= page
+            if not self.present[page]:
+                self._place(page.host_pages)
+        else:
+            super().requests_page(page)
+
+    def ends(self) -> None:
+        """reads the end of the stream and cleans up, once no thread waits for a page that will not come"""
+        require(((self.waiting.any | self.device_waiting) & self.will_not_come).empty)
+        super().ends()
+        self.will_not_come = NONE
+
+    def _give_up(self) -> None:
+        super()._give_up()
+        self.will_not_come = NONE
+
+
 class HintedPagesFilled(HintedPages):
     """The other remedy, as for memory that virtio-mem has unplugged: the set of hinted pages travels with the package,
     and the destination places zeros when such a page is touched."""
 
     origin = "QEMU 9470c5e082, be39b4cd20 (2021); A17"
     breaks = ()
-
-    class source(HintingSource):
-        """Tells the destination which pages will not come."""
-
-        def sends_package(self) -> None:
-            """sends LISTEN, the device state with the set of pages that will not come, and RUN in one package"""
-            require(self.phase == Phase.PACKAGING)
-            self._ready_to_send()
-            self.stream.send(Command.PACKAGED, self.hinted)
-            self.phase = Phase.POSTCOPY
-
-    class destination(Destination):
-        """Places these pages itself."""
-
-        will_not_come = Bitmap("pages that the source will not send", role=Role.NOTE)
-
-        def reads_package(self) -> None:
-            """reads the whole package into memory"""
-            require(self.main == Main.STREAM)
-            require(self.state == State.ADVISE)
-            message = self.stream.receive(Command.PACKAGED)
-            self.will_not_come = message.pages
-            self.main = Main.PACKAGE
-
-        def requests_page(self, page: Page) -> None:
-            """reads a fault; places zeros if the page will not come, and otherwise requests it from the source"""
-            require(self._listening())
-            require(self.faulted[page])
-            if self.will_not_come[page]:
-                self.faulted -= page
-                self._place(page)
-            else:
-                super().requests_page(page)
-
-        def ends(self) -> None:
-            """reads the end of the stream and cleans up, once no thread waits for a page that will not come"""
-            require(((self.waiting.any | self.device_waiting) & self.will_not_come).empty)
-            super().ends()
-            self.will_not_come = NONE
-
-        def _give_up(self) -> None:
-            super()._give_up()
-            self.will_not_come = NONE
+    source = FillingSource
+    destination = FillingDestination
