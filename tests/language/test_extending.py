@@ -5,12 +5,13 @@ one that does it wrongly."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum, IntEnum, auto
 from typing import Any, ClassVar
 
 import pytest
 
-from postcopy.catalogue.properties import DEFAULT, asked_of, choose, everything, reasons
+from postcopy.catalogue.properties import DEFAULT, asked_of, choose, everything, proved_of, reasons
 from postcopy.errors import SpecError, UsageError
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options, Outcome, Verdict
@@ -41,6 +42,7 @@ from postcopy.model.destination import Destination
 from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
+from postcopy.properties.ranking import RANKING
 from tests.language.tiny import here
 
 
@@ -384,6 +386,22 @@ class Silent(Postcopy):
 
 class Listed(Talk):
     inapplicable = ["no-page-lost"]  # type: ignore[assignment]
+
+
+class Unranked(Postcopy):
+    ranking = RANKING.components  # type: ignore[assignment]
+
+
+def test_a_wrong_ranking_is_refused_with_its_line() -> None:
+    with pytest.raises(SpecError, match=r"Unranked\.ranking is no ranking: ranking = Ranking\("):
+        proved_of(Unranked)
+
+
+@pytest.mark.parametrize("protocol", [Talk, Postcopy])
+def test_an_own_ranking_takes_the_place_of_that_of_the_catalogue(protocol: type[Protocol]) -> None:
+    own = replace(RANKING, components=())
+    assert proved_of(type("Ranked", (protocol,), {"ranking": own})).ranking is own
+    assert proved_of(protocol).ranking is (RANKING if protocol is Postcopy else None)
 
 
 @pytest.mark.parametrize(

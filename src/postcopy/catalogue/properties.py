@@ -65,7 +65,8 @@ class ToProve(NamedTuple):
 def proved_of(protocol: type[Protocol], names: Sequence[str] = ()) -> ToProve:
     """What a proof asks of a protocol: what `asked_of` says, or the properties of these names. What helps are the
     protocol's own conjuncts, for the document's protocol and what extends it those of the catalogue, and the properties
-    of states that are not asked. An own conjunct with the name of one of the catalogue takes its place.
+    of states that are not asked. An own conjunct with the name of one of the catalogue takes its place, and so does an
+    own ranking.
 
     Raises:
         UsageError: there is no property of that name, or a proof cannot be asked it.
@@ -79,8 +80,18 @@ def proved_of(protocol: type[Protocol], names: Sequence[str] = ()) -> ToProve:
     others = tuple(p for p in asked_of(protocol) if p.of_states and p not in asked)
     if issubclass(protocol, Postcopy):
         restated = {conjunct.name for conjunct in own}
-        return ToProve(asked, (*(c for c in INVARIANT if c.name not in restated), *own, *others), RANKING)
-    return ToProve(asked, (*own, *others), None)
+        return ToProve(
+            asked, (*(c for c in INVARIANT if c.name not in restated), *own, *others), _ranking(protocol) or RANKING
+        )
+    return ToProve(asked, (*own, *others), _ranking(protocol))
+
+
+def _ranking(protocol: type[Protocol]) -> Ranking | None:
+    """The ranking that a protocol declares."""
+    ranking = protocol.ranking
+    if ranking is not None and not isinstance(ranking, Ranking):
+        raise _error(protocol, "ranking", "is no ranking: ranking = Ranking(applies, monitor, components)")
+    return ranking
 
 
 def with_everything(name: str, pages: int, in_flight: int, group: int) -> Instance:

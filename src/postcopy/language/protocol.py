@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from postcopy.language.channel_merging import channel_of
 from postcopy.language.channels import Channel
 from postcopy.language.properties import Property
+from postcopy.language.ranking import Ranking
 from postcopy.language.view import View
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class Protocol:
             are added to those of its bases.
         inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
         invariant: conjuncts that help to prove the properties for every size. Collected in the same way.
+        ranking: why it comes to an end, if that is known; None: for the reason for which its catalogue's protocol does.
         roles: what the pages of a message are in the protocol, by the kind of message: as `role` says it of a field.
             Collected in the same way.
         drawn_by: variables by which a graph tells states apart where no others are chosen. The values of the first are
@@ -40,6 +42,7 @@ class Protocol:
     properties: ClassVar[tuple[Property, ...]] = ()
     inapplicable: ClassVar[Mapping[str, str]] = {}
     invariant: ClassVar[tuple[Property, ...]] = ()
+    ranking: ClassVar[Ranking | None] = None
     roles: ClassVar[Mapping[Enum, Enum]] = {}
     drawn_by: ClassVar[tuple[str, ...]] = ()
     visible: ClassVar[Mapping[Enum | str, tuple[str, ...]]] = {}

@@ -6,9 +6,10 @@ arrived is what the destination has, because no page is placed until it goes on.
 
 from postcopy.language import Answer, PageSet, Property, View, about, conjunct
 from postcopy.model.changes.recovery_messages import Outlived, Recovering, RecoveryCommand, RecoveryReply
-from postcopy.model.destination import Main, State
+from postcopy.model.destination import State
 from postcopy.model.network import Command, Reply
 from postcopy.model.source import Phase
+from postcopy.properties.invariant import past_package
 from postcopy.properties.safety import lost_requests
 
 # -- words -----------------------------------------------------------------------------------------------------------
@@ -18,12 +19,6 @@ def _recovers(state: View) -> bool:
     """The source has made a new connection, and the migration does not go on yet."""
     recovery = state.source.recovery
     return bool(recovery != Recovering.NO and recovery != Recovering.PAUSED)
-
-
-def _past_package(state: View) -> bool:
-    main = state.destination.main
-    in_package: bool = (main == Main.PACKAGE) | (main == Main.DEVICES) | (main == Main.RUN)
-    return in_package | (state.destination.state == State.RUNNING)
 
 
 # -- where the hosts are ---------------------------------------------------------------------------------------------
@@ -58,6 +53,14 @@ def destination_recovers_in_postcopy(state: View) -> bool:
     return not paused or bool(destination.state == State.RUNNING and destination.assembling.empty)
 
 
+@conjunct("The destination's guest runs from RUN on", rules="R7")
+def runs_once_started(state: View) -> bool:
+    """A pause does not stop it (QEMU: postcopy_pause_incoming)."""
+    now = state.destination.state
+    started = now == State.RUNNING or now == State.END
+    return not started or bool(state.destination.running)
+
+
 @conjunct("A host that has paused has closed the connection")
 def paused_is_cut_off(state: View) -> bool:
     """Only the operator makes a new one."""
@@ -77,15 +80,6 @@ def return_path_listening(state: View) -> bool:
     """The destination makes it when it accepts the stream."""
     asks = state.source.recovery == Recovering.RECOVER or state.source.recovery == Recovering.ASKED
     return not state.return_path.listening or bool(asks and state.return_path.broken)
-
-
-@conjunct("One connection carries both directions, as soon as the destination has accepted it", rules="R15")
-def both_stand_when_accepted(state: View) -> bool:
-    """Whoever closes one closes the other, and the source makes the stream first."""
-    if state.stream.broken:
-        return bool(state.return_path.broken)
-    accepted = state.destination.recovery != Recovering.LISTENING
-    return bool(state.return_path.broken != accepted)
 
 
 @conjunct("On a connection that stands both hosts are at the same point of recovery")
@@ -124,14 +118,14 @@ def points_of_recovery(state: View) -> bool:
 @conjunct("Where the package is out and the source has not given up it may pause", rules="R15")
 def package_lets_pause(state: View) -> bool:
     """So it never fails for a loss of the connection (QEMU: migration_detect_error)."""
-    out = _past_package(state) or state.stream.carries(Command.PACKAGED)
+    out = past_package(state) or state.stream.carries(Command.PACKAGED)
     return not (out and state.source.phase <= Phase.COMPLETED) or bool(state.source.switched)
 
 
 @conjunct("A source that has failed after the package was told of a failure", rules="R15", monitor=Outlived)
 def fails_only_with_the_destination(state: View) -> bool:
     """The loss of the connection makes it pause."""
-    out = _past_package(state) or state.stream.carries(Command.PACKAGED)
+    out = past_package(state) or state.stream.carries(Command.PACKAGED)
     error = state.return_path.carries(Reply.SHUT_ERROR)
     return not (error or (out and state.source.phase == Phase.FAILED)) or bool(state.Outlived.died)
 
@@ -257,7 +251,7 @@ def reloaded_is_missing(state: View) -> Answer:
 @conjunct("Past the package no page on its way is to be sent", rules="R13")
 def on_the_way_is_clean(state: View) -> Answer:
     """Each send takes its page out of the migration bitmap, which is rebuilt when nothing is on its way."""
-    if not _past_package(state):
+    if not past_package(state):
         return True
     coming = state.stream.in_flight(Command.PAGE) | state.destination.assembling
     return state.source.dirty & coming
@@ -278,13 +272,13 @@ def requests_survive(state: View) -> Answer:
     return lost_requests(state)
 
 
-# -- conjuncts of the document's protocol, said so that they are true here -------------------------------------------
+# -- conjuncts of the document's protocol, said anew so that they are true here -------------------------------------
 
 
 @conjunct(
     "A source that knows what is to be sent has host pages dirty as a whole, but for the one on its way", rules="R21"
 )
-def dirty_host_pages_when_known(state: View) -> Answer:
+def dirty_host_pages(state: View) -> Answer:
     """What was sent of a host page before a break is dirty again when the bitmap has come (A43)."""
     recovery = state.source.recovery
     unknown = _recovers(state) and recovery != Recovering.RELOADED and recovery != Recovering.RESUMING
@@ -295,7 +289,7 @@ def dirty_host_pages_when_known(state: View) -> Answer:
 
 
 @conjunct("The return path is opened first of all, and once more when a new connection is accepted", rules="R19")
-def return_path_first_or_again(state: View) -> bool:
+def return_path_first(state: View) -> bool:
     """The destination has opened it, or the command to do so is the next message, or it has yet to accept."""
     if not all(state.stream.in_order(kind, Command.OPEN_RETURN_PATH).empty for kind in Command):
         return False
@@ -306,12 +300,21 @@ def return_path_first_or_again(state: View) -> bool:
 
 
 @conjunct("A source that waits for SHUT, and does not recover, has announced the end to the destination", rules="R24")
-def end_is_announced_on_this_connection(state: View) -> bool:
+def end_is_announced(state: View) -> bool:
     """EOF or the end of precopy is on its way, or was read; what was lost is announced again."""
     waits = state.source.phase == Phase.ENDING and state.source.recovery == Recovering.NO
     if state.stream.broken or not waits or state.destination.state == State.END:
         return True
     return state.stream.carries(Command.EOF) or state.stream.carries(Command.PRECOPY_END)
+
+
+@conjunct("One connection carries both directions, as soon as the destination has accepted it", rules="R15")
+def both_stand_when_accepted(state: View) -> bool:
+    """Whoever closes one closes the other, and the source makes the stream first."""
+    if state.stream.broken:
+        return bool(state.return_path.broken)
+    accepted = state.destination.recovery != Recovering.LISTENING
+    return bool(state.return_path.broken != accepted)
 
 
 RECOVERY_INVARIANT: tuple[Property, ...] = tuple(

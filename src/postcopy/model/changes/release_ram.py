@@ -1,11 +1,15 @@
 """The source gives its memory back as it sends it (release-ram), beside recovery (A03)."""
 
+from dataclasses import replace
+
 from postcopy.language import NONE, Answer, Bitmap, PageSet, View, conjunct
+from postcopy.language.ranking import Component, Measure
 from postcopy.model.changes.recovery import RecoveringSource, Recovery
 from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.network import Command
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase
+from postcopy.properties.ranking import RANKING
 
 
 @conjunct("A source that has paused stays so")
@@ -19,6 +23,21 @@ def freed_is_clean(state: View) -> Answer:
     """It was sent, and the migration bitmap is not rebuilt."""
     freed: PageSet = state.source.freed
     return freed & state.source.dirty if state.source.phase >= Phase.POSTCOPY else freed
+
+
+@conjunct("A destination that has paused waits for a new connection in vain")
+def destination_waits_in_vain(state: View) -> bool:
+    """Its operator lets it listen, and no source connects."""
+    recovery = state.destination.recovery
+    waits = recovery == Recovering.LISTENING and state.stream.listening
+    return bool(recovery == Recovering.NO or recovery == Recovering.PAUSED or waits)
+
+
+POINTS_OF_RECOVERY = (
+    Component("source.recovery", Measure.ADVANCES, "a source that has paused stays so"),
+    Component("destination.recovery", Measure.ADVANCES, "the destination pauses once, and then listens for ever"),
+)
+"""What is used up beside what the document's protocol uses up."""
 
 
 class ReleasingSource(RecoveringSource):
@@ -52,7 +71,8 @@ class ReleaseRamRefusesRecovery(ReleaseRamWithRecovery):
     missing pages for ever, but reads no wrong content."""
 
     breaks = ()
-    invariant = (source_does_not_recover, freed_is_clean)
+    invariant = (source_does_not_recover, destination_waits_in_vain, freed_is_clean)
+    ranking = replace(RANKING, components=(*RANKING.components, *POINTS_OF_RECOVERY))
     inapplicable = {  # noqa: RUF012
         "goes-on": "a broken migration is not resumed",
         "breaks-again": "a broken migration is not resumed",
