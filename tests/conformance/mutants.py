@@ -36,11 +36,35 @@ class LateStartActs(SourceCore):
         return True
 
 
+class OrderKeptInSwitch(SourceCore):
+    """Keeps the order to switch when the CPUs are stopped."""
+
+    def cpus_stopped_to_switch(self, pages: Iterable[range]) -> None:
+        super().cpus_stopped_to_switch(pages)
+        self.switch_asked = True
+
+
+class AdviseLeftOut(SourceCore):
+    """Sends no ADVISE."""
+
+    def advise(self) -> list[StreamMessage]:
+        super().advise()
+        return []
+
+
 class CpusRunOn(SourceCore):
     """Leaves the CPUs running at the switch."""
 
     def cpus_stopped_to_switch(self, pages: Iterable[range]) -> None:
         super().cpus_stopped_to_switch(pages)
+        self.guest_may_run = True
+
+
+class CpusRunOnWhileFinishing(SourceCore):
+    """Leaves the CPUs running at the end of precopy."""
+
+    def cpus_stopped_to_finish(self, pages: Iterable[range]) -> None:
+        super().cpus_stopped_to_finish(pages)
         self.guest_may_run = True
 
 
@@ -166,6 +190,19 @@ class EndsWithDirtyPages(SourceCore):
         return [SectionEnd(RAM_SECTION), RamEnd(), Footer(RAM_SECTION), Eof()]
 
 
+class EndsWithRequests(SourceCore):
+    """Does not look at the requests at the end."""
+
+    def next_pages(self, most: int = 1) -> range:
+        if self.phase == Phase.POSTCOPY and not self.dirty and not self._sending:
+            return range(0)
+        return super().next_pages(most)
+
+    def end_postcopy(self) -> list[StreamMessage]:
+        self._take(Step.ENDED_POSTCOPY)
+        return [SectionEnd(RAM_SECTION), RamEnd(), Footer(RAM_SECTION), Eof()]
+
+
 class CompletesWithoutShut(SourceCore):
     """Reports "completed" as soon as everything is sent."""
 
@@ -269,6 +306,17 @@ class EndBeforeRun(DestinationCore):
             self.log(record(Thread.LISTEN, Step.ENDED))
             self.state, self.owes_shut = State.END, True
             return [ReleaseMemory()]
+        return effects
+
+
+class PreparesAnew(DestinationCore):
+    """Is ready for ADVISE again when the connection is lost."""
+
+    def lose(self, why: str) -> Sequence[Output]:
+        advised = self.state == State.ADVISE
+        effects = super().lose(why)
+        if advised:
+            self.state = State.NONE
         return effects
 
 
@@ -479,6 +527,15 @@ class ShutSentAgain(DestinationCore):
         return replies
 
 
+class ShutBeforeTheEnd(DestinationCore):
+    """Owes SHUT from RUN on."""
+
+    def run(self) -> Sequence[Output]:
+        outputs = super().run()
+        self.owes_shut = True
+        return outputs
+
+
 class LossCalledCancel(SourceCore):
     """Takes a lost connection for a cancel."""
 
@@ -509,16 +566,21 @@ NOT_STARTED = "not started, and its core says that it runs"
 MUTANTS = (
     Mutant(MismatchedCapability, "mismatched-capability", "reads no stream (R20)"),
     Mutant(LateStartActs, "late-start-acts", "differ in source.start_postcopy: True and False"),
+    Mutant(OrderKeptInSwitch, "order-kept-in-switch", "differ in source.start_postcopy: True and False"),
+    Mutant(AdviseLeftOut, "advise-left-out", "what is on the stream: "),
     Mutant(CpusRunOn, "cpus-run-on", "differ in source.running: True and False"),
+    Mutant(CpusRunOnWhileFinishing, "cpus-run-on-while-finishing", "differ in source.running: True and False"),
     Mutant(DevicesBeforeListen, "devices-before-listen", "differ in destination.main: DEVICES and PACKAGE"),
     Mutant(RunBeforeDevices, "run-before-devices", "differ in destination.main: RUN and DEVICES"),
     Mutant(EndBeforeRun, "end-before-run", "destination.ends is not possible: require(self.state == State.RUNNING)"),
+    Mutant(PreparesAnew, "prepares-anew", "differ in destination.state: NONE and FAILED"),
     Mutant(GivesUpAfterEnd, "gives-up-after-end", "differ in destination.state: FAILED and END"),
     Mutant(ResyncInPostcopy, "resync-in-postcopy", "differ in source.dirty: 1 and 0"),
     Mutant(NoDiscards, "no-discards", "what is on the stream: nothing and DISCARD 1"),
     Mutant(DiscardsTakenTooEarly, "discards-taken-too-early", "source.sent: 0 and 1"),
     Mutant(DiscardsAfterPackage, "discards-after-package", "what is on the stream: nothing and DISCARD 1"),
     Mutant(KeepsDiscarded, "no-discards", "differ in destination.present: 1 and 0"),
+    Mutant(KeepsDiscarded, "precopy-kept-aside", "differ in destination.present: 1 and 0"),
     Mutant(SentMapReadInPostcopy, "sent-map-read-in-postcopy", "source.sends_background_page is not possible"),
     Mutant(RequestServedAgain, "request-served-again", "differ in source.dirty: 1 and 0"),
     Mutant(SendLeavesDirty, "send-leaves-dirty", "differ in source.dirty: 1 and 0"),
@@ -539,9 +601,12 @@ MUTANTS = (
         "unsupported-host-goes-on",
         "not possible: require(self._can_do_postcopy())",
     ),
+    Mutant(UnsupportedHostGoesOn, "refuses-too-late", "not possible: require(self._can_do_postcopy())"),
     Mutant(NotSensitive, "unsupported-host-goes-on", "differ in destination.sensitive: False and True"),
     Mutant(StaysLocked, "memory-stays-locked", "differ in destination.locked: True and False"),
     Mutant(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
+    Mutant(EndsWithDirtyPages, "dirty-pages-noticed-late", "ends_postcopy is not possible: require(self.dirty.empty)"),
+    Mutant(EndsWithRequests, "ends-with-requests", "ends_postcopy is not possible: require(self.requests.empty)"),
     Mutant(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
     Mutant(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),
     Mutant(CancelBringsNobodyBack, "cancel-leaves-guest-stopped", "differ in source.running: False and True"),
@@ -554,6 +619,7 @@ MUTANTS = (
     Mutant(ReportsFailure, "reports-failure", "what is on the return path: SHUT_ERROR and SHUT_OK"),
     Mutant(ResumesAfterCompletion, "resumes-after-completion", "differ in source.running: True and False"),
     Mutant(ShutSentAgain, "shut-sent-again", "differ in destination.owes_shut: True and False"),
+    Mutant(ShutBeforeTheEnd, "shut-before-the-end", "differ in destination.owes_shut: True and False"),
     Mutant(LossCalledCancel, "loss-called-cancel", "differ in source.phase: CANCELLED and FAILED"),
     Mutant(PlacesFirstTargetPage, "places-first-target-page", "differ in destination.present: 3 and 0", group=2),
 )

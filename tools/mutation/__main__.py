@@ -9,12 +9,13 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 from mutation import judge, weakenings
 from mutation.model import Mutant, mutants
-from mutation.results import Fate, Judgement, append, load, write
+from mutation.results import Fate, Judgement, append, load, stale, write
 from mutation.weakenings import Weakening
 
 Subject = Mutant | Weakening
@@ -41,8 +42,13 @@ def main() -> None:
     if args.again:
         known = {name: j for name, j in known.items() if j.fate is not Fate.SURVIVES}
         write(args.results, known.values())
-    found, of = subjects(args.what)
+    found, verdict = subjects(args.what)
     chosen = list(found)
+    digests = {m.name: m.of for m in chosen}
+    if old := stale(known.values(), digests):
+        known = {name: j for name, j in known.items() if name not in old}
+        write(args.results, known.values())
+        print(f"{len(old)} judgements are stale, and dropped", file=sys.stderr)
     random.Random(0).shuffle(chosen)  # so that what is judged so far is a fair sample
     todo = [m for m in chosen if m.name not in known and re.search(args.only, m.name)][: args.most]
     started = time.monotonic()
@@ -50,8 +56,8 @@ def main() -> None:
         judge.warm_up()
     gc.freeze()
     with get_context("fork").Pool(args.jobs) as pool:  # what is warmed up is there in all of them
-        for done, judgement in enumerate(pool.imap_unordered(of, todo), 1):
-            append(args.results, judgement)
+        for done, judgement in enumerate(pool.imap_unordered(verdict, todo), 1):
+            append(args.results, replace(judgement, of=digests[judgement.mutant]))
             print(f"{done} of {len(todo)}, {time.monotonic() - started:.0f} s: {judgement}", file=sys.stderr)
 
 

@@ -48,6 +48,40 @@ class Edit:
     was: str
     now: str
 
+    @property
+    def independent(self) -> bool:
+        """It swaps two assignments to different fields of `self`, and neither reads what the other assigns."""
+        if self.kind is not Kind.SWAPS:
+            return False
+        fields = [_fields(text) for text in (self.was, self.now.removeprefix("behind "))]
+        if None in fields:
+            return False
+        (one, read_by_one), (two, read_by_two) = (f for f in fields if f is not None)
+        return one != two and one not in read_by_two and two not in read_by_one
+
+
+def _fields(statement: str) -> tuple[str, set[str]] | None:
+    """The field of `self` that a statement assigns, and those that it reads; None if it is no such assignment."""
+    try:
+        [node] = ast.parse(statement).body
+    except SyntaxError:  # the first line of a longer statement
+        return None
+    match node:
+        case ast.Assign([ast.Attribute(ast.Name("self"), field)], value):
+            return field, _read(value)
+        case ast.AugAssign(ast.Attribute(ast.Name("self"), field), _, value):
+            return field, {field, *_read(value)}
+        case _:
+            return None
+
+
+def _read(expr: ast.expr) -> set[str]:
+    return {
+        node.attr
+        for node in ast.walk(expr)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -190,12 +224,14 @@ def _of_action(node: ast.FunctionDef) -> Iterator[Edit]:
 
 
 def _of_answers(node: ast.FunctionDef) -> Iterator[Edit]:
-    """Answer True in the place of each other answer."""
+    """Answer True in the place of each other answer, or in the place of a promise one that is never made."""
     for each in ast.walk(node):
         if isinstance(each, ast.Return) and each.value is not None and ast.unparse(each.value) != "True":
             was = each.value
-            each.value = ast.Constant(True)
-            yield Edit(Kind.ANSWER, each.lineno, f"return {ast.unparse(was)}", "return True")
+            promise = isinstance(was, ast.Call) and ast.unparse(was.func) == "LeadsTo"
+            well = "LeadsTo(when=False, then=True)" if promise else "True"
+            each.value = ast.parse(well, mode="eval").body
+            yield Edit(Kind.ANSWER, each.lineno, f"return {ast.unparse(was)}", f"return {well}")
             each.value = was
 
 

@@ -22,10 +22,9 @@ from postcopy.explorer.results import Engine, Options
 from postcopy.language import Property, Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind as PropertyKind
-from postcopy.model import faults, faults_liveness, faults_omissions
+from postcopy.model import faults, faults_ends, faults_liveness, faults_omissions
 from postcopy.model.fault import Fault, name_of
 from postcopy.model.faults import FAULTS
-from postcopy.model.guest import Guest
 from postcopy.model.postcopy import Postcopy
 
 SIZES = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1))
@@ -60,8 +59,6 @@ def unnoticed_faults(mutant: Mutant) -> str:
     """A fault that, on the mutant in the place of the protocol, no longer breaks a property that it names and that
     reads what the mutant changes."""
     changed = set(re.findall(r"(?:Memory|Mishap)\.(\w+)", mutant.edit.was))
-    if mutant.part == "guest":
-        changed |= {name for name in vars(Guest) if re.search(rf"self\.{name}\b", mutant.edit.was + mutant.edit.now)}
     based = on(mutant)
     of_fairness = mutant.edit.kind is Kind.ACTION
     for name, broken in named_by_faults():
@@ -69,7 +66,7 @@ def unnoticed_faults(mutant: Mutant) -> str:
         concerned = prop.of_runs or prop.kind is PropertyKind.NO_DEADLOCK if of_fairness else changed & names_read(prop)
         size = size_of(name, broken) if concerned else None
         if size is not None and not breaks(based[name], BY_NAME[broken], *size):
-            return f"the fault {name} no longer breaks {broken}"
+            return f"{name} no longer breaks {broken}"
     return ""
 
 
@@ -91,7 +88,7 @@ def on(mutant: Mutant) -> dict[str, type[Protocol]]:
     machine = mutant.machine()
     base = type("Base", (Fault,), {mutant.part: machine})
     made: dict[str, type[Protocol]] = {}
-    for module in (faults, faults_liveness, faults_omissions):
+    for module in (faults, faults_liveness, faults_omissions, faults_ends):
         classes = [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)]
         names = {**vars(module), "Fault": base, machine.__name__: machine}
         exec(compile(ast.Module([*classes], []), inspect.getfile(module), "exec"), names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from mutation import ghost
 from mutation.edits import Kind
 from mutation.faults import unnoticed_faults
 from mutation.graphs import LabelledGraph, graph_of, program_of, same_runs
@@ -29,6 +30,9 @@ HOST_PAGES = (4, 1, 2)
 CHEAP = tuple(p for p in SAFETY if not p.of_steps and p.monitor in (None, Handover))
 """What is asked first: reading a mutant takes longer than searching it, and with these a third of the time."""
 
+INDEPENDENT = "independent statements"
+"""Of a swap of two assignments to different fields: neither reads what the other assigns."""
+
 COMPARED = ((2, 1, 1), (1, 2, 1), (2, 1, 2))
 """Sizes at which a mutant that the first check does not kill is compared with the original."""
 
@@ -38,6 +42,8 @@ def judge(mutant: Mutant) -> Judgement:
     protocol = mutant.protocol()
     observes = "observe" in mutant.edit.was + mutant.edit.now or "Memory." in mutant.edit.was
     shows_in_no_graph = mutant.part == "guest" or observes or mutant.edit.kind is Kind.ACTION
+    if mutant.edit.independent:
+        return Judgement(mutant.name, Fate.EQUIVALENT, INDEPENDENT)
     try:
         if mutant.edit.kind is Kind.SWAPS and _same_program(protocol):  # most of them
             return Judgement(mutant.name, Fate.EQUIVALENT, "the same program")
@@ -53,7 +59,8 @@ def judge(mutant: Mutant) -> Judgement:
             found = noticed(protocol, size)
             if found:
                 return Judgement(mutant.name, Fate.KILLED, found, size)
-        if shows_in_no_graph and (lost := unnoticed_faults(mutant)):
+        lost = ghost.unnoticed(mutant) if mutant.part == "guest" else ""
+        if lost or (shows_in_no_graph and (lost := unnoticed_faults(mutant))):
             return Judgement(mutant.name, Fate.KILLED, lost)
     except PostcopyError as error:
         return Judgement(mutant.name, Fate.KILLED, f"error: {re.sub(' with .*', '', str(error))[:100]}")

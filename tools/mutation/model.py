@@ -13,6 +13,7 @@ from textwrap import indent
 from types import FunctionType, ModuleType
 
 from mutation.edits import Edit, Kind, Vocabulary, edits
+from mutation.results import digest
 from postcopy.language import Bitmap, Flag, Protocol
 from postcopy.model import destination, guest, network, postcopy, source
 from postcopy.model.destination import Main, State
@@ -42,6 +43,7 @@ class Mutant:
         nth: 1 for the first edit of the method with these words, 2 for the second.
         text: the class with the edit.
         fields: the fields and channels that the changed lines name.
+        of: a digest of the method, or of the field, without the edit.
     """
 
     part: str
@@ -50,6 +52,7 @@ class Mutant:
     nth: int
     text: str
     fields: frozenset[str]
+    of: str
 
     @property
     def name(self) -> str:
@@ -95,7 +98,9 @@ def mutants(parts: tuple[str, ...] = tuple(PARTS)) -> Iterator[Mutant]:
             for edit, nth, text in distinct(member, words, frozenset(Kind) - {Kind.ANSWER}):
                 whole = "\n".join([*members[:at], text, *members[at + 1 :]])
                 fields = _fields(members[at], text)
-                yield Mutant(part, _name_of(member), edit, nth, head + indent(whole, "    "), fields)
+                yield Mutant(
+                    part, _name_of(member), edit, nth, head + indent(whole, "    "), fields, digest(members[at])
+                )
 
 
 def distinct(tree: ast.stmt, words: Vocabulary, kinds: frozenset[Kind]) -> Iterator[tuple[Edit, int, str]]:

@@ -26,19 +26,39 @@ def unexplained(judgements: Iterable[Judgement]) -> list[str]:
 
 def counts(judgements: dict[str, Judgement]) -> str:
     """How many mutants there are of each fate."""
-    fates = Counter(_fate(j) for j in judgements.values())
-    rows = [[fate, str(fates[fate])] for fate in ("killed", "equivalent, as shown", "equivalent, for a reason", "open")]
+    fates = Counter(fate(j) for j in judgements.values())
+    rows = [[each, str(fates[each])] for each in FATES if each is not NO_WEAKER]
     return table(["fate", "mutants"], [*rows, ["all", str(len(judgements))]])
 
 
-def _fate(judgement: Judgement) -> str:
+def weaker_counts(judgements: dict[str, Judgement]) -> str:
+    """How many edits of properties there are of each fate: those that are weaker, and those that are not."""
+    fates = Counter((fate(j), bool(j.weaker)) for j in judgements.values())
+    rows = [[each, str(fates[each, True]), str(fates[each, False])] for each in FATES if each != SHOWN]
+    of_all = Counter(bool(j.weaker) for j in judgements.values())
+    return table(["fate", "weaker", "not weaker"], [*rows, ["all", str(of_all[True]), str(of_all[False])]])
+
+
+KILLED, SHOWN, REASONED, NO_WEAKER, OPEN = FATES = (
+    "killed",
+    "equivalent, as shown",
+    "equivalent, for a reason",
+    "asks for more",
+    "open",
+)
+
+
+def fate(judgement: Judgement) -> str:
+    """The fate of a mutant as the page names it."""
     match judgement.fate:
         case Fate.KILLED:
-            return "killed"
+            return KILLED
         case Fate.EQUIVALENT:
-            return "equivalent, as shown"
+            return SHOWN
+        case Fate.OTHER:
+            return NO_WEAKER
         case Fate.SURVIVES:
-            return "equivalent, for a reason" if judgement.mutant in REASONS else "open"
+            return REASONED if judgement.mutant in REASONS else OPEN
 
 
 def killers(judgements: dict[str, Judgement]) -> str:
@@ -50,6 +70,8 @@ def killers(judgements: dict[str, Judgement]) -> str:
 def _kind(by: str) -> str:
     if by.startswith("error"):
         return "an error of the specification, such as a message without room"
+    if " first, and not " in by:
+        return "a fault that breaks another property first"
     if "no longer breaks" in by:
         return "a fault that no longer breaks what it names"
     if by.startswith("witness"):
@@ -71,6 +93,7 @@ def shown(judgements: dict[str, Judgement]) -> str:
     meaning = {
         "the same program": "after reading, the text for the search and all events are the same",
         "the same states and steps": "the graphs at (2, 1, 1), (1, 2, 1) and (2, 1, 2) are equal, events included",
+        "independent statements": "two assignments to different fields; neither reads what the other assigns",
         "the same runs": "these graphs are bisimilar, if the variables in the changed lines are not looked at",
     }
     return table(["shown", "means", "mutants"], [[way, meaning[way], str(n)] for way, n in ways.most_common()])
@@ -83,7 +106,7 @@ def _cell(text: str) -> str:
 def page(text: str) -> str:
     """The page with its blocks made anew."""
     found = {name: load(path) for name, path in STORED.items()}
-    made = {"counts": counts, "killers": killers, "left": left, "shown": shown}
+    made = {"counts": counts, "weaker": weaker_counts, "killers": killers, "left": left, "shown": shown}
 
     def block(match: re.Match[str]) -> str:
         what, _, which = match[2].partition("-")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,8 @@ class Fate(StrEnum):
     KILLED = "killed"
     EQUIVALENT = "equivalent"
     SURVIVES = "survives"
+    OTHER = "other"
+    """Of an edited property: it is no weaker one, and nothing need notice it."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,20 @@ class Judgement:
         fate: what became of it.
         by: the property that kills it, or the reason why it is equivalent.
         size: pages, messages in flight and target pages of a host page at which it was killed; empty if it was not.
+        of: a digest of the text that was edited: where that has changed, the judgement is stale.
+        weaker: of an edited property: something violates the original alone, and nothing the edited one alone.
     """
 
     mutant: str
     fate: Fate
     by: str
     size: tuple[int, ...] = ()
+    weaker: bool | None = None
+    of: str = ""
 
     def record(self) -> dict[str, object]:
         """The fields for JSON."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def load(path: Path) -> dict[str, Judgement]:
@@ -43,7 +50,27 @@ def load(path: Path) -> dict[str, Judgement]:
     if not path.exists():
         return {}
     records = [json.loads(line) for line in path.read_text().splitlines()]
-    return {r["mutant"]: Judgement(r["mutant"], Fate(r["fate"]), r["by"], tuple(r["size"])) for r in records}
+    return {
+        r["mutant"]: Judgement(
+            r["mutant"], Fate(r["fate"]), r["by"], tuple(r["size"]), r.get("weaker"), r.get("of", "")
+        )
+        for r in records
+    }
+
+
+def stale(judgements: Iterable[Judgement], digests: Mapping[str, str]) -> list[str]:
+    """The mutants whose judgement says nothing any more: there is no such edit now, or it is one of another text.
+
+    Args:
+        judgements: judgements that were kept.
+        digests: the digests of what is edited now, by the names of the mutants.
+    """
+    return [j.mutant for j in judgements if digests.get(j.mutant) != j.of]
+
+
+def digest(text: str) -> str:
+    """A short digest of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def append(path: Path, judgement: Judgement) -> None:

@@ -1,5 +1,5 @@
-"""What a fault is: the protocol with one rule taken away. The faults are in `faults`, `faults_liveness` and
-`faults_omissions`."""
+"""What a fault is: the protocol with one rule taken away. The faults are in `faults`, `faults_liveness`,
+`faults_omissions` and `faults_ends`."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from postcopy.language import NONE, Choice, Flag, Page, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.fault import Fault, by_rule
+from postcopy.model.faults_ends import ENDS
 from postcopy.model.faults_liveness import LIVENESS_FAULTS
 from postcopy.model.faults_omissions import OMISSIONS
 from postcopy.model.guest import Memory
@@ -388,6 +389,11 @@ class SentMapReadInPostcopy(Fault):
         def _sacrifice_sent_map(self) -> None:
             """Keeps what is left of it."""
 
+        def ends_postcopy(self) -> None:
+            """ends the stream, and forgets the sent map"""
+            super().ends_postcopy()
+            self.sent = NONE
+
 
 class RequestServedAgain(Fault):
     """A request is served although the page has been sent already."""
@@ -676,23 +682,7 @@ class MemoryStaysLocked(Fault):
             """Leaves the lock as it is."""
 
 
-class CancelAfterSwitch(Fault):
-    """Cancelling is accepted in postcopy too, and brings back the source's guest (A32)."""
-
-    rule, breaks = "R27", ("no-two-guests",)
-
-    class source(Source):
-        """Has no state that tells the operator."""
-
-        def operator_cancels(self) -> None:
-            """cancels the migration, and the guest goes on here"""
-            require(Phase.IDLE < self.phase and self.phase < Phase.COMPLETED)
-            self._clean_up()
-            self.phase = Phase.CANCELLED
-            self.running = True
-
-
 _HERE = [fault for fault in Fault.__subclasses__() if fault.__module__ == __name__]
 
-FAULTS: dict[str, type[Fault]] = by_rule([*_HERE, *LIVENESS_FAULTS, *OMISSIONS])
+FAULTS: dict[str, type[Fault]] = by_rule([*_HERE, *LIVENESS_FAULTS, *OMISSIONS, *ENDS])
 """All faults by name, in the order of the rules."""

@@ -1,15 +1,79 @@
-"""Faults that leave out one check or one update, and so break a single promise. Gathered with the others in
-`postcopy.model.faults`.
+"""Faults that leave out one check or one update while pages and devices are moved, and so break a single promise.
+Gathered with the others in `postcopy.model.faults`.
 """
 
 from __future__ import annotations
 
-from postcopy.language import ALL, NONE, Cpu, Page, require
+from postcopy.language import ALL, NONE, Bitmap, Cpu, Page, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.fault import Fault
-from postcopy.model.guest import Memory, Mishap
-from postcopy.model.network import Reply, Wire
+from postcopy.model.guest import Memory
+from postcopy.model.network import Command, Reply
+from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
+
+
+class AdviseLeftOut(Fault):
+    """The source leaves ADVISE out, and the destination discards without it."""
+
+    rule, breaks = "R1", ("discards-before-start",)
+
+    class source(Source):
+        """Goes straight to precopy."""
+
+        def advises(self) -> None:
+            """goes on to precopy"""
+            require(self.phase == Phase.ADVISING)
+            self.phase = Phase.PRECOPY
+
+    class destination(Destination):
+        """Does not look at its state."""
+
+        def discards(self) -> None:
+            """discards the pages that have been dirtied again, advised or not"""
+            require(self.main == Main.STREAM)
+            message = self.stream.receive(Command.DISCARD)
+            self.present -= message.pages
+            self.observe(Memory.DISCARD, message.pages)
+            self.guest.dropped(message.pages)
+
+
+class OrderKeptInSwitch(Fault):
+    """The order to switch is forgotten with the discards, and not when the CPUs are stopped."""
+
+    rule, breaks = "R2", ("nothing-is-kept",)
+
+    class source(Source):
+        """Looks at the order once."""
+
+        def stops_cpus_to_switch(self) -> None:
+            """stops the CPUs to switch, and keeps the order"""
+            super().stops_cpus_to_switch()
+            self.start_postcopy = True
+
+        def sends_discards(self) -> None:
+            """sends the discard set, and forgets the order"""
+            super().sends_discards()
+            self.start_postcopy = False
+
+
+class CpusRunOnWhileFinishing(Fault):
+    """A migration that ends in precopy stops the CPUs with its last message, and not before the last pages."""
+
+    rule, breaks = "R3", ("no-write-after-switch",)
+
+    class source(Source):
+        """Stops the CPUs late."""
+
+        def stops_cpus_to_finish_in_precopy(self) -> None:
+            """begins to finish in precopy, and leaves the CPUs running"""
+            require(self.phase == Phase.PRECOPY)
+            self.phase = Phase.FINISHING
+
+        def ends_precopy(self) -> None:
+            """stops the CPUs, and sends the device state and the end of the stream"""
+            super().ends_precopy()
+            self.running = False
 
 
 class DeviceLoadDoesNotWait(Fault):
@@ -25,6 +89,22 @@ class DeviceLoadDoesNotWait(Fault):
             require(self.main == Main.DEVICES)
             self.devices_loaded = True
             self.main = Main.RUN
+
+
+class PreparesAnew(Fault):
+    """A destination that loses the connection after ADVISE is as it was before, and does not give up."""
+
+    rule, breaks = "R9", ("states-forward",)
+
+    class destination(Destination):
+        """Waits for another ADVISE."""
+
+        def gives_up(self) -> None:
+            """notices that the connection is gone, and is ready for ADVISE again"""
+            advised = self.state == State.ADVISE
+            super().gives_up()
+            if advised:
+                self.state = State.NONE
 
 
 class WriteNotLogged(Fault):
@@ -61,107 +141,48 @@ class CleanPagesSent(Fault):
             self._send_page(page)
 
 
-class SendsOnBrokenConnection(Fault):
-    """The source does not look whether the connection stands, and what it sends arrives all the same."""
+class PrecopyKeptAside(Fault):
+    """Pages of precopy are kept aside until LISTEN, or the end of precopy, and the discards do not reach them."""
 
-    rule, breaks = "R15", ("nothing-sent-when-broken",)
-
-    class source(Source):
-        """Looks for room only."""
-
-        def _ready_to_send(self) -> None:
-            """There is room."""
-            require(self.stream.room())
-
-
-class LossInOneDirection(Fault):
-    """The network loses the connection in one direction only: the return path goes on."""
-
-    rule, breaks = "R15", ("both-break-together",)
-
-    class wire(Wire):
-        """Has a connection for each direction."""
-
-        def loses_the_connection(self) -> None:
-            """loses the stream, and not the return path"""
-            require(not self.stream.broken)
-            self.failed = True
-            self.stream.close()
-
-
-class CleansUpInPart(Fault):
-    """The source cleans up its bitmaps at the end, and forgets the requests that wait."""
-
-    rule, breaks = "R15", ("nothing-is-kept",)
-
-    class source(Source):
-        """Keeps requests."""
-
-        def _clean_up(self) -> None:
-            """Requests stay in their queue."""
-            kept = self.requests
-            super()._clean_up()
-            self.requests = kept
-
-
-class DestinationCleansUpInPart(Fault):
-    """The destination gives up, and its guest's memory stays sensitive: a touch of it would never be answered."""
-
-    rule, breaks = "R15", ("nothing-is-kept",)
+    rule, breaks = "R11", ("no-stale-device-read", "nothing-stale-at-start", "no-stale-read")
 
     class destination(Destination):
-        """Keeps its userfaultfd."""
+        """Has a cache for precopy."""
+
+        aside = Bitmap("pages of precopy that are kept aside", role=Role.KEPT)
+
+        def loads_precopy_page(self) -> None:
+            """keeps a page of precopy aside"""
+            require(self.main == Main.STREAM)
+            message = self.stream.receive(Command.PAGE)
+            self.aside |= message.pages
+            self.guest.arrived(message.pages, message.marked["stale"])
+
+        def discards(self) -> None:
+            """finds nothing to discard in memory"""
+            require(self.main == Main.STREAM)
+            require(self.state == State.ADVISE)
+            message = self.stream.receive(Command.DISCARD)
+            self.observe(Memory.DISCARD, message.pages)
+
+        def loads_precopy_end(self) -> None:
+            """takes over what is kept aside, loads the devices and starts the CPUs"""
+            super().loads_precopy_end()
+            self._takes_over()
+
+        def handles_listen(self) -> None:
+            """takes over what is kept aside, and makes memory sensitive to access"""
+            super().handles_listen()
+            self._takes_over()
+
+        def _takes_over(self) -> None:
+            self.present |= self.aside
+            self.guest.placed(self.aside)
+            self.aside = NONE
 
         def _give_up(self) -> None:
-            """Memory stays as it is."""
-            sensitive = self.sensitive
             super()._give_up()
-            self.sensitive = sensitive
-
-
-class DestinationKeepsMemory(Fault):
-    """The destination gives up, and keeps the pages that have come."""
-
-    rule, breaks = "R15", ("nothing-is-kept",)
-
-    class destination(Destination):
-        """Does not release its guest's memory."""
-
-        def _give_up(self) -> None:
-            """Pages stay."""
-            present = self.present
-            super()._give_up()
-            self.present = present
-
-
-class DestinationKeepsAssembly(Fault):
-    """The destination gives up, and keeps the target pages of a host page that is not whole."""
-
-    rule, breaks, group = "R15", ("nothing-is-kept",), 2
-
-    class destination(Destination):
-        """Does not release what is not placed."""
-
-        def _give_up(self) -> None:
-            """The rest of the host page may still come."""
-            assembling = self.assembling
-            super()._give_up()
-            self.assembling = assembling
-
-
-class DestinationKeepsDevices(Fault):
-    """The destination gives up, and its devices stay loaded."""
-
-    rule, breaks = "R15", ("nothing-is-kept",)
-
-    class destination(Destination):
-        """Does not reset its devices."""
-
-        def _give_up(self) -> None:
-            """Devices stay as they are."""
-            loaded = self.devices_loaded
-            super()._give_up()
-            self.devices_loaded = loaded
+            self.aside = NONE
 
 
 class FaultsStayQueued(Fault):
@@ -177,20 +198,6 @@ class FaultsStayQueued(Fault):
             faulted = self.faulted
             super().ends()
             self.faulted = faulted
-
-
-class ResumesAfterCompletion(Fault):
-    """The source starts its guest again when the migration is completed, as it does after any other end."""
-
-    rule, breaks = "R15", ("no-two-guests", "no-write-after-switch")
-
-    class source(Source):
-        """Has one end for all."""
-
-        def receives_shut(self) -> None:
-            """receives the destination's word that all has arrived, and starts the guest"""
-            super().receives_shut()
-            self.running = True
 
 
 class FaultRequestedAgain(Fault):
@@ -310,43 +317,6 @@ class HostPagesInterleaved(Fault):
             self._send_in_postcopy(page)
 
 
-class RefusesUnasked(Fault):
-    """A destination that cannot do postcopy refuses at once, and not only where it is asked for postcopy."""
-
-    rule, breaks = "R23", ("only-advise-is-refused",)
-
-    class destination(Destination):
-        """Does not wait for ADVISE."""
-
-        def refuses_advise(self) -> None:
-            """refuses the migration: it has no capability for postcopy, or its host cannot do it"""
-            require(self.main == Main.STREAM)
-            require(self.state == State.NONE)
-            require(not self._can_do_postcopy())
-            self._ready_to_reply()
-            self.return_path.send(Reply.SHUT_ERROR)
-            self.observe(Mishap.REFUSAL)
-            self._give_up()
-
-
-class ReportsFailure(Fault):
-    """A destination that was started without the capability reports an error at the end, although all has arrived."""
-
-    rule, breaks = "R24", ("shut-says-the-truth", "failed-for-a-reason")
-
-    class destination(Destination):
-        """Says that it failed."""
-
-        def sends_shut(self) -> None:
-            """tells the source how it ended, wrongly where it has no capability for postcopy"""
-            require(self.owes_shut)
-            if not self.return_path.broken:
-                require(self.return_path_open)
-                require(self.return_path.room())
-                self.return_path.send(Reply.SHUT_OK if self.postcopy_capability else Reply.SHUT_ERROR)
-            self.owes_shut = False
-
-
 class CleanUpTakesMemory(Fault):
     """The clean-up at the end of the stream throws the guest's memory away too, as after a failure."""
 
@@ -362,91 +332,49 @@ class CleanUpTakesMemory(Fault):
             self.guest.dropped(ALL)
 
 
-class AnyShutCompletes(Fault):
-    """The source takes any SHUT for the end of the migration, that of a refusal too."""
+class TornBeforeRun(Fault):
+    """Until RUN, which waits for it, a page is mapped first and filled afterwards."""
 
-    rule, breaks = "R24", ("completed-means-arrived",)
-
-    class source(Source):
-        """Does not look at the status."""
-
-        def receives_shut_with_error(self) -> None:
-            """receives the destination's word, and calls the migration completed"""
-            super().receives_shut_with_error()
-            self.phase = Phase.COMPLETED
-
-
-class ShutSentAgain(Fault):
-    """The destination forgets that it has sent SHUT."""
-
-    rule, breaks = "R24", ("shut-once",)
+    rule, breaks = "R22", ("no-partial-page", "no-stale-device-read")
 
     class destination(Destination):
-        """Owes SHUT for ever."""
+        """Takes care of the CPUs, and not of the device load."""
 
-        def sends_shut(self) -> None:
-            """tells the source that all has arrived, and will do so again"""
-            super().sends_shut()
-            self.owes_shut = not self.return_path.broken
+        def places_page(self) -> None:
+            """receives a page and places it; before RUN maps it, still empty"""
+            if self.state == State.LISTEN:
+                require(self.assembling.empty)
+                message = self.stream.receive(Command.PAGE)
+                self.assembling |= message.pages
+                self.guest.arrived(message.pages, message.marked["stale"])
+                self.guest.filled_with_zeros(message.pages)
+                self.present |= message.pages
+                self.device_waiting -= message.pages
+            else:
+                super().places_page()
 
-
-class ShutBeforeTheEnd(Fault):
-    """The destination owes SHUT from RUN on, and does not wait for the end of the stream."""
-
-    rule, breaks = "R24", ("shut-says-the-truth",)
-
-    class destination(Destination):
-        """Says at once that all has arrived."""
+        @action(Destination.listen)
+        def fills_page(self) -> None:
+            """fills the page that it has mapped"""
+            require(not self.assembling.empty)
+            self._place(self.assembling)
 
         def handles_run(self) -> None:
-            """starts the CPUs, and owes SHUT"""
+            """starts the CPUs when all that is mapped is filled"""
+            require(self.assembling.empty)
             super().handles_run()
-            self.owes_shut = True
-
-
-class CancelLeavesGuestStopped(Fault):
-    """A cancel after the CPUs were stopped does not start them again."""
-
-    rule, breaks = "R27", ("guest-goes-on-in-precopy", "the-guest-runs-again")
-
-    class source(Source):
-        """Cancels the migration alone."""
-
-        def operator_cancels(self) -> None:
-            """cancels the migration, and leaves the guest as it is"""
-            running = self.running
-            super().operator_cancels()
-            self.running = running
-
-
-class LossCalledCancel(Fault):
-    """The source takes a lost connection in precopy for a cancel by the operator."""
-
-    rule, breaks = "R27", ("operator-cancels-alone",)
-
-    class source(Source):
-        """Has one word for both."""
-
-        def notices_loss(self) -> None:
-            """notices that the connection is gone, and says that the migration was cancelled"""
-            super().notices_loss()
-            if self.running:
-                self.phase = Phase.CANCELLED
 
 
 OMISSIONS: tuple[type[Fault], ...] = (
+    AdviseLeftOut,
+    OrderKeptInSwitch,
+    CpusRunOnWhileFinishing,
     DeviceLoadDoesNotWait,
+    PreparesAnew,
     WriteNotLogged,
     CleanPagesSent,
-    SendsOnBrokenConnection,
-    LossInOneDirection,
-    CleansUpInPart,
-    DestinationCleansUpInPart,
-    DestinationKeepsMemory,
-    DestinationKeepsAssembly,
-    DestinationKeepsDevices,
+    PrecopyKeptAside,
     FaultsStayQueued,
-    ResumesAfterCompletion,
     FaultRequestedAgain,
     RequestsWithoutFault,
     RequestsPartOfHostPage,
@@ -454,12 +382,6 @@ OMISSIONS: tuple[type[Fault], ...] = (
     SleeperWrites,
     DeviceLoadGoesOn,
     HostPagesInterleaved,
-    RefusesUnasked,
-    ReportsFailure,
     CleanUpTakesMemory,
-    AnyShutCompletes,
-    ShutSentAgain,
-    ShutBeforeTheEnd,
-    CancelLeavesGuestStopped,
-    LossCalledCancel,
+    TornBeforeRun,
 )
