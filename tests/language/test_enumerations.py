@@ -5,9 +5,9 @@ To compare them is refused; on channels and in patterns the member counts, in ev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum, IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -292,3 +292,24 @@ def test_patterns_and_sights_of_equal_members_differ() -> None:
     assert Sight(Data.COPY, How.SENT) != Sight(Control.STOP, How.SENT)
     assert about(Data.COPY) == about(Data.COPY)
     assert Sight(Data.COPY, How.SENT) == Sight(Data.COPY, How.SENT)
+
+
+class Use(Enum):
+    REQUEST = "request"
+    NOTE = "note"
+
+
+class RolesOfBoth(Mixed):
+    """A dictionary has one place for both."""
+
+    roles: ClassVar[Mapping[Enum, Enum]] = {Data.COPY: Use.NOTE, Control.STOP: Use.REQUEST}  # here
+
+
+def test_roles_of_equal_members_are_refused() -> None:
+    assert RolesOfBoth.roles == {Data.COPY: Use.REQUEST}, "one of them is lost"
+    with pytest.raises(SpecError) as caught:
+        Instance(RolesOfBoth, 1, 1)
+    assert str(caught.value) == (
+        f"{here(RolesOfBoth)}, in RolesOfBoth: RolesOfBoth.roles names <Data.COPY: 0>, which a dictionary takes for "
+        "<Control.STOP: 0>, since the numbers are equal: make Data or Control a plain Enum"
+    )

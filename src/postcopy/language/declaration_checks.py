@@ -193,6 +193,11 @@ def _check_roles(protocol: type[Protocol]) -> None:
         for kind, role in roles.items():
             if not any(kind is message for message in known):
                 problem = f"names {kind!r}, which no channel of it carries"
+            elif equal := [m for m in known if m == kind and m is not kind]:
+                problem = (
+                    f"names {kind!r}, which a dictionary takes for {equal[0]!r}, since the numbers are equal: make "
+                    f"{type(kind).__name__} or {type(equal[0]).__name__} a plain Enum"
+                )
             elif not isinstance(role, Enum):
                 problem = f"gives {kind.name} the role {role!r}: a role is a member of an enumeration"
             if problem is not None:
