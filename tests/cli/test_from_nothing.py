@@ -59,9 +59,8 @@ def test_its_counterexample_is_told_again(run: Run, stuck: tuple[str, str]) -> N
 
 
 def test_its_counterexample_is_not_told_where_its_file_is_not_given(run: Run, stuck: tuple[str, str]) -> None:
-    assert "stuck.py:C, a file that is not run because a trace names it: give the file, too" in refused(
-        run, "trace", stuck[1]
-    )
+    file, stored = stuck
+    assert f"a file that is not run because a trace names it: give {file}:C, too" in refused(run, "trace", stored)
 
 
 def test_no_engine_is_driven_along_its_counterexample(run: Run, stuck: tuple[str, str]) -> None:

@@ -66,14 +66,20 @@ class Replaces(Base):
     serves_request = True  # type: ignore[assignment]  # here
 
 
-@declared("Parameters.act has a parameter pages: an action may have `page: Page` and `cpu: Cpu`", inside="act")
+@declared(
+    "Parameters.act has a parameter pages: an action may have `page: Page` (or two pages of any names) and `cpu: Cpu`",
+    inside="act",
+)
 class Parameters(Base):
     @action(Base.thread)  # here
     def act(self, pages: Page) -> None:
         self.dirty = pages
 
 
-@declared("Unannotated.act has a parameter cpu: an action may have `page: Page` and `cpu: Cpu`", inside="act")
+@declared(
+    "Unannotated.act has a parameter cpu: an action may have `page: Page` (or two pages of any names) and `cpu: Cpu`",
+    inside="act",
+)
 class Unannotated(Base):
     @action(Base.thread)  # here
     def act(self, cpu: int, page: Page) -> None:
