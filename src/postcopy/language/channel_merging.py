@@ -88,9 +88,15 @@ def _check_fields(
     for extension, by in said.items():
         for field, its in extension.fields.items():
             other, before = known.setdefault(field, (by, its))
-            if (type(before), vars(before)) != (type(its), vars(its)):
+            if _declared(before) != _declared(its):
                 raise SpecError(
                     f"{other.__name__} and {by.__name__} contradict each other: both declare the field {field} of "
                     f"messages on {name}, and not alike. Give one of the two another name",
                     of_class(protocol),
                 )
+
+
+def _declared(field: Field[Any]) -> tuple[object, ...]:
+    """What a declaration of a field says: equal where two say the same."""
+    variable = field.carried("", "", field.doc)
+    return type(field), variable, tuple(map(type, variable.values)), type(field.initial), field.initial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -411,6 +412,66 @@ def test_fields_of_several_changes_are_all_there() -> None:
     assert list(fields) == ["urgent", "tries", "why", "rest", "signed", "late"]
     assert len(Instance(LateAndSigned, 1, 3).channels["requests"].slots) == 1
     assert "signed" in Instance(Alike, 1, 1).channels["requests"].given
+
+
+def test_a_choice_that_two_changes_declare_alike_is_one_field() -> None:
+    class One(Requests):
+        requests = Requests.requests.extended(fields={"how": Choice("how it is wanted", Why.FAULT)})
+
+    class Two(Requests):
+        requests = Requests.requests.extended(fields={"how": Choice("how it is wanted", Why.FAULT)})
+
+    class Three(Requests):
+        requests = Requests.requests.extended(fields={"how": Choice("how it is wanted", Why.PREFETCH)})
+
+    class Alike(One, Two):
+        pass
+
+    class Unlike(One, Three):
+        pass
+
+    assert Instance(Alike, 1, 1).channels["requests"].given["how"] is Why.FAULT
+    with pytest.raises(SpecError, match="Three and One contradict each other: both declare the field how"):
+        Instance(Unlike, 1, 1)
+
+
+class Panic(Enum):
+    PANIC = auto()
+
+
+@sometimes("Somebody panics")
+def panics(state: View) -> bool:
+    return bool(state.requests.carries(Ask.PAGE, why=Panic.PANIC))
+
+
+class Panics(Requests):
+    """There is one more reason to ask than the base knows."""
+
+    requests = Channel(Ask, fields={**Requests.requests.fields, "why": Server.why.extended(Panic)})
+
+    class client(Client):
+        def asks(self, page: Page) -> None:
+            require(self.wanted[page])
+            require(self.requests.room())
+            self.wanted -= page
+            self.requests.send(Ask.PAGE, page, why=Panic.PANIC, rest=self.wanted)
+
+    class server(Server):
+        why = Server.why.extended(Panic)
+
+        def puts_off(self) -> None:
+            message = self.requests.receive(Ask.PAGE)
+            require(message.carried["why"] == Panic.PANIC)
+            self.later |= message.pages
+            self.announced = message.carried["rest"]
+            self.why = message.carried["why"]
+            self.last = False
+
+
+def test_a_choice_with_more_members_is_a_field_of_a_message_too() -> None:
+    assert searched(Panics, (2, 1, 1)) is None
+    verdict = explore(Instance(Panics, 1, 1, (panics,)), Options(engine=Engine.INTERPRETED))
+    assert verdict.witnesses == {"panics": True}
 
 
 def test_one_name_for_two_fields_is_a_contradiction() -> None:
