@@ -473,6 +473,8 @@ class Expressions:
             for cls in named.parts.values()
             if name not in _LANGUAGE and (value := inspect.getattr_static(cls, name, MISSING)) is not MISSING
         ]
+        if not kinds and self.absent:  # a field of the part that is not there
+            return Simple.ABSENT
         if not kinds:
             raise self.refused(
                 node, f".{name} is not part of the language: what is {ast.unparse(node.value)}? Annotate the parameter"

@@ -89,6 +89,8 @@ def _check_names(protocol: type[Protocol]) -> None:
     kinds: dict[str, str] = {}
     for base in reversed(protocol.__mro__):
         for name, value in vars(base).items():
+            if value is None:
+                _check_removed_part(base, name)
             kind = _kind(value)
             if kind is None:
                 continue
@@ -101,6 +103,17 @@ def _check_names(protocol: type[Protocol]) -> None:
                 raise SpecError(
                     f"{kind} cannot be called {name}: the name is taken by the language", of_class(base, name)
                 )
+
+
+def _check_removed_part(change: type, name: str) -> None:
+    """Refuse ``wirr = None``: another part was meant, which would stay."""
+    bases = [base for base in change.__mro__[1:] if issubclass(base, Protocol)]
+    if bases and not name.startswith("_") and not any(name in vars(base) for base in bases):
+        parts = [part for kind in (Machine, Ghost, Channel) for part in bases[0].parts(kind)]
+        raise SpecError(
+            f"{change.__name__}.{name} = None removes a part that no base has{did_you_mean(name, parts)}",
+            of_class(change, name),
+        )
 
 
 def _check_replacements(protocol: type[Protocol]) -> None:
@@ -314,6 +327,13 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
                 raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
             if name in protocol.parts(Chosen):
                 raise SpecError(f"{where} hides the chosen set {name}: choose another name", of_class(base, name))
+            if isinstance(value, DeclaredEnd) and getattr(protocol, value.channel, value) is None:
+                change = next(cls for cls in protocol.__mro__ if value.channel in vars(cls))
+                raise SpecError(
+                    f"{change.__name__} removes the channel {value.channel}, of which {where} is an end: leave it in, "
+                    "and remove the actions that use it",
+                    of_class(change, value.channel),
+                )
             if isinstance(value, DeclaredEnd) and value.channel not in channels:
                 hint = did_you_mean(value.channel, channels) or f"; its channels are {', '.join(channels) or 'none'}"
                 raise SpecError(
