@@ -9,6 +9,7 @@ after it.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ from postcopy.prover.clauses import paths_of
 from postcopy.prover.formulas import Meaning, Polarity, Queue, Symbols
 from postcopy.prover.unbounded import UnboundedInterpretation, messages_of
 from tests.language.cases.requests import AnnouncesAll, ConfusesBoth, CriesWolf, Requests
+from tests.language.cases.test_neighbours import Scan, WideScan
+from tests.language.cases.test_two_pages import Swapping, TakesItself
 from tests.prover.walks import walk
 
 PROPERTIES = [p for p in SAFETY if p.of_states or p.of_steps]
@@ -54,7 +57,17 @@ class FiniteState:
             z3.Distinct(*self.pages),
             z3.ForAll([a], z3.Or(*(a == page for page in self.pages))),
             *((hosts[i] == hosts[j]) == (groups[i] == groups[j]) for i in range(len(hosts)) for j in range(i)),
+            *(fact for previous in (False, True) for fact in self._order(previous)),
         ]
+
+    def _order(self, previous: bool) -> Iterator[Any]:
+        """The neighbours of the pages on one side."""
+        in_order = self.pages[::-1] if previous else self.pages
+        for page, beside in zip(in_order, [*in_order[1:], None], strict=True):
+            there, which = self.symbols.neighbour(page, previous)
+            yield there == (beside is not None)
+            if beside is not None:
+                yield which == beside
 
     def state(self, meaning: Meaning, state: State) -> list[Any]:
         """That the state meant is this one; channels from their head on."""
@@ -196,7 +209,19 @@ def test_z3_finds_the_messages_that_say_what_is_asked() -> None:
     assert len(seen) == 2 * len(claims)
 
 
-@pytest.mark.parametrize(("protocol", "group"), [(Postcopy, 1), (Postcopy, 2), (Requests, 1), (Requests, 2)])
+@pytest.mark.parametrize(
+    ("protocol", "group"),
+    [
+        (Postcopy, 1),
+        (Postcopy, 2),
+        (Requests, 1),
+        (Requests, 2),
+        (Swapping, 1),
+        (TakesItself, 1),
+        (Scan, 1),
+        (WideScan, 2),
+    ],
+)
 def test_z3_takes_the_steps_that_the_concrete_reading_takes_and_no_others(protocol: type[Protocol], group: int) -> None:
     instance = Instance(protocol, 2, 2, PROPERTIES if protocol is Postcopy else (), group)
     told, choose = FiniteState(instance), random.Random(group)
