@@ -5,6 +5,7 @@ carry pages, and what one brings can overtake what the other brings.
 """
 
 from enum import Enum, auto
+from typing import ClassVar
 
 from postcopy.language import (
     NONE,
@@ -15,6 +16,7 @@ from postcopy.language import (
     Network,
     Page,
     PageSet,
+    Property,
     Receives,
     Sends,
     Step,
@@ -323,7 +325,7 @@ class Preempt(Change):
     inapplicable = {  # noqa: RUF012
         "requested-first": "requested pages have a channel of their own: see requested-pages-do-not-queue",
     }
-    invariant = (
+    invariant: ClassVar[tuple[Property, ...]] = (
         faults_are_waited_for,
         asked_means_waited_for,
         channels_break_together,

@@ -5,6 +5,8 @@ arrived: its own bitmap says what was sent, and what was on its way is lost. The
 destination acknowledges it, and requests again the pages for which its vCPUs still wait.
 """
 
+from typing import ClassVar
+
 from postcopy.language import (
     NONE,
     Answer,
@@ -14,6 +16,7 @@ from postcopy.language import (
     LeadsTo,
     Page,
     PageSet,
+    Property,
     Step,
     Thread,
     View,
@@ -382,7 +385,7 @@ class Recovery(Change):
         breaks_again,
         completes_after_break,
     )
-    invariant = RECOVERY_INVARIANT
+    invariant: ClassVar[tuple[Property, ...]] = RECOVERY_INVARIANT
     inapplicable = {  # noqa: RUF012
         "no-page-sent-twice": "what was lost with the connection is sent again: see no-page-sent-in-vain",
         "nothing-dirtied-after-switch": "the bitmap is rebuilt after a break: see dirtied-only-if-missing",
