@@ -38,9 +38,11 @@ from postcopy.language.instance import Instance
 from postcopy.language.single_run import SingleRun
 from postcopy.language.source_locations import of_class
 from postcopy.language.step_errors import NUMBERS_IN_RANGE
+from postcopy.language.symbolic import SymbolicInterpretation, read_action
 from postcopy.model.destination import Destination
 from postcopy.model.network import Reply
 from postcopy.model.postcopy import Postcopy
+from postcopy.prover.unbounded import UnboundedInterpretation
 from postcopy.prover.verdicts import Answer as Proved
 from postcopy.report.story.itf import state_values
 from postcopy.report.story.tell import tell
@@ -360,6 +362,14 @@ def test_a_wrong_use_is_refused_with_its_line(protocol: type[Protocol], message:
     with pytest.raises(SpecError) as caught:
         explore(Instance(protocol, 1, 1), Options(engine=Engine.INTERPRETED))
     assert f": {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [SymbolicInterpretation, UnboundedInterpretation])
+def test_history_is_no_value_of_a_field(make: type[SymbolicInterpretation]) -> None:
+    instance = Instance(SendsHistory, 1, 1)
+    asks = next(action for action in instance.actions if action.method == "asks")
+    with pytest.raises(SpecError, match=r"the urgent of a PAGE on requests depends on history \(memory.old\)"):
+        read_action(instance, asks, make)
 
 
 @pytest.mark.parametrize(
