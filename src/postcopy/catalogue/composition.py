@@ -10,6 +10,8 @@ from typing import NamedTuple
 from postcopy.errors import UsageError
 from postcopy.language.channel_ends import DeclaredEnd
 from postcopy.language.channels import Channel
+from postcopy.language.choices import Choice
+from postcopy.language.chosen import Chosen
 from postcopy.language.function_text import text_of
 from postcopy.language.machines import Ghost, Machine
 from postcopy.language.protocol import Protocol
@@ -105,6 +107,9 @@ def _merged(name: str, values: Sequence[tuple[Named, object]]) -> object:
         if all({**vars(value), "origin": None} == {**vars(given[0]), "origin": None} for value in given):
             return given[0]
         raise _refused(owners, f"both add a channel {name}")
+    chosen = [value for value in given if isinstance(value, Chosen)]
+    if len(chosen) == len(given) and len({value.doc for value in chosen}) == 1:
+        return given[0]
     if name == "rule":
         return " and ".join(str(value) for value in given)
     if name == "drawn_by":
@@ -123,6 +128,11 @@ def _extend_one_channel(values: Sequence[object]) -> bool:
     """Whether the values are one channel, which the language extends by what each class with it as a base says."""
     channels = [value for value in values if isinstance(value, Channel)]
     return len(channels) == len(values) and len({id(channel.origin) for channel in channels}) == 1
+
+
+def _extend_one_choice(one: object, other: object) -> bool:
+    """Whether both are one choice, which the language extends by what each class with it as a base says."""
+    return isinstance(one, Choice) and isinstance(other, Choice) and one.origin is other.origin
 
 
 def _same_constant(one: object, other: object) -> bool:
@@ -186,7 +196,7 @@ def _last(name: str, attribute: str, one: Named, other: Named, shared: set[type]
     ]
     first, second = (chain[0] for chain in chains)
     where = f"{name}.{attribute}"
-    if first is second or _same_declaration(first, second):
+    if first is second or _same_declaration(first, second) or _extend_one_choice(first, second):
         return None
     if None in (first, second):
         pair = [one, other] if first is None else [other, one]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from postcopy.catalogue.composition import compose
 from postcopy.catalogue.properties import asked_of
 from postcopy.errors import SpecError, UsageError
 from postcopy.explorer.explore import explore
@@ -255,3 +256,14 @@ def test_too_many_choices_are_refused() -> None:
     more = {f"block{n}": Chosen(f"block {n}") for n in range(3)}
     with pytest.raises(UsageError, match="initial states are too many"):
         Instance(type("Many", (Blocks,), more), 8, 1).initial_states()
+
+
+def test_two_changes_that_choose_the_same_set_share_it() -> None:
+    one, same, other = (
+        type(name, (Postcopy,), {"second": Chosen(doc)})
+        for name, doc in (("One", "a block"), ("Same", "a block"), ("Other", "another block"))
+    )
+    both = Instance(compose([("one", one), ("same", same)]), 1, 1)
+    assert [v.name for v in both.variables if v.chosen] == ["second"]
+    with pytest.raises(UsageError, match="one and other cannot be combined: both define second"):
+        compose([("one", one), ("other", other)])

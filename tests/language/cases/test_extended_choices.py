@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from postcopy.catalogue.composition import compose
 from postcopy.catalogue.loading import load
 from postcopy.catalogue.properties import asked_of
-from postcopy.errors import PostcopyError, SpecError
+from postcopy.errors import PostcopyError, SpecError, UsageError
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.export.tla import tla
@@ -169,6 +170,24 @@ def test_two_changes_that_extend_one_choice_are_merged_in_the_order_of_the_bases
             pass
 
     assert values(OtherWay) == ["IDLE", "BUSY", "PAID", "CHECKED", "SIGNED", "DONE"]
+
+
+def test_changes_that_are_composed_are_merged_too() -> None:
+    assert values(compose([("checks", Checks), ("pays", Pays)])) == [
+        "IDLE",
+        "BUSY",
+        "PAID",
+        "CHECKED",
+        "SIGNED",
+        "DONE",
+    ]
+
+    class Other(Works):
+        class worker(Worker):
+            step = Choice("another", Step.IDLE)
+
+    with pytest.raises(UsageError, match=r"checks and other cannot be combined: both declare worker\.step"):
+        compose([("checks", Checks), ("other", Other)])
 
 
 class Archiving(Enum):

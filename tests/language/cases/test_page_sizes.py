@@ -166,6 +166,13 @@ def test_the_documents_protocol_holds_with_two_page_sizes() -> None:
     assert both.states == sum(each.states for each in alone)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(2, 1, 2), (2, 2, 2)])
+def test_the_documents_invariant_is_inductive_with_two_page_sizes(size: Size) -> None:
+    assert proved_at(SmallPages, "no-page-lost", size) is Answer.PROVED
+    assert proved_at(SmallPages, "one-place", size) is Answer.PROVED
+
+
 @pytest.mark.parametrize("fault", ["partial-host-pages", "places-first-target-page", "requests-part-of-host-page"])
 def test_the_faults_of_host_pages_are_found_in_the_block_with_large_pages(fault: str) -> None:
     protocol = type("Faulty", (FAULTS[fault],), {"small": SmallPages.small, "fine": "small"})
