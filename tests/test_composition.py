@@ -191,6 +191,9 @@ REMOVES = "        sends_background_page = None\n"
     [
         (of_source("A", FIELD.format("a")), of_source("B", FIELD.format("b")),
          "both declare source.again; give one of them another name"),
+        (of_source("A", '        running = Flag("a", True)\n'), of_source("B", '        running = Flag("b", True)\n'),
+         "both declare source.running anew; write class Both(A, B) in a file of your own, with class "
+         "source(A.source, B.source) that defines running"),
         (change("A", MACHINE), change("B", MACHINE), "both add a machine disk; give one of them another name"),
         (change("A", "    wire = None"), change("B", '    class wire(Wire):\n        """x"""\n'),
          "the first removes the machine wire, which the second changes; write class Both(A, B)"),

@@ -202,6 +202,8 @@ def _last(name: str, attribute: str, one: Named, other: Named, shared: set[type]
         pair = [one, other] if first is None else [other, one]
         raise _refused(pair, f"the first removes {where}, which the second changes", name, attribute)
     if plain_function(first) is None or plain_function(second) is None:
+        if any(attribute in vars(cls) for cls in shared):
+            raise _refused([one, other], f"both declare {where} anew", name, attribute)
         raise _refused([one, other], f"both declare {where}")
     infos = [getattr(value, "action_info", None) for value in (first, second)]
     if None not in infos and infos[0] != infos[1]:
