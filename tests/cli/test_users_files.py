@@ -33,7 +33,7 @@ READERS = [
 
 @pytest.mark.parametrize("command", READERS, ids=lambda command: command[0])
 def test_a_pipe_that_nothing_writes_to_is_refused_at_once(run: Run, tmp_path: Path, command: list[str]) -> None:
-    path = tmp_path / "mine.py"
+    path = tmp_path / ("run.jsonl" if command == ["conform"] else "mine.py")
     os.mkfifo(path)
     assert f"cannot read {path}: it is a pipe, not a file" in refused(run, *command, str(path))
 
