@@ -43,6 +43,7 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.verdicts import Answer
 from postcopy.report.records.check import check_record
+from postcopy.report.results.check import why_no_symmetry
 from postcopy.report.terminal.check import print_check
 from tests.export.test_tla import errors
 from tests.language.cases.readings import broken_at, found_by_search, proved, proved_at, spin_agrees
@@ -211,6 +212,27 @@ def test_a_property_that_looks_at_neighbours_switches_symmetry_off() -> None:
     assert why() == ""
     assert why(in_order) == "in-order looks at neighbours"
     assert why(reads_ahead, in_order) == "reads-ahead looks at neighbours"
+
+
+def test_a_promise_that_looks_at_neighbours_is_followed_for_each_page_and_said() -> None:
+    class Anyone(Scan):
+        class scanner(Scanner):
+            def reads(self, page: Page) -> None:
+                """reads any page"""
+                require(not self.done[page])
+                self.done |= page
+
+    @eventually("What lies behind is read")
+    def behind_is_read(state: View, page: Page) -> LeadsTo:
+        """It is never read, as there is nothing behind the last page."""
+        return LeadsTo(when=True, then=not (page.next & state.scanner.done).empty)
+
+    options = Options((PAGES,), engine=Engine.INTERPRETED)
+    found = explore(Instance(Anyone, 2, 1, [behind_is_read]), options)
+    assert found.outcome is Outcome.LIVENESS
+    assert found.no_symmetry == ""
+    assert why_no_symmetry(found) == "no page symmetry for what must happen in the end: it looks at neighbours"
+    assert why_no_symmetry(explore(Instance(Anyone, 2, 1, [all_are_read]), options)) == ""
 
 
 @pytest.mark.parametrize("options", [Options((PAGES,)), Options(())], ids=["symmetry", "none"])

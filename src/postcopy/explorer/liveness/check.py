@@ -41,7 +41,8 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Space], max
     """
     started = time.perf_counter()
     asked, space = _search(instance, explore, 1)
-    if instance.pages > 1 and space.kernel.program.looks_at_neighbours():  # pages are not interchangeable
+    neighbours = instance.pages > 1 and bool(space.kernel.program.looks_at_neighbours())
+    if neighbours:  # pages are not interchangeable
         asked, space = _search(instance, explore, instance.pages)
     tracked = space.kernel.instance
     found = space.findings
@@ -63,7 +64,8 @@ def check_liveness(instance: Instance, explore: Callable[[Instance], Space], max
         if run is None and answer.lasso is not None:
             run = _run(instance, space.kernel, nodes, answer.lasso, promise.prop)
         findings[promise.prop.name] = Finding(earlier.open + answer.open, run)
-    return Liveness(findings, "", len(nodes.states), len(nodes.graph.target), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Liveness(findings, "", len(nodes.states), len(nodes.graph.target), seconds, neighbours)
 
 
 def _search(instance: Instance, explore: Callable[[Instance], Space], pages: int) -> tuple[list[Promise], Space]:

@@ -105,6 +105,7 @@ class Liveness:
         why: why it did not.
         states, edges: size of the graph.
         seconds: time that it took, the search included.
+        neighbours: bodies or promises ask for neighbours of pages, so that there was no page symmetry.
     """
 
     findings: dict[str, Finding]
@@ -112,6 +113,7 @@ class Liveness:
     states: int = 0
     edges: int = 0
     seconds: float = 0.0
+    neighbours: bool = False
 
     @classmethod
     def unfinished(cls, why: str, states: int = 0) -> Liveness:

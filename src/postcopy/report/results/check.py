@@ -44,7 +44,11 @@ def reductions(verdict: Verdict) -> list[str]:
 
 def why_no_symmetry(verdict: Verdict) -> str:
     """Why pages were not renamed, as a line; empty where they were, or where that was not asked for."""
-    return f"no page symmetry: {verdict.no_symmetry}" if verdict.no_symmetry else ""
+    if verdict.no_symmetry:
+        return f"no page symmetry: {verdict.no_symmetry}"
+    if PAGES in verdict.options.reductions and verdict.liveness is not None and verdict.liveness.neighbours:
+        return "no page symmetry for what must happen in the end: it looks at neighbours"
+    return ""
 
 
 def answer(verdict: Verdict, prop: Property) -> Answer:
