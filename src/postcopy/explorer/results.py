@@ -120,6 +120,16 @@ class Verdict:
     no_symmetry: str = ""
 
     @property
+    def reductions(self) -> tuple[Reduction, ...]:
+        """The reductions that were used: those that were asked for, but for page symmetry where it could not be."""
+        return tuple(each for each in self.options.reductions if each is not PAGES or not self.no_symmetry)
+
+    @property
+    def follows_each_page(self) -> bool:
+        """Page symmetry was used, but not for what must happen in the end: promises look at neighbours."""
+        return PAGES in self.reductions and self.liveness is not None and self.liveness.neighbours
+
+    @property
     def all_seen(self) -> bool:
         """Whether every state was explored, and none violates a property of states or steps."""
         return self.outcome is Outcome.HOLDS or self.liveness is not None

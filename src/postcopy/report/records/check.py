@@ -178,7 +178,7 @@ def check_record(
         pages=instance.pages,
         in_flight=instance.in_flight,
         host_page=instance.group,
-        symmetry=PAGES in verdict.options.reductions and not verdict.no_symmetry,
+        symmetry=PAGES in verdict.reductions,
         no_symmetry=why_no_symmetry(verdict) or None,
         reductions=reductions(verdict),
         verdict=verdict.outcome.value,

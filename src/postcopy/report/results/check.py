@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from postcopy.catalogue.properties import reasons
-from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Outcome, Verdict
 from postcopy.explorer.vacuity import Gap, Missing
 from postcopy.language.properties import Property
@@ -39,14 +38,14 @@ def not_asked(verdict: Verdict) -> dict[str, str]:
 
 def reductions(verdict: Verdict) -> list[str]:
     """Why one stored state may stand for several."""
-    return [each.name for each in verdict.options.reductions if each is not PAGES or not verdict.no_symmetry]
+    return [reduction.name for reduction in verdict.reductions]
 
 
 def why_no_symmetry(verdict: Verdict) -> str:
     """Why pages were not renamed, as a line; empty where they were, or where that was not asked for."""
     if verdict.no_symmetry:
         return f"no page symmetry: {verdict.no_symmetry}"
-    if PAGES in verdict.options.reductions and verdict.liveness is not None and verdict.liveness.neighbours:
+    if verdict.follows_each_page:
         return "no page symmetry for what must happen in the end: it looks at neighbours"
     return ""
 
