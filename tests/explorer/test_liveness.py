@@ -413,7 +413,7 @@ def test_a_promise_is_made_for_pages_and_vcpus_only() -> None:
 def test_a_property_of_runs_is_chosen_by_name_as_any_other() -> None:
     assert [p.name for p in DEFAULT if p.of_runs] == [
         "every-requested-page-arrives", "every-blocked-vcpu-runs-again", "every-sleeper-is-woken", "the-switch-happens",
-        "the-migration-ends", "started-guest-runs", "the-guest-runs-again",
+        "the-migration-ends", "the-guest-runs-again", "started-guest-runs",
     ]  # fmt: skip
     assert BY_NAME["every-requested-page-arrives"].each == ("page",)
     assert BY_NAME["every-blocked-vcpu-runs-again"].each == ("cpu",)
