@@ -126,6 +126,11 @@ def test_a_stale_judgement_is_noticed(digests: dict[str, str]) -> None:
     assert stale([gone, of_another_text, three], digests) == [gone.mutant, two.mutant]
 
 
+def test_a_docstring_makes_no_judgement_stale() -> None:
+    assert digest("def f():\n    'Says.'\n    return 1") == digest("def f():\n    return 1")
+    assert digest("def f():\n    return 2") != digest("def f():\n    return 1")
+
+
 def test_the_page_says_what_was_judged() -> None:
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     assert page(text) == text
@@ -183,7 +188,7 @@ def test_a_mutant_of_the_sample_is_judged_as_before(name: str, by_name: dict[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sample(PROPERTIES, 4, seed=2))
+@pytest.mark.parametrize("name", sample(PROPERTIES, 3, seed=2))
 def test_an_edited_property_of_the_sample_is_judged_as_before(name: str) -> None:
     edited = next(w for w in weakenings.weakenings() if w.name == name)
     now = weakenings.judge(edited)
