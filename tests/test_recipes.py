@@ -97,6 +97,31 @@ def test_what_is_written_for_a_composition_is_what_the_catalogue_has() -> None:
     assert all_that_it_does("acknowledged_and_locked.py") == all_that_it_does("switch-after-acknowledgement-locked")
 
 
+MENDED = """
+from prefetch import Prefetch
+from postcopy.model.changes.preempt import Preempt
+
+
+class Both(Prefetch, Preempt):
+    'Both.'
+
+    class destination(Prefetch.destination, Preempt.destination):
+        'Waits for what was requested in advance, too.'
+
+        def _requests_open(self) -> bool:
+            return super()._requests_open() or not (self.prefetched - self.present).empty
+"""
+
+
+def test_what_two_changes_violate_only_together(saved: Path) -> None:
+    name = "nothing-missing-at-end"
+    for text in ("prefetch.py", "preempt"):
+        assert searched(text, name=name).outcome.value == "holds"
+    assert searched("prefetch.py+preempt", name=name).outcome.value == "violated"
+    (saved / "mended.py").write_text(MENDED)
+    assert searched("mended.py", name=name).outcome.value == "holds"
+
+
 def test_recipes_are_combined() -> None:
     verdict = searched("split_placing.py+prefetch.py+time_out.py+out_of_memory.py+keepalive.py")
     assert verdict.outcome.value == "holds"
