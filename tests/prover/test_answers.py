@@ -265,6 +265,10 @@ DIFFERENT: list[Node] = [
     on.InOrder(QUEUE, (Pattern(Letter.A, about=True, part=True),)),
     on.InOrder(QUEUE, (Pattern(Letter.A), Pattern(Letter.B))),
     on.InOrder(QUEUE, (Pattern(Letter.B), Pattern(Letter.A))),
+    on.InOrder(QUEUE, (Pattern(Letter.A, fields=(("urgent", 1),)),)), on.Sent(QUEUE, 1, SOME, (ex.TRUE,), (SOME,)),
+    on.Sent(QUEUE, 1, SOME, (ex.TRUE,), (ex.Number(1),)), on.HeadNumber(QUEUE, "urgent"), on.HeadNumber(QUEUE, "why"),
+    on.HeadSet(QUEUE, "rest"), on.HeadSet(QUEUE, "other"), ex.OTHER, ex.Neighbours(SOME, previous=False),
+    ex.Neighbours(SOME, previous=True), ex.Neighbours(MORE, previous=False),
 ]  # fmt: skip
 
 
