@@ -210,18 +210,14 @@ class CarriesNumber(Innocent):
     wire = Channel(3)  # type: ignore[arg-type]  # here
 
 
-@declared(
-    "Innocent has no machine lefts; did you mean left? A second one belongs to a second migration: "
-    'Beside(left="lefts", ...)'
-)
+@declared('Innocent has no machine lefts; did you mean left? A second one stands beside it: Beside(left="lefts", ...)')
 class NearlyReplaces(Innocent):
     class lefts(Base):  # noqa: N801  # here
         """A typing error."""
 
 
 @declared(
-    "Innocent has no machine Right; did you mean right? A second one belongs to a second migration: "
-    'Beside(right="Right", ...)'
+    'Innocent has no machine Right; did you mean right? A second one stands beside it: Beside(right="Right", ...)'
 )
 class ReplacesInCapitals(Innocent):
     class Right(Right):  # here
@@ -229,16 +225,14 @@ class ReplacesInCapitals(Innocent):
 
 
 @declared(
-    "Innocent has no machine clone; did you mean right? A second one belongs to a second migration: "
-    'Beside(right="clone", ...)'
+    'Innocent has no machine clone; did you mean right? A second one stands beside it: Beside(right="clone", ...)'
 )
 class Clones(Innocent):
     clone = type("Clone", (type("Change", (Right,), {}),), {})  # here
 
 
 @declared(
-    "Innocent has no ghost memories; did you mean memory? "
-    'A second one belongs to a second migration: Beside(memory="memories", ...)'
+    'Innocent has no ghost memories; did you mean memory? A second one stands beside it: Beside(memory="memories", ...)'
 )
 class NearlyReplacesGhost(Innocent):
     class memories(Memory):  # noqa: N801  # here
@@ -250,8 +244,7 @@ class NearlyReplacesInBase(NearlyReplaces):
 
 
 declared(
-    "Innocent has no machine lefts; did you mean left? A second one belongs to a second migration: "
-    'Beside(left="lefts", ...)',
+    'Innocent has no machine lefts; did you mean left? A second one stands beside it: Beside(left="lefts", ...)',
     at=NearlyReplaces,
     inside="NearlyReplaces",
 )(NearlyReplacesInBase)

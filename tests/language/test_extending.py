@@ -479,20 +479,19 @@ class RecoveringTwice(Recovery):
     [
         (
             SourcesForSource,
-            "Postcopy has no machine sources; did you mean source? A new machine cannot be derived from Source",
+            "Postcopy has no machine sources; did you mean source? A second one stands beside it: Beside(",
         ),
         (
             NameOfTheClass,
-            "Postcopy has no machine Source; did you mean source? A new machine cannot be derived from Source",
+            "Postcopy has no machine Source; did you mean source? A second one stands beside it: Beside(",
         ),
         (
             SecondDestination,
-            "Postcopy has no machine clone; did you mean destination? A new machine cannot be derived from Destination",
+            "Postcopy has no machine clone; did you mean destination? A second one stands beside it: Beside(",
         ),
         (
             RecoveringTwice,
-            "Recovery has no machine second; did you mean source? A new machine cannot be derived from "
-            "RecoveringSource, the class of source",
+            "Recovery has no machine second; did you mean source? A second one stands beside it: Beside(",
         ),
     ],
 )

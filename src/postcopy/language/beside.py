@@ -1,4 +1,4 @@
-"""Properties of a first migration, asked of a second one beside it."""
+"""Properties of a first system, asked of a second one beside it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def _seen(name: str, holds: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def _monitor(name: str, hashed: Hashable) -> type[Monitor]:
-    """The monitor of a property, for a second migration. It remembers beside the one of the first."""
+    """The monitor of a property, for a second system. It remembers beside the one of the first."""
     monitor = cast(type[Monitor], hashed)  # mypy does not see that classes are hashable
 
     def watch(self: Monitor, step: Step) -> None:
-        """Remember what the property needs later, of the second migration."""
+        """Remember what the property needs later, of the second system."""
         monitor.watch(self, step.beside(name))
 
     body = {"watch": watch, "__module__": __name__, "__doc__": monitor.__doc__}

@@ -135,7 +135,7 @@ def _check_replacements(protocol: type[Protocol]) -> None:
                     other = closest(name, doubled) or doubled[0]
                     raise SpecError(
                         f"{bases[0].__name__} has no {what} {name}; did you mean {other}? "
-                        f'A second one belongs to a second migration: Beside({other}="{name}", ...)',
+                        f'A second one stands beside it: Beside({other}="{name}", ...)',
                         of_class(change, name),
                     )
 
@@ -218,7 +218,7 @@ def _check_roles(protocol: type[Protocol]) -> None:
 
 
 def _check_beside(protocol: type[Protocol], parts: Mapping[str, object]) -> None:
-    """Refuse a second migration whose parts are not there, or that uses a channel or ghost of the first."""
+    """Refuse a second system whose parts are not there, or that uses a channel or ghost of the first."""
     for name, beside in protocol.parts(Beside).items():
         where = of_class(protocol, name)
         problem = beside.problem(parts, lambda a, b: _kind(a) == _kind(b))
@@ -230,7 +230,7 @@ def _check_beside(protocol: type[Protocol], parts: Mapping[str, object]) -> None
             for attribute, end in ends.items():
                 if end.channel in beside.names:
                     raise SpecError(
-                        f"{machine}.{attribute} is an end of {end.channel}, a channel of the first migration: write "
+                        f"{machine}.{attribute} is an end of {end.channel}, a channel of the first system: write "
                         f'{attribute} = {type(end).__name__}("{beside.names[end.channel]}") in its class',
                         where,
                     )

@@ -200,9 +200,9 @@ def _has(variable: Variable, value: object) -> bool:
 
 
 def _worlds(protocol: type[Protocol], monitors: Mapping[str, type[Monitor]]) -> dict[str, World]:
-    """What belongs to each of several migrations: by the name of a `Beside`, of its machines, ghosts and monitors.
+    """What belongs to each of several systems: by the name of a `Beside`, of its machines, ghosts and monitors.
 
-    The first migration is called "". Where there is one migration, there is nothing to tell apart.
+    The first system is called "". Where there is one system, there is nothing to tell apart.
     """
     found: dict[str, World] = {}
     besides = protocol.parts(Beside)

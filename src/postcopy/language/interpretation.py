@@ -53,7 +53,7 @@ class Scope(typing.Protocol):
 
     @property
     def worlds(self) -> Mapping[str, World]:
-        """What belongs to each of several migrations: "" for the first, and for ghosts of others. Empty for one."""
+        """What belongs to each of several systems: "" for the first, and for ghosts of others. Empty for one."""
 
     @property
     def variable(self) -> Mapping[str, Variable]:

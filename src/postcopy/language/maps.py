@@ -14,7 +14,7 @@ from postcopy.suggestions import did_you_mean
 class Maps:
     """Some fields of another machine, to be read and written: ``memory = Maps("destination", "present", "faulted")``.
 
-    A process that maps the guest's memory (a backend of vhost-user, the next migration of the same host) sees at once
+    A process that maps the guest's memory (a backend of vhost-user, the next system at the same host) sees at once
     what the other has written; nothing travels. ``self.memory.present`` is the field ``present`` of the other machine.
 
     Attributes:

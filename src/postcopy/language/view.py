@@ -37,7 +37,7 @@ class View:
             ) from None
 
     def beside(self, name: str) -> View:
-        """The same state as the parts of a second migration see it, which the protocol calls `name` (a `Beside`)."""
+        """The same state as the parts of a second system see it, which the protocol calls `name` (a `Beside`)."""
         instance = self._interpretation.instance
         if name not in instance.worlds:
             raise UnknownNameError(
@@ -67,7 +67,7 @@ class View:
             self._interpretation.looks.roles = True
 
     def concerns(self, part: str) -> bool:
-        """Whether a machine or channel belongs to the migration whose parts are seen."""
+        """Whether a machine or channel belongs to the system whose parts are seen."""
         return self._world is None or self._world.belongs(part)
 
     def _variables(self) -> Iterable[Variable]:
@@ -121,7 +121,7 @@ class Step:
     looks: Looks | None = None
 
     def beside(self, name: str) -> Step:
-        """The same step as the parts of a second migration see it: see `View.beside`."""
+        """The same step as the parts of a second system see it: see `View.beside`."""
         return replace(self, before=self.before.beside(name), after=self.after.beside(name))
 
     def of(self, what: Enum) -> PageSet:
@@ -150,7 +150,7 @@ class Step:
         return any(e.what is kind and e.channel and not e.sent for e in self._seen())
 
     def _seen(self) -> list[Event]:
-        """The events of this migration: messages on its channels, and what its machines observe."""
+        """The events of this system: messages on its channels, and what its machines observe."""
         return [e for e in self.events if self.before.concerns(e.channel or self.action.machine)]
 
     def _note(self, what: Enum, how: How) -> None:

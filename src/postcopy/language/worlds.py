@@ -1,8 +1,8 @@
-"""A second migration beside the first: which parts of a protocol belong to which, for those who look at all of it.
+"""A second system beside the first: which parts of a protocol belong to which, for those who look at all of it.
 
 A protocol may have a second machine of the same class, at channels of its own, with a ghost of its own: a second
-destination, or the next migration of the same host. Its parts have names of their own, and properties and ghosts that
-were written for the first migration see them by the first one's names.
+destination, or the next system at the same host. Its parts have names of their own, and properties and ghosts that
+were written for the first system see them by the first one's names.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from postcopy.suggestions import did_you_mean
 
 
 class Beside:
-    """Parts of a second migration: ``second = Beside(destination="clone", guest="clone_guest", stream="stream_b")``.
+    """Parts of a second system: ``second = Beside(destination="clone", guest="clone_guest", stream="stream_b")``.
 
     Attributes:
-        names: for parts of the first migration, the names of those that stand in their place in the second. Parts that
+        names: for parts of the first system, the names of those that stand in their place in the second. Parts that
             are not named are shared.
         fields: further variables that belong to the second, as ``source.dirty_b``: fields of a shared machine.
     """
@@ -39,17 +39,17 @@ class Beside:
         for first, second in self.names.items():
             if not same_kind(parts[first], parts[second]):
                 return f"puts {second} in the place of {first}, which is a part of another kind"
-        return None if self.names else "names no part: Beside(destination=..., guest=...)"
+        return None if self.names else "names no part: Beside(one=...)"
 
 
 def name_beside(beside: str, monitor: str) -> str:
-    """What the monitor of a property is called that is asked of a second migration."""
+    """What the monitor of a property is called that is asked of a second system."""
     return f"{monitor}_{beside}"
 
 
 @dataclass(frozen=True)
 class World:
-    """What belongs to one of several migrations.
+    """What belongs to one of several systems.
 
     Attributes:
         names: for the names by which properties and ghosts ask, the parts that they mean.
@@ -71,17 +71,17 @@ class World:
 
 
 def second_world(beside: Beside, monitors: Mapping[str, str]) -> World:
-    """The world of a second migration.
+    """The world of a second system.
 
     Args:
         beside: its parts.
-        monitors: for monitors of the first migration, the names of those of the second.
+        monitors: for monitors of the first system, the names of those of the second.
     """
     own = frozenset((*beside.names.values(), *monitors.values(), *beside.fields))
     return World({**beside.names, **monitors}, own, inside=True)
 
 
 def first_world(others: Collection[Beside]) -> World:
-    """The world of the first migration: all that belongs to no other."""
+    """The world of the first system: all that belongs to no other."""
     taken = frozenset(name for beside in others for name in (*beside.names.values(), *beside.fields))
     return World({}, taken, inside=False)

@@ -300,14 +300,14 @@ def sub(base: type[Machine], **parts: object) -> type[Machine]:
             {"second": Beside(destination="stream")},
             r"puts stream in the place of destination, .* another kind",
         ),
-        ({"second": Beside()}, r"names no part: Beside\(destination=\.\.\., guest=\.\.\.\)"),
+        ({"second": Beside()}, r"names no part: Beside\(one=\.\.\.\)"),
         (
             {
                 "clone": sub(Destination),
                 "line": Channel(Letter),
                 "second": Beside(destination="clone", stream="line"),
             },
-            r'clone\.stream is an end of stream, a channel of the first migration: write stream = Receives\("line"\)',
+            r'clone\.stream is an end of stream, a channel of the first system: write stream = Receives\("line"\)',
         ),
     ],
 )
