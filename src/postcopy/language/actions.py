@@ -135,6 +135,7 @@ class ActionInstance:
         page_names: the names of its page parameters: none, ``page``, or two.
         words: the step in words, as its docstring has it.
         place: the variable that says where in its program the thread is; None where the step can be taken anywhere.
+        beside: the machine belongs to a second system, whose threads may be called like those of the first.
     """
 
     name: str
@@ -146,6 +147,7 @@ class ActionInstance:
     page_names: tuple[str, ...]
     words: str
     place: Variable | None = None
+    beside: bool = False
 
     @property
     def takes_page(self) -> bool:
@@ -165,5 +167,6 @@ class ActionInstance:
 
     @property
     def thread(self) -> str:
-        """The thread whose step it is, e.g. ``listen thread`` or ``vCPU 1``."""
-        return self.declared.name(self.cpu)
+        """The thread whose step it is, e.g. ``listen thread``, ``vCPU 1`` or ``listen thread (clone)``."""
+        name = self.declared.name(self.cpu)
+        return f"{name} ({self.machine.replace('_', ' ')})" if self.beside else name

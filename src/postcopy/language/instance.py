@@ -155,6 +155,7 @@ class Instance:
         return f"{pages}, {self.in_flight} message{'s' * (self.in_flight > 1)} in flight{others}{host}"
 
     def _actions(self) -> Iterator[ActionInstance]:
+        second = {name for beside in self.protocol.parts(Beside).values() for name in beside.names.values()}
         for name, machine in self.machines.items():
             for method in _method_order(machine):
                 function = getattr(machine, method)
@@ -168,7 +169,7 @@ class Instance:
                 for cpu in range(self.cpus) if "cpu" in parameters else [None]:
                     label = f"{name}.{method}" + (f"[{cpu}]" if cpu is not None else "")
                     pages = tuple(each for each, kind in parameters.items() if kind is Page)
-                    yield ActionInstance(label, name, method, info, thread, cpu, pages, words, place)
+                    yield ActionInstance(label, name, method, info, thread, cpu, pages, words, place, name in second)
 
     def _place(self, machine: str, method: str, info: ActionInfo, function: FunctionType) -> Variable:
         """The choice that says where a thread is, for an action that names its place.

@@ -318,6 +318,16 @@ def test_a_mistake_is_named_in_one_line(parts: Mapping[str, Any], message: str) 
     assert "\n" not in str(raised.value)
 
 
+def test_a_story_says_whose_thread_it_is() -> None:
+    """The threads of both are called alike in their classes."""
+    assert {action.thread for action in Instance(Two, 1, 1, ()).actions} == {
+        "sender",
+        "receiver",
+        "sender (other sender)",
+        "receiver (other receiver)",
+    }
+
+
 def test_a_state_is_seen_beside_what_there_is_alone() -> None:
     @always("Nothing")
     def nothing(state: View) -> bool:
