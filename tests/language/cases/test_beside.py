@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from postcopy.errors import SpecError
 from postcopy.explorer.explore import Options, explore
 from postcopy.language import (
     ALL,
+    NO_DEADLOCK,
     NONE,
     Beside,
     Bitmap,
@@ -39,9 +41,20 @@ from postcopy.language import (
 )
 from postcopy.language.instance import Instance
 from postcopy.model.destination import Destination
+from postcopy.model.guest import Guest
+from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
+from postcopy.properties.safety import (
+    no_page_lost,
+    no_request_lost,
+    no_stale_read,
+    no_two_guests,
+    no_write_after_switch,
+)
 from postcopy.prover.induction import k_induction
+from tests.export.agreement import by_spin, explorer, exported, need_spin
+from tests.language.cases.all_readings import read_both_ways, searched
 
 
 class Letter(Enum):
@@ -152,7 +165,7 @@ class One(Protocol):
     receiver = Receiver
     copies = Copies
     line = Channel(Letter, marks=("stale",), marked=(Letter.PAGE,))
-    properties = ASKED
+    properties: ClassVar[tuple[Property, ...]] = (no_old_read, one_place)
 
     @staticmethod
     def may_rest(state: View) -> bool:
@@ -180,7 +193,7 @@ class Two(One):
     other_copies = Copies
     other_line = Channel(Letter, marks=("stale",), marked=(Letter.PAGE,))
     other = Beside(sender="other_sender", receiver="other_receiver", copies="other_copies", line="other_line")
-    properties = asked_beside("other", ASKED)
+    properties = asked_beside("other", (no_old_read, one_place))
 
     @staticmethod
     def may_rest(state: View) -> bool:
@@ -271,6 +284,86 @@ def test_the_next_migration_of_a_host_shares_its_memory() -> None:
 
     assert of(Chain) is None
     assert of(Two) is through_the_middle
+
+
+@pytest.mark.parametrize(("protocol", "expected"), [(Two, None), (FaultySecond, "no-old-read@other")])
+def test_all_searches_agree(protocol: type[Protocol], expected: str | None) -> None:
+    assert searched(protocol, (1, 1, 1)).violated == expected
+
+
+def test_the_readings_agree_step_by_step() -> None:
+    read_both_ways(FaultySecond, (1, 1, 1))
+
+
+@pytest.mark.slow
+def test_spin_says_the_same(tmp_path: Path) -> None:
+    need_spin()
+    for prop in asked_beside("other", (no_old_read, one_place)):
+        wanted = explorer(FaultySecond, (1, 1, 1), [prop])
+        assert (wanted.violated == prop.name) is (prop.name == "no-old-read@other")
+        found = by_spin(exported(FaultySecond, (1, 1, 1), [prop]), tmp_path)
+        assert (found.states, found.violated) == (wanted.states, wanted.violated and wanted.violated.replace("@", "-"))
+
+
+class NeverBreaks(Postcopy):
+    """The document's protocol on a connection that does not break."""
+
+    wire = None  # type: ignore[assignment]
+
+
+class Twice(NeverBreaks):
+    """The document's protocol twice: two guests, each with two hosts and a connection of its own."""
+
+    class next_source(Source):
+        """The source of the second guest."""
+
+        stream = Sends("next_stream")
+        return_path = Receives("next_return_path")
+
+    class next_destination(Destination):
+        """Its destination."""
+
+        stream = Receives("next_stream")
+        return_path = Sends("next_return_path")
+
+    next_guest = Guest
+    next_stream = Channel(Command, marks=("stale",), marked=(Command.PAGE,))
+    next_return_path = Channel(Reply)
+    second = Beside(
+        source="next_source",
+        destination="next_destination",
+        guest="next_guest",
+        stream="next_stream",
+        return_path="next_return_path",
+    )
+
+    @staticmethod
+    def may_rest(state: View) -> bool:
+        """Both are at rest."""
+        return Postcopy.may_rest(state) and Postcopy.may_rest(state.beside("second"))
+
+
+class SecondRunsOn(Twice):
+    """The second source does not stop its guest."""
+
+    class next_source(Twice.next_source):
+        """Runs on."""
+
+        def stops_cpus_to_switch(self) -> None:
+            """goes on with a guest that runs"""
+            super().stops_cpus_to_switch()
+            self.running = True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("protocol", "violated_one"), [(Twice, None), (SecondRunsOn, "no-write-after-switch@second")])
+def test_the_documents_protocol_stands_beside_itself(protocol: type[Protocol], violated_one: str | None) -> None:
+    """With one page and one message each, and as many states as pairs."""
+    both = (no_stale_read, no_page_lost, no_request_lost, no_two_guests, no_write_after_switch)
+    result = explore(Instance(protocol, 1, 1, (NO_DEADLOCK, *both, *asked_beside("second", both))))
+    assert (result.violated.name if result.violated is not None else None) == violated_one
+    if violated_one is None:
+        assert result.states == explore(Instance(NeverBreaks, 1, 1, (NO_DEADLOCK, *both))).states ** 2
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -35,6 +36,8 @@ from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.induction import k_induction
 from postcopy.prover.solving import Status
+from tests.export.agreement import by_spin, explorer, exported, need_spin
+from tests.language.cases.all_readings import read_both_ways
 
 
 class Backend(Machine):
@@ -105,6 +108,20 @@ def test_a_proof_agrees(protocol: type[Protocol], lost: bool) -> None:
     answer = k_induction(Instance(protocol, 1, 1, claims), (*INVARIANT, waits_in_postcopy), 1)
     assert ("no-request-lost" not in answer.proved) is lost
     assert answer.status is (Status.OPEN if lost else Status.PROVED)
+
+
+def test_the_readings_agree_step_by_step() -> None:
+    read_both_ways(protocol_with(machine(Maps("host", "there"), "adds")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("protocol", "expected"), [(Woken, None), (NotWoken, "no-request-lost")])
+def test_spin_says_the_same(protocol: type[Protocol], expected: str | None, tmp_path: Path) -> None:
+    need_spin()
+    asked = [p for p in asked_of(protocol) if p.name in ("no-request-lost", "no-stale-read")]
+    wanted = explorer(protocol, (1, 1, 1), asked)
+    assert wanted.violated == expected
+    assert by_spin(exported(protocol, (1, 1, 1), asked), tmp_path) == wanted
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------
