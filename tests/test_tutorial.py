@@ -36,8 +36,8 @@ def test_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
             assert "not reachable" not in printed.out
             ran.append(command)
             if command == "postcopy diff Postcopy my_change.py":
-                assert "my_change.py does nothing that Postcopy cannot do" in printed.out
-                assert "Postcopy does nothing that my_change.py cannot do" in printed.out
+                assert "my_change.py:MyChange does nothing that Postcopy cannot do" in printed.out
+                assert "Postcopy does nothing that my_change.py:MyChange cannot do" in printed.out
     assert (tmp_path / "lazy.svg").read_text().startswith("<svg")
     assert "Counterexample to" in (tmp_path / "lazy.html").read_text()
     assert {line.split()[1] for line in ran} >= {"check", "new", "diff", "trace"}

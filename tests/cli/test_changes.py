@@ -178,7 +178,9 @@ def test_diff_compares_behaviours_where_two_pages_exist(run: Run, tmp_path: Path
     file.write_text(BATCHES)
     result = run("diff", "Postcopy", str(file))
     assert result.code == 0
-    assert "batches.pycandowhatPostcopycannot:" in "".join(result.out.split()), "the path may be broken at any letter"
+    assert "batches.py:BatchescandowhatPostcopycannot:" in "".join(result.out.split()), (
+        "the path may be broken at any letter"
+    )
     assert "sends PAGE pages 0 and 1" in result.out
     assert "Behaviours (2 pages, 1 message in flight; " in result.out
     one = run("diff", "Postcopy", str(file), "--pages", "1")

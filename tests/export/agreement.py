@@ -29,7 +29,7 @@ from postcopy.properties.safety import SAFETY
 SOUND = [(1, 1, 1), (2, 1, 1), (2, 1, 2)]
 """Sizes (pages, messages in flight, target pages of a host page) at which the document's protocol is compared."""
 
-TWO_PAGES = {"background-first", "device-load-goes-on", "sleeper-goes-on"}
+TWO_PAGES = {"background-first", "device-load-goes-on", "sleeper-goes-on", "sleeper-writes"}
 """The faults that need two pages to show. Those about host pages of two target pages need as many, or say how many."""
 
 

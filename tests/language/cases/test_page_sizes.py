@@ -170,7 +170,7 @@ def test_the_documents_protocol_holds_with_two_page_sizes() -> None:
 @pytest.mark.parametrize("size", [(2, 1, 2), (2, 2, 2)])
 def test_the_documents_invariant_is_inductive_with_two_page_sizes(size: Size) -> None:
     assert proved_at(SmallPages, "no-page-lost", size) is Answer.PROVED
-    assert proved_at(SmallPages, "one-place", size) is Answer.PROVED
+    assert proved_at(SmallPages, "no-partial-page", size) is Answer.PROVED
 
 
 @pytest.mark.parametrize("fault", ["partial-host-pages", "places-first-target-page", "requests-part-of-host-page"])

@@ -197,6 +197,8 @@ class ShutdownAfterError(Postcopy):
     """At the destination the error is noted before the stream is shut down: a reader that gets nothing knows that the
     stream is over."""
 
+    inapplicable = {"both-break-together": "the destination can shut one direction down"}  # noqa: RUF012
+
     class destination(Destination):
         """Has an operator who may shut its end of the stream down."""
 
