@@ -310,7 +310,7 @@ class SymbolicInterpretation(Interpretation):
 
     def _asked_for(self, slot: Slot, pattern: Pattern) -> PagesExpr:
         pages = self.pages_in(slot.pages)
-        return ex.intersection(pages, ex.host_pages(ex.set_complement(pages))) if pattern.part else pages
+        return ex.intersection(pages, self.host_pages_of(ex.set_complement(pages))) if pattern.part else pages
 
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         codes = [channel.code(kind) for kind in channel.kinds if channel.marks_copies(kind)]

@@ -132,7 +132,10 @@ class UnboundedInterpretation(SymbolicInterpretation):
         self._leave(channel, Lost(self._on(channel)))
 
     def in_order(self, channel: ChannelVariables, patterns: tuple[Pattern, ...]) -> PageSet:
-        return SymbolicPages(self, as_pages(InOrder(self._on(channel), patterns)))
+        found = as_pages(InOrder(self._on(channel), patterns))
+        if self.instance.fine is not None and any(pattern.part for pattern in patterns):  # its pages have no parts
+            found = ex.intersection(found, ex.set_complement(self.pages_in(self.instance.fine)))
+        return SymbolicPages(self, found)
 
     def carries(self, channel: ChannelVariables, kind: Enum) -> bool:
         return cast(bool, SymbolicTruth(self, as_truth(Carries(self._on(channel), Pattern(kind)))))

@@ -14,6 +14,7 @@ from postcopy.language import (
     Answer,
     Bitmap,
     Channel,
+    Chosen,
     Ghost,
     Machine,
     Page,
@@ -185,8 +186,16 @@ class AllAtOnce(Boxes):
             return self.left
 
 
+class BoxesOfTwoSizes(Boxes):
+    """A block of the pages has small host pages: a box with one of these is whole."""
+
+    small = Chosen("pages of the block with small pages")
+    fine = "small"
+
+
 VIOLATED = [
     (Boxes, None),
+    (BoxesOfTwoSizes, None),
     (PageByPage, whole.name),
     (PartByPart, whole.name),
     (DryPages, dry_pages.name),
@@ -208,7 +217,7 @@ def test_machine_code_says_the_same(protocol: type[Protocol], violated: str | No
     assert searched(protocol, (4, 2, 2), Engine.COMPILED) == violated
 
 
-@pytest.mark.parametrize("protocol", [Boxes, AllAtOnce])
+@pytest.mark.parametrize("protocol", [Boxes, BoxesOfTwoSizes, AllAtOnce])
 def test_proofs_tell_parts_from_whole_host_pages(protocol: type[Protocol]) -> None:
     for found in (proved_at(protocol, (2, 2, 2)), proved(protocol)):
         assert {found[p.name] for p in Boxes.properties} == {Proved.PROVED}
