@@ -16,10 +16,8 @@ from postcopy.prover.session import ProofResult, at_size, every_size
 from postcopy.prover.verdicts import Answer, can_be_asked
 from tests.explorer.brute import brute_force
 from tests.export.agreement import by_spin, explorer, exported, need_spin
+from tests.language.cases.readings import Size
 from tests.language.test_interpretations import agree
-
-Size = tuple[int, int, int]
-"""Pages, messages in flight, target pages of a host page."""
 
 
 class Searched(NamedTuple):

@@ -12,15 +12,12 @@ from postcopy.explorer.results import Engine, Options
 from postcopy.language import Protocol
 from postcopy.language.instance import Instance
 from postcopy.language.symbolic import read_action
-from postcopy.prover.means import HERE
-from postcopy.prover.session import at_size, every_size
 from postcopy.prover.verdicts import Answer
 from tests.explorer.brute import brute_force
 from tests.export.agreement import by_spin, explorer, exported, need_spin
+from tests.language.cases import readings
+from tests.language.cases.readings import Size
 from tests.language.test_interpretations import agree
-
-Size = tuple[int, int, int]
-"""Pages, messages in flight, target pages of a host page."""
 
 
 def at(protocol: type[Protocol], size: Size) -> Instance:
@@ -52,16 +49,12 @@ def searched(protocol: type[Protocol], size: Size = (2, 2, 1), engine: Engine = 
 
 def proved_at(protocol: type[Protocol], size: Size = (2, 2, 1)) -> Mapping[str, Answer]:
     """What `prove --pages N` says of each of the protocol's own properties."""
-    instance = at(protocol, size)
-    result = at_size(instance, instance.properties, protocol.invariant, "invariant", lambda _: None)
-    return {v.property.name: v.answer for v in result.verdicts if v.property in instance.properties}
+    return readings.proved_at(protocol, size, at(protocol, size).properties)
 
 
 def proved(protocol: type[Protocol]) -> Mapping[str, Answer]:
     """What `prove` says of each, for every size, without conjuncts that the machine finds."""
-    asked = at(protocol, (2, 2, 1)).properties
-    result = every_size(protocol, asked, protocol.invariant, None, HERE, lambda _: None, lambda _: None)
-    return {v.property.name: v.answer for v in result.verdicts if v.property in asked}
+    return readings.proved(protocol, at(protocol, (2, 2, 1)).properties)
 
 
 def same_in_spin(protocol: type[Protocol], directory: Path, size: Size = (2, 2, 1)) -> None:

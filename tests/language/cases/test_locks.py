@@ -18,7 +18,8 @@ from postcopy.model.destination import Destination
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.verdicts import Answer
 from postcopy.report.story.tell import tell
-from tests.language.cases.all_readings import Size, proved, proved_at, read_both_ways, same_in_spin, searched
+from tests.language.cases.all_readings import proved, proved_at, read_both_ways, same_in_spin, searched
+from tests.language.cases.readings import Size
 
 SIZE: Size = (1, 1, 1)
 

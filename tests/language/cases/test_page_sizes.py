@@ -17,7 +17,8 @@ from postcopy.language.single_run import SingleRun
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.verdicts import Answer
-from tests.language.cases.all_readings import Size, proved, proved_at, read_both_ways, same_in_spin, searched
+from tests.language.cases.all_readings import proved, proved_at, read_both_ways, same_in_spin, searched
+from tests.language.cases.readings import Size
 
 
 class Host(Machine):

@@ -27,7 +27,8 @@ from postcopy.language.instance import Instance
 from postcopy.language.single_run import SingleRun
 from postcopy.language.symbolic import read_action
 from postcopy.prover.verdicts import Answer
-from tests.language.cases.all_readings import Size, proved, proved_at, read_both_ways, same_in_spin, searched
+from tests.language.cases.all_readings import proved, proved_at, read_both_ways, same_in_spin, searched
+from tests.language.cases.readings import Size
 
 SIZE: Size = (1, 1, 1)
 
