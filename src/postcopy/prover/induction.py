@@ -34,7 +34,8 @@ class SizedProof:
         claims: the names of all that was to be proved: the properties, the invariant, the ranges of numbers.
         proved: those of them that are proved.
         failed: of each of the others a run from states in which what was assumed holds to one that violates it, where
-            there is one.
+            there is one. In the order in which they were found: of the first all claims were assumed, of each later
+            one those that had not failed before.
         gave_up: z3 gave up.
         seconds: how long it took.
     """

@@ -49,7 +49,7 @@ class CounterexampleToInduction:
     Attributes:
         conjunct: what it violates.
         action: the action after which it does, or how it was found.
-        trace: from a state in which every conjunct holds.
+        trace: from a state in which every conjunct holds that has not failed before; of the first, every conjunct.
         reachable: whether the explorer reaches that state; None where it did not see all states.
     """
 
@@ -285,7 +285,8 @@ def _at_size(
     phase("exploring")
     searches = refute(instance.protocol, [p for p in left if p not in PREMISES], [instance])
     verdicts = refuted_by(verdicts, searches)
-    steps = [v.step for v in verdicts if v.answer is Answer.NOT_PROVED and v.step is not None]
+    unexplained = any(v.answer is Answer.NOT_PROVED and v.step is not None for v in verdicts)
+    steps = answer.failed.values() if unexplained else ()  # as they were found: what fails first makes others fail
     reach = Reachable(instance) if steps else None
     found = [
         CounterexampleToInduction(step.violated, answer.method, step, reach.reaches(step))
