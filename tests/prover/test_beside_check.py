@@ -3,10 +3,12 @@ other."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from documentation import proof_beside_check
-from documentation.proof_beside_check import ALL, beside
+from documentation.proof_beside_check import ALL, PAGE, beside, row
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.properties import proved_of
@@ -15,6 +17,7 @@ from postcopy.model.faults import FAULTS
 
 def test_every_protocol_of_the_catalogue_is_asked() -> None:
     assert FAULTS.keys() | CHANGES.keys() | HISTORY.keys() < ALL.keys()
+    assert re.findall(r"^\| `([\w-]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE) == list(ALL)
 
 
 @pytest.mark.slow_but("Postcopy")
@@ -22,7 +25,7 @@ def test_every_protocol_of_the_catalogue_is_asked() -> None:
 def test_no_property_is_proved_and_violated(name: str) -> None:
     found = beside(ALL[name])
     assert found.both == ()
-    assert found.proved + len(found.violated) + found.neither == found.asked
+    assert row(name, found) in PAGE.read_text(encoding="utf-8").splitlines()
 
 
 def test_the_document_s_protocol_is_proved_whole() -> None:
