@@ -12,7 +12,7 @@ from postcopy.language.beside import asked_beside
 from postcopy.language.channel_ends import Network, Receives, Sends
 from postcopy.language.channels import Channel
 from postcopy.language.choices import Choice
-from postcopy.language.chosen import Chosen
+from postcopy.language.chosen import Chosen, Option
 from postcopy.language.fields import EITHER, Bitmap, Count, CpuBitmap, Flag
 from postcopy.language.locks import Lock
 from postcopy.language.machines import Ghost, Machine, Monitor
@@ -58,6 +58,7 @@ __all__ = [
     "Maps",
     "Monitor",
     "Network",
+    "Option",
     "Page",
     "PageSet",
     "Property",

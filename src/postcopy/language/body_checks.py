@@ -16,10 +16,10 @@ from typing import cast
 
 from postcopy.errors import SpecError
 from postcopy.language.body_expressions import Named, Summary
-from postcopy.language.body_kinds import Kind, Of
+from postcopy.language.body_kinds import PAGES, Kind, Of, Simple
 from postcopy.language.body_statements import check_text
 from postcopy.language.channels import Channel
-from postcopy.language.chosen import Chosen
+from postcopy.language.chosen import Chosen, Option
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.protocol import Protocol
 from postcopy.language.python_values import plain_function
@@ -126,4 +126,5 @@ def _checks_of(hashed: Hashable, monitors: tuple[tuple[str, type[Ghost]], ...]) 
     protocol = cast(type[Protocol], hashed)  # mypy does not see that classes are hashable
     ghosts = cast(dict[str, type[Part]], protocol.parts(Ghost))
     parts = {**protocol.parts(Machine), **ghosts, **dict(monitors)}
-    return BodyChecks(Named(parts, ghosts, frozenset(protocol.parts(Channel)), frozenset(protocol.parts(Chosen))))
+    chosen = {name: Simple.TRUTH if isinstance(c, Option) else PAGES for name, c in protocol.parts(Chosen).items()}
+    return BodyChecks(Named(parts, ghosts, frozenset(protocol.parts(Channel)), chosen))

@@ -61,13 +61,13 @@ class Named:
         parts: its machines, ghosts and the monitors of its properties.
         ghosts: those of them that an action can call: the ghosts.
         channels: the names of its channels.
-        chosen: the names of its sets of pages that are chosen at the start.
+        chosen: what is chosen at the start, by name: a kind for each.
     """
 
     parts: Mapping[str, type[Part]]
     ghosts: Mapping[str, type[Part]]
     channels: frozenset[str]
-    chosen: frozenset[str]
+    chosen: Mapping[str, Kind]
 
 
 @dataclass(frozen=True)
@@ -421,7 +421,7 @@ class Expressions:
         value = inspect.getattr_static(cls, name, MISSING)
         if value is MISSING and name not in _LANGUAGE:
             if name in self._calls.named.chosen:
-                return PAGES
+                return self._calls.named.chosen[name]
             ghost = self._calls.named.ghosts.get(name)
             return PartOf(ghost) if ghost is not None else Simple.ABSENT
         return self._member(node, cls, value)
@@ -458,7 +458,7 @@ class Expressions:
         if name in named.channels:
             return Of(ObserverEnd)
         if name in named.chosen:
-            return PAGES
+            return named.chosen[name]
         self.absent |= {name}
         return Simple.ABSENT
 

@@ -36,7 +36,7 @@ MOST_CPUS = 4
 """vCPUs that a protocol may have."""
 _OF_MESSAGES = frozenset({"self", "kind", "pages"})
 """Names that the fields and marks of messages cannot have."""
-_KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel", Chosen: "a chosen set"}
+_KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel", Chosen: "chosen at the start"}
 
 
 def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) -> None:
@@ -326,7 +326,8 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
             if name in ghosts:
                 raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
             if name in protocol.parts(Chosen):
-                raise SpecError(f"{where} hides the chosen set {name}: choose another name", of_class(base, name))
+                hidden = f"{where} hides {name}, which is chosen at the start: choose another name"
+                raise SpecError(hidden, of_class(base, name))
             if isinstance(value, DeclaredEnd) and getattr(protocol, value.channel, value) is None:
                 change = next(cls for cls in protocol.__mro__ if value.channel in vars(cls))
                 raise SpecError(

@@ -16,11 +16,13 @@ from postcopy.language.variables import Sort, Variable
 T = TypeVar("T")
 
 
-class _Either(Enum):
+class Either(Enum):
+    """The type of `EITHER`."""
+
     EITHER = "either"
 
 
-EITHER: Final = _Either.EITHER
+EITHER: Final = Either.EITHER
 """An initial value that is left open: both truth values, or all sets of pages, are explored."""
 
 
@@ -123,7 +125,7 @@ class Field(Generic[T]):
 
     def problem(self) -> str | None:
         """The mistake in the declaration, or None."""
-        if not isinstance(self.initial, Whole | _Either):
+        if not isinstance(self.initial, Whole | Either):
             return f"starts as {self.initial!r}: it can start as NONE, ALL or EITHER"
         if not isinstance(self.role, Enum | None):
             return f"has the role {self.role!r}: a role is a member of an enumeration"
@@ -141,7 +143,7 @@ class Bitmap(Field[PageSet]):
     """A set of pages; initially `EITHER` where every set is to be explored. `waits` and `role`: see `Field`."""
 
     def __init__(
-        self, doc: str, initial: Whole | _Either = NONE, waits: Thread | None = None, role: Enum | None = None
+        self, doc: str, initial: Whole | Either = NONE, waits: Thread | None = None, role: Enum | None = None
     ) -> None:
         super().__init__(doc, initial, waits, role)
 
@@ -152,7 +154,7 @@ class Bitmap(Field[PageSet]):
 class Flag(Field[bool]):
     """A truth value; initially `EITHER` where both are to be explored."""
 
-    def __init__(self, doc: str, initial: bool | _Either = False) -> None:
+    def __init__(self, doc: str, initial: bool | Either = False) -> None:
         super().__init__(doc, initial)
 
     def __set__(self, part: FieldOwner, value: bool) -> None:
@@ -163,7 +165,7 @@ class Flag(Field[bool]):
 
     def problem(self) -> str | None:
         """The mistake in the declaration, or None."""
-        fits = isinstance(self.initial, bool | _Either)
+        fits = isinstance(self.initial, bool | Either)
         return None if fits else f"starts as {self.initial!r}: it can start as False, True or EITHER"
 
 

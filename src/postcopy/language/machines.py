@@ -42,7 +42,7 @@ class Part:
         self.interpretation.store(self.interpretation.instance.variable[variable], value)
 
     def _chosen(self, name: str) -> Any:
-        """The set of pages of this name that is chosen at the start; None where there is none."""
+        """The set of pages or the option of this name that is chosen at the start; None where there is none."""
         variable = self.interpretation.instance.variable.get(name)
         return self.interpretation.load(variable) if variable is not None and variable.chosen else None
 
@@ -51,7 +51,7 @@ class Part:
         if not isinstance(declared, Field | DeclaredEnd):
             if declared is None and self._chosen(name) is not None:
                 raise SpecError(
-                    f"{name} is chosen at the start, and no step changes it: declare a Bitmap in the class",
+                    f"{name} is chosen at the start, and no step changes it: declare a field in the class",
                     self.interpretation.where(),
                 )
             hint = did_you_mean(name, self.fields())

@@ -32,7 +32,7 @@ class Variable:
         waits: the thread that waits for these pages, as in a sentence: ``vCPU 1``; empty where none does.
         role: for a set of pages, what its pages are in the protocol; None where that is not declared.
         extended: its values are members of several enumerations, in an order of their own.
-        chosen: a set of whole host pages that is chosen at the start, and that no step changes.
+        chosen: a set of whole host pages, or an option, that is chosen at the start, and that no step changes.
     """
 
     name: str

@@ -228,7 +228,7 @@ def unknown(self: Any, page: Page) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (assigns, "second is chosen at the start, and no step changes it: declare a Bitmap in the class"),
+        (assigns, "second is chosen at the start, and no step changes it: declare a field in the class"),
         (unknown, "has no field secnd"),
     ],
 )
@@ -243,7 +243,7 @@ def test_a_wrong_use_is_refused(body: Any, message: str) -> None:
 
 
 def test_a_field_of_the_same_name_is_refused() -> None:
-    with pytest.raises(SpecError, match=r"OwnBlock\.second hides the chosen set second: choose another name"):
+    with pytest.raises(SpecError, match=r"OwnBlock\.second hides second, which is chosen at the start: choose"):
         Instance(type("Wrong", (Blocks,), {"sender": OwnBlock}), 1, 1)
 
 
