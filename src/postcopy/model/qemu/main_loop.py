@@ -1,0 +1,140 @@
+"""The main loop of QEMU's destination: bottom halves, new connections, and the operator's command.
+
+It does all of this with the big lock. While it waits, no vCPU that needs the lock goes on, and no command of the
+monitor is carried out.
+"""
+
+from postcopy.language import NONE, action, require
+from postcopy.model.changes.recovery_messages import Recovering
+from postcopy.model.destination import State
+from postcopy.model.network import Reply
+from postcopy.model.qemu.postcopy_threads import ListeningDestination
+from postcopy.model.qemu.states import FaultThread, MainLoop, Preempt, Refusing
+
+
+class QemuDestination(ListeningDestination):
+    """All of QEMU's destination."""
+
+    @action(ListeningDestination.main_loop, rule="R7", qemu="migration/savevm.c:loadvm_postcopy_handle_run_bh")
+    def starts_guest(self) -> None:
+        """starts the CPUs, if the disk can be had"""
+        require(self.run_is_due and self.loop == MainLoop.FREE)
+        self.run_is_due = False
+        if self._lock_disk():
+            self.running = True
+        else:
+            self._has_no_disk()
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    @action(ListeningDestination.main_loop, rule="R24", qemu="migration/postcopy-ram.c:postcopy_incoming_cleanup")
+    def begins_cleanup(self) -> None:
+        """asks the preempt thread to leave, and waits for the pages that were requested"""
+        require(self.end_is_due and self.loop == MainLoop.FREE)
+        self.end_is_due = False
+        self.quitting = self.preempt_at != Preempt.NONE
+        self._wakes_those_it_joins()
+        self.loop = MainLoop.DRAINING
+
+    @action(ListeningDestination.main_loop, rule="R24", qemu="migration/postcopy-ram.c:postcopy_incoming_cleanup")
+    def cleans_up(self) -> None:
+        """has joined the threads of postcopy, and watches for missing pages no more"""
+        require(self.loop == MainLoop.DRAINING)
+        require(self.requested.empty or not self.preempt)
+        require(self.preempt_at != Preempt.PAUSED and self.preempt_at != Preempt.WOKEN)
+        require(self.urgent_unnoted.empty)
+        require(self.fault_at == FaultThread.POLLING)
+        self.fast.close()
+        self.preempt_at = Preempt.NONE
+        self.quitting = False
+        self.notified = False
+        self.requested = NONE
+        self.sensitive = False
+        self.faulted = NONE
+        self.loop = MainLoop.FREE
+        self.owes_shut = True
+
+    @action(ListeningDestination.main_loop, rule="R19 R24", qemu="migration/migration.c:migrate_send_rp_shut")
+    def sends_shut(self) -> None:
+        """tells the source that all has arrived"""
+        require(self.owes_shut and self.loop == MainLoop.FREE)
+        if self._can_reply():
+            self.return_path.send(Reply.SHUT_OK)
+        self.owes_shut = False
+
+    # -- a new connection ----------------------------------------------------------------------------------------
+
+    def operator_recovers(self) -> None:
+        """lets the destination wait for new connections, if the main loop can carry the command out"""
+        require(self.loop == MainLoop.FREE)
+        super().operator_recovers()
+        self.fast.listen()
+
+    def accepts(self) -> None:
+        """accepts a connection, and waits for its first bytes"""
+        require(self.recovery == Recovering.LISTENING)
+        require(not self.stream.listening)
+        require(self.loop == MainLoop.FREE)
+        self.loop = MainLoop.PEEKING
+
+    @action(ListeningDestination.main_loop, qemu="migration/migration.c:migration_incoming_process")
+    def takes_connection(self) -> None:
+        """sees the first bytes: the state is postcopy-recover; posts to the listen thread"""
+        require(self.loop == MainLoop.PEEKING)
+        require(not self.stream.empty)
+        self.loop = MainLoop.FREE
+        if self.return_path.listening:
+            self.return_path.connect()
+        self.return_path_open = True
+        self.recovery = Recovering.RECOVER
+        self.wakes_listener.post()
+
+    @action(ListeningDestination.main_loop, qemu="migration/channel.c:migration_channel_identify")
+    def cannot_identify(self) -> None:
+        """finds the connection at its end before its first bytes"""
+        require(self.loop == MainLoop.PEEKING)
+        require(self.stream.broken and self.stream.empty)
+        self._connection_came_to_nothing()
+
+    @action(ListeningDestination.main_loop, environment=True)
+    def accepts_stranger(self) -> None:
+        """accepts a connection that is not the source's, and waits for its first bytes"""
+        require(self.recovery == Recovering.LISTENING)
+        require(self.stream.listening)
+        require(self.loop == MainLoop.FREE)
+        self.loop = MainLoop.PEEKING_STRANGER
+
+    @action(ListeningDestination.main_loop, qemu="migration/channel.c:migration_channel_identify", environment=True)
+    def stranger_leaves(self) -> None:
+        """finds the stranger's connection at its end before its first bytes"""
+        require(self.loop == MainLoop.PEEKING_STRANGER)
+        self._connection_came_to_nothing()
+
+    @action(ListeningDestination.main_loop, qemu="migration/postcopy-ram.c:postcopy_preempt_new_channel")
+    def accepts_fast_again(self) -> None:
+        """accepts the new preempt channel, and posts"""
+        require(self.preempt and not self.fast_there)
+        require(self.loop == MainLoop.FREE)
+        require(self.state == State.RUNNING)
+        require(not self.fast.listening and not self.fast.broken)
+        self.fast_there = True
+        self.accepted.post()
+
+    # -- what the actions share ----------------------------------------------------------------------------------
+
+    def _balloon_allowed(self) -> bool:
+        return super()._balloon_allowed() and not self.sensitive
+
+    def _has_no_disk(self) -> None:
+        """The guest stays stopped, and the migration goes on."""
+
+    def _wakes_those_it_joins(self) -> None:
+        """A thread that waits for the end of a recovery is not woken."""
+
+    def _connection_came_to_nothing(self) -> None:
+        """The state is failed, and by default the process ends."""
+        if self.exit_on_error:
+            self._give_up()
+        else:
+            self.loop = MainLoop.FREE
+            self.recovery = Refusing.FAILED

@@ -1,0 +1,38 @@
+"""The network below QEMU's connections, which fail together, each alone, and in one direction alone."""
+
+from postcopy.language import Network, action, require
+from postcopy.model.changes.recovery import RecoveringWire
+from postcopy.model.network import Wire
+
+
+class QemuWire(RecoveringWire):
+    """Two connections: the main one with two directions, and that of preempt."""
+
+    fast = Network("fast")
+
+    def loses_the_connection(self) -> None:
+        """loses all connections"""
+        super().loses_the_connection()
+        self.fast.close()
+
+    @action(Wire.network, rule="R15", environment=True)
+    def loses_return_path(self) -> None:
+        """loses the way back to the source alone"""
+        require(not self.stream.broken and not self.return_path.broken)
+        self.failed = True
+        self.return_path.close()
+
+    @action(Wire.network, rule="R15", environment=True)
+    def loses_fast_channel(self) -> None:
+        """loses the preempt channel alone"""
+        require(self.preempt and not self.stream.broken and not self.fast.broken)
+        self.failed = True
+        self.fast.close()
+
+    @action(Wire.network, rule="R15", environment=True)
+    def loses_newest_on_fast(self) -> None:
+        """loses the newest message still on its way on the preempt channel"""
+        require(self.failed)
+        require(self.fast.broken)
+        require(not self.fast.empty)
+        self.fast.drop_newest()
