@@ -37,6 +37,7 @@ from postcopy.language import (
     Maps,
     Monitor,
     Network,
+    Option,
     Page,
     PageSet,
     Property,
@@ -502,6 +503,8 @@ class Shape:
     """It has a semaphore and a lock."""
     has_block: bool
     """It reads a set that is chosen at the start."""
+    has_option: bool
+    """It reads an option."""
     extended: bool
     """`choice` has the members of Further too; `other_choice` does not."""
 
@@ -551,6 +554,8 @@ def _conditions(shape: Shape, pages: int) -> st.SearchStrategy[Any]:
     if shape.has_locks:
         parts += [st.just(Plain("self.lock.free")), st.just(Plain("self.lock.held"))]
         parts += [st.just(Plain("(self.signal.count > 1)"))]
+    if shape.has_option:
+        parts += [st.just(Field("option"))] * 2
     if shape.flags:
         flags = st.sampled_from([Field(f"flag{i}") for i in range(shape.flags)])
         parts += [
@@ -625,7 +630,7 @@ def _bodies(shape: Shape, pages: int, careful: bool) -> st.SearchStrategy[tuple[
 
 @st.composite
 def _machines(
-    draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool, has_block: bool, maps: bool = False
+    draw: st.DrawFn, name: str, sends: bool, receives: bool, careful: bool, chosen: frozenset[str], maps: bool = False
 ) -> type[Machine]:
     shape = Shape(
         draw(st.integers(0, 2)),
@@ -637,7 +642,8 @@ def _machines(
         draw(st.sampled_from([False, False, False, True])),
         maps,
         draw(st.sampled_from([False, False, True])),
-        has_block,
+        "block" in chosen,
+        "option" in chosen,
         draw(st.booleans()),
     )
     choice = Choice("a choice", draw(st.sampled_from(list(shape.enumeration))))
@@ -715,20 +721,24 @@ _CAPACITIES = st.sampled_from([None, None, 1, 2, 3])
 @st.composite
 def random_protocols(draw: st.DrawFn, careful: bool = True) -> type[Protocol]:
     """A small valid protocol: one or two machines, a channel between or within them, perhaps the network."""
-    two, block = draw(st.booleans()), draw(st.booleans())
+    two = draw(st.booleans())
+    chosen = draw(st.frozensets(st.sampled_from(["block", "option"])))
     receives = not two or draw(st.booleans())
     parts: dict[str, object] = {
         "cpus": draw(st.sampled_from([1, 2, 2, 3])),
         "wire": Channel(Letter, marks=("stale",), marked=(Letter.STAMPED,), capacity=draw(_CAPACITIES), fields=FIELDS),
         "memory": Memory,
-        "left": draw(_machines("Left", True, receives, careful, block)),
+        "left": draw(_machines("Left", True, receives, careful, chosen)),
         "may_rest": staticmethod(_may_rest),
     }
     if two:
-        parts["right"] = draw(_machines("Right", draw(st.booleans()), True, careful, block, draw(st.booleans())))
+        parts["right"] = draw(_machines("Right", draw(st.booleans()), True, careful, chosen, draw(st.booleans())))
     if draw(st.booleans()):
         parts["air"] = Air
-    if block:
+    if "option" in chosen:
+        starts: list[Any] = [EITHER, EITHER, False, True]
+        parts["option"] = Option("an option", draw(st.sampled_from(starts)))
+    if "block" in chosen:
         parts["block"] = Chosen("a block")
         parts["fine"] = draw(st.sampled_from(["", "block"]))
     return cast(type[Protocol], type("Random", (Protocol,), parts))
@@ -740,7 +750,8 @@ def random_states(draw: st.DrawFn, instance: Instance) -> State:
     universe = (1 << instance.pages) - 1
     values = {v: draw(st.integers(0, universe if v.sort is Sort.PAGES else v.size - 1)) for v in instance.variables}
     bits = Bitmaps(instance.pages, instance.group)
-    values |= {v: bits.host_pages(values[v]) for v in instance.variables if v.chosen}
+    values |= {v: bits.host_pages(values[v]) for v in instance.variables if v.chosen and v.sort is Sort.PAGES}
+    values |= instance.settled
     for channel in instance.channels.values():
         messages = draw(st.integers(0, len(channel.slots)))
         for i, slot in enumerate(channel.slots):

@@ -12,6 +12,7 @@ from postcopy.language.channel_ends import DeclaredEnd
 from postcopy.language.channels import Channel
 from postcopy.language.choices import Choice
 from postcopy.language.chosen import Chosen
+from postcopy.language.fields import EITHER
 from postcopy.language.function_text import text_of
 from postcopy.language.machines import Ghost, Machine
 from postcopy.language.protocol import Protocol
@@ -107,9 +108,8 @@ def _merged(name: str, values: Sequence[tuple[Named, object]]) -> object:
         if all({**vars(value), "origin": None} == {**vars(given[0]), "origin": None} for value in given):
             return given[0]
         raise _refused(owners, f"both add a channel {name}")
-    chosen = [value for value in given if isinstance(value, Chosen)]
-    if len(chosen) == len(given) and len({value.doc for value in chosen}) == 1:
-        return given[0]
+    if any(isinstance(value, Chosen) for value in given):
+        return _merged_choice(name, owners, given)
     if name == "rule":
         return " and ".join(str(value) for value in given)
     if name == "drawn_by":
@@ -122,6 +122,18 @@ def _merged(name: str, values: Sequence[tuple[Named, object]]) -> object:
     if all(_same_constant(given[0], value) for value in given[1:]):
         return given[0]
     raise _refused(owners, f"both define {name}", defines=name)
+
+
+def _merged_choice(name: str, owners: Sequence[Named], given: Sequence[object]) -> Chosen:
+    """The set or option that several protocols declare as chosen at the start, fixed where one of them fixes it."""
+    chosen = [value for value in given if isinstance(value, Chosen)]
+    if len(chosen) < len(given) or len({(type(value), value.doc) for value in chosen}) > 1:
+        raise _refused(owners, f"both define {name}", defines=name)
+    fixed = [(owner, value) for owner, value in zip(owners, chosen, strict=True) if value.initial is not EITHER]
+    if len({value.initial for _, value in fixed}) > 1:
+        why = f"{name} is on in one and off in the other"
+        raise _refused([owner for owner, _ in fixed], why, defines=f"{name} = Option(...) that says which")
+    return fixed[0][1] if fixed else chosen[0]
 
 
 def _extend_one_channel(values: Sequence[object]) -> bool:

@@ -25,6 +25,10 @@ class Chosen:
         """The variable that the choice is, and its initial value."""
         return Variable(name, name, Sort.PAGES, doc=self.doc, chosen=True), self.initial
 
+    def problem(self) -> str | None:
+        """The mistake in the declaration, or None."""
+        return None
+
 
 class Option(Chosen):
     """A capability or another setting, on or off, declared in a protocol: ``preempt = Option("the capability ...")``.
@@ -39,3 +43,8 @@ class Option(Chosen):
     def variable(self, name: str) -> tuple[Variable, object]:
         """The variable that the option is, and its initial value."""
         return Variable(name, name, Sort.NUMBER, 2, (False, True), doc=self.doc, chosen=True), self.initial
+
+    def problem(self) -> str | None:
+        """The mistake in the declaration, or None."""
+        fits = isinstance(self.initial, bool | Either)
+        return None if fits else f"starts as {self.initial!r}: it can start as False, True or EITHER"

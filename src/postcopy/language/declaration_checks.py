@@ -15,7 +15,7 @@ from postcopy.language.actions import ActionInfo
 from postcopy.language.channel_ends import DeclaredEnd
 from postcopy.language.channels import MAX_IN_FLIGHT, Channel
 from postcopy.language.choices import Choice
-from postcopy.language.chosen import Chosen
+from postcopy.language.chosen import Chosen, Option
 from postcopy.language.fields import EITHER, Bitmap, Count, Field, Flag
 from postcopy.language.machines import Ghost, Machine, Monitor, Part
 from postcopy.language.maps import Maps
@@ -36,7 +36,13 @@ MOST_CPUS = 4
 """vCPUs that a protocol may have."""
 _OF_MESSAGES = frozenset({"self", "kind", "pages"})
 """Names that the fields and marks of messages cannot have."""
-_KINDS = {Machine: "a machine", Ghost: "a ghost", Channel: "a channel", Chosen: "chosen at the start"}
+_KINDS = {
+    Machine: "a machine",
+    Ghost: "a ghost",
+    Channel: "a channel",
+    Option: "an option",
+    Chosen: "a chosen set",
+}
 
 
 def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) -> None:
@@ -60,7 +66,8 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
             f"{title}.cpus is {protocol.cpus!r}: a whole number from 1 to {MOST_CPUS} is needed",
             of_class(protocol, "cpus"),
         )
-    if protocol.fine and protocol.fine not in protocol.parts(Chosen):
+    chosen = protocol.parts(Chosen)
+    if protocol.fine and _kind(chosen.get(protocol.fine)) != _KINDS[Chosen]:
         raise SpecError(
             f"{title}.fine is {protocol.fine!r}, which names no chosen set: "
             'declare one, small = Chosen("pages of the block with small pages"), and fine = "small"',
@@ -68,7 +75,10 @@ def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) ->
         )
     _check_names(protocol)
     _check_replacements(protocol)
-    taken: dict[str, object] = {**machines, **ghosts, **channels}
+    for name, its in chosen.items():
+        if (problem := _problem_of_choice(its)) is not None:
+            raise SpecError(f"{name} {problem}", of_class(protocol, name))
+    taken: dict[str, object] = {**machines, **ghosts, **channels, **chosen}
     for monitor in monitors:
         if taken.setdefault(monitor.__name__, monitor) is not monitor:
             raise SpecError(f"the monitor {monitor.__name__} has the name of something else", of_class(monitor))
@@ -109,7 +119,7 @@ def _check_removed_part(change: type, name: str) -> None:
     """Refuse ``wirr = None``: another part was meant, which would stay."""
     bases = [base for base in change.__mro__[1:] if issubclass(base, Protocol)]
     if bases and not name.startswith("_") and not any(name in vars(base) for base in bases):
-        parts = [part for kind in (Machine, Ghost, Channel) for part in bases[0].parts(kind)]
+        parts = [part for kind in (Machine, Ghost, Channel, Chosen) for part in bases[0].parts(kind)]
         raise SpecError(
             f"{change.__name__}.{name} = None removes a part that no base has{did_you_mean(name, parts)}",
             of_class(change, name),
@@ -145,6 +155,15 @@ def _kind(value: object) -> str | None:
         if isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind)):
             return text
     return None
+
+
+def _problem_of_choice(value: Chosen | type[Chosen]) -> str | None:
+    """The mistake in what is declared as chosen at the start, or None."""
+    if isinstance(value, type):
+        return f'is the class {value.__name__} itself: write {value.__name__}("...")'
+    if type(value) not in (Chosen, Option):
+        return f"is a {type(value).__name__}, which is not one of the language's: write Chosen(...) or Option(...)"
+    return value.problem()
 
 
 def _check_channel(protocol: type[Protocol], name: str, channel: Channel) -> None:

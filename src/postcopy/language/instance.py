@@ -50,6 +50,7 @@ class Instance:
         in_flight: capacity of each channel that does not say another.
         group: target pages of one host page.
         fine: the set of pages that are host pages of their own, or None.
+        settled: the options that the protocol fixes, each with its stored number.
         properties: the properties that are checked.
         variables: the state, in order.
         variable: the same, by name.
@@ -100,6 +101,7 @@ class Instance:
         self.index = {v: i for i, v in enumerate(self.variables)}
         self.fine = self.variable[protocol.fine] if protocol.fine else None
         self._initial = [value for _, value in initial]
+        self.settled = {v: self.encode(v, value) for v, value in chosen if value is not EITHER}
         self.parts: dict[str, Callable[[Interpretation], object]] = {
             **{name: _part(cls, name) for name, cls in (self.machines | self.ghosts).items()},
             **{name: _observer(channel) for name, channel in self.channels.items()},
@@ -122,7 +124,7 @@ class Instance:
         return list(zip(self.variables, self._initial, strict=True))
 
     def initial_states(self) -> list[State]:
-        """All initial states: one for each choice of what starts as `EITHER` and of each set that is chosen.
+        """All initial states: one for each choice of what starts as `EITHER` and of what is chosen.
 
         Raises:
             UsageError: there are too many.

@@ -41,15 +41,10 @@ class Part:
         self.interpretation.check_write(self.name, variable)
         self.interpretation.store(self.interpretation.instance.variable[variable], value)
 
-    def _chosen(self, name: str) -> Any:
-        """The set of pages or the option of this name that is chosen at the start; None where there is none."""
-        variable = self.interpretation.instance.variable.get(name)
-        return self.interpretation.load(variable) if variable is not None and variable.chosen else None
-
     def __setattr__(self, name: str, value: object) -> None:
         declared = getattr(type(self), name, None)
         if not isinstance(declared, Field | DeclaredEnd):
-            if declared is None and self._chosen(name) is not None:
+            if declared is None and _chosen(self, name) is not None:
                 raise SpecError(
                     f"{name} is chosen at the start, and no step changes it: declare a field in the class",
                     self.interpretation.where(),
@@ -70,6 +65,19 @@ class Part:
         return {name: together(cls, name) if isinstance(f, Choice) else f for name, f in found.items()}
 
 
+def _chosen(part: Part, name: str) -> Any:
+    """The set of pages or the option of this name that is chosen at the start; None where there is none."""
+    instance = part.interpretation.instance
+    known = instance.worlds[part.name].names.get(name, name) if part.name in instance.worlds else name
+    variable = instance.variable.get(known)
+    return part.interpretation.load(variable) if variable is not None and variable.chosen else None
+
+
+def _names(part: Part) -> list[str]:
+    """The names that bodies of a part can ask for."""
+    return [*dir(type(part)), *(v.name for v in part.interpretation.instance.variable.values() if v.chosen)]
+
+
 class Machine(Part):
     """A host, or anything else that acts by itself: fields, ends of channels, and actions of its threads."""
 
@@ -77,8 +85,8 @@ class Machine(Part):
         if name.startswith("__"):
             raise AttributeError(name)
         instance = self.interpretation.instance
-        if (pages := self._chosen(name)) is not None:
-            return pages
+        if (value := _chosen(self, name)) is not None:
+            return value
         known = instance.worlds[self.name].names.get(name, name) if self.name in instance.worlds else name
         ghost = None if known in instance.monitors else instance.ghosts.get(known)
         if ghost is not None:
@@ -86,7 +94,7 @@ class Machine(Part):
         if name in instance.machines:
             hint = ": a machine sees only its own state and its ends of the channels; send a message instead"
             raise SpecError(f"{type(self).__name__} has no field {name}{hint}", self.interpretation.where())
-        hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
+        hint = did_you_mean(name, _names(self)) or f"; its fields are {', '.join(self.fields()) or 'none'}"
         raise UnknownNameError(f"{type(self).__name__} has no field {name}{hint}", self.interpretation.where())
 
     def observe(self, what: Enum, pages: PageSet | Whole = NONE) -> None:
@@ -130,9 +138,9 @@ class Ghost(Part):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if (pages := self._chosen(name)) is not None:
-            return pages
-        hint = did_you_mean(name, dir(type(self))) or f"; its fields are {', '.join(self.fields()) or 'none'}"
+        if (value := _chosen(self, name)) is not None:
+            return value
+        hint = did_you_mean(name, _names(self)) or f"; its fields are {', '.join(self.fields()) or 'none'}"
         raise UnknownNameError(f"{type(self).__name__} has no {name}{hint}", self.interpretation.where())
 
 

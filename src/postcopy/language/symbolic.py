@@ -86,7 +86,10 @@ class SymbolicInterpretation(Interpretation):
     def number_in(self, variable: Variable) -> NumberExpr:
         """The value, at this point of the run, of a variable that is a number."""
         value = self.updates.get(variable)
-        return ex.NumberVariable(variable) if value is None else ex.as_number(value)
+        if value is not None:
+            return ex.as_number(value)
+        fixed = self.instance.settled.get(variable)
+        return ex.NumberVariable(variable) if fixed is None else ex.number(fixed)
 
     def pages_in(self, variable: Variable) -> PagesExpr:
         """The value, at this point of the run, of a variable that is a set of pages."""

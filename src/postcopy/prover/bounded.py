@@ -19,7 +19,6 @@ from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance, PageChoice, numbers_of
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
-from postcopy.language.fields import EITHER
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, of_each_page
 from postcopy.language.symbolic import read_action, read_predicate, read_resting
@@ -66,8 +65,6 @@ class Bounded:
         self.instance = instance
         self.bits = Bitmaps(instance.pages, instance.group)
         self._read: dict[Property, TruthExpr] = {}
-        initial = [(v, value) for v, value in instance.initial_values() if v.chosen and value is not EITHER]
-        self._settled = {v: instance.encode(v, value) for v, value in initial}
 
     @cached_property
     def paths(self) -> list[Path]:
@@ -103,8 +100,8 @@ class Bounded:
     def well_formed(self, state: Values) -> Iterator[Formula]:
         """What the kinds of the variables and the channels say: every reachable state is so."""
         for v, value in state.items():
-            if v in self._settled:
-                yield value == self._settled[v]
+            if v in self.instance.settled:
+                yield value == self.instance.settled[v]
             elif v.sort is Sort.NUMBER:
                 yield z3.ULT(value, v.size)
             elif v.chosen:

@@ -95,7 +95,7 @@ def atoms_of(instance: Instance, names: Names) -> list[Atom]:
     found: list[Atom] = []
     internal = {v for c in instance.channels.values() for v in _variables(c)}
     for variable in instance.variables:
-        if variable not in internal:
+        if variable not in internal and variable not in instance.settled:
             monitor = instance.monitors.get(variable.owner)
             found += (replace(atom, monitor=monitor) for atom in _of_field(variable, names))
     for channel in instance.channels.values():

@@ -47,7 +47,7 @@ class Held:
 
     Attributes:
         variable: its name in the model (for the messages on a channel, the channel's name).
-        owner: the machine, channel or observer that it belongs to, in words.
+        owner: the machine, channel or observer that it belongs to, in words; or that it is chosen at the start.
         title: what it is in the document's words.
         ghost: no thread knows it; it is there for the properties.
         values: what it held, one after the other.
@@ -78,7 +78,8 @@ def held(trace: Trace) -> tuple[Held, ...]:
             values = tuple(
                 Value(since, until, value_words(v, value), value if pages else None) for since, until, value in stored
             )
-            found.append(Held(v.name, plain(v.owner), variable_words(v), v.ghost, values))
+            owner = "chosen at the start" if v.chosen else plain(v.owner)
+            found.append(Held(v.name, owner, variable_words(v), v.ghost, values))
     return tuple(found)
 
 
