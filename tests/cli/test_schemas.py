@@ -12,6 +12,7 @@ import pytest
 from postcopy.cli.schema_names import Schema
 from postcopy.cli.schemas import RECORDS, schema_text
 from tests.cli.conftest import Run, refused
+from tests.language.cases import sealing
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "docs" / "schemas"
@@ -33,6 +34,7 @@ OUTPUTS: dict[str, tuple[Schema, tuple[str, ...]]] = {
     "history": (Schema.LIST_HISTORY, ("list", "history")),
     "properties": (Schema.LIST_PROPERTIES, ("list", "properties", "--change", "preempt")),
     "actions": (Schema.LIST_ACTIONS, ("list", "actions")),
+    "options": (Schema.LIST_OPTIONS, ("list", "options", f"{Path(sealing.__file__)}:AlwaysSealed")),
     "rules": (Schema.LIST_RULES, ("list", "rules")),
     "trace": (Schema.TRACE, ("trace", str(STORED))),
     "replay": (Schema.REPLAY, ("replay", str(STORED))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.text import Text
 from postcopy.report.records.listings import Listing
 from postcopy.report.terminal.proof import in_columns
 from tests.cli.conftest import Run
+from tests.language.cases import sealing
 
 WIDTHS = (60, 80)
 COLUMNS = {
@@ -21,9 +23,12 @@ COLUMNS = {
     Listing.HISTORY: ("name", "entry"),
     Listing.PROPERTIES: ("name", "kind", "rules"),
     Listing.ACTIONS: ("name", "rule"),
+    Listing.OPTIONS: ("name", "value"),
     Listing.RULES: ("number",),
 }
 """The columns of names and words that are shown."""
+
+WITH_OPTIONS = f"{Path(sealing.__file__)}:Sealing"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -32,10 +37,12 @@ def test_every_word_of_a_listing_stays_whole(
     run: Run, monkeypatch: pytest.MonkeyPatch, what: Listing, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    out = run("list", what).out
+    listing = ("list", what, *([WITH_OPTIONS] if what is Listing.OPTIONS else []))
+    out = run(*listing).out
     assert max(map(len, out.splitlines())) <= width
     words = set(re.split(r"[\s,]+", out))
-    rows = json.loads(run("list", what, "--json").out)
+    rows = json.loads(run(*listing, "--json").out)
+    assert rows
     names = set(chain.from_iterable(_words(row[column]) for row in rows for column in COLUMNS[what]))
     assert names <= words, f"broken: {sorted(names - words)}"
     prose = "rule" if what is Listing.RULES else "does" if what is Listing.ACTIONS else "what"

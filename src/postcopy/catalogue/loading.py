@@ -1,14 +1,18 @@
-"""Find a protocol by what the command line says: names of the catalogue, users' files, or several with + between."""
+"""Find a protocol by what the command line says: names of the catalogue, users' files, or several with + between.
+
+A term ``NAME=on`` or ``NAME=off`` among them fixes an option.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.composition import compose
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
+from postcopy.catalogue.options import fix, is_term
 from postcopy.catalogue.user_files import UserFiles
 from postcopy.errors import UsageError
 from postcopy.language.attribute_checks import check_attributes
@@ -60,22 +64,20 @@ def resolve(text: str) -> tuple[str, type[Protocol]]:
 
     Args:
         text: a name of the catalogue; ``FILE.py:Class``, or ``FILE.py`` where it has just one protocol; or several of
-            these with ``+`` between them.
+            these with ``+`` between them. A term ``NAME=on`` or ``NAME=off`` among them fixes an option.
 
     Raises:
-        UsageError: there is no such protocol, a file cannot be read, or two protocols cannot be combined.
+        UsageError: there is no such protocol, a file cannot be read, two protocols cannot be combined, or a term does
+            not fit.
         SpecError: a file's own code errs as a specification while it is read.
     """
+    given = _split(text)
     files = UserFiles()
-    parts = [_one(part, files) for part in _split(text)]
-    names = [name for name, _ in parts]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"{text}: {twice} is named twice")
-    return "+".join(names), compose(parts)
+    return _whole(text, [_one(part, files) for part in given if not is_term(part)], list(filter(is_term, given)))
 
 
 def by_name(name: str) -> type[Protocol]:
-    """The protocol that a stored trace names: one of the catalogue, or several with ``+`` between them.
+    """The protocol that a stored trace names: one of the catalogue, or several, and options, with ``+`` between them.
 
     A trace may come from anywhere, so no file is run because a trace names it: a user's own protocol has to be given
     by the user.
@@ -85,15 +87,26 @@ def by_name(name: str) -> type[Protocol]:
     """
     if ".py" in name:
         raise UsageError(f"it is of {name}, a file that is not run because a trace names it: give {name}, too")
-    parts = name.split("+")
+    given = name.split("+")
+    parts = [part for part in given if not is_term(part)]
     if missing := [part for part in parts if part not in BY_NAME]:
         raise UsageError(_no_protocol(missing[0]))
-    return compose([(part, BY_NAME[part]) for part in parts])
+    return _whole(name, [(part, BY_NAME[part]) for part in parts], list(filter(is_term, given)))[1]
 
 
 def names_file(name: str) -> bool:
     """Whether a protocol's name, as `resolve` gives it, names a user's file."""
-    return any(part not in BY_NAME for part in name.split("+"))
+    return any(part not in BY_NAME and not is_term(part) for part in name.split("+"))
+
+
+def _whole(text: str, parts: Sequence[tuple[str, type[Protocol]]], terms: Sequence[str]) -> tuple[str, type[Protocol]]:
+    """All protocols that a text names as one, with the options fixed that it fixes, and the name of this."""
+    if not parts:
+        raise UsageError(f"{text} fixes an option, and names no protocol: write PROTOCOL+{text}")
+    names = [name for name, _ in parts]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"{text}: {twice} is named twice")
+    return fix("+".join(names), compose(parts), terms)
 
 
 def _split(text: str) -> list[str]:

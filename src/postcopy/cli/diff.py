@@ -20,7 +20,7 @@ Base = Annotated[
     str,
     typer.Argument(
         metavar="BASE",
-        help="a name (postcopy list), FILE.py:Class, or several with + between them",
+        help="a name (postcopy list), FILE.py:Class, or several with + between them, and OPTION=on|off",
         show_default=False,
         autocompletion=complete_protocol,
     ),

@@ -20,7 +20,8 @@ What = Annotated[Listing, choice(Listing, "listing", help="the things to list")]
 def command(what: What, target: Target = None, change: ChangeName = None, as_json: AsJson = False) -> int:
     """Print a table."""
     if (target or change) and what not in OF_A_PROTOCOL:
-        raise UsageError(f"only {' and '.join(sorted(OF_A_PROTOCOL))} can be listed of a file or change")
+        *others, last = sorted(OF_A_PROTOCOL)
+        raise UsageError(f"only {', '.join(others)} and {last} can be listed of a file or change")
     rows = LISTINGS[what](load(target, change=change)[1])
     if as_json:
         print_json(rows)

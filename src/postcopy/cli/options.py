@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from postcopy.catalogue.loading import load
+from postcopy.catalogue.loading import by_name, load
+from postcopy.catalogue.options import terms_of
 from postcopy.catalogue.properties import choose
 from postcopy.cli.parameters import choice, completes
-from postcopy.errors import UsageError
+from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.kernel.canonical_form import Reduction
 from postcopy.explorer.kernel.reductions import DEAD, PAGES, VCPUS
 from postcopy.language.instance import Instance
@@ -65,7 +66,8 @@ def protocol_names() -> Iterator[str]:
 
 
 def complete_protocol(incomplete: str) -> list[str]:
-    """What a protocol's text can go on with: names of the catalogue and files, after the last ``+``."""
+    """What a protocol's text can go on with after the last ``+``: names of the catalogue, files, options of what stands
+    before it, unless a file does."""
     before, plus, last = incomplete.rpartition("+")
     start = Path(last)
     directory = start if last.endswith("/") else start.parent
@@ -73,14 +75,23 @@ def complete_protocol(incomplete: str) -> list[str]:
     found = [name for name in protocol_names() if name.startswith(last)]
     found += [f"{path}/" for path in files if path.is_dir() and not path.name.startswith((".", "__"))]
     found += [str(path) for path in files if path.suffix == ".py"]
+    found += [term for term in _terms(before) if term.startswith(last)]
     return [f"{before}{plus}{each}" for each in found]
+
+
+def _terms(before: str) -> list[str]:
+    try:
+        return terms_of(by_name(before)) if before else []
+    except PostcopyError:
+        return []
 
 
 Target = Annotated[
     str | None,
     typer.Argument(
         metavar="PROTOCOL",
-        help="a name (postcopy list), FILE.py:Class, or several with + between them; without it, the document's",
+        help="a name (postcopy list), FILE.py:Class, or several with + between them, and OPTION=on|off; "
+        "without it, the document's",
         autocompletion=complete_protocol,
     ),
 ]

@@ -16,6 +16,7 @@ class Schema(StrEnum):
     LIST_HISTORY = "list-history"
     LIST_PROPERTIES = "list-properties"
     LIST_ACTIONS = "list-actions"
+    LIST_OPTIONS = "list-options"
     LIST_RULES = "list-rules"
     TRACE = "trace"
     RUN = "run"

@@ -1,4 +1,4 @@
-"""What there is to name on the command line, as rows: faults, changes, real bugs, properties, actions, rules."""
+"""What there is to name on the command line, as rows: faults, changes, real bugs, properties, actions and so on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.properties import everything, reasons
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
+from postcopy.language.variables import Sort
 from postcopy.model.faults import FAULTS
 from postcopy.model.rules import RULES
 
@@ -25,6 +26,7 @@ class Listing(StrEnum):
     HISTORY = "history"
     PROPERTIES = "properties"
     ACTIONS = "actions"
+    OPTIONS = "options"
     RULES = "rules"
 
 
@@ -118,6 +120,20 @@ class ActionRow(msgspec.Struct, frozen=True):
     environment: bool
 
 
+class OptionRow(msgspec.Struct, frozen=True):
+    """An option of a protocol.
+
+    Attributes:
+        name: its name on the command line, before the ``=``.
+        value: what it is: on, off, or both where both are explored.
+        what: its meaning.
+    """
+
+    name: str
+    value: Literal["on", "off", "both"]
+    what: str
+
+
 class RuleRow(msgspec.Struct, frozen=True):
     """A rule of the document.
 
@@ -132,7 +148,7 @@ class RuleRow(msgspec.Struct, frozen=True):
     without: str = msgspec.field(name="without it")
 
 
-Row: TypeAlias = FaultRow | ChangeRow | BugRow | PropertyRow | ActionRow | RuleRow
+Row: TypeAlias = FaultRow | ChangeRow | BugRow | PropertyRow | ActionRow | OptionRow | RuleRow
 
 
 def faults(_: type[Protocol]) -> list[FaultRow]:
@@ -199,6 +215,17 @@ def actions(protocol: type[Protocol]) -> list[ActionRow]:
     ]
 
 
+def options(protocol: type[Protocol]) -> list[OptionRow]:
+    """The options of a protocol."""
+    instance = Instance(protocol, 2, 2)
+    words: dict[int | None, Literal["on", "off", "both"]] = {0: "off", 1: "on", None: "both"}
+    return [
+        OptionRow(name=v.name, value=words[instance.settled.get(v)], what=v.doc)
+        for v in instance.variables
+        if v.chosen and v.sort is Sort.NUMBER
+    ]
+
+
 def rules(_: type[Protocol]) -> list[RuleRow]:
     """The rules of the document."""
     return [RuleRow(number=number, rule=rule.sentence, without=rule.without) for number, rule in RULES.items()]
@@ -215,8 +242,9 @@ LISTINGS: dict[Listing, Callable[[type[Protocol]], Sequence[Row]]] = {
     Listing.HISTORY: history,
     Listing.PROPERTIES: properties,
     Listing.ACTIONS: actions,
+    Listing.OPTIONS: options,
     Listing.RULES: rules,
 }
 
-OF_A_PROTOCOL = frozenset({Listing.PROPERTIES, Listing.ACTIONS})
+OF_A_PROTOCOL = frozenset({Listing.PROPERTIES, Listing.ACTIONS, Listing.OPTIONS})
 """What can be listed of a file or a change."""

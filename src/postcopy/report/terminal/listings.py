@@ -31,6 +31,9 @@ SHORT = 3
 
 def print_listing(what: Listing, rows: Sequence[Row], console: Console) -> None:
     """A table where there is room for the names and some prose beside them, else a paragraph for each row."""
+    if not rows:
+        console.print(f"there are no {what}")
+        return
     shown = [_shown(what, row) for row in rows]
     in_table = [{column: _in_pairs(value) for column, value in row.items()} for row in shown]
     columns = list(shown[0])
