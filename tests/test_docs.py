@@ -158,6 +158,8 @@ def test_the_change_of_the_language_page_mends_what_it_says(change: Path) -> Non
     "postcopy check accept.py:TakesTheFirst --pages 1 --in-flight 1-deadlock",
     "postcopy check my_phase.py --pages 1 --in-flight 1-holds",
     "postcopy check my_semaphore.py-holds",
+    "postcopy check my_option.py --pages 1 --in-flight 1-deadlock",
+    "postcopy check my_option.py+background=on --pages 1 --in-flight 1-holds",
     "postcopy check my_blocks.py --pages 2 --in-flight 1 --host-page 2-holds",
     "postcopy check my_locks.py-violated",
     "postcopy check my_locks.py --property no-deadlock-holds",
