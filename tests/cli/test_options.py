@@ -21,7 +21,13 @@ FORGETS = "sealing.py:ReceiverForgets"
 
 TWO = '''
 from postcopy.language import Option
-from sealing import ReceiverForgets
+from sealing import ReceiverForgets, Sealing
+
+
+class Alone(Sealing):
+    """It says nothing of packets on their way."""
+
+    inapplicable = {"in-form": "the proof has to find it", "arrives": "of runs"}
 
 
 class Two(ReceiverForgets):
@@ -75,6 +81,12 @@ def test_every_command_takes_it(run: Run, command: tuple[str, ...]) -> None:
     result = run(*(word.format(f"{FORGETS}+sealing=on") for word in command))
     assert result.code in (0, 12), result.out + result.err
     assert result.err == ""
+
+
+def test_a_proof_finds_what_it_needs_to_say_of_the_option(run: Run) -> None:
+    result = run("prove", "two.py:Alone", "--no-cache")
+    assert result.code == 0, result.out
+    assert "While sealing, wire carries no PLAIN" in result.out
 
 
 def test_a_stored_run_finds_its_protocol_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

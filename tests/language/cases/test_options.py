@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from postcopy.catalogue.composition import compose
-from postcopy.catalogue.properties import asked_of
+from postcopy.catalogue.properties import asked_of, with_everything
+from postcopy.conformance.replay import replay
 from postcopy.errors import SpecError, TraceError, UsageError
 from postcopy.explorer.explore import Exploration, explore
+from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.explorer.simulation.simulate import Simulation, WalkPlan
 from postcopy.export.aut import aut
@@ -41,14 +43,14 @@ from postcopy.language.instance import Instance
 from postcopy.language.program import read
 from postcopy.language.single_run import SingleRun
 from postcopy.language.symbolic import read_action
-from postcopy.language.trace import Trace
+from postcopy.language.trace import Trace, follow
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.inference.atoms import Names, atoms_of
 from postcopy.prover.verdicts import Answer
 from postcopy.report.pages.stepping import Stepping
 from postcopy.report.state_graph.quotient import build
 from postcopy.report.story.held import held
-from postcopy.report.story.itf import from_itf, to_itf
+from postcopy.report.story.itf import from_itf, read_itf, to_itf
 from postcopy.report.story.tell import tell
 from tests.export.test_tla import errors
 from tests.language.cases.all_readings import proved, proved_at, read_both_ways, same_in_spin, searched
@@ -200,6 +202,19 @@ def test_exports_leave_it_open_or_fix_it() -> None:
     assert starts == ['(0,"initially(FALSE)",1)', '(0,"initially(TRUE)",2)']
 
 
+@pytest.mark.parametrize("value", [False, True])
+def test_the_engine_is_driven_whatever_an_option_says(value: bool) -> None:
+    """The engine has no such setting, and the option decides no step here."""
+    file = Path(__file__).parents[3] / "counterexamples" / "request-served-again.itf.json"
+    stored = read_itf(file, with_everything, fingerprint)
+    protocol = type("WithOption", (stored.instance.protocol,), {"capability": Option("a capability")})
+    instance = Instance(protocol, stored.instance.pages, stored.instance.in_flight, group=stored.instance.group)
+    start = {"capability": int(value), **{v.name: stored.initial[i] for v, i in stored.instance.index.items()}}
+    run = follow(instance, tuple(start[v.name] for v in instance.variables), stored.labels, None)
+    found = replay(run)
+    assert (found.refused, found.number, found.action) == (True, len(run.steps), "source.serves_request")
+
+
 # -- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -314,7 +329,10 @@ def test_changes_that_declare_the_same_option_share_it() -> None:
 
 def test_the_documents_protocol_holds_with_an_option() -> None:
     verdicts = [
-        explore(Instance(protocol, 1, 1, asked_of(protocol)), Options(engine=Engine.INTERPRETED))
+        explore(
+            Instance(protocol, 1, 1, [p for p in asked_of(protocol) if not p.of_runs]),
+            Options(engine=Engine.INTERPRETED),
+        )
         for protocol in (Postcopy, with_option("One")[1], with_option("On", initial=True)[1])
     ]
     assert [verdict.outcome for verdict in verdicts] == [Outcome.HOLDS] * 3
