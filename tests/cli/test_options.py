@@ -116,15 +116,21 @@ def test_what_does_not_fit_is_said_in_one_line(run: Run) -> None:
     def of(*terms: str) -> str:
         return refused(run, "check", "+".join(["two.py:Two", *terms]))
 
-    assert "two.py:Two has no option sealng; did you mean sealing?; its options are sealing, tracing" in of("sealng=on")
-    assert "two.py:Two has no option xyzzy; its options are sealing, tracing" in of("xyzzy=on")
-    assert "two.py:Two has no option ; its options are" in of("=on")
+    assert "two.py:Two has no option sealng; did you mean sealing? it has sealing, tracing" in of("sealng=on")
+    assert "two.py:Two has no option xyzzy: it has sealing, tracing" in of("xyzzy=on")
+    assert "two.py:Two has no option : it has" in of("=on")
     for value in ("maybe", "", "ON", "=on", "true"):
         assert "is neither on nor off: write sealing=on or sealing=off" in of(f"sealing={value}")
     assert "sealing is given twice, as on and as off" in of("sealing=on", "tracing=on", "sealing=off")
     assert "recovery has no options: preempt=on fixes nothing" in refused(run, "check", "recovery+preempt=on")
     assert "preempt=on fixes an option, and names no protocol" in refused(run, "check", "preempt=on")
     assert "there is no change preempt=on" in refused(run, "check", "--change", "preempt=on")
+
+
+def test_a_wrong_declaration_is_said_before_it_is_fixed(run: Run, directory: Path) -> None:
+    (directory / "wrong.py").write_text(TWO.replace('Option("packets are fast")', "Option"))
+    assert 'fast is the class Option itself: write Option("...")' in refused(run, "check", "wrong.py:Fast+fast=on")
+    assert 'fast is the class Option itself: write Option("...")' in refused(run, "list", "options", "wrong.py:Fast")
 
 
 def test_the_same_term_twice_is_one(run: Run) -> None:

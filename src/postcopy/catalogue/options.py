@@ -7,6 +7,7 @@ from typing import cast
 
 from postcopy.errors import UsageError
 from postcopy.language.chosen import Option
+from postcopy.language.declaration_checks import check_protocol
 from postcopy.language.protocol import Protocol
 from postcopy.suggestions import did_you_mean
 
@@ -35,10 +36,12 @@ def fix(name: str, protocol: type[Protocol], terms: Sequence[str]) -> tuple[str,
 
     Raises:
         UsageError: the protocol has no such option, a term is neither on nor off, or two contradict each other.
+        SpecError: the protocol is put together wrongly.
     """
     terms = list(dict.fromkeys(terms))
     if not terms:
         return name, protocol
+    check_protocol(protocol, ())
     options = cast(dict[str, Option], protocol.parts(Option))
     fixed: dict[str, Option] = {}
     for term in terms:
@@ -47,7 +50,7 @@ def fix(name: str, protocol: type[Protocol], terms: Sequence[str]) -> tuple[str,
             raise UsageError(f"{name} has no options: {term} fixes nothing")
         if option not in options:
             meant = did_you_mean(option, options)
-            raise UsageError(f"{name} has no option {option}{meant}; its options are {', '.join(options)}")
+            raise UsageError(f"{name} has no option {option}{meant or ':'} it has {', '.join(options)}")
         if value not in VALUES:
             raise UsageError(f"{term} is neither on nor off: write {option}=on or {option}=off")
         if option in fixed:
