@@ -20,6 +20,7 @@ from postcopy.explorer.simulation.simulate import Simulation, WalkPlan
 from postcopy.export.aut import aut
 from postcopy.export.tla import tla
 from postcopy.language import (
+    NO_DEADLOCK,
     NONE,
     Beside,
     Channel,
@@ -46,6 +47,7 @@ from postcopy.language.symbolic import read_action
 from postcopy.language.trace import Trace, follow
 from postcopy.model.postcopy import Postcopy
 from postcopy.prover.inference.atoms import Names, atoms_of
+from postcopy.prover.session import at_size
 from postcopy.prover.verdicts import Answer
 from postcopy.report.pages.stepping import Stepping
 from postcopy.report.state_graph.quotient import build
@@ -112,6 +114,12 @@ def test_proofs_agree(protocol: type[Protocol], answer: Answer) -> None:
     assert proved_at(protocol, "understands") is answer
     assert proved(protocol, "understands") is answer
     assert proved(protocol, "in-form") is Answer.PROVED
+
+
+def test_a_counterexample_to_induction_has_the_option_as_it_is_fixed() -> None:
+    instance = Instance(AlwaysSealed, 1, 1, (NO_DEADLOCK,))
+    [found] = at_size(instance, (NO_DEADLOCK,), (), "invariant", lambda _: None).counterexamples_to_induction
+    assert found.trace.initial[instance.index[instance.variable["sealing"]]] == 1
 
 
 def violation(protocol: type[Protocol]) -> Trace:
