@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from typing import TypeAlias
 
 from postcopy.engine.errors import WireError
 from postcopy.engine.messages import (
     Advise,
+    AskBitmap,
     Block,
+    Capabilities,
     Configuration,
+    Description,
     Device,
     Discard,
     Eof,
@@ -21,6 +25,7 @@ from postcopy.engine.messages import (
     Header,
     Listen,
     Message,
+    MultifdFlush,
     OpenReturnPath,
     Packaged,
     Page,
@@ -28,16 +33,25 @@ from postcopy.engine.messages import (
     Pong,
     RamEnd,
     RamSize,
+    ReceivedBitmap,
     Reply,
     Request,
+    Resume,
+    ResumeAck,
     Run,
     SectionEnd,
     SectionPart,
     SectionStart,
     Shut,
     StreamMessage,
+    SwitchoverStart,
+    Uuid,
 )
-from postcopy.engine.wire import ReplyParser, ReplyWriter, StreamParser, StreamWriter, read_package
+from postcopy.engine.multifd import SYNC, MultifdHello, MultifdPacket, MultifdParser, multifd_bytes
+from postcopy.engine.parsing import StreamParser, read_package
+from postcopy.engine.return_path import ReplyParser, ReplyWriter
+from postcopy.engine.wire import MULTIFD_BYTES
+from postcopy.engine.writing import StreamWriter
 
 PAGE = 1024
 
@@ -47,12 +61,14 @@ def stream() -> bytes:
     package: list[StreamMessage] = [Listen(), Device(3, "cpu", 0, 1, b"registers"), Run()]
     several: list[StreamMessage] = [Page("a", n * PAGE, bytes(PAGE) if n < 3 else None) for n in range(6)]
     messages: list[StreamMessage] = [
-        *(Header(), Configuration("m"), OpenReturnPath(), Ping(1), Advise(PAGE, PAGE)),
-        *(SectionStart(2, "ram", 0, 4), RamSize((Block("a", 4 * PAGE), Block("b", PAGE))), RamEnd(), Footer(2)),
+        *(Header(), Configuration("m"), Capabilities(("x-ignore-shared",)), Uuid(bytes(16))),
+        *(OpenReturnPath(), Ping(1), Advise(PAGE, PAGE), SwitchoverStart(), AskBitmap("a"), Resume()),
+        *(SectionStart(2, "ram", 0, 4), RamSize((Block("a", 4 * PAGE, 0), Block("b", PAGE, 1 << 20)))),
+        *(MultifdFlush(), RamEnd(), Footer(2)),
         *(SectionPart(2), Page("a", 0, bytes(PAGE)), Page("b", 0, None), RamEnd(), Footer(2)),
         *(SectionPart(2), *several, RamEnd(), Footer(2)),
         *(Discard("a", ((0, PAGE), (2 * PAGE, PAGE))), Packaged(b"".join(StreamWriter().encode(package)))),
-        *(SectionEnd(2), RamEnd(), Footer(2), Eof()),
+        *(SectionEnd(2), RamEnd(), Footer(2), Device(0, "timer", 0, 2, b"state"), Eof(), Description(b"{}")),
     ]
     return b"".join(StreamWriter().encode(messages))
 
@@ -61,7 +77,15 @@ def replies() -> bytes:
     """A short return path with everything in it."""
     writer = ReplyWriter()
     sent: list[Reply] = [Pong(1), Request("a", 0, PAGE), Request("a", PAGE, PAGE), Request("b", 0, PAGE), Shut(0)]
+    sent += [ReceivedBitmap("a", bytes(8)), ResumeAck(1)]
     return b"".join(writer.encode(reply) for reply in sent)
+
+
+def packets() -> bytes:
+    """A short connection of multifd."""
+    offsets = b"".join((n * PAGE).to_bytes(8) for n in range(MULTIFD_BYTES // PAGE))
+    packet = MultifdPacket(SYNC, 128, 2 * PAGE, 0, 1, "a", offsets, bytes(2 * PAGE))
+    return b"".join(b"".join(multifd_bytes(each, PAGE)) for each in (MultifdHello(bytes(16), 0), packet, packet))
 
 
 def damage(data: bytes, chance: random.Random) -> bytes:
@@ -83,12 +107,15 @@ def damage(data: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
-def next_of(parser: StreamParser | ReplyParser, *, together: bool) -> Message | None:
+AnyParser: TypeAlias = StreamParser | ReplyParser | MultifdParser
+
+
+def next_of(parser: AnyParser, *, together: bool) -> Message | None:
     """The next message, or several pages together."""
     return parser.next_pages(64) if together and isinstance(parser, StreamParser) else parser.next_message()
 
 
-def read(data: bytes, parser: StreamParser | ReplyParser, chance: random.Random) -> bool:
+def read(data: bytes, parser: AnyParser, chance: random.Random) -> bool:
     """Whether all of it was read without an error."""
     together = chance.random() < 0.5
     try:
@@ -115,13 +142,14 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=1)
     given = arguments.parse_args()
     chance = random.Random(given.seed)
-    valid = (stream(), replies())
+    valid = (stream(), replies(), packets())
     end = time.monotonic() + given.seconds
     tried = survived = 0
     while time.monotonic() < end:
-        survived += read(damage(valid[0], chance), StreamParser(PAGE), chance)
+        survived += read(damage(valid[0], chance), StreamParser(PAGE, opaque_devices=chance.random() < 0.5), chance)
         survived += read(damage(valid[1], chance), ReplyParser(), chance)
-        tried += 2
+        survived += read(damage(valid[2], chance), MultifdParser(PAGE), chance)
+        tried += 3
     print(f"{tried:,} damaged inputs: {tried - survived:,} refused cleanly, {survived:,} still valid")
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postcopy.conformance.logs import Explanation, explain
+from postcopy.engine.arrived import Buffer
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_host import DestinationHost
 from postcopy.engine.errors import GuestError
@@ -24,11 +25,11 @@ from postcopy.engine.guest import Guest, Setup
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess
 from postcopy.engine.messages import Device, Packaged, Reply, Request, Shut, StreamMessage
-from postcopy.engine.parsing import Buffer
+from postcopy.engine.parsing import StreamParser
+from postcopy.engine.return_path import ReplyParser
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions
 from postcopy.engine.transport import Connection
-from postcopy.engine.wire import ReplyParser, StreamParser
 
 PAGES = 6
 WRITTEN_LAST = (1, 4)

@@ -11,10 +11,10 @@ from postcopy.engine.destination import DestinationCore
 from postcopy.engine.eventlog import Line
 from postcopy.engine.memory import GuestOptions
 from postcopy.engine.messages import Message, Page
+from postcopy.engine.parsing import StreamParser
 from postcopy.engine.run import DestinationResult, Network, SourceResult, run_destination, run_source
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions
-from postcopy.engine.wire import StreamParser
 
 PONG_BYTES = 8
 BUFFER = 1 << 16

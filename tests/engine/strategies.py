@@ -5,18 +5,23 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from postcopy.engine.messages import (
+    AskBitmap,
     Block,
+    Capabilities,
     Configuration,
+    Description,
     Device,
     Discard,
     Eof,
     Footer,
     Header,
     Listen,
+    MultifdFlush,
     Packaged,
     Page,
     RamEnd,
     RamSize,
+    ReceivedBitmap,
     Reply,
     Request,
     Run,
@@ -24,8 +29,11 @@ from postcopy.engine.messages import (
     SectionPart,
     SectionStart,
     StreamMessage,
+    TargetPageBits,
+    Uuid,
 )
-from postcopy.engine.wire import FIXED_COMMANDS, FIXED_REPLIES, StreamWriter
+from postcopy.engine.wire import FIXED_COMMANDS, FIXED_REPLIES, IGNORE_SHARED
+from postcopy.engine.writing import StreamWriter
 
 PAGE = 1024
 SECTION = 2
@@ -36,15 +44,29 @@ names = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, 
 offsets = st.integers(0, 2**50).map(lambda n: n * PAGE)
 contents = st.binary(min_size=1, max_size=16).map(lambda b: (b * PAGE)[:PAGE])
 pages = st.builds(Page, names, offsets, contents | st.none())
-sizes = st.builds(
-    RamSize, st.lists(st.builds(Block, names, offsets.map(lambda n: n + PAGE)), min_size=1, max_size=4).map(tuple)
-).filter(lambda s: sum(b.length for b in s.blocks) < 2**64)
+lengths = offsets.map(lambda n: n + PAGE)
+
+
+def sizes_of(blocks: st.SearchStrategy[Block]) -> st.SearchStrategy[RamSize]:
+    """Some blocks of memory."""
+    several = st.builds(RamSize, st.lists(blocks, min_size=1, max_size=4).map(tuple))
+    return several.filter(lambda s: sum(b.length for b in s.blocks) < 2**64)
+
+
+sizes = sizes_of(st.builds(Block, names, lengths))
+sizes_with_addresses = sizes_of(st.builds(Block, names, lengths, u64))
 devices = st.builds(Device, u32, names, u32, u32, st.binary(max_size=300))
 LETTERS = {"I": u32, "Q": u64}
 """What a field of a message of a fixed length may be, by its letter in the layout."""
 commands: st.SearchStrategy[StreamMessage] = st.one_of(
     [st.builds(kind, *(LETTERS[letter] for letter in kind.layout.format[1:])) for kind in FIXED_COMMANDS.values()]
 )
+configuration: st.SearchStrategy[StreamMessage] = st.one_of(
+    st.builds(TargetPageBits, u32),
+    st.builds(Capabilities, st.lists(names | st.just(IGNORE_SHARED), max_size=3).map(tuple)),
+    st.builds(Uuid, st.binary(min_size=16, max_size=16)),
+)
+asked = st.builds(AskBitmap, names)
 discards = st.builds(Discard, names, st.lists(st.tuples(u64, u64), min_size=1, max_size=12).map(tuple))
 
 
@@ -56,10 +78,12 @@ def packages(draw: st.DrawFn) -> Packaged:
 
 
 @st.composite
-def sections(draw: st.DrawFn, head: StreamMessage, *, sized: bool = False) -> list[StreamMessage]:
+def sections(
+    draw: st.DrawFn, head: StreamMessage, *, sizes: st.SearchStrategy[RamSize] | None = None
+) -> list[StreamMessage]:
     """A section of guest memory."""
-    inside: list[StreamMessage] = [draw(sizes)] if sized else []
-    return [head, *inside, *draw(st.lists(pages, max_size=4)), RamEnd(), Footer(SECTION)]
+    inside: list[StreamMessage] = [] if sizes is None else [draw(sizes)]
+    return [head, *inside, *draw(st.lists(pages | st.just(MultifdFlush()), max_size=4)), RamEnd(), Footer(SECTION)]
 
 
 @st.composite
@@ -68,16 +92,21 @@ def streams(draw: st.DrawFn) -> list[StreamMessage]:
     loose = st.one_of(
         commands,
         discards,
+        asked,
         packages(),
         devices,
     ).map(lambda m: [m])
-    messages: list[StreamMessage] = [Header(), Configuration(draw(names))]
+    parts = draw(st.lists(configuration, max_size=2, unique_by=type))
+    messages: list[StreamMessage] = [Header(), Configuration(draw(names)), *parts]
+    with_addresses = any(isinstance(m, Capabilities) and IGNORE_SHARED in m.names for m in parts)
     for part in draw(st.lists(loose, max_size=4)):
         messages += part
-    messages += draw(sections(SectionStart(SECTION, "ram", 0, 4), sized=True))
+    start = SectionStart(SECTION, "ram", 0, 4)
+    messages += draw(sections(start, sizes=sizes_with_addresses if with_addresses else sizes))
     for part in draw(st.lists(loose | sections(SectionPart(SECTION)), max_size=6)):
         messages += part
-    return [*messages, *draw(sections(SectionEnd(SECTION))), Eof()]
+    end = draw(st.lists(st.builds(Description, st.binary(max_size=40)), max_size=1))
+    return [*messages, *draw(sections(SectionEnd(SECTION))), Eof(), *end]
 
 
 neighbours = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 70), st.booleans()), min_size=1, max_size=4)
@@ -100,6 +129,7 @@ def long_streams(draw: st.DrawFn) -> list[StreamMessage]:
 replies: st.SearchStrategy[Reply] = st.one_of(
     *(st.builds(kind, *(LETTERS[letter] for letter in kind.layout.format[1:])) for kind in FIXED_REPLIES.values()),
     st.builds(Request, names, u64, u32),
+    st.builds(ReceivedBitmap, names, st.binary(max_size=40).map(lambda b: b * 8)),
 )
 
 

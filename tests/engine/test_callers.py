@@ -18,7 +18,7 @@ from postcopy.engine.messages import Configuration, Header, Packaged, StreamMess
 from postcopy.engine.run import Network, run_destination
 from postcopy.engine.source import MACHINE
 from postcopy.engine.transport import Connection, Listener, Tls, connect
-from postcopy.engine.wire import StreamWriter
+from postcopy.engine.writing import StreamWriter
 from tests.engine.certificates import needs_openssl
 from tests.engine.live import SOFTWARE, migrate
 

@@ -26,11 +26,15 @@ from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.messages import (
     Advise,
+    AskBitmap,
     Block,
+    Capabilities,
     Configuration,
+    Description,
     Discard,
     Eof,
     Listen,
+    MultifdFlush,
     OpenReturnPath,
     Packaged,
     Page,
@@ -38,13 +42,20 @@ from postcopy.engine.messages import (
     Ping,
     Pong,
     RamSize,
+    ReceivedBitmap,
     Request,
+    Resume,
+    ResumeAck,
     Run,
     Shut,
     StreamMessage,
+    SwitchoverAck,
+    SwitchoverStart,
+    TargetPageBits,
+    Uuid,
 )
 from postcopy.engine.source import SourceCore
-from postcopy.engine.wire import StreamWriter
+from postcopy.engine.writing import StreamWriter
 from tests.engine.cores import CPU, PAGE, Pair, Phase, small, snapshot
 
 unhurried = settings(deadline=None)  # the machine may be busy
@@ -452,6 +463,8 @@ def test_what_this_side_may_not_do_now(until: Do, then: Do, why: str) -> None:
 
 SIZES = small().blocks
 
+QEMUS = (AskBitmap("low"), Resume(), TargetPageBits(12), Capabilities(()), Uuid(bytes(16)), MultifdFlush())
+
 REMOTE: list[tuple[Do, StreamMessage, str]] = [
     (stay, Ping(1), "Ping comes before the configuration"),
     (stay, Configuration("pc"), "the machine is pc there and postcopy-engine here"),
@@ -495,6 +508,9 @@ REMOTE: list[tuple[Do, StreamMessage, str]] = [
         "the stream ends, and 2 pages have not come, page 2 the first (R24)",
     ),
     (ended, Page("low", 0, None), "Page comes after the end of the stream (R24)"),
+    *((opened, message, f"{type(message).__name__} comes: the engine has nothing of that kind") for message in QEMUS),
+    (Pair.to_postcopy, Resume(), "Resume comes in RUNNING (R9)"),
+    (Pair.to_postcopy, AskBitmap("low"), "AskBitmap comes in RUNNING (R9)"),
 ]
 
 
@@ -552,7 +568,19 @@ REPLIES: list[tuple[Do, Any, str]] = [
     (Pair.to_package, Request("no", 0, PAGE), "there is no block no"),
     (Pair.to_package, Shut(0), "SHUT comes in POSTCOPY, not after the end of the stream (R24)"),
     (completed, Shut(0), "Shut comes in COMPLETED (R19)"),
+    *(
+        (Pair.to_precopy, reply, f"{type(reply).__name__} comes, and nothing asks for it (R19)")
+        for reply in (ReceivedBitmap("low", bytes(8)), ResumeAck(1), SwitchoverAck())
+    ),
 ]
+
+
+def test_what_tells_qemus_devices_of_the_switch_is_passed_over() -> None:
+    pair = Pair()
+    pair.to_precopy()
+    before = snapshot(pair.destination), len(pair.log)
+    assert pair.deliver([SwitchoverStart(), Description(b"{}")]) == []
+    assert (snapshot(pair.destination), len(pair.log)) == before
 
 
 @pytest.mark.parametrize(("until", "reply", "why"), REPLIES, ids=[w for _, _, w in REPLIES])

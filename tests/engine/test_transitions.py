@@ -30,7 +30,7 @@ from postcopy.engine.messages import (
 from postcopy.engine.source import Phase, SourceCore
 from postcopy.engine.source_host import SourceHost
 from postcopy.engine.transitions import Transition, Transitions
-from postcopy.engine.wire import StreamWriter
+from postcopy.engine.writing import StreamWriter
 from tests.engine.cores import CPU, PAGE, small, snapshot
 
 PACKAGE = Packaged(b"".join(StreamWriter().encode([Listen(), CPU, Run()])))

@@ -24,7 +24,7 @@ from postcopy.engine.run import Network, run_destination, run_source
 from postcopy.engine.source import MACHINE
 from postcopy.engine.source_host import SourceOptions
 from postcopy.engine.transport import Connection, Listener, Tls, check_allowed, connect
-from postcopy.engine.wire import StreamWriter
+from postcopy.engine.writing import StreamWriter
 from tests.engine.certificates import needs_openssl
 from tests.engine.live import SOFTWARE, migrate
 

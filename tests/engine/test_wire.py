@@ -10,38 +10,41 @@ from hypothesis import strategies as st
 
 from postcopy.engine.errors import WireError
 from postcopy.engine.messages import (
+    AskBitmap,
     Block,
+    Configuration,
+    Description,
     Device,
     Discard,
+    Eof,
+    Footer,
     Header,
     Listen,
     Packaged,
     Page,
     Pages,
+    RamEnd,
     RamSize,
     Reply,
     Request,
+    Resume,
     Run,
+    SectionEnd,
+    SectionPart,
     SectionStart,
     StreamMessage,
 )
-from postcopy.engine.wire import (
-    MAX_BLOCKS,
-    MAX_PACKAGE,
-    ROOM,
-    ReplyParser,
-    ReplyWriter,
-    StreamParser,
-    StreamWriter,
-    read_package,
-)
+from postcopy.engine.parsing import ROOM, StreamParser, read_package
+from postcopy.engine.return_path import ReplyParser, ReplyWriter
+from postcopy.engine.wire import MAX_BLOCKS, MAX_PACKAGE, Begin
+from postcopy.engine.writing import StreamWriter
 from tests.engine.strategies import PAGE, chunked, long_streams, replies, streams
 
 unhurried = settings(deadline=None)  # the machine may be busy
 
 
-def read(data: bytes, **how: bool) -> list[StreamMessage]:
-    parser = StreamParser(PAGE, **how)
+def read(data: bytes, *, opaque_devices: bool = False) -> list[StreamMessage]:
+    parser = StreamParser(PAGE, opaque_devices=opaque_devices)
     parser.feed(data)
     messages = list(parser)
     parser.close()
@@ -225,12 +228,19 @@ def record(head: int, rest: bytes = b"") -> bytes:
     return RAM + struct.pack(">Q", head) + rest
 
 
+NAMED = written(Header(), Configuration("m"))
+
+
+def part(name: str, first: int = 0, version: int = 1) -> bytes:
+    return b"\x05" + bytes([len(name)]) + name.encode() + struct.pack(">II", version, first)
+
+
 WRONG_STREAMS = [
     (struct.pack(">II", 0x5145564D, 2), 0, "file version 2 is not supported, only 3"),
     (HEAD + b"\x09", 8, "unknown type 0x09"),
     (HEAD + command(99), 8, "unknown command 99"),
     (HEAD + command(2, b"", 5), 8, "PING has 5 bytes instead of 4"),
-    (HEAD + command(8, b"\xff\xff\xff\xff"), 8, f"the package claims 4294967295 bytes, more than {MAX_PACKAGE}"),
+    (HEAD + command(7, b"\xff\xff\xff\xff"), 8, f"the package claims 4294967295 bytes, more than {MAX_PACKAGE}"),
     (HEAD + b"\x07\xff\xff\xff\xff", 8, "the machine's name claims 4294967295 bytes, more than 255"),
     (HEAD + b"\x07\0\0\0\x01\n", 8, r"machine b'\n' is no name"),
     (HEAD + command(6, b""), 8, "DISCARD of 0 bytes has no block"),
@@ -239,6 +249,16 @@ WRONG_STREAMS = [
     (HEAD + command(6, b"\0\x01a\0"), 8, "DISCARD of 4 bytes does not hold whole ranges"),
     (HEAD + command(6, b"\0\xc8a\0" + bytes(16)), 8, "DISCARD of 20 bytes does not hold whole ranges"),
     (HEAD + command(6, b"\0\x01a\x01" + bytes(16)), 8, "the block's name in DISCARD does not end with a zero byte"),
+    (HEAD + b"\x05", 8, "unknown type 0x05"),
+    (NAMED + part("what"), 14, "unknown part what of the configuration"),
+    (NAMED + part("configuration/uuid", version=2), 14, "configuration/uuid of version 2, only 1 is known"),
+    (NAMED + part("configuration/capabilities", 65), 14, "65 capabilities, more than 64"),
+    (NAMED + part("configuration/capabilities") * 2, 50, "configuration/capabilities comes a second time"),
+    (NAMED + command(1) + part("configuration/uuid"), 19, "unknown type 0x05"),
+    (HEAD + command(10, b"\x02a"), 8, "RECV_BITMAP has 2 bytes instead of 3"),
+    (HEAD + b"\0\x06\xff\xff\xff\xff", 9, "the description of devices claims 4294967295 bytes"),
+    (HEAD + b"\0\x06\0\0\0\0\0", 14, "bytes after the end of the stream"),
+    (record(0x1200), 25, "memory record 0x1200 is of no kind"),
     (HEAD + b"\x02\0\0\0\x02", 8, "section 2 was never started"),
     (written(Header(), SectionStart(2, "block", 0, 4)), 8, "section block in parts: only ram comes in parts"),
     (written(Header(), SectionStart(2, "ram", 0, 3)), 8, "ram of version 3, only 4 is known"),
@@ -288,7 +308,7 @@ def test_nothing_may_follow_the_end() -> None:
     ("inside", "what"),
     [
         (b"\x02\0\0\0\x02", "package offset 0: type 0x02 does not belong into a package"),
-        (command(8, bytes(4)), "package offset 0: a package in a package"),
+        (command(7, bytes(4)), "package offset 0: a package in a package"),
         (command(4) + b"\x08", "package offset 5: ends within a message, after 1 bytes of it"),
     ],
 )
@@ -303,9 +323,73 @@ def test_an_opaque_device_needs_its_footer() -> None:
         read_package(data[:-1], PAGE, opaque_devices=True)
 
 
-def test_outside_of_a_package_an_opaque_device_has_no_end() -> None:
-    with pytest.raises(WireError, match="outside of a package does not tell where it ends"):
-        read(written(Header(), Device(0, "timer", 0, 2, b"x")), opaque_devices=True)
+TIMER = Device(0, "timer", 0, 2, b"state \x7e\0\0\0\0 and more \x7e\0\0\0\0\x04 and more \x7e\0\0\0\0\x08\0\x63")
+"""Its state has three footers in it: something else follows each of them than what may follow a device."""
+
+
+def test_in_a_package_an_opaque_device_may_come_last() -> None:
+    inside: list[StreamMessage] = [Listen(), TIMER]
+    assert read_package(b"".join(StreamWriter(opaque_devices=True).encode(inside)), PAGE, opaque_devices=True) == inside
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        [Device(8, "cpu", 0, 1, b""), Eof()],
+        [Run()],
+        [SectionStart(2, "ram", 0, 4)],
+        [Eof(), Description(b"{}")],
+    ],
+    ids=lambda following: type(following[0]).__name__,
+)
+def test_outside_of_a_package_what_follows_an_opaque_device_ends_it(following: list[StreamMessage]) -> None:
+    messages = [Header(), TIMER, *following]
+    data = b"".join(StreamWriter(opaque_devices=True).encode(messages))
+    parser = StreamParser(PAGE, opaque_devices=True)
+    found: list[StreamMessage] = []
+    for i in range(len(data)):
+        parser.feed(data[i : i + 1])
+        found += parser
+    assert found == messages
+
+
+@pytest.mark.parametrize("end", [SectionPart(2), SectionEnd(2)])
+def test_so_does_a_section_that_was_started(end: StreamMessage) -> None:
+    messages: list[StreamMessage] = [Header(), SectionStart(2, "ram", 0, 4), RamEnd(), Footer(2), TIMER, end]
+    assert read(b"".join(StreamWriter(opaque_devices=True).encode(messages)), opaque_devices=True) == messages
+    other = [*messages[:-1], SectionEnd(3)]
+    with pytest.raises(WireError, match="ends within a message"):
+        read(b"".join(StreamWriter(opaque_devices=True).encode(other)), opaque_devices=True)
+
+
+def test_a_resumed_connection_goes_on_with_the_section_of_memory() -> None:
+    before = StreamParser(PAGE)
+    before.feed(RAM)
+    assert before.ram_section is None
+    list(before)
+    parser = StreamParser(PAGE, Begin.RESUMED, ram_section=before.ram_section)
+    messages: list[StreamMessage] = [AskBitmap("a"), Resume(), SectionPart(2), Page("a", 0, None), RamEnd(), Footer(2)]
+    parser.feed(written(*messages))
+    assert list(parser) == messages
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_connection_for_requested_pages_is_of_pages_alone(ended: bool) -> None:
+    messages: list[StreamMessage] = [Page("a", 0, None), Page("b", PAGE, b"x" * PAGE), *[RamEnd()] * ended]
+    parser = StreamParser(PAGE, Begin.PREEMPT)
+    parser.feed(written(*messages))
+    assert list(parser) == messages
+    parser.feed(b"\0")
+    if ended:
+        with pytest.raises(WireError, match="bytes after the end of the stream"):
+            list(parser)
+
+
+def test_a_page_may_name_its_block_again() -> None:
+    pages = [Page("a", 0, None), Page("a", PAGE, None, named=True), Page("a", 2 * PAGE, None)]
+    parser = StreamParser(PAGE, Begin.PREEMPT)
+    parser.feed(written(*pages))
+    assert list(parser) == pages
 
 
 @pytest.mark.parametrize(
@@ -316,6 +400,18 @@ def test_outside_of_a_package_an_opaque_device_has_no_end() -> None:
         (b"\0\x04\0\x0c" + bytes(12), 0, "the first request does not say which block it asks for"),
         (b"\0\x03\0\x0e" + bytes(12) + b"\x02ab", 0, "REQ_PAGES_ID has 14 bytes instead of 15"),
         (b"\0\x03\0\x0d" + bytes(12) + b"\0", 0, "block b'' is no name"),
+        (b"\0\x05\0\x01\x01a", 0, "RECV_BITMAP has 1 bytes instead of 2"),
+        (
+            b"\0\x05\0\x02\x01a" + b"\xff" * 8,
+            0,
+            "the bitmap of a claims 18446744073709551615 bytes, more than 67108864",
+        ),
+        (b"\0\x05\0\x02\x01a" + bytes(7) + b"\x09", 0, "the bitmap of a has 9 bytes, no multiple of 8"),
+        (
+            b"\0\x05\0\x02\x01a" + bytes(16),
+            0,
+            "the bitmap of a is followed by 0x0000000000000000, not by 0x0123456789abcdef",
+        ),
     ],
 )
 def test_what_is_wrong_with_replies_and_where(data: bytes, offset: int, what: str) -> None:
@@ -323,7 +419,7 @@ def test_what_is_wrong_with_replies_and_where(data: bytes, offset: int, what: st
     parser.feed(data)
     with pytest.raises(WireError) as error:
         list(parser)
-    assert str(error.value) == f"return path offset {offset}: {what}"
+    assert str(error.value).startswith(f"return path offset {offset}: {what}")
 
 
 def test_what_cannot_be_written_is_an_error_of_ours() -> None:

@@ -108,6 +108,17 @@ def command_of(message: messages.StreamMessage) -> Command | None:
             | messages.Footer()
         ):
             return None  # framing
+        case (
+            messages.TargetPageBits()
+            | messages.Capabilities()
+            | messages.Uuid()
+            | messages.SwitchoverStart()
+            | messages.AskBitmap()
+            | messages.Resume()
+            | messages.MultifdFlush()
+            | messages.Description()
+        ):
+            return None  # not in the document
         case _:
             assert_never(message)
 
@@ -121,5 +132,7 @@ def reply_of(reply: messages.Reply) -> Reply:
             return Reply.REQ_PAGES
         case messages.Shut(status):
             return Reply.SHUT_ERROR if status else Reply.SHUT_OK
+        case messages.ReceivedBitmap() | messages.ResumeAck() | messages.SwitchoverAck():
+            raise TypeError(f"{type(reply).__name__} is not in the document, and the engine does not send it")
         case _:
             assert_never(reply)

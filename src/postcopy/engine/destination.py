@@ -20,15 +20,19 @@ from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Sink, Step, Thread, nowhere, record
 from postcopy.engine.messages import (
     Advise,
+    AskBitmap,
     Block,
+    Capabilities,
     Configuration,
     Contents,
+    Description,
     Device,
     Discard,
     Eof,
     Footer,
     Header,
     Listen,
+    MultifdFlush,
     OpenReturnPath,
     Packaged,
     Page,
@@ -37,18 +41,21 @@ from postcopy.engine.messages import (
     Pong,
     RamEnd,
     RamSize,
-    Reply,
     Request,
+    Resume,
     Run,
     SectionEnd,
     SectionPart,
     SectionStart,
     Shut,
     StreamMessage,
+    SwitchoverStart,
+    TargetPageBits,
+    Uuid,
 )
+from postcopy.engine.parsing import read_package
 from postcopy.engine.source import MACHINE
 from postcopy.engine.transitions import Transition, Transitions
-from postcopy.engine.wire import read_package
 
 PAGES = (Page, Pages)
 
@@ -200,7 +207,8 @@ Effect: TypeAlias = (
 )
 """Something to be done to the guest or its memory."""
 
-Output: TypeAlias = Reply | Effect
+Output: TypeAlias = Shut | Pong | Request | Effect
+"""A reply for the return path, or an effect."""
 
 
 class DestinationCore:
@@ -269,8 +277,12 @@ class DestinationCore:
         match message:
             case Page() | Pages():
                 return self._precopy_pages(message)
-            case Header() | SectionStart() | SectionPart() | SectionEnd() | RamEnd() | Footer():
-                return []  # framing, which the wire has checked
+            case (
+                Header()
+                | (SectionStart() | SectionPart() | SectionEnd() | RamEnd() | Footer())
+                | (SwitchoverStart() | Description())
+            ):
+                return []  # framing, which the wire has checked; and what devices and tools of QEMU use
             case Configuration(machine):
                 return self._configuration(machine)
             case OpenReturnPath():
@@ -293,6 +305,8 @@ class DestinationCore:
                 return [LoadDevice(message)]
             case Eof():
                 return self._end_in_precopy()
+            case AskBitmap() | Resume() | TargetPageBits() | Capabilities() | Uuid() | MultifdFlush():
+                raise RemoteProtocolError(f"{type(message).__name__} comes: the engine has nothing of that kind")
             case Listen() | Run():
                 raise RemoteProtocolError(f"{type(message).__name__.upper()} comes outside of the package", "R4")
             case _:
@@ -432,6 +446,14 @@ class DestinationCore:
                 | Packaged()
                 | Device()
                 | RamSize()
+                | SwitchoverStart()
+                | Description()
+                | AskBitmap()
+                | Resume()
+                | TargetPageBits()
+                | Capabilities()
+                | Uuid()
+                | MultifdFlush()
             ):
                 raise RemoteProtocolError(f"{type(message).__name__} comes in {self.state.name}", "R9")
             case _:

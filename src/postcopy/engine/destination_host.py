@@ -30,8 +30,9 @@ from postcopy.engine.eventlog import EventLog
 from postcopy.engine.log import Thread
 from postcopy.engine.memory import MOST_PLACED, GuestProcess, destination_memory
 from postcopy.engine.messages import Page, Pages, Pong, Reply, Request, Shut, StreamMessage
+from postcopy.engine.parsing import StreamParser
+from postcopy.engine.return_path import ReplyWriter
 from postcopy.engine.transport import Connection
-from postcopy.engine.wire import ReplyWriter, StreamParser
 
 
 class DestinationReport(msgspec.Struct):

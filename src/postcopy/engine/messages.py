@@ -3,8 +3,9 @@
 Names and fields are those of QEMU's migration stream, file version 3. Offsets and lengths are bytes within a block of
 guest memory.
 
-A message of a fixed length says here how it looks in bytes, and `wire` makes its parser and its writer from that: all
-that the wire needs for a new one is a class here and its name in the union at the end. How others look is in `wire`.
+A message of a fixed length says here how it looks in bytes, and is read and written by that: all that the parsers and
+writers need for a new one is a class here and its name in the union at the end. How others look is in `wire`. What the
+connections of multifd carry is in `multifd`.
 """
 
 from __future__ import annotations
@@ -59,6 +60,24 @@ class Configuration(Message, frozen=True):
     machine: str
 
 
+class TargetPageBits(Message, frozen=True):
+    """Part of the configuration where a machine may have target pages of several sizes: it has ``1 << bits`` bytes."""
+
+    bits: int
+
+
+class Capabilities(Message, frozen=True):
+    """Part of the configuration: capabilities of migration that change the stream, by QEMU's names."""
+
+    names: tuple[str, ...]
+
+
+class Uuid(Message, frozen=True):
+    """Part of the configuration: the guest's own number, 16 bytes, which both sides have to agree on."""
+
+    value: bytes
+
+
 class OpenReturnPath(Fixed, frozen=True):
     """The destination may write to the return path from here on."""
 
@@ -104,11 +123,33 @@ class Run(Fixed, frozen=True):
     layout = _fields("")
 
 
+class Resume(Fixed, frozen=True):
+    """The source has all bitmaps and resumes postcopy; is answered by a `ResumeAck`."""
+
+    code = 9
+    qemu = "POSTCOPY_RESUME"
+    layout = _fields("")
+
+
+class SwitchoverStart(Fixed, frozen=True):
+    """The source's CPUs have stopped (since QEMU 10)."""
+
+    code = 11
+    qemu = "SWITCHOVER_START"
+    layout = _fields("")
+
+
 class Discard(Message, frozen=True):
     """These parts of a block (start and length) are out of date at the destination."""
 
     block: str
     ranges: tuple[tuple[int, int], ...]
+
+
+class AskBitmap(Message, frozen=True):
+    """Which pages of this block have come? Is answered by a `ReceivedBitmap`. QEMU's name is ``RECV_BITMAP``."""
+
+    block: str
 
 
 class Packaged(Message, frozen=True):
@@ -155,10 +196,15 @@ class Device(Message, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
-    """A block of guest memory; the length is in bytes."""
+    """A block of guest memory; the length is in bytes.
+
+    Attributes:
+        address: where it is in the guest; only where the capability ``x-ignore-shared`` is switched on.
+    """
 
     name: str
     length: int
+    address: int | None = None
 
 
 class RamSize(Message, frozen=True):
@@ -168,11 +214,16 @@ class RamSize(Message, frozen=True):
 
 
 class Page(Message, frozen=True):
-    """One target page; None stands for a page of zeros."""
+    """One target page; None stands for a page of zeros.
+
+    Attributes:
+        named: it names its block although the page before it is in the same block.
+    """
 
     block: str
     offset: int
     data: bytes | None
+    named: bool = False
 
 
 class Pages(Message, frozen=True):
@@ -192,22 +243,36 @@ class Pages(Message, frozen=True):
     data: Contents | None
 
 
+class MultifdFlush(Message, frozen=True):
+    """All pages that were sent through other connections have to be there before what follows (since QEMU 8)."""
+
+
 class RamEnd(Message, frozen=True):
-    """No more memory in this section."""
+    """No more memory in this section, or on the connection for pages that are asked for."""
 
 
 class Eof(Message, frozen=True):
     """The end of the stream."""
 
 
-FixedCommand: TypeAlias = OpenReturnPath | Ping | Advise | Listen | Run
+class Description(Message, frozen=True):
+    """What is in the states of devices, as JSON: follows the end of a stream that ends in precopy."""
+
+    json: bytes
+
+
+FixedCommand: TypeAlias = OpenReturnPath | Ping | Advise | Listen | Run | Resume | SwitchoverStart
 """The commands of a fixed length."""
 
 StreamMessage: TypeAlias = (
     Header
     | Configuration
+    | TargetPageBits
+    | Capabilities
+    | Uuid
     | FixedCommand
     | Discard
+    | AskBitmap
     | Packaged
     | SectionStart
     | SectionPart
@@ -217,8 +282,10 @@ StreamMessage: TypeAlias = (
     | RamSize
     | Page
     | Pages
+    | MultifdFlush
     | RamEnd
     | Eof
+    | Description
 )
 """From the source to the destination."""
 
@@ -251,7 +318,37 @@ class Request(Message, frozen=True):
     length: int
 
 
-FixedReply: TypeAlias = Shut | Pong
+class ReceivedBitmap(Message, frozen=True):
+    """The answer to an `AskBitmap`.
 
-Reply: TypeAlias = FixedReply | Request
+    Attributes:
+        bitmap: one bit for each target page that has come, the first page's is the lowest of the first byte; filled up
+            to a multiple of eight bytes. QEMU's name is ``RECV_BITMAP``.
+    """
+
+    block: str
+    bitmap: bytes
+
+
+class ResumeAck(Fixed, frozen=True):
+    """The answer to a `Resume`: always 1."""
+
+    code = 6
+    qemu = "RESUME_ACK"
+    layout = _fields("I")
+
+    value: int
+
+
+class SwitchoverAck(Fixed, frozen=True):
+    """The destination is ready for the switchover (since QEMU 8.1, where both sides have ``switchover-ack``)."""
+
+    code = 7
+    qemu = "SWITCHOVER_ACK"
+    layout = _fields("")
+
+
+FixedReply: TypeAlias = Shut | Pong | ResumeAck | SwitchoverAck
+
+Reply: TypeAlias = FixedReply | Request | ReceivedBitmap
 """From the destination to the source, on the return path."""

@@ -32,16 +32,20 @@ from postcopy.engine.messages import (
     Pong,
     RamEnd,
     RamSize,
+    ReceivedBitmap,
     Reply,
     Request,
+    ResumeAck,
     Run,
     SectionEnd,
     SectionStart,
     Shut,
     StreamMessage,
+    SwitchoverAck,
 )
 from postcopy.engine.transitions import Transition, Transitions
-from postcopy.engine.wire import MAX_DISCARDS, RAM_NAME, RAM_VERSION, StreamWriter
+from postcopy.engine.wire import MAX_DISCARDS, RAM_NAME, RAM_VERSION
+from postcopy.engine.writing import StreamWriter
 
 RAM_SECTION = 2
 MACHINE = "postcopy-engine"
@@ -357,6 +361,8 @@ class SourceCore:
                 self._receive_pong(value)
             case Shut(status):
                 self._receive_shut(status)
+            case ReceivedBitmap() | ResumeAck() | SwitchoverAck():
+                raise RemoteProtocolError(f"{type(reply).__name__} comes, and nothing asks for it", "R19")
             case _:
                 assert_never(reply)
 

@@ -15,9 +15,10 @@ from postcopy.engine.eventlog import EventLog
 from postcopy.engine.log import Step, Thread
 from postcopy.engine.memory import GuestProcess, source_memory
 from postcopy.engine.messages import Footer, Pages, RamEnd, SectionPart, StreamMessage
+from postcopy.engine.return_path import ReplyParser
 from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 from postcopy.engine.transport import Connection
-from postcopy.engine.wire import ReplyParser, StreamWriter
+from postcopy.engine.writing import StreamWriter
 
 PRECOPY_BATCH = 256
 CALM_BATCH, HURRIED_BATCH = 128, 32

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from postcopy.engine.arrived import Buffer
 from postcopy.engine.errors import ConnectionLost, EngineError
-from postcopy.engine.parsing import Buffer
 
 IOV_MAX = 1024
 CHUNK = 1 << 20
