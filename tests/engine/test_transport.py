@@ -164,7 +164,7 @@ LIARS: list[tuple[str, list[StreamMessage | bytes], str]] = [
     ("is another machine", [Header(), Configuration("pc")], "the machine is pc there"),
     (
         "claims a package of 4 GiB",
-        [Header(), b"\x08\0\x08\0\x04\xff\xff\xff\xff"],
+        [Header(), b"\x08\0\x07\0\x04\xff\xff\xff\xff"],
         "the package claims 4294967295 bytes",
     ),
     (
