@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -54,17 +55,23 @@ def misjudged(instance: Instance) -> list[tuple[int, ...]]:
     )
     assert whole.findings.status == Status.DONE
     functions, labels = reduced.kernel.functions, reduced.kernel.labels
+    moves = [not action.info.environment for action in instance.actions]
 
+    @cache  # a state is the successor of several, and a representative stands for several
+    def stored(*words: int) -> tuple[int, ...]:
+        return tuple(functions.canonical(*words))
+
+    @cache
     def seen(words: tuple[int, ...]) -> object:
         steps, stuck = set(), True
         for label, *after in functions.expand(*words):
             step = labels[label]
-            steps.add((step.action, label if step.failed else step.violated, functions.canonical(*after)))
-            if not step.stays and tuple(after) != words and not instance.actions[step.action].info.environment:
+            steps.add((step.action, label if step.failed else step.violated, stored(*after)))
+            if not step.stays and tuple(after) != words and moves[step.action]:
                 stuck = False
         return steps, stuck, functions.examine(*words)
 
-    return [words for words in whole.stored() if seen(words) != seen(functions.canonical(*words))]
+    return [words for words in whole.stored() if seen(words) != seen(stored(*words))]
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
-"""How often an action is read: once for a protocol and size, whatever is asked and however it is searched."""
+"""How often an action is read: once for a protocol and size, whatever is asked and however it is searched. So are
+monitors and properties of steps."""
 
 from __future__ import annotations
 
@@ -11,9 +12,10 @@ import pytest
 from postcopy.cli.main import main
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options
-from postcopy.language import program
+from postcopy.language import readings as remembered
 from postcopy.language.body_checks import BodyChecks
 from postcopy.language.instance import Instance
+from postcopy.language.symbolic import read_action, violation
 from postcopy.model.changes.preempt import Preempt
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
@@ -34,7 +36,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
         check(self, machine, method)
 
     monkeypatch.setattr(BodyChecks, "action", counting)
-    program._bodies.cache_clear()
+    remembered._bodies.cache_clear()
     return counted
 
 
@@ -66,8 +68,39 @@ def test_a_comparison_reads_each_protocol_once(readings: Readings) -> None:
     assert readings == expected(Instance(Postcopy, 1, 1), Instance(Preempt, 1, 1))
 
 
+OF_STEPS = [p for p in SAFETY if p.of_steps]
+WITHOUT_MONITOR = [p for p in OF_STEPS if p.monitor is None]
+ASKED = (SAFETY, OF_STEPS[::-1], WITHOUT_MONITOR[1:], [p for p in SAFETY if p.of_states], [])
+
+
+def test_what_was_read_before_makes_no_difference() -> None:
+    """Whatever was asked of the protocol before: a step is what it is when it is read for the first time."""
+    for asked in ASKED:
+        instance = Instance(Postcopy, 1, 1, asked)
+        steps = remembered.steps_of(instance)
+        for action in instance.actions:
+            assert steps.tree(action, instance.properties) == read_action(instance, action)
+
+
+def test_a_property_of_steps_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: Counter[tuple[str, int, str]] = Counter()
+
+    def counting(instance: Instance, action: Any, leaf: Any, prop: Any, *others: Any) -> Any:
+        counted[action.name, id(leaf), prop.name] += 1
+        return violation(instance, action, leaf, prop, *others)
+
+    monkeypatch.setattr("postcopy.language.readings.violation", counting)
+    remembered._steps.cache_clear()
+    for left in (WITHOUT_MONITOR, WITHOUT_MONITOR[1:], WITHOUT_MONITOR[::-1]):
+        explore(Instance(Postcopy, 1, 1, left), Options(engine=Engine.INTERPRETED))
+    assert {name for _, _, name in counted} == {p.name for p in WITHOUT_MONITOR}
+    assert set(counted.values()) == {1}
+
+
 def test_few_protocols_are_remembered() -> None:
-    program._bodies.cache_clear()
-    for pages in range(1, program.PROTOCOLS_KEPT + 3):
-        program.bodies_of(Instance(Postcopy, pages, 1))
-    assert program._bodies.cache_info().currsize == program.PROTOCOLS_KEPT
+    remembered._bodies.cache_clear()
+    for pages in range(1, remembered.PROTOCOLS_KEPT + 3):
+        remembered.bodies_of(Instance(Postcopy, pages, 1))
+        remembered.steps_of(Instance(Postcopy, pages, 1))
+    assert remembered._bodies.cache_info().currsize == remembered.PROTOCOLS_KEPT
+    assert remembered._steps.cache_info().currsize == remembered.PROTOCOLS_KEPT

@@ -1,14 +1,16 @@
 """Checks of how a protocol is put together: its classes, names, fields, threads and ends of channels.
 
-They run once, when an `Instance` is made. Bodies of actions are checked in `body_checks` and by the interpretations.
+They run when the first `Instance` of a protocol is made. Bodies of actions are checked in `body_checks` and by the
+interpretations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, cast
 
 from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInfo
@@ -34,6 +36,8 @@ _RESERVED = frozenset(n for kind in (Machine, Monitor) for n in dir(kind) if not
 _TAKEN = frozenset(n for kind in (Protocol, View) for n in dir(kind) if not n.startswith("_")) | {"ghosts"}
 MOST_CPUS = 4
 """vCPUs that a protocol may have."""
+CHECKED = 32
+"""So many protocols, each with some monitors, are remembered as good: proofs make an instance for each conjunct."""
 _OF_MESSAGES = frozenset({"self", "kind", "pages"})
 """Names that the fields and marks of messages cannot have."""
 _KINDS = {
@@ -46,11 +50,17 @@ _KINDS = {
 
 
 def check_protocol(protocol: type[Protocol], monitors: Iterable[type[Ghost]]) -> None:
-    """Refuse a protocol that is put together wrongly.
+    """Refuse a protocol that is put together wrongly. Classes of protocols are not changed after they are made.
 
     Raises:
         SpecError: there is a mistake; the message names the class and, where there is one, the line.
     """
+    _check_protocol(cast(Hashable, protocol), tuple(monitors))
+
+
+@lru_cache(maxsize=CHECKED)
+def _check_protocol(hashed: Hashable, monitors: tuple[type[Ghost], ...]) -> None:
+    protocol = cast(type[Protocol], hashed)  # mypy does not see that classes are hashable
     title = protocol.__name__
     machines, ghosts = protocol.parts(Machine), protocol.parts(Ghost)
     channels = protocol.parts(Channel)
@@ -339,12 +349,13 @@ def _check_what_bases_extend(part: type[Part]) -> None:
 def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: list[str], channels: list[str]) -> None:
     _check_part(machine)
     actions = {name for base in machine.__mro__ for name, value in vars(base).items() if _is_action(value)}
+    chosen, machines = protocol.parts(Chosen), protocol.parts(Machine)
     for base in machine.__mro__[:-1]:
         for name, value in vars(base).items():
             where = f"{base.__name__}.{name}"
             if name in ghosts:
                 raise SpecError(f"{where} hides the ghost {name}: choose another name", of_class(base, name))
-            if name in protocol.parts(Chosen):
+            if name in chosen:
                 hidden = f"{where} hides {name}, which is chosen at the start: choose another name"
                 raise SpecError(hidden, of_class(base, name))
             if isinstance(value, DeclaredEnd) and getattr(protocol, value.channel, value) is None:
@@ -359,7 +370,7 @@ def _check_machine(machine: type[Machine], protocol: type[Protocol], ghosts: lis
                 raise SpecError(
                     f"{where}: {protocol.__name__} has no channel {value.channel}{hint}", of_class(base, name)
                 )
-            if isinstance(value, Maps) and (problem := value.problem(protocol.parts(Machine))) is not None:
+            if isinstance(value, Maps) and (problem := value.problem(machines)) is not None:
                 raise SpecError(f"{where} {problem}", of_class(base, name))
             if name in actions and value is not None and plain_function(value) is None:
                 raise SpecError(

@@ -55,12 +55,16 @@ class Looks:
     sights: set[Sight] = field(default_factory=set)
     roles: bool = False
 
+    def add(self, other: Looks) -> None:
+        """Note what another looks at, too."""
+        self.variables |= other.variables
+        self.sights |= other.sights
+        self.roles |= other.roles
+
     @classmethod
     def all_of(cls, several: Iterable[Looks]) -> Looks:
         """All of several together."""
         whole = cls()
         for looks in several:
-            whole.variables |= looks.variables
-            whole.sights |= looks.sights
-            whole.roles |= looks.roles
+            whole.add(looks)
         return whole

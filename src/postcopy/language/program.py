@@ -6,10 +6,8 @@ nothing is. With one target page a host page, all that assembles host pages disa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import cast
 
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
@@ -18,17 +16,14 @@ from postcopy.language.expressions import AnySort, Expr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.looks import Looks
 from postcopy.language.properties import Kind, Property
-from postcopy.language.protocol import Protocol
+from postcopy.language.readings import steps_of
 from postcopy.language.removals import check_removed
 from postcopy.language.substitution import Substitution
-from postcopy.language.symbolic import SymbolicInterpretation, observe, read_body, read_predicate, read_resting
+from postcopy.language.symbolic import SymbolicInterpretation, read_predicate, read_resting
 from postcopy.language.trees import Branch, Leaf, Tree, expressions_of, leaves
 from postcopy.language.values import Cpu, PageSet
 from postcopy.language.variables import Sort, Variable
 from postcopy.language.view import View
-
-PROTOCOLS_KEPT = 8
-"""The bodies of so many protocols, each at a size, are remembered: a comparison needs two at two sizes."""
 
 Values = dict[Variable, Value]
 
@@ -87,44 +82,10 @@ def _has_neighbours(root: Node, seen: set[Node]) -> bool:
     return False
 
 
-class Bodies:
-    """The bodies of a protocol's actions at a size as trees. Each is read once, when it is first asked for.
-
-    Args:
-        instance: the protocol at that size. Its properties do not matter.
-    """
-
-    def __init__(self, instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> None:
-        self._instance, self._make = instance, make
-        self._trees: dict[str, Tree] = {}
-
-    def tree(self, action: ActionInstance) -> Tree:
-        """The tree of one action's body, without what monitors and properties make of it.
-
-        Raises:
-            SpecError: the action cheats or errs.
-        """
-        if action.name not in self._trees:
-            self._trees[action.name] = read_body(self._instance, action, self._make)
-        return self._trees[action.name]
-
-
-def bodies_of(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> Bodies:
-    """The bodies of an instance's protocol at its size: the same object for all instances that differ in properties."""
-    return _bodies(cast(Hashable, instance.protocol), instance.pages, instance.in_flight, instance.group, make)
-
-
-@lru_cache(maxsize=PROTOCOLS_KEPT)
-def _bodies(
-    protocol: type[Protocol], pages: int, in_flight: int, group: int, make: type[SymbolicInterpretation]
-) -> Bodies:
-    return Bodies(Instance(protocol, pages, in_flight, (), group), make)
-
-
 def read(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> Program:
     """Read all actions and properties symbolically and fold what never changes.
 
-    Bodies of actions do not depend on properties, so searches for different properties share them
+    Searches for different properties share what their readings have in common
     (docs/decisions/0029-one-reading.md).
 
     Args:
@@ -135,9 +96,9 @@ def read(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterp
         SpecError: an action or a property cheats or errs.
     """
     check_removed(instance)
-    bodies = bodies_of(instance, make)
     looks = {name: Looks() for name in (*(p.name for p in instance.properties), *instance.monitors)}
-    trees = [(action, observe(instance, action, bodies.tree(action), looks=looks)) for action in instance.actions]
+    steps = steps_of(instance, make)
+    trees = [(action, steps.tree(action, instance.properties, looks)) for action in instance.actions]
     predicates = [
         (index, prop, read_predicate(instance, prop.holds, looks=looks[prop.name]))
         for index, prop in enumerate(instance.properties)

@@ -17,7 +17,7 @@ _LIBRARY = str(Path(dataclasses.__file__).parent)
 def place(code: CodeType, line: int) -> str:
     """``file:line, in method`` as messages have it; a comprehension counts as the method around it."""
     inside = code.co_qualname.split(".<locals>.<")[0].rpartition(".")[2]
-    return f"{Path(code.co_filename).name}:{line}" + (f", in {inside}" if inside != "<module>" else "")
+    return f"{os.path.basename(code.co_filename)}:{line}" + (f", in {inside}" if inside != "<module>" else "")
 
 
 def location(frame: FrameType | None, actor: str | None, traceback: TracebackType | None = None) -> str:

@@ -9,7 +9,8 @@ that the explorer's compiler and the provers know of an action.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from itertools import combinations
 from typing import cast
@@ -29,11 +30,11 @@ from postcopy.language.interpretation import Interpretation
 from postcopy.language.looks import Looks
 from postcopy.language.machines import Ghost, let_watch
 from postcopy.language.messages import Carried, Event, Marks, Message, Pattern
-from postcopy.language.properties import of_each_page
+from postcopy.language.properties import Property, of_each_page
 from postcopy.language.source_locations import location, place
 from postcopy.language.step_errors import no_room, out_of_range
 from postcopy.language.symbolic_values import SymbolicNumber, SymbolicPages, SymbolicTruth
-from postcopy.language.trees import Branch, Happening, Leaf, Tree
+from postcopy.language.trees import Branch, Happening, Leaf, Tree, on_leaves
 from postcopy.language.values import NONE, PageSet, Whole
 from postcopy.language.variables import Sort, Variable, same_values
 from postcopy.language.view import Step, View
@@ -348,10 +349,7 @@ def _explore(
     except Disabled:
         return None
     except RunsDiffer as differ:
-        raise SpecError(
-            "two runs on the same values took different ways: it branches on something that is not part of the state",
-            location(None, where, differ.__traceback__),
-        ) from None
+        raise _other_way(differ, where) from None
     except DecisionNeeded as needed:
         condition = needed.condition
         if len(given) == MAX_DECISIONS:
@@ -362,6 +360,13 @@ def _explore(
     yes = _explore(run, where, (*given, (condition, True)), runs, behind)
     no = _explore(run, where, (*given, (condition, False)), runs, behind)
     return None if yes is None and no is None else Branch(condition, yes, no)
+
+
+def _other_way(differ: RunsDiffer, where: str) -> SpecError:
+    return SpecError(
+        "two runs on the same values took different ways: it branches on something that is not part of the state",
+        location(None, where, differ.__traceback__),
+    )
 
 
 def read_action(
@@ -396,7 +401,7 @@ def read_body(
         answer = call(interpretation, machine, action, [SymbolicPages(interpretation, e) for e in (ex.PAGE, ex.OTHER)])
         if answer is not None:
             raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
-        return _leaf(interpretation, ())
+        return _leaf(interpretation)
 
     with locating_errors(action.name, action.method):
         checks = checks_of(instance.protocol, {})
@@ -406,13 +411,7 @@ def read_body(
         return _twice(lambda: _explore(run, where), where)
 
 
-def observe(
-    instance: Instance,
-    action: ActionInstance,
-    body: Tree,
-    make: type[SymbolicInterpretation] = SymbolicInterpretation,
-    looks: Mapping[str, Looks] | None = None,
-) -> Tree:
+def observe(instance: Instance, action: ActionInstance, body: Tree, make: type[SymbolicInterpretation]) -> Tree:
     """A body's tree with what the instance's monitors remember of each step and which properties of steps it violates.
 
     Args:
@@ -420,12 +419,39 @@ def observe(
         action: which of its actions.
         body: what `read_body` says of it.
         make: the symbolic interpretation that the body was read with.
-        looks: where it is noted what each monitor and property looks at, by its name.
 
     Raises:
         SpecError: a monitor or a property cheats or errs.
     """
-    if not instance.monitors and not any(prop.of_steps for prop in instance.properties):
+    of_steps = [(index, prop) for index, prop in enumerate(instance.properties) if prop.of_steps]
+
+    def judged(leaf: Leaf) -> Leaf:
+        found = ((index, violation(instance, action, leaf, prop, make, Looks())) for index, prop in of_steps)
+        return replace(leaf, violated=tuple((index, wrong) for index, wrong in found if wrong is not ex.FALSE))
+
+    return on_leaves(watch(instance, action, body, make, {}), judged)
+
+
+def watch(
+    instance: Instance,
+    action: ActionInstance,
+    body: Tree,
+    make: type[SymbolicInterpretation],
+    looks: Mapping[str, Looks],
+) -> Tree:
+    """A body's tree with what the instance's monitors remember of each step.
+
+    Args:
+        instance: the protocol at its size, with its monitors.
+        action: which of its actions.
+        body: what `read_body` says of it.
+        make: the symbolic interpretation to read the monitors with.
+        looks: where it is noted what each monitor looks at, by its name.
+
+    Raises:
+        SpecError: a monitor cheats or errs.
+    """
+    if not instance.monitors:
         return body
     where = _where(instance, action)
 
@@ -436,13 +462,48 @@ def observe(
             yes = extend(tree.yes, (*given, (tree.condition, True)), runs)
             return Branch(tree.condition, yes, extend(tree.no, (*given, (tree.condition, False)), runs))
         return _explore(
-            lambda path: _observed(instance, action, tree, make, path, looks or {}), where, given, runs, len(given)
+            lambda path: _watched(instance, action, tree, make, path, looks), where, given, runs, len(given)
         )
 
     with locating_errors(action.name, action.method):
         for monitor in instance.monitors.values():
             checks_of(instance.protocol, instance.monitors).ghost(monitor)
         return _twice(lambda: extend(body, (), [0]), where)
+
+
+def violation(
+    instance: Instance,
+    action: ActionInstance,
+    leaf: Leaf,
+    prop: Property,
+    make: type[SymbolicInterpretation],
+    looks: Looks,
+) -> TruthExpr:
+    """When a step violates a property of steps.
+
+    Args:
+        instance: the protocol at its size, with its monitors.
+        action: the action that is taken.
+        leaf: what the step does, and what the monitors remember of it (see `watch`).
+        prop: the property.
+        make: the symbolic interpretation to read the property with.
+        looks: where it is noted what the property looks at.
+
+    Raises:
+        SpecError: the property cheats or errs.
+    """
+
+    def read() -> TruthExpr:
+        try:
+            return _predicate(instance, prop.holds, leaf.updates, make, (action, leaf.events), looks)
+        except RunsDiffer as differ:
+            raise _other_way(differ, _where(instance, action)) from None
+
+    with locating_errors(action.name, action.method):
+        first, second = read(), read()
+        if first != second:
+            raise _two_differ(_where(instance, action))
+        return ex.negation(first)
 
 
 def _where(instance: Instance, action: ActionInstance) -> str:
@@ -454,16 +515,20 @@ def _twice(run: Callable[[], Tree], where: str) -> Tree:
     """Interpret a body twice and compare: the two differ if it depends on anything but the state."""
     first, second = run(), run()
     if first != second:
-        raise SpecError("two runs of it differ: it depends on something that is not part of the state", where)
+        raise _two_differ(where)
     return first
 
 
-def _leaf(interpretation: SymbolicInterpretation, violated: tuple[tuple[int, TruthExpr], ...]) -> Leaf:
+def _two_differ(where: str) -> SpecError:
+    return SpecError("two runs of it differ: it depends on something that is not part of the state", where)
+
+
+def _leaf(interpretation: SymbolicInterpretation) -> Leaf:
     events = tuple(Happening(e.what, interpretation.set_of(e.pages), e.channel, e.sent) for e in interpretation.events)
-    return Leaf(dict(interpretation.updates), events, violated, tuple(interpretation.checks))
+    return Leaf(dict(interpretation.updates), events, (), tuple(interpretation.checks))
 
 
-def _observed(
+def _watched(
     instance: Instance,
     action: ActionInstance,
     leaf: Leaf,
@@ -471,26 +536,21 @@ def _observed(
     path: Decisions,
     looks: Mapping[str, Looks],
 ) -> Leaf:
-    """Let the monitors watch the step, and ask the properties that speak of steps."""
+    """Let the monitors watch the step."""
     interpretation = make(instance, path, dict(leaf.updates))
     interpretation.checks += leaf.checks
-    interpretation.events += (
-        Event(e.what, SymbolicPages(interpretation, e.pages), e.channel, e.sent) for e in leaf.events
-    )
+    interpretation.events += _events_in(interpretation, leaf.events)
     before = make(instance, path)
     step = Step(action, View(before), View(interpretation), list(interpretation.events), interpretation.pages(NONE))
     for name, monitor in instance.monitors.items():
         before.looks = interpretation.looks = step.looks = looks.get(name)
         let_watch(monitor(name, interpretation), step)
-    updates = dict(interpretation.updates)
-    violated = []
-    for index, prop in enumerate(instance.properties):
-        if prop.of_steps:
-            noted = looks.get(prop.name)
-            condition = _predicate(instance, prop.holds, updates, make, interpretation.events, action, noted)
-            if condition is not ex.TRUE:
-                violated.append((index, ex.negation(condition)))
-    return _leaf(interpretation, tuple(violated))
+    return _leaf(interpretation)
+
+
+def _events_in(interpretation: SymbolicInterpretation, events: Iterable[Happening]) -> list[Event]:
+    """Events whose pages are values of a run."""
+    return [Event(e.what, SymbolicPages(interpretation, e.pages), e.channel, e.sent) for e in events]
 
 
 def _predicate(
@@ -498,11 +558,19 @@ def _predicate(
     holds: Callable[..., object],
     updates: dict[Variable, Value],
     make: type[SymbolicInterpretation] = SymbolicInterpretation,
-    events: list[Event] | None = None,
-    action: ActionInstance | None = None,
+    taken: tuple[ActionInstance, Sequence[Happening]] | None = None,
     looks: Looks | None = None,
 ) -> TruthExpr:
-    """A property's function as one expression over the state before the step."""
+    """A property's function as one expression over the state before the step.
+
+    Args:
+        instance: the protocol at its size.
+        holds: the function.
+        updates: what the step has changed in the state that is asked about.
+        make: the symbolic interpretation to read it with.
+        taken: the step's action and its events, for a property of steps.
+        looks: where it is noted what the property looks at.
+    """
     where = place(holds.__code__, holds.__code__.co_firstlineno)
 
     def ask(given: tuple[tuple[TruthExpr, bool], ...]) -> TruthExpr:
@@ -510,15 +578,11 @@ def _predicate(
         after = make(instance, path, dict(updates))
         after.looks = looks
         subject: object = View(after)
-        if action is not None:
-            # events carry values of another run: give them to this one
-            mine = [
-                Event(e.what, SymbolicPages(after, cast(SymbolicPages, e.pages).expr), e.channel, e.sent)
-                for e in events or ()
-            ]
+        if taken is not None:
+            action, events = taken
             before = make(instance, path)
             before.looks = looks
-            subject = Step(action, View(before), View(after), mine, after.pages(NONE), looks)
+            subject = Step(action, View(before), View(after), _events_in(after, events), after.pages(NONE), looks)
         arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
         try:
             answer = holds(*arguments)
@@ -534,7 +598,7 @@ def _predicate(
         return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
 
     with locating_errors(where, holds.__name__):
-        checks_of(instance.protocol, instance.monitors).function(holds, Step if action is not None else View)
+        checks_of(instance.protocol, instance.monitors).function(holds, View if taken is None else Step)
         return ask(())
 
 

@@ -5,7 +5,7 @@ A tree is a `Branch`, a `Leaf`, or None where a guard fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -59,6 +59,14 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
         yield from leaves(tree.no)
     elif tree is not None:
         yield tree
+
+
+def on_leaves(tree: Tree, change: Callable[[Leaf], Leaf]) -> Tree:
+    """The tree with each leaf replaced, from left to right."""
+    if isinstance(tree, Branch):
+        yes = on_leaves(tree.yes, change)
+        return Branch(tree.condition, yes, on_leaves(tree.no, change))
+    return None if tree is None else change(tree)
 
 
 def expressions_of(tree: Tree) -> Iterator[Expr]:

@@ -21,7 +21,8 @@ from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property, of_each_page
-from postcopy.language.symbolic import read_action, read_predicate, read_resting
+from postcopy.language.readings import steps_of
+from postcopy.language.symbolic import read_predicate, read_resting
 from postcopy.language.trees import Leaf
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover.clauses import paths_of
@@ -69,8 +70,9 @@ class Bounded:
     @cached_property
     def paths(self) -> list[Path]:
         """Every way through every action."""
-        actions = self.instance.actions
-        return [Path(a, guard, leaf) for a in actions for guard, leaf in paths_of(read_action(self.instance, a))]
+        instance, steps = self.instance, steps_of(self.instance)
+        trees = [(action, steps.tree(action, instance.properties)) for action in instance.actions]
+        return [Path(action, guard, leaf) for action, tree in trees for guard, leaf in paths_of(tree)]
 
     @cached_property
     def single_copies(self) -> frozenset[str]:
@@ -167,7 +169,7 @@ class Bounded:
         asked = pages if of_each_page(prop.holds) else pages[:1]
         return z3.And(*(_BitVectors(self, state, page).truth(expr) for page in asked))
 
-    @property
+    @cached_property
     def has_ranges(self) -> bool:
         """Whether some path may leave the range of a number, as far as its text says."""
         return any(path.leaf.checks for path in self.paths)

@@ -95,6 +95,7 @@ class _Weeding:
 
     def __init__(self, instance: Instance, invariant: Sequence[Property], report: Callable[[str], None]) -> None:
         self._instance, self._invariant, self._report = instance, invariant, report
+        self._bounded = Bounded(instance)
         self._steps: dict[tuple[int, bool], Steps] = {}
         self.claims = self._of(1, from_start=False).wrong
         self.proved: frozenset[str] = frozenset()
@@ -104,7 +105,7 @@ class _Weeding:
     def _of(self, length: int, *, from_start: bool) -> Steps:
         key = (length, from_start)
         if key not in self._steps:
-            self._steps[key] = Steps(self._instance, self._invariant, length, from_start)
+            self._steps[key] = Steps(self._instance, self._invariant, length, from_start, self._bounded)
         return self._steps[key]
 
     def inductive(self, k: int) -> bool:

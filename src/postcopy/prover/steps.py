@@ -36,12 +36,18 @@ class Steps:
         invariant: conjuncts beside the properties of states.
         length: how many steps; with none, a state alone.
         from_start: whether the first state is an initial one.
+        bounded: the instance's formulas, where they have been made already.
     """
 
     def __init__(
-        self, instance: Instance, invariant: Sequence[Property], length: int = 1, from_start: bool = False
+        self,
+        instance: Instance,
+        invariant: Sequence[Property],
+        length: int = 1,
+        from_start: bool = False,
+        bounded: Bounded | None = None,
     ) -> None:
-        self.instance, self._bounded = instance, Bounded(instance)
+        self.instance, self._bounded = instance, Bounded(instance) if bounded is None else bounded
         of_states = (p for p in instance.properties if p.of_states)
         self.claims = {claim.name: claim for claim in [*invariant, *of_states]}
         self._of_steps = [p for p in instance.properties if p.of_steps]

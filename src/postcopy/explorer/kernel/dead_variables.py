@@ -13,10 +13,11 @@ something reads whatever it writes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import combinations, product
+from operator import or_
 from typing import assert_never
 
 from postcopy.explorer.kernel.canonical_form import Inapplicable, Reduction, Rewriting
@@ -49,12 +50,34 @@ class Reset:
 
 @dataclass(frozen=True)
 class _Effect:
-    """What a leaf or a property does: the variables that it reads whatever comes after, what each update reads, and
-    what the known numbers may be afterwards, where that is something else."""
+    """What a leaf or a property does: the variables that it reads whatever comes after, those that it leaves as they
+    are, what each update of another reads, and what the known numbers may be afterwards, where that is something else.
 
-    reads: frozenset[Variable]
-    updates: dict[Variable, frozenset[Variable]]
+    Sets of variables are numbers: a bit for each variable (`_Bits`).
+    """
+
+    reads: int
+    kept: int
+    updates: tuple[tuple[int, int], ...]
     targets: dict[Variable, list[int]]
+
+
+class _Bits:
+    """Sets of variables as numbers: the solution of `_live` takes unions of them over and over."""
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self._bit = {v: 1 << i for i, v in enumerate(variables)}
+
+    def of(self, variables: Iterable[Variable]) -> int:
+        """A bit for each of the variables."""
+        return reduce(or_, (self._bit[v] for v in variables), 0)
+
+    def effect(
+        self, reads: Iterable[ex.Expr], updates: Mapping[Variable, Value], targets: dict[Variable, list[int]]
+    ) -> _Effect:
+        """What a leaf or a property does that reads such expressions, and makes such updates."""
+        own = tuple((self._bit[v], self.of(e.variables())) for v, e in updates.items())
+        return _Effect(self.of(v for e in reads for v in e.variables()), ~self.of(updates), own, targets)
 
 
 def _of(program: Program, layout: Layout) -> Rewriting | Inapplicable:
@@ -91,8 +114,7 @@ def _resets(controls: tuple[Variable, ...], dead: dict[Variable, set[Values]]) -
 
 def _dead(program: Program, effects: _Effects, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
     live = _live(effects, controls)
-    everywhere = set(product(*(range(c.size) for c in controls)))
-    return {v: everywhere - live[v] for v in program.variables}
+    return {v: {values for values, its in live.items() if not its & effects.bits.of([v])} for v in program.variables}
 
 
 def _controls(program: Program) -> list[Variable]:
@@ -115,32 +137,48 @@ class _Effects:
     """What each action may do where some numbers are known, and what each property reads there.
 
     Each is worked out once for those of the numbers that it has to do with.
+
+    Attributes:
+        bits: sets of the program's variables as numbers.
     """
 
     def __init__(self, program: Program) -> None:
+        self.bits = _Bits(program.instance.variables)
         self._sources: list[tuple[set[Variable], Callable[[dict[Variable, Value]], list[_Effect]]]] = []
         for action, tree in program.actions:
-            self._sources.append((_mentioned(tree), partial(_of_action, tree, action.info.environment)))
+            self._sources.append((_mentioned(tree), partial(_of_action, self.bits, tree, action.info.environment)))
         for holds in (*(holds for _, _, holds in program.predicates), program.resting):
-            self._sources.append((set(holds.variables()), partial(_of_property, holds)))
+            self._sources.append((set(holds.variables()), partial(_of_property, self.bits, holds)))
         self._found: dict[tuple[int, frozenset[tuple[Variable, int]]], list[_Effect]] = {}
 
-    def where(self, values: dict[Variable, int]) -> Iterator[_Effect]:
-        """The effects of all that is possible there."""
-        for index, (mentioned, effects) in enumerate(self._sources):
-            key = index, frozenset((c, k) for c, k in values.items() if c in mentioned)
-            if key not in self._found:
-                self._found[key] = effects({c: ex.number(k) for c, k in key[1]})
-            yield from self._found[key]
+    def where(self, controls: tuple[Variable, ...]) -> Iterator[tuple[Values, list[_Effect]]]:
+        """For all values of some numbers, the effects of all that is possible there."""
+        concerned = [[i for i, c in enumerate(controls) if c in mentioned] for mentioned, _ in self._sources]
+        found: list[dict[Values, list[_Effect]]] = [{} for _ in self._sources]
+        for values in product(*(range(c.size) for c in controls)):
+            effects: list[_Effect] = []
+            for index, places in enumerate(concerned):
+                own = tuple(values[i] for i in places)
+                if own not in found[index]:
+                    found[index][own] = self._of(index, {controls[i]: values[i] for i in places})
+                effects += found[index][own]
+            yield values, effects
+
+    def _of(self, index: int, values: dict[Variable, int]) -> list[_Effect]:
+        key = index, frozenset(values.items())
+        if key not in self._found:
+            _, effects = self._sources[index]
+            self._found[key] = effects({c: ex.number(k) for c, k in values.items()})
+        return self._found[key]
 
 
-def _of_action(tree: Tree, environment: bool, known: dict[Variable, Value]) -> list[_Effect]:
-    return list(_effects(fold_tree(tree, known), known, frozenset(), environment))
+def _of_action(bits: _Bits, tree: Tree, environment: bool, known: dict[Variable, Value]) -> list[_Effect]:
+    return list(_effects(bits, fold_tree(tree, known), known, frozenset(), environment))
 
 
-def _of_property(holds: TruthExpr, known: dict[Variable, Value]) -> list[_Effect]:
+def _of_property(bits: _Bits, holds: TruthExpr, known: dict[Variable, Value]) -> list[_Effect]:
     """It is read, and all stays as it is."""
-    return [_Effect(fold(holds, known).variables(), {}, {})]
+    return [bits.effect([fold(holds, known)], {}, {})]
 
 
 def _mentioned(tree: Tree) -> set[Variable]:
@@ -156,42 +194,45 @@ def _mentioned(tree: Tree) -> set[Variable]:
     return {*tree.updates, *(v for e in expressions for v in e.variables())}
 
 
-def _live(effects: _Effects, controls: tuple[Variable, ...]) -> dict[Variable, set[Values]]:
-    """Where each variable is live: the least solution, from what reads it backwards along the steps."""
-    live: dict[Variable, set[Values]] = defaultdict(set)
+def _live(effects: _Effects, controls: tuple[Variable, ...]) -> dict[Values, int]:
+    """Which variables are live where, as bits: the least solution, from what reads them backwards along the steps."""
+    live: dict[Values, int] = {}
     before: dict[Values, list[tuple[Values, _Effect]]] = defaultdict(list)
-    for values in product(*(range(c.size) for c in controls)):
-        here = dict(zip(controls, values, strict=True))
-        for effect in effects.where(here):
-            for v in effect.reads:
-                live[v].add(values)
-            for target in product(*(effect.targets.get(c, (k,)) for c, k in here.items())):
-                before[target].append((values, effect))
-    waiting = [(v, values) for v, where in live.items() for values in where]
+    for values, here in effects.where(controls):
+        live[values] = reduce(or_, (effect.reads for effect in here), 0)
+        known = dict(zip(controls, values, strict=True))
+        for effect in here:
+            if effect.updates:  # otherwise all stays as it is
+                for target in product(*(effect.targets.get(c, (k,)) for c, k in known.items())):
+                    before[target].append((values, effect))
+    waiting = dict(live)
     while waiting:
-        v, target = waiting.pop()
+        target, new = waiting.popitem()
         for values, effect in before[target]:
-            for read in effect.updates.get(v, (v,)):
-                if values not in live[read]:
-                    live[read].add(values)
-                    waiting.append((read, values))
+            read = new & effect.kept
+            for updated, reads in effect.updates:
+                if new & updated:
+                    read |= reads
+            read &= ~live[values]
+            if read:
+                live[values] |= read
+                waiting[values] = waiting.get(values, 0) | read
     return live
 
 
-def _effects(tree: Tree, known: dict[Variable, Value], facts: Facts, environment: bool) -> Iterator[_Effect]:
+def _effects(
+    bits: _Bits, tree: Tree, known: dict[Variable, Value], facts: Facts, environment: bool
+) -> Iterator[_Effect]:
     if isinstance(tree, Branch):
-        yield from _effects(tree.yes, known, facts | {(tree.condition, True)}, environment)
-        yield from _effects(tree.no, known, facts | {(tree.condition, False)}, environment)
+        yield from _effects(bits, tree.yes, known, facts | {(tree.condition, True)}, environment)
+        yield from _effects(bits, tree.no, known, facts | {(tree.condition, False)}, environment)
     elif isinstance(tree, Leaf):
         read: list[ex.Expr] = [condition for condition, _ in facts]
         read += [condition for _, condition in tree.violated] + [condition for condition, _, _ in tree.checks]
         if not environment and not any(_changes(v, e, known, facts) for v, e in tree.updates.items()):
             read += [part for v, e in tree.updates.items() for part in (ex.variable(v), e)]
-        yield _Effect(
-            frozenset(v for e in read for v in e.variables()),
-            {v: e.variables() for v, e in tree.updates.items()},
-            {c: _values(ex.as_number(tree.updates[c]), c) for c in known if c in tree.updates},
-        )
+        targets = {c: _values(ex.as_number(tree.updates[c]), c) for c in known if c in tree.updates}
+        yield bits.effect(read, tree.updates, targets)
 
 
 def _values(e: NumberExpr, control: Variable) -> list[int]:

@@ -20,8 +20,9 @@ from postcopy.language.concrete import Transition
 from postcopy.language.expressions import AnySort, Expr, Value
 from postcopy.language.instance import Instance, State
 from postcopy.language.machines import Ghost, Machine
-from postcopy.language.program import bodies_of, fold
+from postcopy.language.program import fold
 from postcopy.language.protocol import Protocol
+from postcopy.language.readings import bodies_of
 from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Variable
 from postcopy.report.results.check import Answer, answer
