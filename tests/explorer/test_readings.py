@@ -4,6 +4,7 @@ monitors and properties of steps."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from postcopy.explorer.results import Engine, Options
 from postcopy.language import readings as remembered
 from postcopy.language.body_checks import BodyChecks
 from postcopy.language.instance import Instance
+from postcopy.language.properties import Property
 from postcopy.language.symbolic import read_action, violation
 from postcopy.model.changes.preempt import Preempt
 from postcopy.model.faults import FAULTS
@@ -70,7 +72,13 @@ def test_a_comparison_reads_each_protocol_once(readings: Readings) -> None:
 
 OF_STEPS = [p for p in SAFETY if p.of_steps]
 WITHOUT_MONITOR = [p for p in OF_STEPS if p.monitor is None]
-ASKED = (SAFETY, OF_STEPS[::-1], WITHOUT_MONITOR[1:], [p for p in SAFETY if p.of_states], [])
+ASKED: tuple[Sequence[Property], ...] = (
+    SAFETY,
+    OF_STEPS[::-1],
+    WITHOUT_MONITOR[1:],
+    [p for p in SAFETY if p.of_states],
+    [],
+)
 
 
 def test_what_was_read_before_makes_no_difference() -> None:
