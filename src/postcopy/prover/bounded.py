@@ -66,6 +66,8 @@ class Bounded:
         self.instance = instance
         self.bits = Bitmaps(instance.pages, instance.group)
         self._read: dict[Property, TruthExpr] = {}
+        self._pages: dict[PageChoice, StepPages] = {}
+        self._formulas: dict[tuple[int, int], _BitVectors] = {}
 
     @cached_property
     def paths(self) -> list[Path]:
@@ -93,8 +95,17 @@ class Bounded:
 
     def pages_of(self, choice: PageChoice) -> StepPages:
         """Given pages of a step; what it does not have is no page."""
-        first, other, *_ = (*(1 << number for number in numbers_of(choice)), 0, 0)
-        return StepPages(*(z3.BitVecVal(bits, self.instance.pages) for bits in (first, other)))
+        if choice not in self._pages:
+            first, other, *_ = (*(1 << number for number in numbers_of(choice)), 0, 0)
+            self._pages[choice] = StepPages(*(z3.BitVecVal(bits, self.instance.pages) for bits in (first, other)))
+        return self._pages[choice]
+
+    def _in(self, state: Values, page: StepPages) -> _BitVectors:
+        """The expressions in a state as formulas. They are kept: paths and properties have many of them in common."""
+        key = (id(state), id(page))  # what is kept has both, so that no other gets their place
+        if key not in self._formulas:
+            self._formulas[key] = _BitVectors(self, state, page)
+        return self._formulas[key]
 
     def _width(self, v: Variable) -> int:
         return self.instance.pages if v.sort is Sort.PAGES else (2 * v.size).bit_length()
@@ -131,7 +142,7 @@ class Bounded:
 
     def after(self, path: Path, state: Values, page: StepPages) -> tuple[Formula, Values]:
         """When a path can be taken, and the values after it."""
-        formulas = _BitVectors(self, state, page)
+        formulas = self._in(state, page)
         guard = z3.And(*(formulas.truth(part) for part in path.guard))
         new = {v: formulas.value(v, e) for v, e in path.leaf.updates.items()}
         return guard, {**state, **new}
@@ -143,7 +154,7 @@ class Bounded:
 
     def in_range(self, path: Path, state: Values, page: StepPages) -> Formula:
         """The path gives each number a value of its range."""
-        formulas = _BitVectors(self, state, page)
+        formulas = self._in(state, page)
         return z3.And(*(formulas.truth(inside) for inside, _, _ in path.leaf.checks))
 
     def stuck(self, state: Values, page: StepPages) -> Formula:
@@ -158,7 +169,7 @@ class Bounded:
 
     def truth(self, e: TruthExpr, state: Values, page: StepPages) -> Formula:
         """A truth value in a state."""
-        return _BitVectors(self, state, page).truth(e)
+        return self._in(state, page).truth(e)
 
     def claims(self, prop: Property, state: Values) -> Formula:
         """A property of states holds."""
@@ -167,7 +178,7 @@ class Bounded:
         expr = self._read[prop]
         pages = [self.pages_of(number) for number in range(self.instance.pages)]
         asked = pages if of_each_page(prop.holds) else pages[:1]
-        return z3.And(*(_BitVectors(self, state, page).truth(expr) for page in asked))
+        return z3.And(*(self._in(state, page).truth(expr) for page in asked))
 
     @cached_property
     def has_ranges(self) -> bool:
@@ -177,7 +188,7 @@ class Bounded:
     def violates(self, prop: Property, path: Path, state: Values, page: StepPages) -> Formula:
         """Taking the path violates a property of steps."""
         index = self.instance.properties.index(prop)
-        formulas = _BitVectors(self, state, page)
+        formulas = self._in(state, page)
         return z3.Or(*(formulas.truth(wrong) for i, wrong in path.leaf.violated if i == index))
 
     def decode(self, model: Any, state: Values) -> State:
