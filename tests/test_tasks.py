@@ -165,6 +165,9 @@ def test_each(name): ...
 def test_slow(): ...
 
 def test_fast(): ...
+
+@pytest.mark.slow(first=True)
+def test_slowest(): ...
 """
 
 
@@ -172,8 +175,8 @@ def test_fast(): ...
     ("names", "expression", "run"),
     [
         ("'a'", "not slow", {"test_each[a]", "test_fast"}),
-        ("'a'", "slow", {"test_each[b]", "test_each[c]", "test_slow"}),
-        ("'a', 'b'", "", {"test_each[a]", "test_each[b]", "test_each[c]", "test_slow", "test_fast"}),
+        ("'a'", "slow", {"test_each[b]", "test_each[c]", "test_slow", "test_slowest"}),
+        ("'a', 'b'", "", {"test_each[a]", "test_each[b]", "test_each[c]", "test_slow", "test_fast", "test_slowest"}),
         ("'a', 'd'", "not slow", None),
     ],
 )
@@ -186,7 +189,9 @@ def test_slow_tests_run_only_when_asked_for(names: str, expression: str, run: se
     if run is None:
         assert "slow_but names parameters that are not there: {'test_some.py::test_each': {'d'}}" in done.stderr
     else:
-        assert set(re.findall(r"::(\S+) PASSED", done.stdout)) == run
+        ran = re.findall(r"::(\S+) PASSED", done.stdout)
+        assert set(ran) == run
+        assert (ran[0] == "test_slowest") is ("test_slowest" in run)
         assert ("The slow tests were left out" in done.stdout) is (expression == "not slow")
 
 

@@ -15,7 +15,7 @@ INSTALLATION = "pip install -e ."
 """What continuous integration runs itself."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     ran = []

@@ -232,7 +232,7 @@ def test_an_earlier_counterexample_is_not_taken_for_this_one(run: Run, tmp_path:
 SMALL = ("check", "--pages", "2", "--in-flight", "1", "--no-liveness", "--engine", "compiled", "--json", "--fault")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_a_damaged_object_in_the_cache_changes_no_verdict(tmp_path: Path) -> None:
     def checked(fault: str) -> tuple[object, ...]:
         found = json.loads(shell(*SMALL, fault, POSTCOPY_CACHE=str(tmp_path)).stdout)

@@ -42,7 +42,7 @@ class Counts(Postcopy):
 '''
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_the_protocol_is_proved_for_every_size_with_a_line_for_each_obligation(run: Run) -> None:
     result = run("prove", "--details")
     assert result.code == 0
@@ -97,7 +97,7 @@ def test_json_has_all_that_is_printed(run: Run) -> None:
     assert answers == {"proved": SAFE, "not asked": len(ASKED) - SAFE}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_a_change_of_ones_own_is_proved_for_every_size(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "counts.py"
     file.write_text(HARMLESS, encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from postcopy.cache import user_cache
 from postcopy.catalogue.properties import proved_of
 from postcopy.language import require
 from postcopy.language.instance import Instance
@@ -141,7 +142,7 @@ def _steps(proved: Proved, size: tuple[int, int, int]) -> Weeding:
     return Weeding(*_asked(proved.change, proved, size))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.parametrize("proved", CHANGES, ids=_named)
 def test_a_change_is_proved_for_every_size(proved: Proved) -> None:
     """Nothing is searched for: the conjuncts in its file are enough."""
@@ -149,7 +150,7 @@ def test_a_change_is_proved_for_every_size(proved: Proved) -> None:
         pytest.skip("not proved so far: docs/proof.md says what is open")
     if proved.change not in IN_A_MINUTE and os.environ.get("POSTCOPY_PROVE_ALL") != "1":
         pytest.skip("takes minutes: POSTCOPY_PROVE_ALL=1 asks for it")
-    means = Means(workers=cores())
+    means = Means(workers=cores(), cache=user_cache())  # most goals are those of the document's protocol
     result = every_size(proved.change, *proved_of(proved.change), means, lambda _: None, lambda _: None)
     assert result.answer_for_all is Answer.PROVED
     assert not result.of(Answer.NOT_PROVED)

@@ -28,10 +28,9 @@ BY_THEIR_TEXT = {"only-advise-is-refused", "operator-cancels-alone"}
 READABLE = [p for p in INVARIANT if not of_each_page(p.holds)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])  # tests/cli/test_prove.py proves with seed 0
-def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_action(seed: int) -> None:
-    proof = prove(Postcopy, SAFETY, INVARIANT, RANKING, Means(seed))
+@pytest.mark.slow(first=True)
+def test_every_property_and_every_conjunct_is_proved_of_the_start_and_of_some_action() -> None:
+    proof = prove(Postcopy, SAFETY, INVARIANT, RANKING, Means(seed=2))  # tests/cli/test_prove.py: with seeds 0 and 1
     assert [o for o in proof.obligations if o.status is not Status.PROVED] == []
     assert (proof.status, proof.ends) == (Status.PROVED, Status.PROVED)
     of_states = {p.name for p in (*INVARIANT, *SAFETY) if p.of_states}

@@ -109,11 +109,12 @@ def test_what_makes_a_change_inductive_does_not_make_its_unsound_twin_so(
         assert (left is None) == (change is sound), left
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.parametrize("unsound", [MirroredFlagLeftOn, CompletesTooEarly], ids=lambda change: change.__name__)
 def test_nothing_that_is_found_makes_an_unsound_change_inductive(unsound: type[Postcopy]) -> None:
+    """The search comes to no end; by this time it has found as many conjuncts as it ever has at once, some eighty."""
     properties, invariant = _known(unsound)
-    inferred = find_conjuncts(unsound, properties, invariant, seconds=60, sizes=((1, 1, 1),))
+    inferred = find_conjuncts(unsound, properties, invariant, seconds=25, sizes=((1, 1, 1),))
     watching = [p.monitor for p in invariant if p.monitor is not None]
     weeding = Weeding(Instance(unsound, 1, 1, properties, 1, watching), _kept(inferred, invariant))
     everything = list(weeding.claims)
