@@ -25,12 +25,14 @@ from postcopy.language.properties import of_each_page
 from postcopy.language.protocol import Protocol
 from postcopy.language.symbolic import read_action, read_predicate
 from postcopy.language.variables import Sort, Variable
+from postcopy.model.changes.hinted_pages import HintedPagesFilled
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.channel_expressions import MessagesVariable
 from postcopy.prover.clauses import paths_of
 from postcopy.prover.formulas import Meaning, Polarity, Queue, Symbols
+from postcopy.prover.single_copies import channels_of_single_copies
 from postcopy.prover.unbounded import UnboundedInterpretation, messages_of
 from tests.language.cases.requests import AnnouncesAll, ConfusesBoth, CriesWolf, Requests
 from tests.language.cases.test_neighbours import Scan, WideScan
@@ -49,7 +51,8 @@ class FiniteState:
     """A finite state in the words of the unbounded interpretation."""
 
     def __init__(self, instance: Instance) -> None:
-        self.instance, self.symbols = instance, Symbols(instance.variables, instance.channels.values())
+        self.instance, single = instance, channels_of_single_copies(instance)
+        self.symbols = Symbols(instance.variables, instance.channels.values(), single)
         self.pages = [z3.Const(f"p{i}", self.symbols.page) for i in range(instance.pages)]
         hosts = [self.symbols.host(page) for page in self.pages]
         groups = [i // instance.group for i in range(instance.pages)]
@@ -112,10 +115,9 @@ class FiniteState:
                 else z3.Not(queue.concerns(at, page, Polarity.NEGATIVE))
             )
         for name, mark in slot.marks.items():
-            told = value[mark]
-            facts.append(
-                queue.marked(name, at, Polarity.POSITIVE) if told else z3.Not(queue.marked(name, at, Polarity.NEGATIVE))
-            )
+            has = Polarity.POSITIVE if value[mark] else Polarity.NEGATIVE
+            concerned = [page for i, page in enumerate(self.pages) if value[slot.pages] >> i & 1]
+            facts += [_asserted(queue.marked(name, at, page, has), has) for page in (None, *concerned)]
         return facts
 
     def possible(self, before: State, step: Transition, after: State) -> bool:
@@ -228,6 +230,25 @@ def test_z3_takes_no_step_to_a_state_that_differs_in_one_field() -> None:
                     taken.add((step.action.name, variable))
                     assert not told.possible(state, step, other), (step.action.name, variable.name)
     assert len(taken) > 20
+
+
+@pytest.mark.parametrize("protocol", [Postcopy, HintedPagesFilled], ids=lambda p: p.__name__)
+def test_z3_marks_the_copies_that_the_concrete_reading_marks(protocol: type[Protocol]) -> None:
+    """One of these writes one page, the other all pages of a host page that were given back."""
+    instance = Instance(protocol, 2, 1, group=2)
+    told = FiniteState(instance)
+    (slot,) = instance.channels["stream"].slots
+    mark, pages = instance.index[slot.marks["stale"]], instance.index[slot.pages]
+    asked: Counter[tuple[int, int]] = Counter()
+    for state in dict.fromkeys(walk(instance, runs=12, steps=50, seed=1)):
+        for step in successors(instance, state) if state[pages] else ():
+            case = state[mark], step.state[mark]
+            if step.action.name == "source.guest_writes" and asked[case] < 2:
+                asked[case] += 1
+                other = (*step.state[:mark], 1 - step.state[mark], *step.state[mark + 1 :])
+                assert told.possible(state, step, step.state)
+                assert not told.possible(state, step, other)
+    assert asked.keys() == {(0, 0), (0, 1), (1, 1)}
 
 
 @pytest.mark.parametrize(

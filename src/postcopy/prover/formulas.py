@@ -95,18 +95,19 @@ class Symbols:
     Attributes:
         page: the page sort.
         other: the second page of a step.
+        single_copies: the names of the channels on which a marked message concerns one page at most.
 
     Args:
         variables: of the state; those of the channels' slots are not used.
         channels: what is on them has symbols of its own.
-        single_copies: the names of the channels on which a marked message concerns one page at most.
+        single_copies: see above.
     """
 
     def __init__(
         self, variables: Sequence[Variable], channels: Iterable[ChannelVariables], single_copies: Collection[str] = ()
     ) -> None:
         channels = tuple(channels)
-        self._single_copies = single_copies
+        self.single_copies = single_copies
         self.page = z3.DeclareSort("Page")
         self.host = z3.Function("host", self.page, z3.DeclareSort("HostPage"))
         self.numbers = {v: z3.Int(v.name) for v in variables if v.sort is Sort.NUMBER}
@@ -213,7 +214,7 @@ class Symbols:
                 yield z3.ForAll([i, a], here, patterns=[about])
                 if not channel.marks_copies(kind):
                     continue
-                if channel.name in self._single_copies:
+                if channel.name in self.single_copies:
                     both = z3.And(contents.kind_at(i) == code, contents.pages_at(i, a), contents.pages_at(i, b))
                     match = _pattern(about, self.named(b))
                     yield z3.ForAll([i, a, b], z3.Implies(both, a == b), patterns=[match])
@@ -258,7 +259,8 @@ class Queue:
     tail: Term
     kind: Callable[[Term], Term]
     concerns: Callable[[Term, Term, Polarity], Bool]
-    marked: Callable[[str, Term, Polarity], Bool]
+    marked: Callable[[str, Term, Term | None, Polarity], Bool]
+    """Whether a message has a mark; where a page is given, of a message that concerns it."""
     number: Callable[[str, Term], Term]
     """What a message says in a field that is a number, as stored."""
     says: Callable[[str, Term, Term, Polarity], Bool]
@@ -413,7 +415,7 @@ class Meaning:
                 return z3.And(queue.head < queue.tail, queue.kind(queue.head) == code)
             case HeadMarked(messages, mark):
                 queue = self.queue(messages)
-                return queue.marked(mark, queue.head, polarity)
+                return queue.marked(mark, queue.head, None, polarity)
             case Carries(messages, pattern):
                 return self._in_order(e, self.queue(messages), (pattern,), None, polarity)
             case HasRoom(messages, more):
@@ -550,7 +552,8 @@ class Meaning:
                 parts += [queue.concerns(i, cast(Term, a), s)] if pattern.about else []
                 parts += [self._lacks(e, queue, i, cast(Term, a), s)] if pattern.part else []
                 for mark, has in pattern.marks:
-                    parts.append(queue.marked(mark, i, s) if has else z3.Not(queue.marked(mark, i, -s)))
+                    about = a if pattern.about else None
+                    parts.append(queue.marked(mark, i, about, s) if has else z3.Not(queue.marked(mark, i, about, -s)))
                 parts += [queue.number(field, i) == value for field, value in pattern.fields]
             return z3.And(*parts)
 
@@ -599,7 +602,7 @@ class Meaning:
                     its.tail,
                     its.kind_at,
                     lambda i, a, _: its.pages_at(i, a),
-                    lambda mark, i, _: its.marks_at[mark](i),
+                    lambda mark, i, *_: its.marks_at[mark](i),
                     lambda field, i: its.numbers_at[field](i),
                     lambda field, i, a, _: its.sets_at[field](i, a),
                 )
@@ -629,7 +632,7 @@ class Meaning:
             new + 1,
             lambda i: z3.If(i == new, e.code, old.kind(i)),
             lambda i, a, s: _either(i == new, self.member(e.pages, a, s), old.concerns(i, a, s)),
-            lambda mark, i, s: _either(i == new, self.truth(marks[mark], s), old.marked(mark, i, s)),
+            lambda mark, i, a, s: _either(i == new, self.truth(marks[mark], s), old.marked(mark, i, a, s)),
             lambda field, i: z3.If(i == new, self.number(ex.as_number(fields[field])), old.number(field, i)),
             lambda field, i, a, s: _either(
                 i == new, self.member(ex.as_pages(fields[field]), a, s), old.says(field, i, a, s)
@@ -639,14 +642,16 @@ class Meaning:
     def _marked(self, old: Queue, e: Marked) -> Queue:
         codes = [old.channel.code(kind) for kind in old.channel.kinds if old.channel.marks_copies(kind)]
 
-        def marked(mark: str, i: Term, s: Polarity) -> Bool:
-            before = old.marked(mark, i, s)
+        def marked(mark: str, i: Term, a: Term | None, s: Polarity) -> Bool:
+            before = old.marked(mark, i, a, s)
             if mark != e.mark:
                 return before
             right = z3.Or(*(old.kind(i) == code for code in codes))
-            return z3.Or(before, z3.And(right, concerned(i, s)))
+            return z3.Or(before, z3.And(right, concerned(i, a, s)))
 
-        def concerned(i: Term, s: Polarity) -> Bool:
+        def concerned(i: Term, its: Term | None, s: Polarity) -> Bool:
+            if its is not None and old.channel.name in self.symbols.single_copies:  # it concerns no other page
+                return self.member(e.pages, its, s)
             if isinstance(e.pages, ex.ActionPage):
                 return old.concerns(i, self._page(e.pages), s)
 
