@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from postcopy.language import Protocol
-from postcopy.language.ranking import Ranking
+from postcopy.language.ranking import Component, Measure, Ranking
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.invariant import INVARIANT
-from postcopy.properties.ranking import RANKING
+from postcopy.properties.ranking import RANKING, ranking_with
 from postcopy.properties.safety import SAFETY
 from postcopy.prover.obligations import CLOSER
 from postcopy.prover.proving import Prover
@@ -49,6 +49,16 @@ def test_what_can_go_on_for_ever_is_found(fault: str, actions: set[str]) -> None
 def test_each_component_is_needed(name: str) -> None:
     others = tuple(c for c in RANKING.components if c.name != name)
     assert goes_on(Postcopy, replace(RANKING, components=others))
+
+
+def test_a_change_adds_to_the_ranking_where_it_says() -> None:
+    own = Component("fast", Measure.DRAINS, "what was sent there is read")
+    names = [component.name for component in RANKING.components]
+    added = [c.name for c in ranking_with(own, before="stream").components]
+    assert added == [*names[: names.index("stream")], "fast", *names[names.index("stream") :]]
+    assert ranking_with(own).components == (*RANKING.components, own)
+    with pytest.raises(ValueError, match="stram"):
+        ranking_with(own, before="stram")
 
 
 def test_without_the_history_that_says_where_it_applies_nothing_is_claimed() -> None:

@@ -6,6 +6,8 @@ deadlock, the end follows (docs/proof.md).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from postcopy.language import View
 from postcopy.language.ranking import Component, Measure, Ranking
 from postcopy.properties.safety import Handover
@@ -34,3 +36,18 @@ _COMPONENTS = (
 
 RANKING = Ranking(from_here_on, Handover, _COMPONENTS)
 """Why the document's protocol ends, and each change of it that is proved to end."""
+
+
+def ranking_with(*components: Component, before: str | None = None) -> Ranking:
+    """The ranking of the document's protocol with what a change uses up beside it.
+
+    Args:
+        components: in order.
+        before: the name of the component in front of which they are; None: they are behind all.
+
+    Raises:
+        ValueError: there is no component of that name.
+    """
+    names = [component.name for component in _COMPONENTS]
+    at = len(names) if before is None else names.index(before)
+    return replace(RANKING, components=(*_COMPONENTS[:at], *components, *_COMPONENTS[at:]))

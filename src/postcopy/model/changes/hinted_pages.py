@@ -4,8 +4,6 @@ The guest says that a page is free, and the source takes it out of the migration
 importance: any content will do, but the page has to be there when it is touched.
 """
 
-from dataclasses import replace
-
 from postcopy.language import (
     NONE,
     Answer,
@@ -27,7 +25,7 @@ from postcopy.model.network import Command
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 from postcopy.properties.invariant import alive, copies_of_pages, kept_until, landed_pages, past_package
-from postcopy.properties.ranking import RANKING
+from postcopy.properties.ranking import ranking_with
 
 
 @sometimes("The guest touches a page that it had given back, and waits for it", rules="R16")
@@ -366,9 +364,6 @@ class FillingDestination(Destination):
 FILLED = Component("destination.present", Measure.FILLS, "a page that will not come is placed once")
 """What is used up beside what the document's protocol uses up."""
 
-_WAKES = [component.name for component in RANKING.components].index("destination.waiting")
-_ENDS_WITH_FILLED_PAGES = (*RANKING.components[:_WAKES], FILLED, *RANKING.components[_WAKES:])
-
 
 class HintedPagesFilled(HintedPages):
     """The other remedy, as for memory that virtio-mem has unplugged: the set of hinted pages travels with the package,
@@ -395,6 +390,6 @@ class HintedPagesFilled(HintedPages):
         package_finds_good,
         eof_complete,
     )
-    ranking = replace(RANKING, components=_ENDS_WITH_FILLED_PAGES)
+    ranking = ranking_with(FILLED, before="destination.waiting")
     source = FillingSource
     destination = FillingDestination

@@ -23,12 +23,14 @@ from postcopy.language import (
     require,
     sometimes,
 )
+from postcopy.language.ranking import Component, Measure
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.network import Command, Wire
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase, Source
 from postcopy.properties.invariant import copies_of_pages, kept_until, landed_pages, past_package
+from postcopy.properties.ranking import ranking_with
 
 
 class Multifd(Enum):
@@ -320,6 +322,10 @@ def eof_complete(state: View) -> Answer:
     return ~(copies_of_pages(state) | landed_pages(state))
 
 
+MULTI_DRAINS = Component("multi", Measure.DRAINS, "what was sent on the other connection is read")
+"""What is used up beside what the document's protocol uses up."""
+
+
 class MultifdBeforeTheSwitch(Change):
     """Precopy pages travel on another connection, which is flushed before the discards."""
 
@@ -347,6 +353,7 @@ class MultifdBeforeTheSwitch(Change):
         precopy_end_complete,
         eof_complete,
     )
+    ranking = ranking_with(MULTI_DRAINS, before="destination.owes_shut")
     stream = Postcopy.stream.extended(Multifd.FLUSH)
     multi = Channel((Multifd.SYNC, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
     source = MultifdSource

@@ -30,12 +30,14 @@ from postcopy.language import (
     require,
     sometimes,
 )
+from postcopy.language.ranking import Component, Measure
 from postcopy.model.changes.change import Change
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.network import Command, Reply, Wire
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 from postcopy.properties.invariant import alive, copies_of_pages, handed_over, landed_pages, past_package
+from postcopy.properties.ranking import ranking_with
 from postcopy.properties.safety import Handover, SentSinceSwitch
 
 
@@ -317,6 +319,10 @@ def eof_complete(state: View) -> Answer:
     return ~(copies_of_pages(state) | landed_pages(state) | state.waited_for().host_pages)
 
 
+FAST_DRAINS = Component("fast", Measure.DRAINS, "what was sent on the preempt channel is read")
+"""What is used up beside what the document's protocol uses up."""
+
+
 class Preempt(Change):
     """Requested pages travel on a connection of their own, sent by the thread that receives the requests."""
 
@@ -342,6 +348,7 @@ class Preempt(Change):
         fast_is_waited_for,
         eof_complete,
     )
+    ranking = ranking_with(FAST_DRAINS, before="destination.owes_shut")
     fast = Channel((Fast.HELLO, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
     source = PreemptSource
     destination = PreemptDestination

@@ -28,6 +28,7 @@ from postcopy.language import (
     require,
     sometimes,
 )
+from postcopy.language.ranking import Component, Measure
 from postcopy.model.changes.change import Change
 from postcopy.model.changes.preempt import (
     asked_means_waited_for,
@@ -39,6 +40,7 @@ from postcopy.model.network import Command, Wire
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase, Source
 from postcopy.properties.invariant import alive, copies_of_pages, handed_over, kept_until, landed_pages, past_package
+from postcopy.properties.ranking import ranking_with
 from postcopy.properties.safety import Handover, SentSinceSwitch
 
 
@@ -348,6 +350,14 @@ def discarded_is_sent_again(state: View) -> Answer:
     return state.stream.in_flight(Command.DISCARD) - state.source.dirty - again
 
 
+BULK_ENDS = (
+    Component("source.bulk_ended", Measure.ADVANCES, "the end of the second connection is sent once"),
+    Component("bulk", Measure.DRAINS, "what was sent on the second connection is read"),
+    Component("destination.cache", Measure.SHRINKS, "what is in the cache is placed"),
+)
+"""What is used up beside what the document's protocol uses up."""
+
+
 class RamCache(Change):
     """The mail's proposal: the rest travels on a second connection into a cache, and a fault looks there first.
 
@@ -383,6 +393,7 @@ class RamCache(Change):
         eof_complete,
         discarded_is_sent_again,
     )
+    ranking = ranking_with(*BULK_ENDS, before="destination.owes_shut")
     bulk = Channel((Bulk.END, Command.PAGE), marks=("stale",), marked=(Command.PAGE,))
     source = BulkSource
     destination = CachingDestination

@@ -1,7 +1,5 @@
 """The source gives its memory back as it sends it (release-ram), beside recovery (A03)."""
 
-from dataclasses import replace
-
 from postcopy.language import NONE, Answer, Bitmap, PageSet, View, conjunct
 from postcopy.language.ranking import Component, Measure
 from postcopy.model.changes.recovery import RecoveringSource, Recovery
@@ -9,7 +7,7 @@ from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.network import Command
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase
-from postcopy.properties.ranking import RANKING
+from postcopy.properties.ranking import ranking_with
 
 
 @conjunct("A source that has paused stays so")
@@ -72,7 +70,7 @@ class ReleaseRamRefusesRecovery(ReleaseRamWithRecovery):
 
     breaks = ()
     invariant = (source_does_not_recover, destination_waits_in_vain, freed_is_clean)
-    ranking = replace(RANKING, components=(*RANKING.components, *POINTS_OF_RECOVERY))
+    ranking = ranking_with(*POINTS_OF_RECOVERY)
     inapplicable = {  # noqa: RUF012
         "goes-on": "a broken migration is not resumed",
         "breaks-again": "a broken migration is not resumed",
