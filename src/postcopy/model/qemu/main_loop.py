@@ -6,7 +6,6 @@ monitor is carried out.
 
 from postcopy.language import NONE, action, require
 from postcopy.model.changes.recovery_messages import Recovering
-from postcopy.model.destination import State
 from postcopy.model.network import Reply
 from postcopy.model.qemu.postcopy_threads import ListeningDestination
 from postcopy.model.qemu.states import FaultThread, MainLoop, Preempt, Refusing
@@ -68,7 +67,7 @@ class QemuDestination(ListeningDestination):
         """lets the destination wait for new connections, if the main loop can carry the command out"""
         require(self.loop == MainLoop.FREE)
         super().operator_recovers()
-        self.fast.listen()
+        self._listens_for_fast()
 
     def accepts(self) -> None:
         """accepts a connection, and waits for its first bytes"""
@@ -113,14 +112,38 @@ class QemuDestination(ListeningDestination):
     @action(ListeningDestination.main_loop, qemu="migration/postcopy-ram.c:postcopy_preempt_new_channel")
     def accepts_fast_again(self) -> None:
         """accepts the new preempt channel, and posts"""
-        require(self.preempt and not self.fast_there)
+        require(self._fast_is_connected() and self.return_path_open)
         require(self.loop == MainLoop.FREE)
-        require(self.state == State.RUNNING)
-        require(not self.fast.listening and not self.fast.broken)
+        self.listens_fast = False
         self.fast_there = True
         self.accepted.post()
+        if self.fast.broken:
+            self._listens_for_fast()
+
+    @action(ListeningDestination.main_loop, qemu="migration/channel.c:migration_channel_identify")
+    def accepts_fast_as_main(self) -> None:
+        """accepts a connection for preempt while there is no main one: takes it for that, and waits for its first
+        bytes"""
+        require(self.recovery == Recovering.LISTENING and self._fast_is_connected())
+        require(self.loop == MainLoop.FREE)
+        self.loop = MainLoop.PEEKING_FAST
+
+    @action(ListeningDestination.main_loop, qemu="migration/channel.c:migration_channel_identify")
+    def fast_comes_to_nothing(self) -> None:
+        """finds that connection at its end before its first bytes: the recovery that made it has broken"""
+        require(self.loop == MainLoop.PEEKING_FAST)
+        require(self.fast.broken)
+        self._connection_came_to_nothing()
 
     # -- what the actions share ----------------------------------------------------------------------------------
+
+    def _fast_is_connected(self) -> bool:
+        """A connection for preempt waits to be accepted."""
+        return bool(self.preempt and self.listens_fast and not self.fast.listening)
+
+    def _listens_for_fast(self) -> None:
+        self.fast.listen()
+        self.listens_fast = self.preempt
 
     def _balloon_allowed(self) -> bool:
         return super()._balloon_allowed() and not self.sensitive

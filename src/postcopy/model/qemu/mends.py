@@ -32,6 +32,14 @@ class ConnectionsMayFail(Qemu11):
 
         accepts_stranger = None
         stranger_leaves = None
+        fast_comes_to_nothing = None
+
+        def accepts_fast_as_main(self) -> None:
+            """sees that a connection for preempt has come to its end before there is a main one, and forgets it"""
+            require(self.fast.broken)
+            super().accepts_fast_as_main()
+            self.loop = MainLoop.FREE
+            self._listens_for_fast()
 
         def accepts(self) -> None:
             """sees that a new connection has brought its first bytes, or has come to its end"""

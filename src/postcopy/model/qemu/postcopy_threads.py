@@ -265,6 +265,7 @@ class ListeningDestination(LoadingDestination):
         self.return_path.close()
         self.return_path_open = False
         self.fast.close()
+        self.listens_fast = False
         self.listener = Listen.CLOSING
 
     def _listening(self) -> bool:

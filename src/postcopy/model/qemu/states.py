@@ -94,6 +94,8 @@ class MainLoop(Enum):
     """It waits for the first bytes of a new connection."""
     PEEKING_STRANGER = auto()
     """It waits for the first bytes of a connection that is not the source's."""
+    PEEKING_FAST = auto()
+    """It waits for the first bytes of a connection for preempt, which it takes for the main one."""
     DRAINING = auto()
     """It waits for the pages that were requested."""
 
