@@ -6,9 +6,10 @@ monitor is carried out.
 
 from postcopy.language import NONE, action, require
 from postcopy.model.changes.recovery_messages import Recovering
+from postcopy.model.destination import Main, State
 from postcopy.model.network import Reply
 from postcopy.model.qemu.postcopy_threads import ListeningDestination
-from postcopy.model.qemu.states import FaultThread, MainLoop, Preempt, Refusing
+from postcopy.model.qemu.states import FaultThread, Interrupt, Listen, MainLoop, Preempt, Refusing
 
 
 class QemuDestination(ListeningDestination):
@@ -68,6 +69,22 @@ class QemuDestination(ListeningDestination):
         require(self.loop == MainLoop.FREE)
         super().operator_recovers()
         self._listens_for_fast()
+
+    @action(ListeningDestination.destination_operator, qemu="migration/migration.c:qmp_migrate_pause", environment=True)
+    def operator_pauses(self) -> None:
+        """pauses the migration: shuts the main connection down, in postcopy-active and postcopy-recover only"""
+        require(self.state == State.RUNNING and self.listener == Listen.READING)
+        require(not self.stream.broken)
+        self._shuts_down()
+
+    @action(ListeningDestination.destination_operator, qemu="util/yank.c:qmp_yank", environment=True)
+    def operator_yanks(self) -> None:
+        """yanks the migration: shuts all connections down, whatever the state is"""
+        require(self.main != Main.LEFT or self.listener == Listen.READING or self.listener == Listen.AWAITING)
+        require(not self.stream.broken)
+        self._shuts_down()
+        if not self.fast.listening:
+            self.fast.close()
 
     def accepts(self) -> None:
         """accepts a connection, and waits for its first bytes"""
@@ -136,6 +153,11 @@ class QemuDestination(ListeningDestination):
         self._connection_came_to_nothing()
 
     # -- what the actions share ----------------------------------------------------------------------------------
+
+    def _shuts_down(self) -> None:
+        self.observe(Interrupt.SHUT_DOWN)
+        self.stream.close()
+        self.return_path.close()
 
     def _fast_is_connected(self) -> bool:
         """A connection for preempt waits to be accepted."""

@@ -21,7 +21,17 @@ from postcopy.language import (
 from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.destination import State
 from postcopy.model.guest import Mishap
-from postcopy.model.qemu.states import Aborted, Ending, FaultThread, Listen, MainLoop, Preempt, Refusing, SetUp
+from postcopy.model.qemu.states import (
+    Aborted,
+    Ending,
+    FaultThread,
+    Interrupt,
+    Listen,
+    MainLoop,
+    Preempt,
+    Refusing,
+    SetUp,
+)
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase
 from postcopy.properties.safety import lost_pages, lost_requests
@@ -49,6 +59,8 @@ class Troubles(Monitor):
     def watch(self, step: Step) -> None:
         """Look for failures of hosts, devices and the network, and for the operator."""
         if step.happened(Mishap.FAILURE) or step.happened(Mishap.REFUSAL) or step.after.wire.failed:
+            self.any = True
+        if step.happened(Interrupt.SHUT_DOWN):
             self.any = True
         if step.after.source.ending == Ending.CANCELLING or step.after.destination.loop == MainLoop.PEEKING_STRANGER:
             self.any = True

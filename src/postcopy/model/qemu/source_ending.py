@@ -38,8 +38,8 @@ class EndingSource(SendingSource):
     def completes(self) -> None:
         """has joined the return-path thread: completed, or failing where there was an error"""
         require(self.phase == Phase.ENDING and self.ending == Ending.NO)
-        require(self.return_path_left)
-        if self.error or self._file_error():
+        require(self.return_path_left and self.recovery == Recovering.NO)
+        if self.error:  # files that are not written to any more show none
             self._cannot_complete()
         else:
             self._completed()

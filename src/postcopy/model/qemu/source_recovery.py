@@ -4,8 +4,8 @@ from postcopy.language import NONE, PageSet, action, require
 from postcopy.model.changes.recovery import RecoveringSource
 from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.qemu.return_path import ReturnPathSource
-from postcopy.model.qemu.states import SetUp
-from postcopy.model.source import Source
+from postcopy.model.qemu.states import Ending, Interrupt, SetUp
+from postcopy.model.source import Phase, Source
 
 
 class QemuSource(ReturnPathSource):
@@ -54,6 +54,25 @@ class QemuSource(ReturnPathSource):
         require(self.recovery != Recovering.PAUSED and self.recovery != SetUp.RECOVER_SETUP)
         require(self._file_error() or self.error)
         self._pause()
+
+    @action(Source.operator, qemu="migration/migration.c:qmp_migrate_pause", environment=True)
+    def operator_pauses(self) -> None:
+        """pauses the migration: shuts the main connection down, in postcopy-active and postcopy-recover only"""
+        require(self.phase == Phase.POSTCOPY and self.active and self.ending == Ending.NO)
+        require(self.recovery != Recovering.PAUSED and self.recovery != SetUp.RECOVER_SETUP)
+        require(not self.stream.broken)
+        self.observe(Interrupt.SHUT_DOWN)
+        self.error = True
+        self.stream.close()
+        self.return_path.close()
+
+    @action(Source.operator, qemu="util/yank.c:qmp_yank", environment=True)
+    def operator_yanks(self) -> None:
+        """yanks the migration: shuts all connections down, whatever the state is"""
+        require(Phase.IDLE < self.phase and self.phase < Phase.COMPLETED)
+        require(not self.stream.broken)
+        self.observe(Interrupt.SHUT_DOWN)
+        self._close_files()
 
     # -- what the actions share ----------------------------------------------------------------------------------
 

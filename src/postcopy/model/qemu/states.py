@@ -107,6 +107,12 @@ class Refusing(Enum):
     """A connection that came to nothing has set the state FAILED: no operator can recover it."""
 
 
+class Interrupt(Enum):
+    """What an operator does to connections that stand."""
+
+    SHUT_DOWN = auto()
+
+
 class Aborted(Enum):
     """What an assertion of QEMU's that fails observes; also where it reads from a file that is not there."""
 
