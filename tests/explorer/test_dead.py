@@ -99,7 +99,7 @@ def test_a_reset_too_many_is_noticed(variable: str, monkeypatch: pytest.MonkeyPa
         return [*right(program), Reset((v,), (phase,), frozenset({(1,), (3,)}))]
 
     monkeypatch.setattr(dead, "resets", wrong)
-    assert misjudged(Instance(Postcopy, 2, 1, PROPERTIES))
+    assert misjudged(Instance(Postcopy, 1, 1, PROPERTIES))
 
 
 @pytest.mark.slow

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from postcopy.errors import PostcopyError, SpecError
 from postcopy.language.source_locations import location
@@ -45,19 +44,27 @@ def with_caller(error: SpecError, method: str) -> SpecError:
     return type(error)(text, f"{error.where}, called by {method}")
 
 
-@contextmanager
-def locating_errors(name: str, method: str) -> Iterator[None]:
-    """Turn every error of a body into a `SpecError` that names the method and the line.
+class LocatingErrors:
+    """Turns every error of a body into a `SpecError` that names the method and the line: ``with LocatingErrors(...)``.
 
     Args:
         name: the place to name where no line of the author's is known.
         method: the action's or the property's function.
     """
-    try:
-        yield
-    except SpecError as error:
-        raise with_caller(error, method) from error.__cause__
-    except (RunEnded, PostcopyError):
-        raise
-    except Exception as error:
-        raise with_caller(as_spec_error(error, name), method) from error
+
+    def __init__(self, name: str, method: str) -> None:
+        self._name, self._method = name, method
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        match error:
+            case None | RunEnded():
+                return
+            case SpecError():
+                raise with_caller(error, self._method) from error.__cause__
+            case PostcopyError():
+                return
+            case Exception():
+                raise with_caller(as_spec_error(error, self._name), self._method) from error

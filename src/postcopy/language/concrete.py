@@ -15,7 +15,7 @@ from typing import cast
 
 from postcopy.errors import NoRoomError, SpecError
 from postcopy.language.actions import ActionInstance, PageChoice, numbers_of
-from postcopy.language.body_errors import Disabled, locating_errors, with_caller
+from postcopy.language.body_errors import Disabled, LocatingErrors, with_caller
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.extended_members import as_bodies_see, plain
@@ -189,7 +189,7 @@ def take(instance: Instance, state: State, action: ActionInstance, page: PageCho
     """
     interpretation = ConcreteInterpretation(instance, state)
     given = [interpretation.set_of(1 << number) for number in numbers_of(page)]
-    with locating_errors(action.name, action.method):
+    with LocatingErrors(action.name, action.method):
         try:
             call(interpretation, instance.machines[action.machine], action, given)
         except Disabled:

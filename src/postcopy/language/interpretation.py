@@ -10,8 +10,7 @@ import inspect
 import sys
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 from postcopy.errors import SpecError, UnknownNameError
@@ -159,15 +158,9 @@ class Interpretation(ABC):
     def mark(self, channel: ChannelVariables, mark: str, pages: PageSet) -> None:
         """Mark every message of a marked kind that concerns one of the pages."""
 
-    @contextmanager
-    def acting(self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]) -> Iterator[None]:
+    def acting(self, actor: str | None, readable: frozenset[str] | None, writable: frozenset[str]) -> Acting:
         """For a while, let `actor` read and write no more than the given parts (readable None: read everything)."""
-        before = self.actor, self.readable, self.writable
-        self.actor, self.readable, self.writable = actor, readable, writable
-        try:
-            yield
-        finally:
-            self.actor, self.readable, self.writable = before
+        return Acting(self, (actor, readable, writable))
 
     def check_read(self, owner: str, name: str) -> None:
         """Refuse a read of a variable that the acting machine cannot see."""
@@ -222,3 +215,30 @@ class Interpretation(ABC):
         while frame is not None and frame.f_code.co_filename in own:  # it may be of another room
             frame = frame.f_back
         return location(frame, self.actor)
+
+
+class Acting:
+    """For a while, an interpretation runs what a part does: see `Interpretation.acting`.
+
+    Args:
+        interpretation: the interpretation.
+        rights: who acts, and what may be read and written.
+    """
+
+    def __init__(
+        self, interpretation: Interpretation, rights: tuple[str | None, frozenset[str] | None, frozenset[str]]
+    ) -> None:
+        self._interpretation, self._rights = interpretation, rights
+
+    def __enter__(self) -> None:
+        self._exchange()
+
+    def __exit__(self, *_: object) -> None:
+        self._exchange()
+
+    def _exchange(self) -> None:
+        """Put the rights in force, and keep those that were."""
+        of = self._interpretation
+        before = of.actor, of.readable, of.writable
+        of.actor, of.readable, of.writable = self._rights
+        self._rights = before

@@ -16,7 +16,7 @@ from typing import cast
 
 from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInstance
-from postcopy.language.body_errors import Disabled, MessageMissing, locating_errors
+from postcopy.language.body_errors import Disabled, LocatingErrors, MessageMissing
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables
 from postcopy.language.concrete import ConcreteInterpretation
@@ -218,7 +218,7 @@ class SingleRun(Interpretation):
         """
         machine = self.instance.machines[action.machine]
         self._undo, self.events = [], []
-        with locating_errors(action.name, action.method):
+        with LocatingErrors(action.name, action.method):
             try:
                 call(self, machine, action, [self.set_of(pages), self.set_of(other)])
             except Disabled as disabled:

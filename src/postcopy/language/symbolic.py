@@ -19,7 +19,7 @@ from postcopy.errors import NoRoomError, SpecError
 from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.body_checks import checks_of
-from postcopy.language.body_errors import Disabled, locating_errors
+from postcopy.language.body_errors import Disabled, LocatingErrors
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.decisions import DecisionNeeded, Decisions, RunsDiffer
@@ -28,7 +28,7 @@ from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Valu
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
 from postcopy.language.looks import Looks
-from postcopy.language.machines import Ghost, let_watch
+from postcopy.language.machines import let_watch
 from postcopy.language.messages import Carried, Event, Marks, Message, Pattern
 from postcopy.language.properties import Property, of_each_page
 from postcopy.language.source_locations import location, place
@@ -403,11 +403,12 @@ def read_body(
             raise SpecError(f"it returns {answer!r}: an action returns nothing, and a guard is require(...)", where)
         return _leaf(interpretation)
 
-    with locating_errors(action.name, action.method):
+    with LocatingErrors(action.name, action.method):
         checks = checks_of(instance.protocol, {})
         checks.action(machine, action.method)
-        for ghost in instance.protocol.parts(Ghost).values():
-            checks.ghost(ghost)
+        for name, ghost in instance.ghosts.items():
+            if name not in instance.monitors:
+                checks.ghost(ghost)
         return _twice(lambda: _explore(run, where), where)
 
 
@@ -465,7 +466,7 @@ def watch(
             lambda path: _watched(instance, action, tree, make, path, looks), where, given, runs, len(given)
         )
 
-    with locating_errors(action.name, action.method):
+    with LocatingErrors(action.name, action.method):
         for monitor in instance.monitors.values():
             checks_of(instance.protocol, instance.monitors).ghost(monitor)
         return _twice(lambda: extend(body, (), [0]), where)
@@ -499,7 +500,7 @@ def violation(
         except RunsDiffer as differ:
             raise _other_way(differ, _where(instance, action)) from None
 
-    with locating_errors(action.name, action.method):
+    with LocatingErrors(action.name, action.method):
         first, second = read(), read()
         if first != second:
             raise _two_differ(_where(instance, action))
@@ -597,7 +598,7 @@ def _predicate(
             raise SpecError(f"it answers {answer!r}: a property answers with a truth value or a set of pages", where)
         return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
 
-    with locating_errors(where, holds.__name__):
+    with LocatingErrors(where, holds.__name__):
         checks_of(instance.protocol, instance.monitors).function(holds, View if taken is None else Step)
         return ask(())
 
