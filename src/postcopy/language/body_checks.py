@@ -43,6 +43,8 @@ class BodyChecks:
     named: Named
     _done: dict[tuple[FunctionType, type[Part] | None], Summary] = field(default_factory=dict)
     _open: list[tuple[FunctionType, type[Part] | None]] = field(default_factory=list)
+    _ghosts: dict[type[Ghost], frozenset[str]] = field(default_factory=dict)
+    _functions: dict[tuple[Callable[..., object], type], frozenset[str]] = field(default_factory=dict)
 
     def action(self, machine: type[Machine], method: str) -> None:
         """Check an action and all that it calls.
@@ -61,6 +63,11 @@ class BodyChecks:
         Raises:
             SpecError: see `action`.
         """
+        if ghost not in self._ghosts:
+            self._ghosts[ghost] = self._ghost(ghost)
+        return self._ghosts[ghost]
+
+    def _ghost(self, ghost: type[Ghost]) -> frozenset[str]:
         absent: frozenset[str] = frozenset()
         for base in ghost.__mro__:
             for name, value in vars(base).items():
@@ -85,6 +92,12 @@ class BodyChecks:
         Raises:
             SpecError: see `action`.
         """
+        key = (function, subject)
+        if key not in self._functions:  # asked for each step that a property is read of
+            self._functions[key] = self._function(function, subject)
+        return self._functions[key]
+
+    def _function(self, function: Callable[..., object], subject: type[View | Step]) -> frozenset[str]:
         plain = plain_function(function)
         if plain is not None and is_machinery(plain.__code__.co_filename):
             plain = plain_function(inspect.unwrap(plain))  # half of a property of runs

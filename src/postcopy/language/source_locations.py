@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import os
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 
@@ -14,6 +14,7 @@ _LANGUAGE = str(Path(__file__).parent) + os.sep
 _LIBRARY = str(Path(dataclasses.__file__).parent)
 
 
+@lru_cache(maxsize=1024)
 def place(code: CodeType, line: int) -> str:
     """``file:line, in method`` as messages have it; a comprehension counts as the method around it."""
     inside = code.co_qualname.split(".<locals>.<")[0].rpartition(".")[2]
