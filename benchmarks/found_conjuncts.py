@@ -2,8 +2,9 @@
 
     python benchmarks/found_conjuncts.py [NAME ...]
 
-The changes are those of tests/prover/inference/changes.py, or the named ones, of the catalogue too. Each is proved by
-`postcopy prove` in a process of its own, with both cores and the answers that are kept. A line for each.
+The changes are those of tests/prover/inference/changes.py and further_changes.py, or the named ones, of the catalogue
+too. Each is proved by `postcopy prove` in a process of its own, with both cores and the answers that are kept. A line
+for each.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import sys
 import time
 from pathlib import Path
 
-FILE = Path(__file__).parents[1] / "tests" / "prover" / "inference" / "changes.py"
+FOLDER = Path(__file__).parents[1] / "tests" / "prover" / "inference"
+FILES = (FOLDER / "changes.py", FOLDER / "further_changes.py")
 
 
-def sound() -> list[str]:
-    """The names of the sound changes, in the order of the file."""
-    tree = ast.parse(FILE.read_text(encoding="utf-8"))
+def sound(file: Path) -> list[str]:
+    """The names of the sound changes of a file, in their order."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     wanted = next(n for n in tree.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "SOUND")
     assert isinstance(wanted.value, ast.Tuple)
     return [ast.unparse(name) for name in wanted.value.elts]
@@ -28,9 +30,9 @@ def sound() -> list[str]:
 
 def main(names: list[str]) -> None:
     """Prove the changes one after the other."""
-    own = sound()
+    own = {name: f"{file}:{name}" for file in FILES for name in sound(file)}
     for name in names or own:
-        subject = [f"{FILE}:{name}"] if name in own else ["--change", name]
+        subject = [own[name]] if name in own else ["--change", name]
         start = time.perf_counter()
         run = subprocess.run(["postcopy", "prove", *subject, "--json"], capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - start

@@ -35,12 +35,13 @@ from tests.prover.inference.changes import (
     MirroredFlag,
     MirroredFlagLeftOn,
 )
+from tests.prover.inference.further_changes import SOUND as FURTHER
 
 SMALL = Options(engine=Engine.INTERPRETED)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [*SOUND, *UNSOUND], ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", [*SOUND, *FURTHER, *UNSOUND], ids=lambda change: change.__name__)
 def test_the_sound_ones_are_sound_and_the_others_are_not(change: type[Postcopy]) -> None:
     asked = [p for p in asked_of(change) if not p.of_runs]
     wrong = any(
