@@ -27,8 +27,10 @@ from postcopy.model.changes.ram_cache import (
     SecondConnection,
 )
 from postcopy.model.changes.recovery import Recovery
+from postcopy.model.changes.recovery_with_preempt import RecoveryWithPreempt
 from postcopy.model.changes.release_ram import ReleaseRamRefusesRecovery, ReleaseRamWithRecovery
 from postcopy.model.history.channels import ClosesFastTooEarly, LoadsBeforeFastIsReady
+from postcopy.model.history.hypotheses import NotesReceivedLater
 from postcopy.model.history.recovery import DoesNotAskAgain, KeepsOldBitmap, PausesBeforeTheGuestRuns
 from postcopy.model.network import Command
 from postcopy.model.postcopy import Postcopy
@@ -95,6 +97,7 @@ CHANGES = (
     ),
     Proved(SecondConnection, frozenset(), (BulkReadTooEarly,), ends=True),
     Proved(Preempt, frozenset(), (ClosesFastTooEarly, LoadsBeforeFastIsReady), ends=True),
+    Proved(RecoveryWithPreempt, frozenset({"sent-is-clean", "lost-is-broken"}), (NotesReceivedLater,), ends=False),
     Proved(MultifdBeforeTheSwitch, frozenset(), (MultifdNotFlushed, MultifdSkipsZeroPages), ends=True),
 )
 
@@ -163,6 +166,7 @@ def test_a_write_to_a_whole_host_page_makes_no_other_copy_stale() -> None:
     assert found.status is Status.PROVED
 
 
+@pytest.mark.slow_but(*(_named(proved) for proved in CHANGES if proved.change is not RecoveryWithPreempt))
 @pytest.mark.parametrize("proved", CHANGES, ids=_named)
 def test_its_conjuncts_are_inductive_at_a_size(proved: Proved) -> None:
     steps = _steps(proved, (1, 2, 1))
