@@ -91,7 +91,7 @@ def test_adding_to_the_old_bitmap_makes_no_difference() -> None:
 
 def test_at_least_twenty_entries_each_with_a_commit() -> None:
     assert len({bug.entry for bug in HISTORY.values()}) >= 20
-    assert all(re.fullmatch(r"[0-9a-f]{9,12}|PR \d+", bug.commit) for bug in HISTORY.values())
+    assert all(re.fullmatch(r"[0-9a-f]{9,12}|(PR|issue) \d+|", bug.commit) for bug in HISTORY.values())
     assert all(re.fullmatch(r"[AB]\d\d", bug.entry) for bug in HISTORY.values())
     assert all(bug.faulty.__doc__ and bug.mended.__doc__ for bug in HISTORY.values())
 

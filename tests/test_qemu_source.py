@@ -6,6 +6,7 @@ import pytest
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
+from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.qemu_source import FUNCTIONS, VERSION, Function, function, link
 from postcopy.errors import UsageError
 from postcopy.language import Protocol
@@ -13,7 +14,7 @@ from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 
-EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS}
+EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **OTHERS}
 
 
 def cited() -> set[str]:
@@ -39,7 +40,7 @@ def test_a_function_is_found_by_what_qemu_may_say(entry: Function) -> None:
         assert function(citation) is entry
     assert entry.file in entry.url
     assert entry.version in entry.url
-    assert bool(entry.line) == (entry.project == "QEMU")
+    assert bool(entry.line) == (entry.project != "Linux")
 
 
 @pytest.mark.parametrize(
@@ -66,4 +67,6 @@ def test_a_link_names_the_version_where_it_is_an_older_one() -> None:
     assert link("postcopy_ram_listen_thread").endswith("/v10.1.0/migration/savevm.c#L2079) (QEMU v10.1.0)")
     assert link("handle_userfault (kernel)").endswith("/fs/userfaultfd.c?h=v6.12) (Linux v6.12)")
     assert link("qmp_migrate (resume)").endswith("#L2098) (resume)")
+    assert link("uffd_io_complete").endswith("/criu/blob/2cf8f13ca/criu/uffd.c#L867) (CRIU 2cf8f13ca)")
+    assert link("vmm/src/uffd.rs:resolve").endswith("vmm/src/uffd.rs#L364) (Cloud Hypervisor ae44c2971)")
     assert link("") == ""

@@ -21,6 +21,7 @@ COLUMNS = {
     Listing.FAULTS: ("name", "breaks"),
     Listing.CHANGES: ("name", "verdict"),
     Listing.HISTORY: ("name", "entry"),
+    Listing.OTHERS: ("name", "verdict"),
     Listing.PROPERTIES: ("name", "kind", "rules"),
     Listing.ACTIONS: ("name", "rule"),
     Listing.OPTIONS: ("name", "value"),

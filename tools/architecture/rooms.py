@@ -39,7 +39,8 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "properties": ("model",),
     "model/changes": ("properties",),
     "model/history": ("model/changes",),
-    "catalogue": ("model/history", "input_files"),
+    "model/others": ("properties",),
+    "catalogue": ("model/history", "model/others", "input_files"),
     "catalogue/bugs": ("catalogue",),
     # uses of all of these
     "conformance": ("catalogue", "prover", "export", "engine"),

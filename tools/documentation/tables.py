@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 
 from architecture.diagram import table_of_rooms
-from documentation import diagrams, tables_of_bugs, tables_of_changes, tables_of_parts
+from documentation import diagrams, tables_of_bugs, tables_of_changes, tables_of_others, tables_of_parts
 from documentation.markdown import table
 from documentation.tables_of_bugs import linked
 from postcopy.catalogue import qemu_source
@@ -39,6 +39,8 @@ from postcopy.language.trees import Branch, Tree
 from postcopy.language.variables import Sort
 from postcopy.model.fault import Fault
 from postcopy.model.faults import FAULTS
+from postcopy.model.others.cloud_hypervisor import CloudHypervisorMended
+from postcopy.model.others.criu import CriuLazyPagesMended
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.rules import RULES, Rule
 from postcopy.properties.beyond import refusal_costs_no_guest
@@ -236,6 +238,11 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "changes": tables_of_changes.changes,
     "history": tables_of_changes.history,
     "hypotheses": tables_of_changes.hypotheses,
+    "others": tables_of_others.others,
+    "defects-of-others": tables_of_others.defects,
+    "actions-of-cloud-hypervisor": lambda: tables_of_others.actions(CloudHypervisorMended),
+    "actions-of-criu": lambda: tables_of_others.actions(CriuLazyPagesMended),
+    "asked-of-others": tables_of_others.asked,
     "parts": tables_of_parts.parts,
     "rooms": table_of_rooms,
     "source-phases": diagrams.source_phases,

@@ -8,6 +8,7 @@ from documentation.markdown import table
 from documentation.tables_of_bugs import linked, to
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
+from postcopy.catalogue.others import OTHERS
 from postcopy.language.protocol import Protocol
 from postcopy.model.fault import name_of
 from postcopy.model.faults import FAULTS
@@ -39,7 +40,7 @@ def history() -> str:
             [
                 to(bug.entry),
                 linked(escape(words(bug.faulty))),
-                f"{bug.system} {bug.commit}",
+                bug.mended_by,
                 str(bug.year),
                 f"`{bug.breaks}`",
                 f"{states[name]:,}",
@@ -74,5 +75,7 @@ def called(protocol: type[Protocol]) -> str:
     if protocol is Postcopy:
         return "the document's"
     name = name_of(protocol)
+    if name in OTHERS:
+        return f"`{name}`"
     option = "--change" if name in CHANGES else "--fault" if name in FAULTS else "--bug"
     return f"`{option} {name}`"

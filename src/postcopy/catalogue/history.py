@@ -1,5 +1,6 @@
 """All real bugs that are found again, by the name that the command line knows."""
 
+from postcopy.catalogue.others import BUGS_OF_OTHERS
 from postcopy.language.protocol import Protocol
 from postcopy.model.changes.hinted_pages import HintedPages, HintsRefused
 from postcopy.model.changes.multifd import MultifdBeforeTheSwitch, MultifdNotFlushed, MultifdSkipsZeroPages
@@ -67,6 +68,7 @@ _ALL = (
     Bug("A44", "CRIU", "9d45bb398", 2017, placement.HugePagesFillIn, Postcopy, "no-stale-read"),
     _fault("A48", "QEMU", "58b7c17e22", 2015, "memory-stays-locked"),
     _fault("B05", "Cloud Hypervisor", "PR 8890", 2026, "resumes-after-handover"),
+    *BUGS_OF_OTHERS,
 )  # fmt: skip
 
 PROTOCOLS: dict[str, type[Protocol]] = {

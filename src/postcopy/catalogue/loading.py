@@ -13,6 +13,7 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.composition import compose
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
 from postcopy.catalogue.options import fix, is_term
+from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.user_files import UserFiles
 from postcopy.errors import UsageError
 from postcopy.language.attribute_checks import check_attributes
@@ -20,11 +21,13 @@ from postcopy.language.protocol import Protocol
 from postcopy.model.changes.change import Change
 from postcopy.model.fault import Fault, name_of
 from postcopy.model.faults import FAULTS
+from postcopy.model.others.implementation import Implementation
 from postcopy.model.postcopy import Postcopy
 from postcopy.suggestions import closest, unknown
 
-BY_NAME: Mapping[str, type[Protocol]] = {Postcopy.__name__: Postcopy, **PROTOCOLS, **FAULTS, **CHANGES}
-"""All protocols that have a name: the document's, its faults, the changes, the real bugs and their mended forms."""
+BY_NAME: Mapping[str, type[Protocol]] = {Postcopy.__name__: Postcopy, **PROTOCOLS, **FAULTS, **CHANGES, **OTHERS}
+"""All protocols that have a name: the document's, its faults, the changes, the real bugs and their mended forms, and
+those of other projects."""
 
 
 def load(
@@ -143,14 +146,18 @@ def _one(text: str, files: UserFiles) -> tuple[str, type[Protocol]]:
 
 def _no_protocol(name: str) -> str:
     close = closest(name, BY_NAME)
-    meant = f"; did you mean {close}?" if close else ": postcopy list faults, changes and history show what there is"
+    meant = (
+        f"; did you mean {close}?"
+        if close
+        else ": postcopy list faults, changes, history and others show what there is"
+    )
     return f"there is no protocol {name}" + meant
 
 
 def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:
-    """The properties that a fault, change or bug is known to violate, first the one that a shortest counterexample
-    shows."""
-    if protocol in FAULTS.values() or protocol in CHANGES.values():
-        return cast(type[Fault | Change], protocol).breaks
+    """The properties that a fault, change, bug or other project is known to violate, first the one that a shortest
+    counterexample shows."""
+    if protocol in FAULTS.values() or protocol in CHANGES.values() or protocol in OTHERS.values():
+        return cast(type[Fault | Change | Implementation], protocol).breaks
     bug = HISTORY.get(name_of(protocol))
     return (bug.breaks,) if bug is not None and bug.faulty is protocol else ()

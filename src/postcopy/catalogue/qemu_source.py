@@ -1,4 +1,4 @@
-"""Where the functions that actions cite stand in the source of QEMU and Linux.
+"""Where the functions that actions cite stand in the source of QEMU, Linux, Cloud Hypervisor and CRIU.
 
 An action's ``qemu=`` names the function that it stands for. This table says in which file that function is, at which
 line, and in which version this was looked up. A function that this version no longer has is listed with the last
@@ -17,19 +17,22 @@ VERSION = "v11.1.0-rc2"
 
 _QEMU = "https://gitlab.com/qemu-project/qemu/-/blob/{version}/{file}#L{line}"
 _LINUX = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/{file}?h={version}"
-_CITATION = re.compile(r"(?:(?P<file>[\w./-]+\.[ch]):)?(?P<function>\w+)(?: \(\w+\))?")
+_CLOUD_HYPERVISOR = "https://github.com/cloud-hypervisor/cloud-hypervisor/blob/{version}/{file}#L{line}"
+_CRIU = "https://github.com/checkpoint-restore/criu/blob/{version}/{file}#L{line}"
+_SOURCES = {"QEMU": _QEMU, "Linux": _LINUX, "Cloud Hypervisor": _CLOUD_HYPERVISOR, "CRIU": _CRIU}
+_CITATION = re.compile(r"(?:(?P<file>[\w./-]+\.(?:c|h|rs)):)?(?P<function>\w+)(?: \(\w+\))?")
 """``function``, ``file.c:function``, and either with a remark such as ``(resume)`` behind it."""
 
 
 class Function(NamedTuple):
-    """A function in the source of QEMU or Linux.
+    """A function in the source of one of the projects.
 
     Attributes:
         name: the function.
         file: its file, relative to the root of the source.
         line: the line of its definition; 0 where only the file was looked up.
-        version: the tag that has it there.
-        project: ``QEMU`` or ``Linux``.
+        version: the tag, or the commit, that has it there.
+        project: ``QEMU``, ``Linux``, ``Cloud Hypervisor`` or ``CRIU``.
     """
 
     name: str
@@ -46,7 +49,7 @@ class Function(NamedTuple):
     @property
     def url(self) -> str:
         """A link to the definition, at the tag."""
-        return (_QEMU if self.project == "QEMU" else _LINUX).format(**self._asdict())
+        return _SOURCES[self.project].format(**self._asdict())
 
 
 _LINES: dict[str, dict[str, int]] = {
@@ -152,12 +155,72 @@ _KERNEL = (
     Function("khugepaged", "mm/khugepaged.c", 0, "v6.12", "Linux"),
 )
 
+_OTHERS: dict[tuple[str, str], dict[str, dict[str, int]]] = {
+    ("Cloud Hypervisor", "ae44c2971"): {
+        "vmm/src/lib.rs": {
+            "send_migration": 1588,
+            "serve_postcopy": 1832,
+            "vm_receive_migration": 3154,
+            "vm_receive_migration_step": 970,
+            "vm_receive_state": 1291,
+            "vm_receive_state_command": 1114,
+            "vm_send_migration": 3263,
+        },
+        "vmm/src/memory_manager.rs": {
+            "spawn_uffd_handler": 1086,
+            "uffd_handler_loop": 1202,
+        },
+        "vmm/src/migration/transport.rs": {
+            "send_request_expect_ok": 1153,
+            "send_state": 1181,
+        },
+        "vmm/src/uffd.rs": {
+            "resolve": 364,
+        },
+    },
+    ("CRIU", "2cf8f13ca"): {
+        "criu/cr-dump.c": {
+            "cr_dump_finish": 2043,
+            "cr_dump_tasks": 2136,
+            "cr_lazy_mem_dump": 2019,
+        },
+        "criu/page-pipe.c": {
+            "page_pipe_read": 384,
+        },
+        "criu/page-xfer.c": {
+            "page_server_get_pages": 1138,
+            "page_server_hangup_event": 1658,
+            "page_server_serve": 1187,
+            "request_remote_pages": 1678,
+        },
+        "criu/uffd.c": {
+            "handle_fork": 1075,
+            "handle_page_fault": 1152,
+            "handle_remove": 1033,
+            "handle_requests": 1244,
+            "lazy_pages_finish_restore": 1290,
+            "prepare_uffds": 1368,
+            "setup_uffd": 299,
+            "uffd_copy": 846,
+            "uffd_io_complete": 867,
+            "xfer_pages": 1002,
+        },
+    },
+}
+"""Functions of other projects: project and commit, file, function, line."""
+
 FUNCTIONS: dict[str, Function] = {
     function.name: function
     for function in (
         *(Function(name, file, line) for file, lines in _LINES.items() for name, line in lines.items()),
         *_OLDER,
         *_KERNEL,
+        *(
+            Function(name, file, line, version, project)
+            for (project, version), files in _OTHERS.items()
+            for file, lines in files.items()
+            for name, line in lines.items()
+        ),
     )
 }
 """By the name of the function."""

@@ -14,6 +14,7 @@ class Schema(StrEnum):
     LIST_FAULTS = "list-faults"
     LIST_CHANGES = "list-changes"
     LIST_HISTORY = "list-history"
+    LIST_OTHERS = "list-others"
     LIST_PROPERTIES = "list-properties"
     LIST_ACTIONS = "list-actions"
     LIST_OPTIONS = "list-options"

@@ -31,6 +31,7 @@ RECORDS: dict[Schema, Any] = {
     Schema.LIST_FAULTS: list[FaultRow],
     Schema.LIST_CHANGES: list[ChangeRow],
     Schema.LIST_HISTORY: list[BugRow],
+    Schema.LIST_OTHERS: list[ChangeRow],
     Schema.LIST_PROPERTIES: list[PropertyRow],
     Schema.LIST_ACTIONS: list[ActionRow],
     Schema.LIST_OPTIONS: list[OptionRow],

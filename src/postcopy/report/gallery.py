@@ -1,5 +1,5 @@
-"""The stored counterexamples: for every fault, every change that does not hold and every real bug a run that shows it,
-as ITF and as Markdown.
+"""The stored counterexamples: for every fault, every change that does not hold, every real bug and every protocol of
+another project a run that shows it, as ITF and as Markdown.
 
 `postcopy counterexamples DIR` writes them; a test fails when those in the repository are out of date.
 """
@@ -16,6 +16,7 @@ from postcopy.catalogue.bugs.listing import CODE
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.loading import by_name
+from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.properties import choose, with_everything
 from postcopy.errors import UsageError
 from postcopy.explorer.explore import explore
@@ -90,6 +91,10 @@ def _exhibits() -> dict[str, Exhibit]:
     for name, bug in HISTORY.items():
         if name not in found:
             found[name] = Exhibit(name, f"--bug {name}", (bug.breaks,), bug.entry, words(bug.faulty), bug.breaks)
+    for name, implementation in OTHERS.items():
+        if implementation.breaks:
+            broken, about = implementation.breaks[0], implementation.origin
+            found[name] = Exhibit(name, name, _asked_alone(name, broken), about, words(implementation), broken)
     return found
 
 

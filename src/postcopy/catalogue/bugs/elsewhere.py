@@ -20,7 +20,6 @@ ELSEWHERE = (
         "the guest had written.",
         "Such a fault is answered from the backing file. On a branch; not in the main line as of ae44c2971.",
         (Fix("567c97fcb", "", _CH),),
-        absent="a page of the model is present or missing; there is no memory behind it that keeps a copy",
     ),
     KnownBug(
         "B03", "Cloud Hypervisor: a repeated request, and a wrong wake-up", "", "R13, R16",
@@ -28,7 +27,6 @@ ELSEWHERE = (
         "number of the wake-up call let each one fail without notice.",
         "The call alone is repeated; the number is corrected. The former is on a branch only.",
         (Fix("48d3e9be7", "", _CH), Fix("df58e814e", "", _CH)),
-        absent="placing cannot fail in the model; a failed wake-up is the bug `places-without-waking` (A42)",
     ),
     KnownBug(
         "B04", "Cloud Hypervisor: the fault handler ends or starts twice", "", "R16, clean-up",
@@ -47,8 +45,7 @@ ELSEWHERE = (
         "B06", "Cloud Hypervisor: a guest moves on before it has arrived", "", "R24",
         "A migration or snapshot could begin while the memory of an earlier restore was still incomplete.",
         "It is refused until all pages are there.",
-        (Fix("b38ae72a5", "", _CH),),
-        absent="one migration is made, once",
+        (Fix("b38ae72a5", "", _CH), Fix("6de90bdec", "", _CH)),
     ),
     KnownBug(
         "B07", "Firecracker: the handler does not learn of memory that is given back", "2025", "R25",
@@ -72,7 +69,6 @@ ELSEWHERE = (
             Fix("27662f254", "", "CRIU"), Fix("1f2cc31fd", "", "CRIU"),
         ),
         "CRIU issue 357",
-        absent="there is one address space, and a request is for one host page: no ranges, no forks",
     ),
     KnownBug(
         "B09", "Xen: postcopy that was proposed and not merged", "2018", "R11",
@@ -88,6 +84,59 @@ ELSEWHERE = (
         "Mended or disabled, each on its own.",
         report="KubeVirt issues 11479, 13112, 13697 and 15924",
         absent="the model has one simple management layer (A04), and no orchestration above it",
+    ),
+    KnownBug(
+        "B11", "Cloud Hypervisor: a pulled page that is passed", "2026", "R16, R24",
+        "Where the kernel says “try again” for a page that was pulled, the handler goes on to the next one, because a "
+        "later touch will fault. When it has passed all pages it ends, and its userfaultfd closes: a passed page reads "
+        "as zeros then. The kernel says it while the page tables change. Found by reading ae44c2971, not reproduced.",
+        "A commit on a branch repeats the call; its reason is another one.",
+        (Fix("48d3e9be7", "", _CH),),
+    ),
+    KnownBug(
+        "B12", "Cloud Hypervisor: the source resumes without its disk locks", "2025", "R15",
+        "Locks are released before the state is sent, and are taken when a guest boots or is restored. A source that "
+        "resumes its guest after a late failure runs it without them.",
+        "Open; the project knows.",
+        report="Cloud Hypervisor issue 7111",
+    ),
+    KnownBug(
+        "B13", "Cloud Hypervisor: the end of the connection counts as success", "2026", "R24",
+        "The source takes the end of the second connection for a sign that all pages have been fetched. A destination "
+        "that dies half way ends it too: the source reports that the migration is complete. The guest is lost in "
+        "either case.",
+        "Open as of ae44c2971.",
+        report="by reading ae44c2971; not reproduced",
+    ),
+    KnownBug(
+        "B14", "Cloud Hypervisor: the handler fails before the process exits", "2026", "R15",
+        "A handler that cannot get the page of a fault returns, which closes its userfaultfd, and asks for the process "
+        "to exit afterwards: in between vCPUs run on and read zeros. A handler that cannot pull a page goes on waiting "
+        "for faults: the guest runs until it touches a page that is missing.",
+        "Open as of ae44c2971.",
+        report="by reading ae44c2971; not reproduced",
+    ),
+    KnownBug(
+        "B15", "CRIU: how a dump with lazy pages ends", "2026", "R15, R24",
+        "A dump that fails while it serves pages lets its processes go on, as a dump to files does, although they may "
+        "run at the destination (their network stays locked). The end of the connection, and the word that a failed "
+        "daemon sends as well, count as success: the processes are killed.",
+        "Open as of 2cf8f13ca.",
+        report="by reading 2cf8f13ca; not reproduced",
+    ),
+    KnownBug(
+        "B16", "CRIU: processes outlive a daemon that failed", "2026", "R15",
+        "When the page server's connection is gone the daemon ends, and its userfaultfds close. The processes run on, "
+        "and missing pages read as zeros.",
+        "Open as of 2cf8f13ca.",
+        report="by reading 2cf8f13ca; not reproduced",
+    ),
+    KnownBug(
+        "B17", "CRIU: a full socket ends the daemon", "2026", "R19",
+        "A request is sent without waiting for room. A socket that is full is an error, which ends the daemon. "
+        "Requests are small, so that this needs very many of them.",
+        "Open as of 2cf8f13ca; a comment in the source asks for the reason.",
+        report="by reading 2cf8f13ca; not reproduced",
     ),
 )  # fmt: skip
 

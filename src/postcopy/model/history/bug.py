@@ -14,8 +14,9 @@ class Bug:
     Attributes:
         entry: its code in docs/bugs.md, e.g. ``A02``: one bug was often mended more than once.
         system: where it was.
-        commit: the commit that mends it (or the pull request).
-        year: of that commit.
+        commit: the commit that mends it, or the pull request, or the issue; empty where it was found by reading and is
+            open.
+        year: of that commit, or in which it was found.
         faulty: the protocol with the bug. Its docstring says what is wrong.
         mended: the protocol without it.
         breaks: the property that it violates, as it did then.
@@ -30,3 +31,8 @@ class Bug:
     mended: type[Protocol]
     breaks: str
     beside: str = ""
+
+    @property
+    def mended_by(self) -> str:
+        """The system, and what mends it there."""
+        return f"{self.system} {self.commit}" if self.commit else f"{self.system}, open"

@@ -10,11 +10,14 @@ import msgspec
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
+from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.properties import everything, reasons
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
 from postcopy.language.variables import Sort
+from postcopy.model.changes.change import Change
 from postcopy.model.faults import FAULTS
+from postcopy.model.others.implementation import Implementation
 from postcopy.model.rules import RULES
 
 
@@ -24,6 +27,7 @@ class Listing(StrEnum):
     FAULTS = "faults"
     CHANGES = "changes"
     HISTORY = "history"
+    OTHERS = "others"
     PROPERTIES = "properties"
     ACTIONS = "actions"
     OPTIONS = "options"
@@ -47,7 +51,7 @@ class FaultRow(msgspec.Struct, frozen=True):
 
 
 class ChangeRow(msgspec.Struct, frozen=True):
-    """A protocol change.
+    """A protocol change, or the protocol of another project.
 
     Attributes:
         name: its name on the command line.
@@ -161,16 +165,22 @@ def faults(_: type[Protocol]) -> list[FaultRow]:
 
 def changes(_: type[Protocol]) -> list[ChangeRow]:
     """The protocol changes, and what is known of them."""
-    return [
-        ChangeRow(
-            name=name,
-            verdict="breaks" if change.breaks else "holds",
-            what=words(change),
-            breaks=list(change.breaks),
-            origin=change.origin,
-        )
-        for name, change in CHANGES.items()
-    ]
+    return [_row(name, change) for name, change in CHANGES.items()]
+
+
+def others(_: type[Protocol]) -> list[ChangeRow]:
+    """Postcopy of other projects, as it was read and mended."""
+    return [_row(name, implementation) for name, implementation in OTHERS.items()]
+
+
+def _row(name: str, protocol: type[Change | Implementation]) -> ChangeRow:
+    return ChangeRow(
+        name=name,
+        verdict="breaks" if protocol.breaks else "holds",
+        what=words(protocol),
+        breaks=list(protocol.breaks),
+        origin=protocol.origin,
+    )
 
 
 def history(_: type[Protocol]) -> list[BugRow]:
@@ -179,7 +189,7 @@ def history(_: type[Protocol]) -> list[BugRow]:
         BugRow(
             name=name,
             entry=bug.entry,
-            mended=f"{bug.system} {bug.commit}",
+            mended=bug.mended_by,
             year=bug.year,
             what=words(bug.faulty),
             breaks=bug.breaks,
@@ -240,6 +250,7 @@ LISTINGS: dict[Listing, Callable[[type[Protocol]], Sequence[Row]]] = {
     Listing.FAULTS: faults,
     Listing.CHANGES: changes,
     Listing.HISTORY: history,
+    Listing.OTHERS: others,
     Listing.PROPERTIES: properties,
     Listing.ACTIONS: actions,
     Listing.OPTIONS: options,

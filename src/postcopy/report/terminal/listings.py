@@ -15,6 +15,7 @@ from postcopy.report.records.listings import Listing, Row
 ONLY_IN_JSON: dict[Listing, frozenset[str]] = {
     Listing.CHANGES: frozenset({"breaks", "origin"}),
     Listing.HISTORY: frozenset({"breaks", "mended"}),
+    Listing.OTHERS: frozenset({"breaks"}),
 }
 """What a table on a terminal has no room for."""
 
