@@ -16,6 +16,7 @@ from typing import NamedTuple
 from documentation.markdown import table
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
+from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.properties import proved_of
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
@@ -26,8 +27,8 @@ from postcopy.prover.counterexample import refute
 from postcopy.prover.induction import k_induction
 from postcopy.prover.verdicts import can_be_asked
 
-ALL: dict[str, type[Protocol]] = {Postcopy.__name__: Postcopy, **FAULTS, **CHANGES, **PROTOCOLS}
-"""The document's protocol, the faults, the changes, and the bugs with their mended forms, each once."""
+ALL: dict[str, type[Protocol]] = {Postcopy.__name__: Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **OTHERS}
+"""The document's protocol, the faults, the changes, the bugs with their mended forms, and other projects, each once."""
 
 PAGE = Path(__file__).parents[2] / "docs" / "proof-beside-check.md"
 

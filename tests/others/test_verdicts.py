@@ -20,7 +20,7 @@ from postcopy.model.history.bug import Bug
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.gallery import EXHIBITS, stored_steps
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 STATES = {
     "cloud-hypervisor-mended": 5640,
