@@ -27,9 +27,9 @@ STATES = {
     "moves-on-when-complete": 5668,
     "resumes-with-lock": 5805,
     "shared-memory": 33288,
-    "criu-lazy-pages-mended": 918,
-    "removes-memory": 10958,
-    "forks-while-pages-come": 27193,
+    "criu-lazy-pages-mended": 1043,
+    "removes-memory": 15599,
+    "forks-while-pages-come": 32181,
 }
 """States explored of each protocol that holds, at 2 pages and 2 messages in flight."""
 

@@ -145,7 +145,7 @@ class Source(Machine):
         require(self.phase == Phase.POSTCOPY)
         self._ready_to_send()
         message = self.return_path.receive(Reply.REQ_PAGES)
-        self._send(message.pages, message.pages)
+        self._send(message.pages)
 
     @action(dump, qemu="criu/page-pipe.c:page_pipe_read")
     def serves_part(self, page: Page) -> None:
@@ -155,7 +155,7 @@ class Source(Machine):
         message = self.return_path.receive(Reply.REQ_PAGES)
         require(message.pages[page])
         require(not message.pages.same_as(page))
-        self._send(page, message.pages)
+        self._send(page)
 
     @action(dump, qemu="criu/page-xfer.c:page_server_serve")
     def hears_done(self) -> None:
@@ -189,9 +189,9 @@ class Source(Machine):
         require(self.stream.room())
         require(not self.stream.broken)
 
-    def _send(self, pages: PageSet, asked: PageSet) -> None:
+    def _send(self, pages: PageSet) -> None:
         """The pipe keeps the pages: they can be read again."""
-        self.stream.send(Command.PAGE, pages, stale=self.guest.stale_at_source, asked=asked)
+        self.stream.send(Command.PAGE, pages, stale=self.guest.stale_at_source)
 
     def _end_is_success(self) -> bool:
         """An end without a word before it is a failure."""
@@ -219,6 +219,7 @@ class Destination(LazyMemory):
 
     left = Bitmap("pages that the daemon has not requested", ALL, role=Role.UNSENT)
     queued = Bitmap("pages that the daemon has requested and that have not come", role=Role.NOTE)
+    asked = Bitmap("the pages of the range that is under way", role=Role.NOTE)
     images = Receives("images")
     stream = Receives("stream")
     return_path = Sends("return_path")
@@ -263,6 +264,7 @@ class Destination(LazyMemory):
         require(self.queued.empty)
         require(not self.left.empty)
         self._ready_to_ask()
+        self.asked = self.left
         self._ask(self.left)
 
     @action(daemon, qemu="criu/uffd.c:uffd_io_complete")
@@ -270,10 +272,11 @@ class Destination(LazyMemory):
         """receives an answer and copies its pages; what is missing of the range has not been requested any more"""
         require(self.sensitive)
         message = self.stream.receive(Command.PAGE)
-        asked: PageSet = message.carried["asked"]
         given = message.pages & self.queued
-        self._put_back((asked & self.queued) - given)
-        self.queued -= asked
+        self.queued -= given
+        if not (message.pages & self.asked).empty:
+            self._put_back(self.asked & self.queued)
+            self.asked = NONE
         self._place(given, message.marked["stale"] & given & self.guest.stale_at_source)  # a mark is of the message
 
     @action(daemon, qemu="criu/uffd.c:handle_requests")
@@ -322,6 +325,7 @@ class Destination(LazyMemory):
         self.return_path.send(Reply.REQ_PAGES, pages)
 
     def _put_back(self, rest: PageSet) -> None:
+        self.queued -= rest
         self.left |= rest
 
     def _fill_with_zeros(self, page: PageSet) -> None:
@@ -344,6 +348,7 @@ class Destination(LazyMemory):
         self._forget()
         self.left = NONE
         self.queued = NONE
+        self.asked = NONE
         self.stream.close()
 
 
@@ -386,12 +391,7 @@ class CriuLazyPagesMended(Implementation):
     wire = Wire
     guest = Guest
     images = Channel((Command.PACKAGED,), capacity=1)
-    stream = Channel(
-        (Command.PAGE,),
-        marks=("stale",),
-        marked=(Command.PAGE,),
-        fields={"asked": Bitmap("the pages of the request that it answers")},
-    )
+    stream = Channel((Command.PAGE,), marks=("stale",), marked=(Command.PAGE,))
     return_path = Channel((Reply.REQ_PAGES, Close))
     roles = {Reply.REQ_PAGES: Role.REQUEST}  # noqa: RUF012
     properties = (

@@ -78,6 +78,7 @@ class ImpatientDestination(Destination):
         self._forget()
         self.left = NONE
         self.queued = NONE
+        self.asked = NONE
         self.stream.close()
         self.return_path.close()
 
@@ -99,13 +100,8 @@ class KeepsRestQueued(CriuLazyPagesMended):
     class destination(Destination):
         """Marks by range."""
 
-        def receives_pages(self) -> None:
-            """receives an answer and copies its pages; the rest of the range stays marked as requested"""
-            require(self.sensitive)
-            message = self.stream.receive(Command.PAGE)
-            given = message.pages & self.queued
-            self.queued -= given
-            self._place(given, message.marked["stale"] & given & self.guest.stale_at_source)
+        def _put_back(self, rest: PageSet) -> None:
+            """The rest stays marked as requested."""
 
 
 @sometimes("A page comes that has been removed meanwhile")

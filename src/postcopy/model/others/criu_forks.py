@@ -51,7 +51,7 @@ class ForkSource(Source):
         self._ready_to_send()
         require(self._has(self.return_path.peek(ForChild.CHILD_REQUEST).pages))
         message = self.return_path.receive(ForChild.CHILD_REQUEST)
-        self.stream.send(ForChild.CHILD_PAGE, message.pages, stale=NONE & message.pages, asked=message.pages)
+        self.stream.send(ForChild.CHILD_PAGE, message.pages, stale=NONE & message.pages)
         self._was_served(message.pages)
 
     def _has(self, pages: PageSet) -> bool:  # noqa: ARG002
@@ -215,9 +215,9 @@ class PunchesAfterTheFirst(ForksWhilePagesCome):
 
         punched = Bitmap("pages that have been taken out of the image", role=Role.NOTE)
 
-        def _send(self, pages: PageSet, asked: PageSet) -> None:
+        def _send(self, pages: PageSet) -> None:
             """Sends, and takes them out."""
-            super()._send(pages, asked)
+            super()._send(pages)
             self.punched |= pages
 
         def _has(self, pages: PageSet) -> bool:
