@@ -22,6 +22,8 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "input_files": ("errors",),
     # an independent implementation: this gives a comparison with the model its worth
     "engine": ("bitmaps", "errors", "input_files"),
+    # what real QEMUs do is kept as it is: no reading of it, and no protocol
+    "recording": ("errors",),
     # knows no protocol
     "language": ("bitmaps", "errors", "suggestions"),
     # tools for any protocol of the language
@@ -53,7 +55,7 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "report/pages": ("report/charts", "report/records"),
     "report/state_graph": ("report/pages",),
     "report": ("report/state_graph", "report/terminal", "catalogue/bugs"),
-    "cli": ("report", "conformance"),
+    "cli": ("report", "conformance", "recording"),
     "__main__": ("cli",),
 }
 

@@ -59,6 +59,7 @@ COMMANDS = (
         "Say what a change does: to the text, to the properties, and to what can be seen of a migration.",
     ),
     Entry("run", MIGRATING, "Migrate a real guest process, live."),
+    Entry("record", MIGRATING, "Let two real QEMUs migrate a small guest, and keep everything that can be seen of it."),
     Entry(
         "conform",
         MIGRATING,
