@@ -4,7 +4,7 @@
 # the pass before (the pass's number, twice, and the page's address), and writes the next number. A page that is stale,
 # torn, lost or in the wrong place is counted at ERRORS, and printed as "!". The first vCPU prints "." after each pass.
 #
-# as --32 -o guest.o guest.S && objcopy -O binary -j .text guest.o guest.bin
+# gcc -m32 -nostdlib -static -Wl,--oformat=binary,-Ttext=0,--build-id=none -o guest.bin guest.S
 #
 # The 4 KiB end at the top of the first MiB: the reset vector is in the last 16 bytes, and other vCPUs start at the first.
 
