@@ -15,6 +15,15 @@
         .equ MEMORY, 0x100000           # where the pages are
         .equ CONSOLE, 0xe9
 
+# Before version 9.0 QEMU's TCG does not notice a write through an entry of the TLB that is older than the last time that
+# the source read its dirty log (fixed in cpu_physical_memory_sync_dirty_bitmap), and so pages would be stale at the
+# destination that no rule of migration is to blame for. A change of CR4 flushes the TLB.
+        .macro  flush_tlb
+        movl    %cr4, %eax
+        xorl    $0x10, %eax
+        movl    %eax, %cr4
+        .endm
+
         .text
         .code16
 start:  cli
@@ -63,7 +72,8 @@ page:   cmpl    HERE + pages, %edx
         jne     wrong
         cmpl    %esi, 2048(%esi)
         jne     wrong
-write:  movl    %ebx, (%esi)
+write:  flush_tlb
+        movl    %ebx, (%esi)
         movl    %esi, 2048(%esi)
         movl    %ebx, 4092(%esi)
         movl    HERE + delay, %ecx
@@ -73,7 +83,8 @@ write:  movl    %ebx, (%esi)
 2:      addl    HERE + vcpus, %edx
         jmp     page
 
-done:   movl    %ebx, PASSES(, %ebp, 4)
+done:   flush_tlb
+        movl    %ebx, PASSES(, %ebp, 4)
         incl    %ebx
         testl   %ebp, %ebp
         jnz     pass
@@ -81,7 +92,8 @@ done:   movl    %ebx, PASSES(, %ebp, 4)
         outb    %al, $CONSOLE
         jmp     pass
 
-wrong:  lock incl ERRORS
+wrong:  flush_tlb
+        lock incl ERRORS
         movb    $'!', %al
         outb    %al, $CONSOLE
         jmp     write
