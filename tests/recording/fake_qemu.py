@@ -65,7 +65,10 @@ class Fake:
             case "pmemsave":
                 Path(given["filename"]).write_bytes(self.counters())
             case "migrate-incoming":
-                threading.Thread(target=self.incoming, args=(given["uri"],), daemon=True).start()
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind(given["uri"].removeprefix("unix:"))
+                listener.listen(1)
+                threading.Thread(target=self.incoming, args=(listener,), daemon=True).start()
             case "migrate-start-postcopy":
                 self.switch.set()
             case "migrate":
@@ -77,10 +80,7 @@ class Fake:
         errors = 3 if FAULT == "the guest finds errors" else 0
         return struct.pack("<16xI12x8I", errors, passes, *[0] * 7)
 
-    def incoming(self, uri: str) -> None:
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(uri.removeprefix("unix:"))
-        listener.listen(1)
+    def incoming(self, listener: socket.socket) -> None:
         connection = listener.accept()[0]
         self.status("active")
         while (data := connection.recv(100)) and not data.endswith(b"end"):

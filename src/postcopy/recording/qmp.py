@@ -19,6 +19,8 @@ Transcript: TypeAlias = Callable[[Entry], None]
 
 PATIENCE = 20.0
 """How long QEMU may take to answer, in seconds."""
+START = 20.0
+"""How long it may take to open its socket, in seconds."""
 
 
 class Qmp:
@@ -138,7 +140,7 @@ class Qmp:
 
 
 def _connected(address: Path, side: str) -> socket.socket:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START
     while True:
         attempt = socket.socket(socket.AF_UNIX)
         try:
@@ -147,7 +149,7 @@ def _connected(address: Path, side: str) -> socket.socket:
         except OSError:
             attempt.close()
             if time.monotonic() > deadline:
-                raise RecordingError(f"{side}: QEMU does not open its QMP socket in {PATIENCE:.0f} s") from None
+                raise RecordingError(f"{side}: QEMU does not open its QMP socket in {START:.0f} s") from None
             time.sleep(0.02)
 
 
