@@ -24,6 +24,7 @@ ABOVE = {
     "model",
     "model/changes",
     "model/history",
+    "model/qemu",
     "properties",
     "catalogue",
     "report",

@@ -7,6 +7,7 @@ import pytest
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
 from postcopy.catalogue.others import OTHERS
+from postcopy.catalogue.qemu import QEMU
 from postcopy.catalogue.qemu_source import FUNCTIONS, VERSION, Function, function, link
 from postcopy.errors import UsageError
 from postcopy.language import Protocol
@@ -15,6 +16,7 @@ from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 
 EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **OTHERS}
+EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **QEMU}
 
 
 def cited() -> set[str]:

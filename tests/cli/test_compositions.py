@@ -88,7 +88,9 @@ def test_every_command_says_what_was_meant(run: Run, command: list[str]) -> None
 
 
 def test_names_that_are_none(run: Run) -> None:
-    assert "postcopy list faults, changes and history show what there is" in refused(run, "check", "xyzzy")
+    assert "postcopy list faults, changes, history, qemu and others show what there is" in refused(
+        run, "check", "xyzzy"
+    )
     assert "there is no protocol ;" not in refused(run, "check", "recovery+")
     assert "cannot read none.py" in refused(run, "check", "recovery+none.py")
     assert "it is a directory" in refused(run, "check", "recovery+/tmp")

@@ -33,6 +33,7 @@ OUTPUTS: dict[str, tuple[Schema, tuple[str, ...]]] = {
     "changes": (Schema.LIST_CHANGES, ("list", "changes")),
     "history": (Schema.LIST_HISTORY, ("list", "history")),
     "others": (Schema.LIST_OTHERS, ("list", "others")),
+    "qemu": (Schema.LIST_QEMU, ("list", "qemu")),
     "properties": (Schema.LIST_PROPERTIES, ("list", "properties", "--change", "preempt")),
     "actions": (Schema.LIST_ACTIONS, ("list", "actions")),
     "options": (Schema.LIST_OPTIONS, ("list", "options", f"{Path(sealing.__file__)}:AlwaysSealed")),

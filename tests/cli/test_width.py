@@ -22,6 +22,7 @@ COLUMNS = {
     Listing.CHANGES: ("name", "verdict"),
     Listing.HISTORY: ("name", "entry"),
     Listing.OTHERS: ("name", "verdict"),
+    Listing.QEMU: ("name",),
     Listing.PROPERTIES: ("name", "kind", "rules"),
     Listing.ACTIONS: ("name", "rule"),
     Listing.OPTIONS: ("name", "value"),

@@ -43,6 +43,8 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "model/history": ("model/changes",),
     "model/others": ("properties",),
     "catalogue": ("model/history", "model/others", "input_files"),
+    "model/qemu": ("model/changes",),
+    "catalogue": ("model/history", "model/qemu", "input_files"),
     "catalogue/bugs": ("catalogue",),
     # uses of all of these
     "conformance": ("catalogue", "prover", "export", "engine"),

@@ -14,6 +14,7 @@ from postcopy.catalogue.composition import compose
 from postcopy.catalogue.history import HISTORY, PROTOCOLS
 from postcopy.catalogue.options import fix, is_term
 from postcopy.catalogue.others import OTHERS
+from postcopy.catalogue.qemu import QEMU
 from postcopy.catalogue.user_files import UserFiles
 from postcopy.errors import UsageError
 from postcopy.language.attribute_checks import check_attributes
@@ -25,9 +26,16 @@ from postcopy.model.others.implementation import Implementation
 from postcopy.model.postcopy import Postcopy
 from postcopy.suggestions import closest, unknown
 
-BY_NAME: Mapping[str, type[Protocol]] = {Postcopy.__name__: Postcopy, **PROTOCOLS, **FAULTS, **CHANGES, **OTHERS}
-"""All protocols that have a name: the document's, its faults, the changes, the real bugs and their mended forms, and
-those of other projects."""
+BY_NAME: Mapping[str, type[Protocol]] = {
+    Postcopy.__name__: Postcopy,
+    **PROTOCOLS,
+    **FAULTS,
+    **CHANGES,
+    **QEMU,
+    **OTHERS,
+}
+"""All protocols that have a name: the document's, its faults, the changes, the real bugs and their mended forms, QEMU
+as it ships, with mends, and those of other projects."""
 
 
 def load(
@@ -149,7 +157,7 @@ def _no_protocol(name: str) -> str:
     meant = (
         f"; did you mean {close}?"
         if close
-        else ": postcopy list faults, changes, history and others show what there is"
+        else ": postcopy list faults, changes, history, qemu and others show what there is"
     )
     return f"there is no protocol {name}" + meant
 

@@ -52,6 +52,12 @@ def _bugs() -> Iterator[str]:
     return iter(PROTOCOLS)
 
 
+def _qemu() -> Iterator[str]:
+    from postcopy.catalogue.qemu import QEMU
+
+    return iter(QEMU)
+
+
 def _properties() -> Iterator[str]:
     from postcopy.catalogue.properties import BY_NAME
 
@@ -62,7 +68,7 @@ def protocol_names() -> Iterator[str]:
     """All protocols of the catalogue by name, each once."""
     from postcopy.model.postcopy import Postcopy
 
-    yield from dict.fromkeys((Postcopy.__name__, *_faults(), *_changes(), *_bugs()))  # some bugs are changes too
+    yield from dict.fromkeys((Postcopy.__name__, *_faults(), *_changes(), *_bugs(), *_qemu()))  # some bugs are changes
 
 
 def complete_protocol(incomplete: str) -> list[str]:

@@ -15,6 +15,7 @@ class Schema(StrEnum):
     LIST_CHANGES = "list-changes"
     LIST_HISTORY = "list-history"
     LIST_OTHERS = "list-others"
+    LIST_QEMU = "list-qemu"
     LIST_PROPERTIES = "list-properties"
     LIST_ACTIONS = "list-actions"
     LIST_OPTIONS = "list-options"

@@ -15,7 +15,16 @@ from postcopy.conformance.refinement import Refinement
 from postcopy.engine.report import Summary
 from postcopy.report.records.check import CheckRecord
 from postcopy.report.records.difference import DifferenceRecord
-from postcopy.report.records.listings import ActionRow, BugRow, ChangeRow, FaultRow, OptionRow, PropertyRow, RuleRow
+from postcopy.report.records.listings import (
+    ActionRow,
+    BugRow,
+    ChangeRow,
+    FaultRow,
+    OptionRow,
+    PropertyRow,
+    QemuRow,
+    RuleRow,
+)
 from postcopy.report.records.proof import LemmasRecord, ProofRecord
 from postcopy.report.records.simulation import SimulationRecord
 from postcopy.report.records.story import TraceRecord
@@ -32,6 +41,7 @@ RECORDS: dict[Schema, Any] = {
     Schema.LIST_CHANGES: list[ChangeRow],
     Schema.LIST_HISTORY: list[BugRow],
     Schema.LIST_OTHERS: list[ChangeRow],
+    Schema.LIST_QEMU: list[QemuRow],
     Schema.LIST_PROPERTIES: list[PropertyRow],
     Schema.LIST_ACTIONS: list[ActionRow],
     Schema.LIST_OPTIONS: list[OptionRow],

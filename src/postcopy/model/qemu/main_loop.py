@@ -93,7 +93,7 @@ class QemuDestination(ListeningDestination):
         require(self.loop == MainLoop.FREE)
         self.loop = MainLoop.PEEKING
 
-    @action(ListeningDestination.main_loop, qemu="migration/migration.c:migration_incoming_process")
+    @action(ListeningDestination.main_loop, qemu="migration/migration.c:postcopy_try_recover")
     def takes_connection(self) -> None:
         """sees the first bytes: the state is postcopy-recover; posts to the listen thread"""
         require(self.loop == MainLoop.PEEKING)

@@ -19,7 +19,7 @@ class QemuSource(ReturnPathSource):
         self.recovery = SetUp.RECOVER_SETUP
         self.error = False
 
-    @action(Source.operator, qemu="migration/migration.c:migrate_fd_connect", environment=True)
+    @action(Source.operator, qemu="migration/migration.c:migration_start_outgoing", environment=True)
     def connects_again(self) -> None:
         """has a new connection to the destination, starts a return-path thread, and is in postcopy-recover"""
         require(self.recovery == SetUp.RECOVER_SETUP)
@@ -28,7 +28,7 @@ class QemuSource(ReturnPathSource):
         self.return_path_left = False
         self.recovery = Recovering.RECOVER
 
-    @action(Source.operator, qemu="migration/migration.c:migrate_fd_error", environment=True)
+    @action(Source.operator, qemu="migration/migration.c:migration_connect_error_propagate", environment=True)
     def cannot_connect(self) -> None:
         """gets no connection, and is paused again"""
         require(self.recovery == SetUp.RECOVER_SETUP)

@@ -12,6 +12,7 @@ from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
 from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.properties import everything, reasons
+from postcopy.catalogue.qemu import QEMU
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
 from postcopy.language.variables import Sort
@@ -28,6 +29,7 @@ class Listing(StrEnum):
     CHANGES = "changes"
     HISTORY = "history"
     OTHERS = "others"
+    QEMU = "qemu"
     PROPERTIES = "properties"
     ACTIONS = "actions"
     OPTIONS = "options"
@@ -86,6 +88,20 @@ class BugRow(msgspec.Struct, frozen=True):
     year: int
     what: str
     breaks: str
+
+
+class QemuRow(msgspec.Struct, frozen=True):
+    """A protocol of QEMU as it ships, or one with mends.
+
+    Attributes:
+        name: its name on the command line.
+        what: what it is.
+        origin: the version of QEMU that it is of.
+    """
+
+    name: str
+    what: str
+    origin: str
 
 
 class PropertyRow(msgspec.Struct, frozen=True):
@@ -152,7 +168,7 @@ class RuleRow(msgspec.Struct, frozen=True):
     without: str = msgspec.field(name="without it")
 
 
-Row: TypeAlias = FaultRow | ChangeRow | BugRow | PropertyRow | ActionRow | OptionRow | RuleRow
+Row: TypeAlias = FaultRow | ChangeRow | BugRow | QemuRow | PropertyRow | ActionRow | OptionRow | RuleRow
 
 
 def faults(_: type[Protocol]) -> list[FaultRow]:
@@ -196,6 +212,11 @@ def history(_: type[Protocol]) -> list[BugRow]:
         )
         for name, bug in HISTORY.items()
     ]
+
+
+def qemu(_: type[Protocol]) -> list[QemuRow]:
+    """QEMU as it ships, and the mends of its defects."""
+    return [QemuRow(name=name, what=words(protocol), origin=protocol.origin) for name, protocol in QEMU.items()]
 
 
 def properties(protocol: type[Protocol]) -> list[PropertyRow]:
@@ -251,6 +272,7 @@ LISTINGS: dict[Listing, Callable[[type[Protocol]], Sequence[Row]]] = {
     Listing.CHANGES: changes,
     Listing.HISTORY: history,
     Listing.OTHERS: others,
+    Listing.QEMU: qemu,
     Listing.PROPERTIES: properties,
     Listing.ACTIONS: actions,
     Listing.OPTIONS: options,

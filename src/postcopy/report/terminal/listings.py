@@ -16,6 +16,7 @@ ONLY_IN_JSON: dict[Listing, frozenset[str]] = {
     Listing.CHANGES: frozenset({"breaks", "origin"}),
     Listing.HISTORY: frozenset({"breaks", "mended"}),
     Listing.OTHERS: frozenset({"breaks"}),
+    Listing.QEMU: frozenset({"origin"}),
 }
 """What a table on a terminal has no room for."""
 

@@ -1,0 +1,67 @@
+"""QEMU as it ships has a name, and so has each mend, all of them, and all of them but one."""
+
+from __future__ import annotations
+
+import pytest
+
+from postcopy.catalogue.loading import BY_NAME, resolve
+from postcopy.catalogue.qemu import MENDS, QEMU, mended_except, without
+from postcopy.catalogue.qemu_source import function
+from postcopy.language.chosen import Option
+from postcopy.language.instance import Instance
+from postcopy.language.program import read
+from postcopy.language.protocol import Protocol
+from postcopy.model.fault import name_of
+from postcopy.model.qemu.mends import Qemu11Mended
+from postcopy.model.qemu.protocol import Qemu11
+
+IN_VAIN = {"source.sent", "guest.given_up", "disk.up", "disk[0].pages"}
+"""The document's sent map and the free page reporting of a change, which QEMU 11.1 has not; and what every channel has,
+though the lock on the disk is never cut off and carries no pages."""
+
+
+def methods(protocol: type[Protocol], machine: str) -> dict[str, object]:
+    """What a machine's names stand for, bases included."""
+    cls = getattr(protocol, machine)
+    return {name: getattr(cls, name) for name in dir(cls) if not name.startswith("__") and name != "fields"}
+
+
+def test_every_protocol_has_its_name() -> None:
+    assert list(QEMU)[:2] == ["qemu-11", "qemu-11-mended"]
+    assert resolve("qemu-11+preempt=off")[0] == "qemu-11+preempt=off"
+    for name, protocol in QEMU.items():
+        assert BY_NAME[name] is protocol
+        assert protocol.origin == "QEMU 11.1 (2026)"
+        assert set(protocol.parts(Option)) == {"preempt", "disk_lock", "exit_on_error"}
+    assert len(set(QEMU.values())) == len(QEMU) == 2 + 2 * len(MENDS)
+
+
+def test_the_mends_are_those_that_are_in_the_mended_one() -> None:
+    assert Qemu11Mended.__bases__ == MENDS
+
+
+@pytest.mark.parametrize("machine", ["source", "destination"])
+def test_all_mends_but_one_lack_just_that_one(machine: str) -> None:
+    whole = methods(Qemu11Mended, machine)
+    for mend in MENDS:
+        its = methods(QEMU[without(mend)], machine)
+        differ = {name for name in whole.keys() | its.keys() if whole.get(name) is not its.get(name)}
+        own = vars(mend).get(machine)
+        defined = {name for name in vars(own) if not name.startswith("__")} - {"fields"} if own is not None else set()
+        assert differ == defined
+
+
+def test_leaving_out_what_is_no_mend_leaves_all_mends() -> None:
+    assert mended_except(Qemu11).__bases__ == MENDS
+
+
+@pytest.mark.parametrize("name", ["qemu-11", "qemu-11-mended", *map(name_of, MENDS)])
+def test_every_action_cites_a_function_that_the_table_has(name: str) -> None:
+    for action in Instance(QEMU[name], 1, 1).actions:
+        if action.info.qemu:
+            assert function(action.info.qemu).cited
+
+
+def test_nothing_is_declared_in_vain() -> None:
+    program = read(Instance(Qemu11, 2, 2, (), 2))
+    assert {variable.name for variable in program.constants} == IN_VAIN
