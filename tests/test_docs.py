@@ -52,7 +52,7 @@ def change(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "my_change.py"
 
 
-@pytest.mark.slow_but("rules.md", "model.md", "architecture.md", "parts.md")
+@pytest.mark.slow_but("rules.md", "model.md", "architecture.md", "parts.md", "qemu.md")
 @pytest.mark.parametrize("page", DOCS, ids=names)
 def test_what_is_generated_is_up_to_date(page: Path) -> None:
     text = page.read_text(encoding="utf-8")

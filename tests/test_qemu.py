@@ -6,7 +6,8 @@ import pytest
 
 from postcopy.catalogue.loading import BY_NAME, resolve
 from postcopy.catalogue.qemu import MENDS, QEMU, mended_except, without
-from postcopy.catalogue.qemu_source import function
+from postcopy.catalogue.qemu_source import FUNCTIONS, function
+from postcopy.catalogue.qemu_steps import STEPS, WITHOUT_STEP
 from postcopy.language.chosen import Option
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
@@ -65,3 +66,28 @@ def test_every_action_cites_a_function_that_the_table_has(name: str) -> None:
 def test_nothing_is_declared_in_vain() -> None:
     program = read(Instance(Qemu11, 2, 2, (), 2))
     assert {variable.name for variable in program.constants} == IN_VAIN
+
+
+# -- the table of QEMU's steps -----------------------------------------------------------------------------------------
+
+NUMBERS = {"S": 32, "R": 7, "D": 22, "F": 3, "P": 1, "M": 2}
+"""How many steps of each kind QEMU's threads have in postcopy, as its source was read."""
+
+
+def test_every_step_of_qemu_is_in_the_table() -> None:
+    assert list(STEPS) == [f"{letter}{n}" for letter, count in NUMBERS.items() for n in range(1, count + 1)]
+
+
+def test_a_step_has_actions_of_the_model_or_says_why_not() -> None:
+    actions = {f"{a.machine}.{a.method}" for a in Instance(Qemu11, 1, 1).actions}
+    named = {action for step in STEPS.values() for action in step.actions}
+    assert named | set(WITHOUT_STEP) == actions
+    assert not named & set(WITHOUT_STEP)
+    assert all(step.actions or step.remark for step in STEPS.values())
+
+
+def test_a_step_stands_at_the_line_that_the_citations_have() -> None:
+    for step in STEPS.values():
+        file, name = step.where.split(":")
+        known = FUNCTIONS.get(name)
+        assert known is None or (known.file, known.line) == (file, step.line)

@@ -19,7 +19,14 @@ from pathlib import Path
 from rich.console import Console
 
 from architecture.diagram import table_of_rooms
-from documentation import diagrams, tables_of_bugs, tables_of_changes, tables_of_others, tables_of_parts
+from documentation import (
+    diagrams,
+    tables_of_bugs,
+    tables_of_changes,
+    tables_of_others,
+    tables_of_parts,
+    tables_of_qemu,
+)
 from documentation.markdown import table
 from documentation.tables_of_bugs import linked
 from postcopy.catalogue import qemu_source
@@ -244,6 +251,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "actions-of-criu": lambda: tables_of_others.actions(CriuLazyPagesMended),
     "asked-of-others": tables_of_others.asked,
     "parts": tables_of_parts.parts,
+    "qemu-steps": tables_of_qemu.qemu_steps,
+    "qemu-without-step": tables_of_qemu.qemu_without_step,
     "rooms": table_of_rooms,
     "source-phases": diagrams.source_phases,
     "destination-phases": diagrams.destination_phases,
