@@ -36,6 +36,7 @@ docs: ## the generated parts of docs/ (needs dot of Graphviz; takes minutes)
 	PYTHONPATH=tools python -m documentation.tables
 	PYTHONPATH=tools python -m documentation.proof_tables
 	PYTHONPATH=tools python -m documentation.proof_beside_check
+	PYTHONPATH=tools python -m documentation.qemu_defects
 
 counterexamples: ## the stored counterexamples, written anew
 	postcopy counterexamples counterexamples

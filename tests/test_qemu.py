@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postcopy.catalogue.loading import BY_NAME, resolve
-from postcopy.catalogue.qemu import MENDS, QEMU, mended_except, without
+from postcopy.catalogue.qemu import AS_SHIPPED, MENDS, QEMU, mended_except, without
 from postcopy.catalogue.qemu_source import FUNCTIONS, function
 from postcopy.catalogue.qemu_steps import STEPS, WITHOUT_STEP
 from postcopy.language.chosen import Option
@@ -34,7 +34,7 @@ def test_every_protocol_has_its_name() -> None:
         assert BY_NAME[name] is protocol
         assert protocol.origin == "QEMU 11.1 (2026)"
         assert set(protocol.parts(Option)) == {"preempt", "disk_lock", "exit_on_error"}
-    assert len(set(QEMU.values())) == len(QEMU) == 2 + 2 * len(MENDS)
+    assert len(set(QEMU.values())) == len(QEMU) == 2 + 2 * len(MENDS) + len(AS_SHIPPED)
 
 
 def test_the_mends_are_those_that_are_in_the_mended_one() -> None:
@@ -50,6 +50,15 @@ def test_all_mends_but_one_lack_just_that_one(machine: str) -> None:
         own = vars(mend).get(machine)
         defined = {name for name in vars(own) if not name.startswith("__")} - {"fields"} if own is not None else set()
         assert differ == defined
+
+
+@pytest.mark.parametrize("code", AS_SHIPPED)
+def test_a_defect_alone_has_just_its_methods_as_shipped(code: str) -> None:
+    whole, its = methods(Qemu11Mended, "destination"), methods(QEMU[f"qemu-11-with-{code}"], "destination")
+    shipped = methods(Qemu11, "destination")
+    differ = {name for name in whole.keys() | its.keys() if whole.get(name) is not its.get(name)}
+    assert differ == set(AS_SHIPPED[code])
+    assert all(its[name] is shipped[name] for name in differ)
 
 
 def test_leaving_out_what_is_no_mend_leaves_all_mends() -> None:

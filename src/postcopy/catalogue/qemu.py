@@ -3,6 +3,7 @@
 from postcopy.model.changes.change import Change
 from postcopy.model.fault import name_of
 from postcopy.model.qemu import mends
+from postcopy.model.qemu.main_loop import QemuDestination
 from postcopy.model.qemu.protocol import Qemu11
 
 MENDS: tuple[type[Qemu11], ...] = (
@@ -44,10 +45,33 @@ def without(mend: type[Qemu11]) -> str:
     return f"qemu-11-without-{name_of(mend)}"
 
 
+AS_SHIPPED: dict[str, tuple[str, ...]] = {
+    "h1": ("accepts_stranger", "stranger_leaves", "_connection_came_to_nothing"),
+    "h4": ("_takes_posts_back",),
+    "h5": ("_may_complete",),
+    "n3": ("_wakes_those_it_joins",),
+}
+"""Where one mend is for several defects: the methods of the destination that one of them needs as shipped."""
+
+
+def with_defect(code: str) -> type[Qemu11]:
+    """QEMU 11.1 with all mends, but for one defect of which a mend is for several.
+
+    Args:
+        code: a name of `AS_SHIPPED`.
+    """
+    methods = {name: getattr(QemuDestination, name) for name in AS_SHIPPED[code]}
+    about = {"__module__": __name__, "__doc__": "All mends, but as shipped in what one defect needs."}
+    destination = type("destination", (mends.Qemu11Mended.destination,), {**about, **methods})
+    doc = f"All mends, but for the defect {code.upper()}."
+    return type(f"With{code.title()}", (mends.Qemu11Mended,), {**about, "__doc__": doc, "destination": destination})
+
+
 QEMU: dict[str, type[Change]] = {
     "qemu-11": Qemu11,
     "qemu-11-mended": mends.Qemu11Mended,
     **{name_of(mend): mend for mend in MENDS},
     **{without(mend): mended_except(mend) for mend in MENDS},
+    **{f"qemu-11-with-{code}": with_defect(code) for code in AS_SHIPPED},
 }
 """By the name that the command line knows."""

@@ -1,0 +1,94 @@
+"""The defects of QEMU's postcopy: the registry is consistent, the page says it, and the checker finds each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from documentation import qemu_defects
+from postcopy.catalogue.loading import resolve
+from postcopy.catalogue.properties import asked_of
+from postcopy.catalogue.qemu import MENDS
+from postcopy.catalogue.qemu_defects import BY_CODE, DEFECTS, Defect
+from postcopy.explorer.results import Outcome
+from postcopy.model.fault import name_of
+
+CODES = {
+    *(f"H{n}" for n in (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 13, 14)),
+    "H1b",
+    "D1",
+    "D1b",
+    "D2",
+    *(f"N{n}" for n in range(1, 7)),
+}
+SHOWN = [defect for defect in DEFECTS if defect.shown is not None]
+PAGE = Path(__file__).parents[1] / qemu_defects.PAGE
+
+
+def code(defect: Defect) -> str:
+    return defect.code
+
+
+def test_every_defect_is_in_the_registry() -> None:
+    assert set(BY_CODE) == CODES
+    assert len(BY_CODE) == len(DEFECTS)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=code)
+def test_a_defect_says_all_of_itself(defect: Defect) -> None:
+    facts = (
+        defect.title,
+        defect.what,
+        defect.since,
+        defect.hurt,
+        defect.needs,
+        defect.likely,
+        defect.known,
+        defect.evidence,
+    )
+    assert all(facts)
+    assert (defect.shown is None) == bool(defect.unshown)
+    assert defect.mend is None or (defect.mend in MENDS and defect.mended)
+
+
+def test_every_mend_is_of_a_defect() -> None:
+    assert {defect.mend for defect in DEFECTS} - {None} == set(MENDS)
+
+
+@pytest.mark.parametrize("defect", SHOWN, ids=code)
+def test_a_defect_is_shown_by_a_stock_property_where_all_others_are_mended(defect: Defect) -> None:
+    assert defect.shown is not None
+    name, *_ = defect.shown.protocol.split("+")
+    assert defect.mend is not None
+    assert name in (f"qemu-11-without-{name_of(defect.mend)}", f"qemu-11-with-{defect.code.lower()}")
+    protocol = resolve(defect.shown.protocol)[1]
+    assert defect.shown.broken in {p.name for p in asked_of(protocol)}
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=code)
+def test_the_page_tells_of_a_defect(defect: Defect) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"\n## `{defect.code}`: " in page
+    if defect.shown is not None:
+        section = page.partition(f"\n## `{defect.code}`: ")[2].partition("\n## ")[0]
+        assert f"`{defect.shown.command}`" in section
+        assert f"\n{defect.shown.steps:2}  " in section
+        assert f"\n{defect.shown.steps + 1:2}  " not in section
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", SHOWN, ids=code)
+def test_a_defect_is_found_in_a_shortest_run(defect: Defect) -> None:
+    assert defect.shown is not None
+    verdict = qemu_defects.search(defect.shown)
+    assert verdict.counterexample is not None
+    assert verdict.outcome is (Outcome.DEADLOCK if defect.shown.broken == "no-deadlock" else Outcome.VIOLATED)
+    assert len(verdict.counterexample.steps) == defect.shown.steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", SHOWN, ids=code)
+def test_with_the_mend_the_property_holds(defect: Defect) -> None:
+    assert defect.shown is not None
+    assert qemu_defects.search(defect.shown, "qemu-11-mended" + defect.shown.terms).outcome is Outcome.HOLDS

@@ -1,0 +1,143 @@
+"""docs/qemu-defects.md: what breaks in QEMU's postcopy, with the runs in which the checker finds it.
+
+`python -m documentation.qemu_defects` searches for all of them (some minutes) and writes the page anew. With codes
+behind it, as in `python -m documentation.qemu_defects H3 N1`, it searches for these alone and keeps the other runs. The
+slow tests ask for each run again.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from documentation.markdown import table
+from documentation.tables_of_bugs import linked
+from postcopy.catalogue.bugs.known import COMMITS
+from postcopy.catalogue.loading import resolve
+from postcopy.catalogue.properties import choose
+from postcopy.catalogue.qemu_defects import DEFECTS, Defect, Shown
+from postcopy.explorer.explore import explore
+from postcopy.explorer.results import Options, Verdict
+from postcopy.language.instance import Instance
+from postcopy.model.fault import name_of
+from postcopy.report.charts.markdown import escape
+from postcopy.report.story.tell import tell
+
+PAGE = Path("docs/qemu-defects.md")
+
+_SECTION = re.compile(r"^## `(\w+)`: (.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+_RUN = re.compile(r"^```text\n.*?^```$", re.DOTALL | re.MULTILINE)
+_COMMIT = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{10}\b")
+
+_TEXT = """# Defects of postcopy in QEMU 11.1
+
+The protocol [`qemu-11`](qemu.md) is QEMU 11.1 step by step. Each defect below breaks a property that knows nothing of
+it, and has a smallest mend: a change of its own, which `postcopy list qemu` shows. One defect often hides behind
+another one that breaks the same property in fewer steps. So each is shown in a protocol in which all others are
+mended: `qemu-11-without-NAME` has all mends but one, `qemu-11-with-CODE` all but for one defect of a mend that is for
+several. With the mend the property holds at the same size and options; the slow tests ask for both.
+
+H0 to H14, D1, D1b and D2 were found by reading the source, and most were run on QEMU 11.1.3. N1 to N6 were found by
+the model, and looked up in the source (v11.1.0-rc2) afterwards. All functions are in QEMU's folder `migration` unless
+it is named. Rare means what it says: postcopy migrations succeed every day. Words of the field are in the
+[glossary](glossary.md).
+
+Without a lock on the disk no mend of one host alone keeps a guest from running twice when the connection breaks
+between the guest's start at the destination and the PONG at the source: neither host can know what the other one has
+read.
+"""
+
+
+def search(shown: Shown, protocol: str = "") -> Verdict:
+    """The answer to a question, or to the same question about another protocol."""
+    cls = resolve(protocol or shown.protocol)[1]
+    instance = Instance(cls, shown.pages, shown.in_flight, choose([shown.broken], cls), cls.group)
+    return explore(instance, Options(max_memory=4 << 30))
+
+
+def page(runs: Mapping[str, str]) -> str:
+    """The whole page.
+
+    Args:
+        runs: the run of each defect that is shown, by its code, as a block of text.
+    """
+    rows = [[_to(d), _words(d.title), _words(d.needs), _mend(d), _property(d)] for d in DEFECTS]
+    glance = table(["defect", "what breaks", "needs", "mend", "found by"], rows)
+    return "\n".join([linked(_TEXT), glance, *("\n" + "\n".join(_section(defect, runs)) for defect in DEFECTS)]) + "\n"
+
+
+def kept(text: str) -> dict[str, str]:
+    """The runs of a page, by the codes of their defects."""
+    sections = _SECTION.findall(text)
+    return {code: run[0] for code, section in sections if (run := _RUN.findall(section))}
+
+
+def run(shown: Shown) -> str:
+    """The run that answers a question, a step in each line."""
+    return "\n".join(_story(search(shown)))
+
+
+def _section(defect: Defect, runs: Mapping[str, str]) -> Iterator[str]:
+    yield f"## `{defect.code}`: {_words(defect.title)}\n"
+    yield _words(defect.what) + "\n"
+    facts = {
+        "since": defect.since or "not looked up",
+        "who is hurt": defect.hurt,
+        "needs": defect.needs,
+        "likelihood": defect.likely,
+        "what the authors know": defect.known,
+        "seen": defect.evidence,
+    }
+    yield table(["", ""], [[name, _words(fact)] for name, fact in facts.items()])
+    if defect.mend is not None:
+        yield f"\nMend: `{name_of(defect.mend)}`. {_words(defect.mended)}"
+    if defect.shown is None:
+        yield f"\nNot shown: {_words(defect.unshown)}"
+    else:
+        yield f"\n`{defect.shown.command}`\n"
+        yield runs[defect.code]
+
+
+def _story(verdict: Verdict) -> Iterator[str]:
+    trace = verdict.counterexample
+    assert trace is not None
+    story = tell(trace)
+    width = max(len(step.thread) for step in story.steps)
+    yield "```text"
+    yield from (f"given  {line}" for line in story.given)
+    yield from (f"{step.number:2}  {step.thread:{width}}  {step.what}" for step in story.steps)
+    contradiction = story.contradiction
+    yield f"\nViolated: {contradiction.sentence}" if contradiction else f"\n{story.title}"
+    yield "```"
+
+
+def _to(defect: Defect) -> str:
+    heading = f"{defect.code}: {_words(defect.title)}".lower()
+    return f"[`{defect.code}`](#{re.sub(r'[^a-z0-9 -]', '', heading).replace(' ', '-')})"
+
+
+def _mend(defect: Defect) -> str:
+    return f"`{name_of(defect.mend)}`" if defect.mend else ""
+
+
+def _property(defect: Defect) -> str:
+    return f"`{defect.shown.broken}`, {defect.shown.steps} steps" if defect.shown else ""
+
+
+def _words(text: str) -> str:
+    """Text in which commits and codes of bugs are links."""
+    commits = _COMMIT.sub(lambda m: f"[`{m[0]}`]({COMMITS['QEMU'].format(m[0])})", text)
+    return linked(escape(commits))
+
+
+def main(codes: Sequence[str]) -> None:
+    """Write the page, with new runs of the defects that are named, or of all."""
+    runs = kept(PAGE.read_text(encoding="utf-8")) if codes else {}
+    runs |= {d.code: run(d.shown) for d in DEFECTS if d.shown and (not codes or d.code in codes)}
+    PAGE.write_text(page(runs), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
