@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,7 @@ def test_a_defect_is_shown_by_a_stock_property_where_all_others_are_mended(defec
 def test_the_page_tells_of_a_defect(defect: Defect) -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert f"\n## `{defect.code}`: " in page
+    assert defect.what.split(". ")[0] in re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", page)
     if defect.shown is not None:
         section = page.partition(f"\n## `{defect.code}`: ")[2].partition("\n## ")[0]
         assert f"`{defect.shown.command}`" in section

@@ -22,7 +22,6 @@ from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Options, Verdict
 from postcopy.language.instance import Instance
 from postcopy.model.fault import name_of
-from postcopy.report.charts.markdown import escape
 from postcopy.report.story.tell import tell
 
 PAGE = Path("docs/qemu-defects.md")
@@ -127,9 +126,9 @@ def _property(defect: Defect) -> str:
 
 
 def _words(text: str) -> str:
-    """Text in which commits and codes of bugs are links."""
+    """A text of the registry, which is Markdown already: commits and codes of bugs become links."""
     commits = _COMMIT.sub(lambda m: f"[`{m[0]}`]({COMMITS['QEMU'].format(m[0])})", text)
-    return linked(escape(commits))
+    return linked(commits)
 
 
 def main(codes: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class Defect:
-    """A defect of QEMU's postcopy.
+    """A defect of QEMU's postcopy. Texts are Markdown.
 
     Attributes:
         code: its name.
