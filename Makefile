@@ -43,6 +43,7 @@ counterexamples: ## the stored counterexamples, written anew
 
 mutation: ## mutants of the model and weakened properties that are not judged yet, and docs/mutation.md (takes hours)
 	PYTHONPATH=tools python -m mutation model tools/mutation/model.jsonl
+	PYTHONPATH=tools python -m mutation wider tools/mutation/wider.jsonl
 	PYTHONPATH=tools python -m mutation properties tools/mutation/properties.jsonl
 	PYTHONPATH=tools python -m mutation.page
 

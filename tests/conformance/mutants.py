@@ -190,6 +190,14 @@ class EndsWithDirtyPages(SourceCore):
         return [SectionEnd(RAM_SECTION), RamEnd(), Footer(RAM_SECTION), Eof()]
 
 
+class EndsPrecopyDirty(SourceCore):
+    """Forgets what is dirty when the CPUs are stopped to end in precopy."""
+
+    def cpus_stopped_to_finish(self, pages: Iterable[range]) -> None:
+        super().cpus_stopped_to_finish(pages)
+        self.dirty.clear()
+
+
 class EndsWithRequests(SourceCore):
     """Does not look at the requests at the end."""
 
@@ -606,6 +614,7 @@ MUTANTS = (
     Mutant(StaysLocked, "memory-stays-locked", "differ in destination.locked: True and False"),
     Mutant(EndsWithDirtyPages, "ends-with-dirty-pages", "ends_postcopy is not possible: require(self.dirty.empty)"),
     Mutant(EndsWithDirtyPages, "dirty-pages-noticed-late", "ends_postcopy is not possible: require(self.dirty.empty)"),
+    Mutant(EndsPrecopyDirty, "precopy-ends-dirty", "differ in source.dirty: 0 and 1"),
     Mutant(EndsWithRequests, "ends-with-requests", "ends_postcopy is not possible: require(self.requests.empty)"),
     Mutant(CompletesWithoutShut, "completes-without-shut", "differ in source.phase: COMPLETED and ENDING"),
     Mutant(CancelAfterSwitch, "cancel-after-switch", "source.operator_cancels is not possible"),

@@ -132,6 +132,9 @@ def test_what_is_wrong_with_several_pages_at_once_is_found_out(mutant: dict[str,
 
 LIVENESS = {name for name, fault in FAULTS.items() if BY_NAME[fault.breaks[0]].of_runs} - {"cpus-stay-stopped"}
 
+OF_THREADS = {name for name, fault in FAULTS.items() if fault.breaks == ("threads-do-their-own-work",)}
+"""Faults that give a step to another thread."""
+
 WITHOUT_MUTANT = {
     "unpackaged": "the core makes the package in one call",
     "listen-waits-for-main": "locks are the hosts' matter, not the cores'",
@@ -160,6 +163,9 @@ WITHOUT_MUTANT = {
     "sleeper-goes-on": "the kernel puts a vCPU to sleep, not the core",
     "sleeper-writes": "the kernel puts a vCPU to sleep, not the core",
     "device-load-goes-on": "the kernel puts the device load to sleep, not the core",
+    "request-wakes": "the kernel wakes those that wait, not the core",
+    "source-runs-on-after-death": "a host that is dead has no core",
+    **dict.fromkeys(OF_THREADS, "threads are the hosts' matter, not the cores'"),
     "fault-requested-again": "the kernel hands over each fault once",
     "requests-without-fault": "the core is asked only where there is a fault",
     "refuses-unasked": "the core looks at its host only when ADVISE is handed over",

@@ -17,6 +17,7 @@ from mutation.reasons import OPEN, REASONS
 from mutation.relation import Difference, difference
 from mutation.results import Fate, Judgement, append, digest, load, stale, write
 from mutation.weakenings import Weakening
+from mutation.wider import DRAWS, all_drawn, drawn
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.language import LeadsTo
 from postcopy.model.destination import Destination
@@ -25,7 +26,7 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
 
 ROOT = Path(__file__).parents[2]
-MODEL, PROPERTIES = (load(ROOT / path) for path in STORED.values())
+MODEL, WIDER, PROPERTIES = (load(ROOT / path) for path in STORED.values())
 KILLED = {
     "destination.cpu_reads drops a statement: `require(self.waiting[cpu].empty)`": "waiting-thread-stands-still",
     "destination.finishes_device_load drops a statement: `require(self.device_waiting.empty)`": (
@@ -46,7 +47,8 @@ def by_name() -> dict[str, Mutant]:
 @pytest.fixture(scope="module")
 def digests(by_name: dict[str, Mutant]) -> dict[str, str]:
     """The digests of what is edited, by the names of all mutants and of all edits of properties."""
-    return {m.name: m.of for m in by_name.values()} | {w.name: w.of for w in weakenings.weakenings()}
+    of_the_model = {m.name: m.of for m in (*by_name.values(), *all_drawn())}
+    return of_the_model | {w.name: w.of for w in weakenings.weakenings()}
 
 
 @pytest.mark.parametrize("name", KILLED)
@@ -105,18 +107,19 @@ def test_judgements_are_kept(tmp_path: Path) -> None:
 
 
 def test_what_survives_has_a_reason_or_is_open() -> None:
-    both = [*MODEL.values(), *PROPERTIES.values()]
-    assert sorted(unexplained(both)) == OPEN
-    assert {*REASONS, *OPEN} == {j.mutant for j in both if j.fate is Fate.SURVIVES}
+    every = [*MODEL.values(), *WIDER.values(), *PROPERTIES.values()]
+    assert sorted(unexplained(every)) == OPEN
+    assert {*REASONS, *OPEN} == {j.mutant for j in every if j.fate is Fate.SURVIVES}
 
 
 def test_enough_mutants_are_judged() -> None:
     assert len(MODEL) >= 200
+    assert set(WIDER) == {m.name for m in all_drawn()}
     assert sum(bool(j.weaker) for j in PROPERTIES.values()) >= 60
 
 
 def test_no_judgement_is_stale(digests: dict[str, str]) -> None:
-    assert stale([*MODEL.values(), *PROPERTIES.values()], digests) == []
+    assert stale([*MODEL.values(), *WIDER.values(), *PROPERTIES.values()], digests) == []
 
 
 def test_a_stale_judgement_is_noticed(digests: dict[str, str]) -> None:
@@ -145,7 +148,7 @@ def cells(block: str) -> dict[str, list[int]]:
 
 def test_the_page_counts_what_the_files_hold() -> None:
     """Counted here from the lines of the files, without the code that writes the page."""
-    model, properties = (
+    model, drawn_ones, properties = (
         [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in STORED.values()
     )
     fates = Counter(r["fate"] for r in model)
@@ -154,10 +157,22 @@ def test_the_page_counts_what_the_files_hold() -> None:
     assert counted["killed"] == [fates["killed"]]
     assert counted["equivalent, as shown"] == [fates["equivalent"]]
     assert counted["equivalent, for a reason"][0] + counted["open"][0] == fates["survives"]
+    fates = Counter(r["fate"] for r in drawn_ones)
+    counted = cells("wider-counts")
+    assert counted["all"] == [len(drawn_ones)]
+    assert counted["killed"] == [fates["killed"]]
     weaker = Counter((r["fate"], r["weaker"]) for r in properties)
     counted = cells("properties-weaker")
     assert counted["killed"] == [weaker["killed", True], weaker["killed", False]]
     assert counted["all"] == [sum(r["weaker"] for r in properties), sum(not r["weaker"] for r in properties)]
+
+
+def test_at_least_nine_of_ten_drawn_mutants_that_differ_are_killed() -> None:
+    for draw in DRAWS:
+        fates = Counter(WIDER[m.name].fate for m in drawn(*draw))
+        reasoned = sum(m.name in REASONS for m in drawn(*draw))
+        differ = 60 - fates[Fate.EQUIVALENT] - reasoned
+        assert fates[Fate.KILLED] >= 0.9 * differ >= 30
 
 
 def test_the_page_has_each_mutant_once() -> None:

@@ -87,10 +87,10 @@ HEAD = table(["protocol", "asked", "proved", "violated, says the explorer", "nei
 
 TEXT = """# A proof beside the explorer
 
-Each protocol of the catalogue, with one host page and one message in flight: how many properties of states and steps,
-the absence of deadlock among them, are inductive with the [invariant](proof.md), and which of them the explorer finds
-violated. No property may be both. What is neither holds at this size, and the invariant says too little of that
-protocol for one step of induction.
+Each protocol of the catalogue, with one host page and one message in flight: how many properties
+([glossary](glossary.md)) of states and steps, the absence of deadlock among them, are inductive with the
+[invariant](proof.md), and which of them the explorer finds violated. No property may be both. What is
+neither holds at this size, and the invariant says too little of that protocol for one step of induction.
 
 `python -m documentation.proof_beside_check` writes this page anew, in some five minutes on two cores; the slow tests
 ask for each row again.

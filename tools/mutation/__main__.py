@@ -13,7 +13,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from mutation import judge, weakenings
+from mutation import judge, weakenings, wider
 from mutation.model import Mutant, mutants
 from mutation.results import Fate, Judgement, append, load, stale, write
 from mutation.weakenings import Weakening
@@ -22,16 +22,18 @@ Subject = Mutant | Weakening
 
 
 def subjects(what: str) -> tuple[Iterable[Subject], Callable[..., Judgement]]:
-    """All mutants of the model or all weakened properties, and what judges one of them."""
+    """All mutants of the model, those of the wider draws, or all weakened properties, and what judges one of them."""
     if what == "model":
         return mutants(), judge.judge
+    if what == "wider":
+        return wider.all_drawn(), judge.judge
     return weakenings.weakenings(), weakenings.judge
 
 
 def main() -> None:
     """Judge the mutants that the file does not have yet."""
     parser = argparse.ArgumentParser(prog="mutation", description=__doc__)
-    parser.add_argument("what", choices=["model", "properties"], help="what is mutated")
+    parser.add_argument("what", choices=["model", "wider", "properties"], help="what is mutated")
     parser.add_argument("results", type=Path, help="a file of JSON lines: it is read, and written further")
     parser.add_argument("--again", action="store_true", help="judge those anew that survived")
     parser.add_argument("--only", default="", help="mutants whose name matches this regular expression")
@@ -52,7 +54,7 @@ def main() -> None:
     random.Random(0).shuffle(chosen)  # so that what is judged so far is a fair sample
     todo = [m for m in chosen if m.name not in known and re.search(args.only, m.name)][: args.most]
     started = time.monotonic()
-    if args.what == "model":
+    if args.what != "properties":
         judge.warm_up()
     gc.freeze()
     with get_context("fork").Pool(args.jobs) as pool:  # what is warmed up is there in all of them

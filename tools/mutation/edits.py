@@ -38,12 +38,12 @@ class Edit:
     """One edit.
 
     Attributes:
-        kind: its kind.
+        kind: its kind: one of `Kind`, or of `wider.Wider`.
         line: the line of the original text.
         was, now: the text that was changed, before and after.
     """
 
-    kind: Kind
+    kind: StrEnum
     line: int
     was: str
     now: str
@@ -148,7 +148,8 @@ def _is_decorator(node: ast.AST, name: str) -> bool:
 # -- statements ------------------------------------------------------------------------------------------------------
 
 
-def _is_docstring(statement: ast.stmt) -> bool:
+def is_docstring(statement: ast.AST) -> bool:
+    """Whether a statement is a docstring."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -166,7 +167,7 @@ def _of_statements(body: list[ast.stmt], kinds: frozenset[Kind], in_class: bool)
                 body[index : index + 1] = chosen
                 yield Edit(Kind.BRANCH, statement.lineno, f"if {ast.unparse(statement.test)}", now)
                 body[:] = original
-        simple = isinstance(statement, (ast.Expr, ast.Assign, ast.AugAssign)) and not _is_docstring(statement)
+        simple = isinstance(statement, (ast.Expr, ast.Assign, ast.AugAssign)) and not is_docstring(statement)
         if not simple or (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
             continue
         if Kind.DROPS in kinds:
@@ -179,7 +180,7 @@ def _of_statements(body: list[ast.stmt], kinds: frozenset[Kind], in_class: bool)
             body[:] = original
     if Kind.SWAPS in kinds:
         for index, (one, two) in enumerate(pairwise(original)):
-            if not _is_docstring(one) and not isinstance(two, ast.Return) and not _guards(one, two):
+            if not is_docstring(one) and not isinstance(two, ast.Return) and not _guards(one, two):
                 body[index : index + 2] = [two, one]
                 yield Edit(Kind.SWAPS, one.lineno, _first(one), f"behind {_first(two)}")
                 body[:] = original
@@ -187,7 +188,12 @@ def _of_statements(body: list[ast.stmt], kinds: frozenset[Kind], in_class: bool)
 
 def _guards(*statements: ast.stmt) -> bool:
     """Whether all are guards: their order changes nothing."""
-    return all(ast.unparse(each).startswith(("require(", "self._ready_to_")) for each in statements)
+    return all(map(is_guard, statements))
+
+
+def is_guard(statement: ast.AST) -> bool:
+    """Whether a statement is a guard."""
+    return ast.unparse(statement).startswith(("require(", "self._ready_to_"))
 
 
 def _first(statement: ast.stmt) -> str:

@@ -15,11 +15,12 @@ from types import FunctionType
 
 from mutation.edits import Kind
 from mutation.model import Mutant
+from mutation.wider import Wider
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.errors import PostcopyError
 from postcopy.explorer.explore import explore
 from postcopy.explorer.results import Engine, Options
-from postcopy.language import Property, Protocol
+from postcopy.language import Property, Protocol, View
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind as PropertyKind
 from postcopy.model import faults, faults_ends, faults_liveness, faults_omissions
@@ -58,16 +59,29 @@ def named_by_faults(prop: str | None = None) -> Iterator[tuple[str, str]]:
 def unnoticed_faults(mutant: Mutant) -> str:
     """A fault that, on the mutant in the place of the protocol, no longer breaks a property that it names and that
     reads what the mutant changes."""
-    changed = set(re.findall(r"(?:Memory|Mishap)\.(\w+)", mutant.edit.was))
+    changed = set(re.findall(r"(?:Memory|Mishap|Role)\.(\w+)", mutant.edit.was + mutant.edit.now))
+    changed |= touched_in(mutant)
+    if "waits=" in mutant.edit.was:
+        changed.add(View.waited_for.__name__)
     based = on(mutant)
-    of_fairness = mutant.edit.kind is Kind.ACTION
+    of_fairness = mutant.edit.kind in (Kind.ACTION, Wider.THREAD)
+    if mutant.edit.kind is Wider.THREAD:
+        changed.add("thread")
     for name, broken in named_by_faults():
         prop = BY_NAME[broken]
-        concerned = prop.of_runs or prop.kind is PropertyKind.NO_DEADLOCK if of_fairness else changed & names_read(prop)
+        promises = prop.of_runs or prop.kind is PropertyKind.NO_DEADLOCK
+        concerned = (of_fairness and promises) or changed & names_read(prop)
         size = size_of(name, broken) if concerned else None
         if size is not None and not breaks(based[name], BY_NAME[broken], *size):
             return f"{name} no longer breaks {broken}"
     return ""
+
+
+def touched_in(mutant: Mutant) -> set[str]:
+    """What the guest does to memory in the step that is changed: where it does less, properties see less."""
+    steps = (node for node in ast.walk(ast.parse(mutant.text)) if isinstance(node, ast.FunctionDef))
+    [step] = [ast.unparse(node) for node in steps if node.name == mutant.method] or [""]
+    return set(re.findall(r"observe\(Memory\.(\w+)", step)) if "environment=True)" in step else set()
 
 
 def names_read(prop: Property) -> set[str]:

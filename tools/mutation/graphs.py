@@ -127,7 +127,7 @@ def program_of(kernel: Kernel) -> tuple[str, tuple[object, ...]]:
         for event in leaf.events
     )
     fair: Mapping[str, object] = {
-        a.name: (a.info.environment, a.info.fair, a.info.strongly) for a in kernel.instance.actions
+        a.name: (a.thread, a.info.environment, a.info.fair, a.info.strongly) for a in kernel.instance.actions
     }
     return kernel.plain, (happenings, tuple(fair.items()))
 

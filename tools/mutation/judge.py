@@ -7,10 +7,11 @@ from functools import cache
 
 from mutation import ghost
 from mutation.edits import Kind
-from mutation.faults import unnoticed_faults
+from mutation.faults import touched_in, unnoticed_faults
 from mutation.graphs import LabelledGraph, graph_of, program_of, same_runs
 from mutation.model import Mutant
 from mutation.results import Fate, Judgement
+from mutation.wider import Wider
 from postcopy.catalogue.properties import DEFAULT
 from postcopy.errors import PostcopyError
 from postcopy.explorer.explore import explore
@@ -41,7 +42,8 @@ def judge(mutant: Mutant) -> Judgement:
     """Ask a mutant for a few properties, look whether it does the same as the original, and check it at every size."""
     protocol = mutant.protocol()
     observes = "observe" in mutant.edit.was + mutant.edit.now or "Memory." in mutant.edit.was
-    shows_in_no_graph = mutant.part == "guest" or observes or mutant.edit.kind is Kind.ACTION
+    declares = mutant.edit.kind in (Kind.ACTION, Wider.THREAD, Wider.ROLE)
+    shows_in_no_graph = mutant.part == "guest" or observes or declares
     if mutant.edit.independent:
         return Judgement(mutant.name, Fate.EQUIVALENT, INDEPENDENT)
     try:
@@ -50,17 +52,19 @@ def judge(mutant: Mutant) -> Judgement:
         found = _violated(protocol, SIZES[0], CHEAP)
         if found:
             return Judgement(mutant.name, Fate.KILLED, found, SIZES[0])
-        if _same_program(protocol):
+        if mutant.edit.kind is not Wider.ROLE and _same_program(protocol):
             return Judgement(mutant.name, Fate.EQUIVALENT, "the same program")
         if not shows_in_no_graph and (same := _same(mutant, protocol)):
             return Judgement(mutant.name, Fate.EQUIVALENT, same)
-        about_host_pages = re.search("host_pages|sending|assembling", mutant.edit.was + mutant.edit.now)
+        about_host_pages = re.search(
+            "host_page|sending|assembl|LANDING", mutant.method + mutant.edit.was + mutant.edit.now
+        )
         for size in (*SIZES, *([HOST_PAGES] if about_host_pages else [])):
             found = noticed(protocol, size)
             if found:
                 return Judgement(mutant.name, Fate.KILLED, found, size)
         lost = ghost.unnoticed(mutant) if mutant.part == "guest" else ""
-        if lost or (shows_in_no_graph and (lost := unnoticed_faults(mutant))):
+        if lost or ((shows_in_no_graph or touched_in(mutant)) and (lost := unnoticed_faults(mutant))):
             return Judgement(mutant.name, Fate.KILLED, lost)
     except PostcopyError as error:
         return Judgement(mutant.name, Fate.KILLED, f"error: {re.sub(' with .*', '', str(error))[:100]}")

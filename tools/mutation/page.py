@@ -8,11 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from documentation.markdown import table
+from mutation import wider
 from mutation.reasons import REASONS
 from mutation.results import Fate, Judgement, load
 
 HERE = Path(__file__).parent
-STORED = {"model": HERE / "model.jsonl", "properties": HERE / "properties.jsonl"}
+STORED = {
+    "model": HERE / "model.jsonl",
+    "wider": HERE / "wider.jsonl",
+    "properties": HERE / "properties.jsonl",
+}
 """The files of judgements."""
 
 PAGE = Path("docs/mutation.md")
@@ -61,6 +66,17 @@ def fate(judgement: Judgement) -> str:
             return REASONED if judgement.mutant in REASONS else OPEN
 
 
+def draws(judgements: dict[str, Judgement]) -> str:
+    """For each draw of wider mutants how many there are of each fate, and the rate of those that are killed."""
+    rows = []
+    for number, seed in wider.DRAWS:
+        fates = Counter(fate(judgements[m.name]) for m in wider.drawn(number, seed) if m.name in judgements)
+        differ = fates[KILLED] + fates[OPEN]
+        counted = [str(fates[each]) for each in FATES if each is not NO_WEAKER]
+        rows.append([str(seed), *counted, f"{fates[KILLED]} of {differ}"])
+    return table(["seed", *(each for each in FATES if each is not NO_WEAKER), "killed of those that differ"], rows)
+
+
 def killers(judgements: dict[str, Judgement]) -> str:
     """What kills how many mutants, the most first."""
     by = Counter(_kind(j.by) for j in judgements.values() if j.fate is Fate.KILLED)
@@ -106,7 +122,7 @@ def _cell(text: str) -> str:
 def page(text: str) -> str:
     """The page with its blocks made anew."""
     found = {name: load(path) for name, path in STORED.items()}
-    made = {"counts": counts, "weaker": weaker_counts, "killers": killers, "left": left, "shown": shown}
+    made = {"counts": counts, "weaker": weaker_counts, "killers": killers, "left": left, "shown": shown, "draws": draws}
 
     def block(match: re.Match[str]) -> str:
         what, _, which = match[2].partition("-")

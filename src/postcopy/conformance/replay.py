@@ -87,6 +87,7 @@ class _Replay:
         self.run, self.names = run, names
         instance = run.instance
         self.rule = run.instance.protocol.rule if issubclass(run.instance.protocol, Fault) else ""
+        self.threads = {action.name: action.thread for action in Instance(Postcopy, instance.pages, 1).actions}
         self.world = World.new(instance.pages, instance.in_flight, instance.group)
         initial = {v.name: bool(value) for v, value in zip(instance.variables, run.initial, strict=True)}
         self.world.source.capability = initial["source.postcopy_capability"]
@@ -100,6 +101,8 @@ class _Replay:
                 return self._refusal(number, name, "the engine has no step of two pages")
             if name in BEYOND_THE_CORES:
                 return self._refusal(number, name, f"the cores do not decide on {name}")
+            if step.action.thread != self.threads.get(name, step.action.thread):
+                return self._refusal(number, name, f"the engine leaves this to the {self.threads[name]}")
             try:
                 following = _reach(self.world, name, page)
             except (EngineError, StaleRead) as error:

@@ -4,7 +4,7 @@ with the others in `postcopy.model.faults`.
 
 from __future__ import annotations
 
-from postcopy.language import NONE, require
+from postcopy.language import NONE, action, require
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.fault import Fault
 from postcopy.model.guest import Mishap
@@ -124,6 +124,35 @@ class DestinationKeepsDevices(Fault):
             loaded = self.devices_loaded
             super()._give_up()
             self.devices_loaded = loaded
+
+
+class SourceRunsOnAfterDeath(Fault):
+    """A source host that dies while its guest runs is taken for one whose migration alone has failed."""
+
+    rule, breaks = "R15", ("nothing-is-kept",)
+
+    class source(Source):
+        """Does not stop its guest."""
+
+        def host_dies(self) -> None:
+            """dies, and its guest is taken to go on"""
+            running = self.running
+            super().host_dies()
+            self.running = running
+
+
+class OperatorDeclaresLoss(Fault):
+    """Only the operator notices that the connection is gone, and says that the migration has failed."""
+
+    rule, breaks = "R15", ("threads-do-their-own-work",)
+
+    class source(Source):
+        """Leaves it to the operator."""
+
+        @action(Source.operator)
+        def notices_loss(self) -> None:
+            """notices that the connection is gone"""
+            super().notices_loss()
 
 
 class SourceWaitsOnLostConnection(Fault):
@@ -394,6 +423,8 @@ ENDS: tuple[type[Fault], ...] = (
     DestinationKeepsMemory,
     DestinationKeepsAssembly,
     DestinationKeepsDevices,
+    SourceRunsOnAfterDeath,
+    OperatorDeclaresLoss,
     SourceWaitsOnLostConnection,
     RepliesOnBrokenConnection,
     ResumesAfterCompletion,

@@ -300,6 +300,21 @@ class DeviceLoadGoesOn(Fault):
                 self.observe(Memory.DEVICE_READ, page)
 
 
+class RequestWakes(Fault):
+    """The fault thread wakes those that wait for a page when it has requested the page, and not when it has come."""
+
+    rule, breaks = "R16", ("only-its-page-wakes",)
+
+    class destination(Destination):
+        """Wakes too early."""
+
+        def requests_page(self, page: Page) -> None:
+            """reads a fault, requests its page from the source, and wakes those that wait for it"""
+            super().requests_page(page)
+            self.waiting.remove(page)
+            self.device_waiting -= page
+
+
 class HostPagesInterleaved(Fault):
     """A background page is sent while another host page is only partly sent."""
 
@@ -315,6 +330,82 @@ class HostPagesInterleaved(Fault):
             require(self.dirty[page])
             self._ready_to_send()
             self._send_in_postcopy(page)
+
+
+class PrecopyEndsDirty(Fault):
+    """Precopy ends when every page has been sent once, although the guest has written to some of them since."""
+
+    rule, breaks = "R2", ("no-page-lost", "nothing-stale-at-start", "no-stale-read")
+
+    class source(Source):
+        """Looks at the sent map in the place of the migration bitmap."""
+
+        def ends_precopy(self) -> None:
+            """sends the device state and the end of the stream, and forgets what is dirty"""
+            require(self.phase == Phase.FINISHING)
+            require(self.sent.full)
+            self._ready_to_send()
+            self.stream.send(Command.PRECOPY_END)
+            self.dirty = NONE
+            self.sent = NONE
+            self.start_postcopy = False
+            self.phase = Phase.ENDING
+
+
+class ListenThreadLoadsDevices(Fault):
+    """The listen thread touches what the devices need, and would have to place the page that it waits for."""
+
+    rule, breaks = "R6", ("threads-do-their-own-work",)
+
+    class destination(Destination):
+        """Leaves the device state to the listen thread."""
+
+        @action(Destination.listen, environment=True)
+        def device_load_touches(self, page: Page) -> None:
+            """touches a page for the devices"""
+            super().device_load_touches(page)
+
+
+class ListenThreadStartsCpus(Fault):
+    """The listen thread processes RUN in the place of the main thread."""
+
+    rule, breaks = "R20", ("threads-do-their-own-work",)
+
+    class destination(Destination):
+        """Leaves the end of the package to the listen thread."""
+
+        @action(Destination.listen)
+        def handles_run(self) -> None:
+            """starts the CPUs"""
+            super().handles_run()
+
+
+class MigrationThreadReadsRequests(Fault):
+    """The source has no thread for the return path: the migration thread reads requests when it comes to it."""
+
+    rule, breaks = "R19", ("threads-do-their-own-work",)
+
+    class source(Source):
+        """Has one thread for both directions."""
+
+        @action(Source.migration)
+        def receives_request(self) -> None:
+            """receives a page request and queues it"""
+            super().receives_request()
+
+
+class ListenThreadRequests(Fault):
+    """The listen thread reads the faults, too, and asks for their pages."""
+
+    rule, breaks = "R16", ("threads-do-their-own-work",)
+
+    class destination(Destination):
+        """Has no fault thread."""
+
+        @action(Destination.listen)
+        def requests_page(self, page: Page) -> None:
+            """reads a fault and requests its page from the source"""
+            super().requests_page(page)
 
 
 class CleanUpTakesMemory(Fault):
@@ -381,7 +472,13 @@ OMISSIONS: tuple[type[Fault], ...] = (
     SleeperGoesOn,
     SleeperWrites,
     DeviceLoadGoesOn,
+    RequestWakes,
     HostPagesInterleaved,
+    PrecopyEndsDirty,
+    ListenThreadLoadsDevices,
+    ListenThreadStartsCpus,
+    MigrationThreadReadsRequests,
+    ListenThreadRequests,
     CleanUpTakesMemory,
     TornBeforeRun,
 )

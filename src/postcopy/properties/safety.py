@@ -27,6 +27,24 @@ from postcopy.model.source import Phase
 
 STREAM_READER = "listen thread"
 OPERATOR = "operator"
+MAIN = "main thread"
+MIGRATION = "migration thread"
+RETURN_PATH_READER = "return-path thread"
+
+ENDS = (
+    ("stream", True, (MIGRATION,)),
+    ("stream", False, (MAIN, STREAM_READER)),
+    ("return_path", False, (RETURN_PATH_READER,)),
+)
+"""The threads that use an end of the connection: the channel, and whether they send on it. Several threads send on the
+return path (R19)."""
+
+TOUCHES = (
+    (Memory.SOURCE_WRITE, "source guest"),
+    (Memory.DEVICE_READ, MAIN),
+    (Memory.GIVEN_BACK, "balloon"),
+)
+"""The threads that touch memory beside the vCPUs."""
 
 
 class SentSinceSwitch(Monitor):
@@ -288,6 +306,17 @@ def waiting_thread_stands_still(step: Step) -> Answer:
     return destination.device_waiting if step.happened(Memory.DEVICE_READ) else True
 
 
+@every_step("Only its page, or giving up, wakes a thread that waits", rules="R6 R16")
+def only_its_page_wakes(step: Step) -> Answer:
+    """A thread sleeps until its page is placed: it waited for this page and waits no more, and the page has not
+    come."""
+    after = step.after
+    if after.destination.state == State.FAILED:
+        return True
+    woken = step.before.waited_for() - after.waited_for()
+    return woken - after.pages_of(Role.PRESENT)
+
+
 @always("The device load goes on only when its page has come", rules="R6")
 def device_load_has_its_page(state: View) -> Answer:
     """The device load touched this page and cannot go on without its content: the page has not come, and the main
@@ -355,6 +384,26 @@ def one_reader(step: Step) -> bool:
     return bool(step.before.destination.state < State.RUNNING)
 
 
+@every_step("Each thread does its own work", rules="R5 R6 R7 R8 R15 R16 R19 R20")
+def threads_do_their_own_work(step: Step) -> bool:
+    """Each end of the connection, the package, faults and failures have threads of their own: this step is one of
+    another thread, which may stand still when it is needed, or be in the way of the one that does it."""
+    thread, before, after = step.action.thread, step.before, step.after
+    uses = [(event.channel, event.sent) for event in step.events]
+    at_its_end = all(thread in threads for channel, sent, threads in ENDS if (channel, sent) in uses)
+    touches = all(thread == owner for what, owner in TOUCHES if step.happened(what))
+    asks = thread == "fault thread" or not step.sends(Reply.REQ_PAGES)
+    loads = before.destination.main == after.destination.main or after.destination.state == State.FAILED
+    fails = before.source.phase != Phase.FAILED and after.source.phase == Phase.FAILED
+    return (
+        at_its_end
+        and touches
+        and asks
+        and bool(loads or thread == MAIN)
+        and bool(not fails or thread in (MIGRATION, RETURN_PATH_READER))
+    )
+
+
 @always("Completed means that all has arrived", rules="R24")
 def completed_means_arrived(state: View) -> bool:
     """The source says that the migration is completed and may be thrown away, but the destination has not come to its
@@ -384,8 +433,8 @@ def operator_cancels_alone(step: Step) -> bool:
 
 @always("A host that is done with the migration keeps nothing of it", rules="R2 R8 R15 R24")
 def nothing_is_kept(state: View) -> bool:
-    """The source has sent everything, or one of the hosts has given up; and it still has pages, requests, waiting
-    threads or an order to switch, which a later step would take for valid."""
+    """The source has sent everything, or one of the hosts has given up or died; and it still has pages, requests,
+    waiting threads or an order to switch, which a later step would take for valid, or it still runs the guest."""
     return _source_keeps_nothing(state) and _destination_keeps_nothing(state)
 
 
@@ -395,6 +444,8 @@ def _source_keeps_nothing(state: View) -> bool:
         return True
     if source.phase < Phase.ENDING:
         return not source.start_postcopy
+    if source.phase == Phase.DEAD and source.running:
+        return False
     pages = source.dirty | source.sent | source.requests | source.sending
     return not source.start_postcopy and bool(pages.empty)
 
@@ -490,6 +541,7 @@ SAFETY: tuple[Property, ...] = (
     no_request_lost,
     only_faults_requested,
     waiting_thread_stands_still,
+    only_its_page_wakes,
     device_load_has_its_page,
     devices_before_cpus,
     postcopy_where_supported,
@@ -497,6 +549,7 @@ SAFETY: tuple[Property, ...] = (
     no_partial_page,
     host_pages_one_by_one,
     one_reader,
+    threads_do_their_own_work,
     completed_means_arrived,
     failed_for_a_reason,
     operator_cancels_alone,

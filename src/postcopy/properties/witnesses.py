@@ -29,6 +29,18 @@ def device_load_waits(state: View) -> bool:
     return not state.destination.device_waiting.empty
 
 
+@sometimes("The page that the device load waits for is asked for", rules="R5 R6 R16")
+def device_page_is_requested(state: View) -> bool:
+    """The fault thread works before the guest runs."""
+    return not (state.destination.device_waiting & state.return_path.in_flight(Reply.REQ_PAGES)).empty
+
+
+@sometimes("The page that a vCPU waits for is asked for", rules="R16")
+def cpu_page_is_requested(state: View) -> bool:
+    """The fault thread works when the guest runs, too."""
+    return not (state.destination.waiting.any & state.return_path.in_flight(Reply.REQ_PAGES)).empty
+
+
 @sometimes("A page written at the destination is one that the source once sent", rules="R10 R13")
 def written_at_destination(state: View) -> bool:
     """The source's copy is now the older one."""
@@ -164,6 +176,8 @@ WITNESSES: tuple[Property, ...] = (
     resent_in_postcopy,
     runs_with_missing_pages,
     device_load_waits,
+    device_page_is_requested,
+    cpu_page_is_requested,
     written_at_destination,
     waits_for_page_in_flight,
     late_request,
@@ -206,14 +220,16 @@ SPEAKS_OF: dict[str, str] = {
     "sends-bounded": "resent-in-postcopy",
     "requested-first": "request-and-background",
     "no-request-lost": "waits-for-page-in-flight",
-    "only-faults-requested": "request-for-missing-page",
+    "only-faults-requested": "cpu-page-is-requested",
     "waiting-thread-stands-still": "both-cpus-wait",
+    "only-its-page-wakes": "device-page-is-requested",
     "device-load-has-its-page": "device-load-waits",
     "devices-before-cpus": "device-load-waits",
     "postcopy-where-supported": "postcopy-refused",
     "no-partial-page": "two-threads-at-work",
     "host-pages-one-by-one": "request-and-background",
     "one-reader": "two-threads-at-work",
+    "threads-do-their-own-work": "two-threads-at-work",
     "completed-means-arrived": "completes-after-postcopy",
     "only-advise-is-refused": "postcopy-refused",
     "failed-for-a-reason": "goes-on-after-failure",

@@ -156,6 +156,9 @@ class SwitchAfterAcknowledgement(Change):
     origin = "the RFC of 2025-08-07 (20250807114922.1013286-1-jmarcin@redhat.com), not merged; A01"
     properties = (loading_costs_no_guest, switch_costs_no_guest, no_way_back, taken_back)
     breaks = ("switch-costs-no-guest",)
+    inapplicable = {  # noqa: RUF012
+        "threads-do-their-own-work": "RUN is not in the package: the listen thread receives it"
+    }
     return_path = Postcopy.return_path.extended(SwitchReply.RUN_ACK)
 
     class source(Source):

@@ -274,6 +274,7 @@ REPLACED: dict[str, str] = {
     "nothing-is-kept": "the destination is completed before it cleans up: see none-missing-at-end",
     "nothing-missing-at-end": "the destination is completed before it cleans up: see none-missing-at-end",
     "requested-first": "with preempt requested pages have a channel of their own",
+    "threads-do-their-own-work": "after a break the listen thread asks again, and a main loop does the rest",
     "the-migration-ends": "after a break operators may never come: see ends-or-waits",
 }
 """Properties of the catalogue that are not asked, each with the reason."""
