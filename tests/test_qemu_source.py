@@ -15,8 +15,7 @@ from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 
-EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **OTHERS}
-EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **QEMU}
+EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **QEMU, **OTHERS}
 
 
 def cited() -> set[str]:

@@ -42,9 +42,8 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "model/changes": ("properties",),
     "model/history": ("model/changes",),
     "model/others": ("properties",),
-    "catalogue": ("model/history", "model/others", "input_files"),
     "model/qemu": ("model/changes",),
-    "catalogue": ("model/history", "model/qemu", "input_files"),
+    "catalogue": ("model/history", "model/qemu", "model/others", "input_files"),
     "catalogue/bugs": ("catalogue",),
     # uses of all of these
     "conformance": ("catalogue", "prover", "export", "engine"),
