@@ -17,6 +17,8 @@ from postcopy.language import Property, Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.fault import name_of
 from postcopy.model.history.bug import Bug
+from postcopy.model.others.criu import CriuLazyPagesMended
+from postcopy.model.others.criu_bugs import CriuLazyPages
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.gallery import EXHIBITS, stored_steps
 
@@ -142,3 +144,14 @@ def test_the_page_names_the_commits_that_were_read() -> None:
     page = (ROOT / "docs/others.md").read_text(encoding="utf-8")
     for protocol in OTHERS.values():
         assert re.findall(r"[0-9a-f]{9}", protocol.origin)[0] in page
+
+
+@pytest.mark.parametrize("conjunct", CriuLazyPagesMended.invariant, ids=lambda prop: prop.name)
+def test_a_conjunct_is_true_of_every_reachable_state(conjunct: Property) -> None:
+    assert check(CriuLazyPagesMended, (conjunct,)).outcome is Outcome.HOLDS
+
+
+def test_a_defect_violates_conjuncts() -> None:
+    """They say something."""
+    broken = [c.name for c in CriuLazyPages.invariant if check(CriuLazyPages, (c,)).violated is not None]
+    assert {"state-says-all", "broken-for-a-reason"} <= set(broken)

@@ -10,8 +10,6 @@ Left out: the size of a range that grows and shrinks, several processes with mem
 `criu_forks`), remapped memory, and pre-dumps.
 """
 
-from enum import Enum, auto
-
 from postcopy.language import (
     ALL,
     NONE,
@@ -34,6 +32,29 @@ from postcopy.language import (
 from postcopy.model.destination import Main, State
 from postcopy.model.guest import Guest, Memory, Mishap
 from postcopy.model.network import Command, Reply
+from postcopy.model.others.criu_invariant import (
+    both_directions,
+    broken_for_a_reason,
+    close_says_how,
+    done_is_closed,
+    each_page_has_a_place,
+    images_go_out_once,
+    left_means_faulted,
+    nothing_before_the_images,
+    nothing_before_the_restore,
+    phases_of_the_dump,
+    present_is_good,
+    range_is_requested_whole,
+    range_was_requested,
+    requested_is_under_way,
+    requested_was_not_sent,
+    runs_at_one_side,
+    state_says_all,
+    under_way_once,
+    under_way_was_requested,
+    waits_for_missing,
+)
+from postcopy.model.others.criu_words import Close
 from postcopy.model.others.implementation import Implementation, LazyMemory
 from postcopy.model.roles import Role
 from postcopy.model.source import Phase
@@ -69,15 +90,6 @@ from postcopy.properties.witnesses import (
     waits_for_page_in_flight,
     written_at_destination,
 )
-
-
-class Close(Enum):
-    """How the daemon's connection ends."""
-
-    DONE = auto()
-    """The word that ends a session (PS_IOV_CLOSE)."""
-    EOF = auto()
-    """The socket is closed."""
 
 
 @sometimes("A range is answered in part")
@@ -394,6 +406,28 @@ class CriuLazyPagesMended(Implementation):
     stream = Channel((Command.PAGE,), marks=("stale",), marked=(Command.PAGE,))
     return_path = Channel((Reply.REQ_PAGES, Close))
     roles = {Reply.REQ_PAGES: Role.REQUEST}  # noqa: RUF012
+    invariant = (
+        each_page_has_a_place,
+        nothing_before_the_restore,
+        waits_for_missing,
+        present_is_good,
+        runs_at_one_side,
+        range_was_requested,
+        under_way_was_requested,
+        state_says_all,
+        phases_of_the_dump,
+        images_go_out_once,
+        nothing_before_the_images,
+        broken_for_a_reason,
+        close_says_how,
+        requested_was_not_sent,
+        done_is_closed,
+        under_way_once,
+        requested_is_under_way,
+        both_directions,
+        range_is_requested_whole,
+        left_means_faulted,
+    )
     properties = (
         no_two_guests,
         no_guest_lost,

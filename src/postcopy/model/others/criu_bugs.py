@@ -7,7 +7,8 @@ from postcopy.language import NONE, Bitmap, Cpu, Page, PageSet, View, action, re
 from postcopy.model.destination import State
 from postcopy.model.guest import Memory
 from postcopy.model.network import Command
-from postcopy.model.others.criu import Close, CriuLazyPagesMended, Destination, Source
+from postcopy.model.others.criu import CriuLazyPagesMended, Destination, Source
+from postcopy.model.others.criu_words import Close
 from postcopy.model.roles import Role
 
 # -- the ends ---------------------------------------------------------------------------------------------------------
