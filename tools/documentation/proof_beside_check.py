@@ -93,7 +93,7 @@ Each protocol of the catalogue, with one host page and one message in flight: ho
 neither holds at this size, and the invariant says too little of that protocol for one step of induction.
 
 `python -m documentation.proof_beside_check` writes this page anew, in some five minutes on two cores; the slow tests
-ask for each row again.
+ask for each row again. The [glossary](glossary.md) explains the words.
 
 """
 
