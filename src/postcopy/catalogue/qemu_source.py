@@ -82,6 +82,7 @@ _LINES: dict[str, dict[str, int]] = {
         "process_incoming_migration_co": 734,
         "qmp_migrate": 2098,
         "qmp_migrate_cancel": 2158,
+        "qmp_migrate_pause": 1895,
         "qmp_migrate_recover": 1867,
         "qmp_migrate_start_postcopy": 1287,
         "source_return_path_thread": 2338,
@@ -156,6 +157,9 @@ _LINES: dict[str, dict[str, int]] = {
     },
     "monitor/qmp-cmds.c": {
         "qmp_cont": 66,
+    },
+    "util/yank.c": {
+        "qmp_yank": 153,
     },
 }
 """The functions of `VERSION`: file, function, line."""

@@ -176,13 +176,11 @@ SOURCE = (
     ),
     QemuStep(
         "S31", "operator", "pauses a migration in postcopy-active or postcopy-recover",
-        "migration/migration.c:qmp_migrate_pause", 1895, ("wire.loses_the_connection",),
-        "the command shuts the main connection down, which is a break to all who read and write it; the model breaks "
-        "the preempt channel with it",
+        "migration/migration.c:qmp_migrate_pause", 1895, ("source.operator_pauses",),
     ),
     QemuStep(
         "S32", "operator", "yanks: shuts every connection down", "util/yank.c:qmp_yank", 153,
-        ("wire.loses_the_connection", "wire.loses_fast_channel"), "a break",
+        ("source.operator_yanks", "destination.operator_yanks"),
     ),
 )  # fmt: skip
 
@@ -362,7 +360,7 @@ DESTINATION = (
     ),
     QemuStep(
         "M2", "operator", "pauses the destination", "migration/migration.c:qmp_migrate_pause", 1895,
-        ("wire.loses_the_connection",), "as S31",
+        ("destination.operator_pauses",),
     ),
 )  # fmt: skip
 
@@ -379,6 +377,8 @@ WITHOUT_STEP: dict[str, str] = {
     "destination.cpu_writes": "the guest",
     "destination.cpu_touches_missing": "the guest, and the kernel that stops it",
     "destination.balloon_takes": "the guest",
+    "wire.loses_the_connection": "the network",
+    "wire.loses_fast_channel": "the network: the preempt channel breaks alone",
     "wire.loses_return_path": "the network: one direction breaks alone",
     "wire.loses_newest_on_stream": "the network: what a broken connection still carried is lost from its end",
     "wire.loses_newest_on_return_path": "the network, as before",
