@@ -19,6 +19,7 @@ from postcopy.language.machines import Machine
 from postcopy.language.protocol import Protocol
 from postcopy.model.destination import Destination
 from postcopy.model.postcopy import Postcopy
+from postcopy.properties.ranking import RANKING
 from tests.composed import EAGER, LAZY, LOCK, RELEASE, change, of_source
 
 
@@ -254,3 +255,30 @@ def test_what_both_say_alike_or_only_one_says(
     assert found[says]
     assert composed.parts(Machine)["destination"] is Destination
     assert issubclass(composed, Postcopy)
+
+
+RANKED = """
+from postcopy.language.ranking import Component, Measure
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.ranking import ranking_with
+
+
+class {name}(Postcopy):
+    "{name}."
+
+    ranking = ranking_with(Component("{uses}", Measure.ADVANCES, "it is used up"), before={before!r})
+"""
+
+
+def test_what_each_uses_up_on_the_way_to_the_end_is_used_up_by_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.py").write_text(RANKED.format(name="One", uses="source.one", before="stream"))
+    (tmp_path / "two.py").write_text(RANKED.format(name="Two", uses="source.two", before=None))
+    ranking = resolve("one.py+two.py")[1].ranking
+    assert ranking is not None
+    names = [component.name for component in ranking.components]
+    document = [component.name for component in RANKING.components]
+    stream = document.index("stream")
+    assert names == [*document[:stream], "source.one", *document[stream:], "source.two"]

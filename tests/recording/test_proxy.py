@@ -48,7 +48,8 @@ class Ends:
 
     def lost(self) -> list[int]:
         closed = [event for event in read_events(self.directory) if isinstance(event, Closed)]
-        return [event.lost for event in closed if event.to == "destination"]
+        there = [event for event in closed if event.to == "destination"]
+        return [event.lost for event in sorted(there, key=lambda event: event.connection)]
 
 
 @pytest.fixture

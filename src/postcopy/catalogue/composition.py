@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from postcopy.language.function_text import text_of
 from postcopy.language.machines import Ghost, Machine
 from postcopy.language.protocol import Protocol
 from postcopy.language.python_values import components, is_constant, plain_function
+from postcopy.language.ranking import Ranking
 from postcopy.language.threads import Thread
 
 COLLECTED = ("properties", "inapplicable", "invariant", "roles")
@@ -110,6 +112,9 @@ def _merged(name: str, values: Sequence[tuple[Named, object]]) -> object:
         raise _refused(owners, f"both add a channel {name}")
     if any(isinstance(value, Chosen) for value in given):
         return _merged_choice(name, owners, given)
+    rankings = [value for value in given if isinstance(value, Ranking)]
+    if len(rankings) == len(given) and len({(ranking.applies, ranking.monitor) for ranking in rankings}) == 1:
+        return _ranked_together(rankings)
     if name == "rule":
         return " and ".join(str(value) for value in given)
     if name == "drawn_by":
@@ -134,6 +139,16 @@ def _merged_choice(name: str, owners: Sequence[Named], given: Sequence[object]) 
         why = f"{name} is on in one and off in the other"
         raise _refused([owner for owner, _ in fixed], why, defines=f"{name} = Option(...) that says which")
     return fixed[0][1] if fixed else chosen[0]
+
+
+def _ranked_together(rankings: Sequence[Ranking]) -> Ranking:
+    """The components of all: those of the first, and each of another one behind the one that it has in front of it."""
+    all_of_them = list(rankings[0].components)
+    for ranking in rankings[1:]:
+        for before, component in zip((None, *ranking.components), ranking.components, strict=False):
+            if component not in all_of_them:
+                all_of_them.insert(0 if before is None else all_of_them.index(before) + 1, component)
+    return replace(rankings[0], components=tuple(all_of_them))
 
 
 def _extend_one_channel(values: Sequence[object]) -> bool:

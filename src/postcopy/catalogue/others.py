@@ -28,6 +28,8 @@ _NOT_THERE = {
     "only-advise-is-refused": "no message announces postcopy",
     "no-partial-page": "a page travels whole",
     "host-pages-one-by-one": "a page travels whole",
+    "only-its-page-wakes": "it asks whether the document's destination has given up",
+    "threads-do-their-own-work": "the threads are others than the document's",
     "one-reader": "pages have one reader from the start",
     "operator-cancels-alone": "cancelling is left out",
     "nothing-is-kept": "it speaks of the document's variables",
