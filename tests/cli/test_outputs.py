@@ -255,10 +255,21 @@ def test_a_damaged_object_in_the_cache_changes_no_verdict(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_graph_keeps_to_the_memory_allowed(tmp_path: Path) -> None:
-    out = str(tmp_path / "a.graphml")
-    graph = ("graph", out, "--all-states", "--pages", "2", "--in-flight", "1", "--max-memory")
-    result = shell(*graph, "16M")
+@pytest.mark.parametrize(
+    ("name", "what", "allowed"),
+    [
+        ("a.graphml", ("--pages", "2", "--in-flight", "1"), 16),
+        ("recovery.graphml", ("--change", "recovery", "--pages", "1", "--in-flight", "1"), 8),
+        ("preempt.graphml", ("--change", "preempt", "--pages", "1", "--in-flight", "1"), 4),
+        ("fault.graphml", ("--fault", "no-discards", "--pages", "2", "--in-flight", "1"), 4),
+        ("one_page.graphml", ("--pages", "1", "--in-flight", "2"), 2),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_graph_keeps_to_the_memory_allowed(tmp_path: Path, name: str, what: tuple[str, ...], allowed: int) -> None:
+    graph = ("graph", str(tmp_path / name), "--all-states", *what, "--max-memory")
+    result = shell(*graph, f"{allowed}M")
     assert result.returncode == 2
-    assert b"and --max-memory allows 16: allow more" in result.stderr
+    assert f"and --max-memory allows {allowed}: allow more".encode() in result.stderr
+    assert not (tmp_path / name).exists()
     assert b"nodes for" in shell(*graph, "256M").stdout
