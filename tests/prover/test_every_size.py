@@ -22,7 +22,7 @@ from tests.prover.walks import walk
 BATCH = 12
 """Conjuncts that are explored at once: each makes the generated text longer."""
 
-BY_THEIR_TEXT = {"only-advise-is-refused", "operator-cancels-alone"}
+BY_THEIR_TEXT = {"only-advise-is-refused", "operator-cancels-alone", "threads-do-their-own-work"}
 """Properties of steps that no path of an action can violate, as its text shows: there is nothing to ask z3."""
 
 READABLE = [p for p in INVARIANT if not of_each_page(p.holds)]
