@@ -6,7 +6,7 @@
 help: ## what there is to do
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
 
-test: ## the fast tests: three minutes or less on two idle cores
+test: ## the fast tests: five minutes on two idle cores
 	pytest
 
 test-slow: ## the tests that `make test` leaves out
