@@ -15,19 +15,7 @@ from postcopy.language.concrete import take
 from postcopy.language.instance import Instance
 from postcopy.language.symbolic import read_action
 from postcopy.language.trees import Leaf
-from tests.language.tiny import (
-    Base,
-    Cases,
-    Colour,
-    Letter,
-    Memory,
-    Other,
-    Phase,
-    Right,
-    here,
-    protocol_of,
-    refused,
-)
+from tests.language.tiny import Base, Cases, Colour, Letter, Memory, Other, Phase, Right, here, protocol_of, refused
 
 case = Cases()
 
