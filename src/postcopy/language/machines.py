@@ -65,11 +65,15 @@ class Part:
         return {name: together(cls, name) if isinstance(f, Choice) else f for name, f in found.items()}
 
 
+def _known_as(part: Part, name: str) -> str:
+    """What the protocol calls what a part calls so: in a second world it may have another name."""
+    worlds = part.interpretation.instance.worlds
+    return worlds[part.name].names.get(name, name) if part.name in worlds else name
+
+
 def _chosen(part: Part, name: str) -> Any:
     """The set of pages or the option of this name that is chosen at the start; None where there is none."""
-    instance = part.interpretation.instance
-    known = instance.worlds[part.name].names.get(name, name) if part.name in instance.worlds else name
-    variable = instance.variable.get(known)
+    variable = part.interpretation.instance.variable.get(_known_as(part, name))
     return part.interpretation.load(variable) if variable is not None and variable.chosen else None
 
 
@@ -87,7 +91,7 @@ class Machine(Part):
         instance = self.interpretation.instance
         if (value := _chosen(self, name)) is not None:
             return value
-        known = instance.worlds[self.name].names.get(name, name) if self.name in instance.worlds else name
+        known = _known_as(self, name)
         ghost = None if known in instance.monitors else instance.ghosts.get(known)
         if ghost is not None:
             return ghost(known, self.interpretation)

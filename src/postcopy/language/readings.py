@@ -55,11 +55,10 @@ class Steps:
     Args:
         instance: the protocol at that size, with its monitors. Its properties do not matter.
         bodies: the bodies of its actions.
-        make: the symbolic interpretation to read monitors and properties with.
     """
 
-    def __init__(self, instance: Instance, bodies: Bodies, make: type[SymbolicInterpretation]) -> None:
-        self._instance, self._bodies, self._make = instance, bodies, make
+    def __init__(self, instance: Instance, bodies: Bodies) -> None:
+        self._instance, self._bodies = instance, bodies
         self._watched: dict[str, tuple[Tree, dict[str, Looks]]] = {}
         self._violations: dict[tuple[str, int, Property], tuple[TruthExpr, Looks]] = {}
 
@@ -79,7 +78,7 @@ class Steps:
         if action.name not in self._watched:
             noted = {name: Looks() for name in self._instance.monitors}
             body = self._bodies.tree(action)
-            self._watched[action.name] = watch(self._instance, action, body, self._make, noted), noted
+            self._watched[action.name] = watch(self._instance, action, body, SymbolicInterpretation, noted), noted
         watched, noted = self._watched[action.name]
         asked: Mapping[str, Looks] = {} if looks is None else looks
         for name in asked.keys() & noted:
@@ -103,7 +102,7 @@ class Steps:
         key = (action.name, number, prop)
         if key not in self._violations:
             looks = Looks()
-            self._violations[key] = violation(self._instance, action, leaf, prop, self._make, looks), looks
+            self._violations[key] = violation(self._instance, action, leaf, prop, SymbolicInterpretation, looks), looks
         return self._violations[key]
 
 
@@ -135,4 +134,4 @@ def _steps(
     make: type[SymbolicInterpretation],
 ) -> Steps:
     instance = Instance(protocol, pages, in_flight, (), group, monitors)
-    return Steps(instance, bodies_of(instance, make), SymbolicInterpretation)
+    return Steps(instance, bodies_of(instance, make))
