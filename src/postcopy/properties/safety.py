@@ -19,11 +19,13 @@ from postcopy.language import (
     always,
     every_step,
 )
-from postcopy.model.destination import Main, State
+from postcopy.language.declaration_checks import MOST_CPUS
+from postcopy.language.threads import declared_threads
+from postcopy.model.destination import Destination, Main, State
 from postcopy.model.guest import Memory, Mishap
-from postcopy.model.network import Command, Reply
+from postcopy.model.network import Command, Reply, Wire
 from postcopy.model.roles import Role
-from postcopy.model.source import Phase
+from postcopy.model.source import Phase, Source
 
 STREAM_READER = "listen thread"
 OPERATOR = "operator"
@@ -384,22 +386,11 @@ def one_reader(step: Step) -> bool:
     return bool(step.before.destination.state < State.RUNNING)
 
 
-THREADS = (
-    MIGRATION,
-    RETURN_PATH_READER,
-    MAIN,
-    STREAM_READER,
-    "fault thread",
-    "vCPU 0",
-    "vCPU 1",
-    "vCPU 2",
-    "vCPU 3",
-    "balloon",
-    "source guest",
-    OPERATOR,
-    "source host",
-    "destination host",
-    "network",
+THREADS = tuple(
+    thread.name(cpu)
+    for machine in (Source, Destination, Wire)
+    for thread in declared_threads(machine).values()
+    for cpu in range(MOST_CPUS if thread.each else 1)
 )
 """The document's threads. A thread that a change adds does what the change says."""
 
