@@ -18,7 +18,6 @@ from postcopy.language import (
     Choice,
     Flag,
     Machine,
-    Network,
     Page,
     PageSet,
     Receives,
@@ -31,7 +30,7 @@ from postcopy.language import (
 )
 from postcopy.model.destination import Main, State
 from postcopy.model.guest import Guest, Memory, Mishap
-from postcopy.model.network import Command, Reply
+from postcopy.model.network import Command, Reply, Wire
 from postcopy.model.others.criu_invariant import (
     both_directions,
     broken_for_a_reason,
@@ -364,38 +363,11 @@ class Destination(LazyMemory):
         self.stream.close()
 
 
-class Wire(Machine):
-    """One connection. The images travel as files, and are not lost."""
-
-    network = Thread("network")
-
-    failed = Flag("the network lost the connection")
-    stream = Network("stream")
-    return_path = Network("return_path")
-
-    @action(network, environment=True)
-    def loses_the_connection(self) -> None:
-        """loses the connection, in both directions at once"""
-        require(not self.stream.broken)
-        self.failed = True
-        self.stream.close()
-        self.return_path.close()
-
-    @action(network, environment=True)
-    def loses_newest_on_stream(self) -> None:
-        """loses the newest answer still on its way to the destination"""
-        require(self.failed and not self.stream.empty)
-        self.stream.drop_newest()
-
-    @action(network, environment=True)
-    def loses_newest_on_return_path(self) -> None:
-        """loses the newest request still on its way to the source"""
-        require(self.failed and not self.return_path.empty)
-        self.return_path.drop_newest()
-
-
 class CriuLazyPagesMended(Implementation):
-    """CRIU's lazy pages without the defects that were found in them."""
+    """CRIU's lazy pages without the defects that were found in them.
+
+    The images travel as files, and are not lost: the network is that of the document.
+    """
 
     origin = "CRIU 2cf8f13ca (2025-11-11), mended"
     source = Source

@@ -47,7 +47,7 @@ class Deaths(Monitor):
 
     def watch(self, step: Step) -> None:
         """Look for failures of whole hosts."""
-        if step.happened(Mishap.FAILURE) and (step.action.thread == HOSTS[0] or step.action.thread == HOSTS[1]):
+        if step.happened(Mishap.FAILURE) and step.action.thread in HOSTS:
             self.died = True
 
 

@@ -42,7 +42,7 @@ class EndingSource(SendingSource):
         if self.error:  # files that are not written to any more show none
             self._cannot_complete()
         else:
-            self._completed()
+            self.phase = Phase.COMPLETED
 
     @action(Source.migration, rule="R15 R23", qemu="migration/migration.c:migration_iteration_finish")
     def takes_guest_back(self) -> None:
@@ -85,6 +85,3 @@ class EndingSource(SendingSource):
     def _cannot_complete(self) -> None:
         """As before the handover."""
         self.ending = Ending.FAILING
-
-    def _completed(self) -> None:
-        self.phase = Phase.COMPLETED

@@ -50,8 +50,7 @@ class QemuSource(ReturnPathSource):
     @action(Source.migration, qemu="migration/migration.c:postcopy_pause")
     def notices_second_loss(self) -> None:
         """notices in a recovery that the new connection is gone as well, and pauses again"""
-        require(self.recovery != Recovering.NO)
-        require(self.recovery != Recovering.PAUSED and self.recovery != SetUp.RECOVER_SETUP)
+        require(self.recovery != Recovering.NO and not self._waits_for_connection())
         require(self._file_error() or self.error)
         self._pause()
 
@@ -59,8 +58,7 @@ class QemuSource(ReturnPathSource):
     def operator_pauses(self) -> None:
         """pauses the migration: shuts the main connection down, in postcopy-active and postcopy-recover only"""
         require(self.phase == Phase.POSTCOPY and self.active and self.ending == Ending.NO)
-        require(self.recovery != Recovering.PAUSED and self.recovery != SetUp.RECOVER_SETUP)
-        require(not self.stream.broken)
+        require(not self._waits_for_connection() and not self.stream.broken)
         self.observe(Interrupt.SHUT_DOWN)
         self.error = True
         self.stream.close()
@@ -75,6 +73,10 @@ class QemuSource(ReturnPathSource):
         self._close_files()
 
     # -- what the actions share ----------------------------------------------------------------------------------
+
+    def _waits_for_connection(self) -> bool:
+        """It is paused, or has been resumed and is not connected yet."""
+        return self.recovery == Recovering.PAUSED or self.recovery == SetUp.RECOVER_SETUP
 
     def _pause(self) -> None:
         """Joins the return-path thread and closes everything. Without preempt the queue of requests stays."""

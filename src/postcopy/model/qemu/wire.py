@@ -1,19 +1,13 @@
 """The network below QEMU's connections, which fail together, each alone, and in one direction alone."""
 
-from postcopy.language import Network, action, require
+from postcopy.language import action, require
+from postcopy.model.changes.preempt import PreemptWire
 from postcopy.model.changes.recovery import RecoveringWire
 from postcopy.model.network import Wire
 
 
-class QemuWire(RecoveringWire):
-    """Two connections: the main one with two directions, and that of preempt."""
-
-    fast = Network("fast")
-
-    def loses_the_connection(self) -> None:
-        """loses all connections"""
-        super().loses_the_connection()
-        self.fast.close()
+class QemuWire(RecoveringWire, PreemptWire):
+    """Two connections that are made anew: the main one with two directions, and that of preempt."""
 
     @action(Wire.network, rule="R15", environment=True)
     def loses_return_path(self) -> None:
@@ -28,11 +22,3 @@ class QemuWire(RecoveringWire):
         require(self.preempt and not self.stream.broken and not self.fast.broken)
         self.failed = True
         self.fast.close()
-
-    @action(Wire.network, rule="R15", environment=True)
-    def loses_newest_on_fast(self) -> None:
-        """loses the newest message still on its way on the preempt channel"""
-        require(self.failed)
-        require(self.fast.broken)
-        require(not self.fast.empty)
-        self.fast.drop_newest()
