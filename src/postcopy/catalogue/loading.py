@@ -5,37 +5,25 @@ A term ``NAME=on`` or ``NAME=off`` among them fixes an option.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.composition import compose
-from postcopy.catalogue.history import HISTORY, PROTOCOLS
 from postcopy.catalogue.options import fix, is_term
-from postcopy.catalogue.others import OTHERS
-from postcopy.catalogue.qemu import QEMU
+from postcopy.catalogue.tables import BY_NAME, CHANGES, FAULTS, PROTOCOLS
 from postcopy.catalogue.user_files import UserFiles
 from postcopy.errors import UsageError
 from postcopy.language.attribute_checks import check_attributes
 from postcopy.language.protocol import Protocol
-from postcopy.model.changes.change import Change
 from postcopy.model.fault import Fault, name_of
-from postcopy.model.faults import FAULTS
-from postcopy.model.others.implementation import Implementation
 from postcopy.model.postcopy import Postcopy
 from postcopy.suggestions import closest, unknown
+from postcopy.surface import command, setting
 
-BY_NAME: Mapping[str, type[Protocol]] = {
-    Postcopy.__name__: Postcopy,
-    **PROTOCOLS,
-    **FAULTS,
-    **CHANGES,
-    **QEMU,
-    **OTHERS,
-}
-"""All protocols that have a name: the document's, its faults, the changes, the real bugs and their mended forms, QEMU
-as it ships, with mends, and those of other projects."""
+if TYPE_CHECKING:
+    from postcopy.model.changes.change import Change
+    from postcopy.model.others.implementation import Implementation
 
 
 def load(
@@ -54,18 +42,18 @@ def load(
         SpecError: as `resolve`.
     """
     if sum(given is not None for given in (target, fault, change, bug)) > 1:
-        raise UsageError("give a protocol, --fault, --change or --bug, and only one of them")
-    options: tuple[tuple[str, str | None, Mapping[str, type[Protocol]]], ...] = (
-        ("fault", fault, FAULTS),
-        ("change", change, CHANGES),
-        ("bug", bug, PROTOCOLS),
-    )
+        raise UsageError(
+            f"give a protocol, {setting('fault')}, {setting('change')} or {setting('bug')}, and only one of them"
+        )
+    options = (("fault", fault, FAULTS), ("change", change, CHANGES), ("bug", bug, PROTOCOLS))
     for option, name, known in options:
         if name is not None:
             if name in known:
                 return name, known[name]
             if name in BY_NAME or "+" in name:
-                raise UsageError(f"there is no {option} {name}: give it without --{option}, which takes one name")
+                raise UsageError(
+                    f"there is no {option} {name}: give it without {setting(option)}, which takes one name"
+                )
             raise UsageError(unknown(option, name, known))
     return resolve(Postcopy.__name__ if target is None else target)
 
@@ -157,7 +145,7 @@ def _no_protocol(name: str) -> str:
     meant = (
         f"; did you mean {close}?"
         if close
-        else ": postcopy list faults, changes, history, qemu and others show what there is"
+        else f": {command('list')} faults, changes, history, qemu and others show what there is"
     )
     return f"there is no protocol {name}" + meant
 
@@ -165,7 +153,12 @@ def _no_protocol(name: str) -> str:
 def expected_of(protocol: type[Protocol]) -> tuple[str, ...]:
     """The properties that a fault, change, bug or other project is known to violate, first the one that a shortest
     counterexample shows."""
+    if protocol is Postcopy or not protocol.__module__.startswith("postcopy."):
+        return ()  # the catalogue need not be read
+    from postcopy.catalogue.history import HISTORY
+    from postcopy.catalogue.others import OTHERS
+
     if protocol in FAULTS.values() or protocol in CHANGES.values() or protocol in OTHERS.values():
-        return cast(type[Fault | Change | Implementation], protocol).breaks
+        return cast("type[Fault | Change | Implementation]", protocol).breaks
     bug = HISTORY.get(name_of(protocol))
     return (bug.breaks,) if bug is not None and bug.faulty is protocol else ()

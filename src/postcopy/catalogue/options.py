@@ -17,7 +17,13 @@ VALUES = {"on": True, "off": False}
 
 def terms_of(protocol: type[Protocol]) -> list[str]:
     """Every term that fixes an option of a protocol."""
-    return [f"{option}={value}" for option in protocol.parts(Option) for value in VALUES]
+    return [f"{option}={value}" for option in _options(protocol) for value in VALUES]
+
+
+def _options(protocol: type[Protocol]) -> dict[str, Option]:
+    """Those that can be fixed."""
+    declared = cast(dict[str, Option], protocol.parts(Option))
+    return {name: option for name, option in declared.items() if name not in protocol.refused_options}
 
 
 def is_term(part: str) -> bool:
@@ -35,17 +41,20 @@ def fix(name: str, protocol: type[Protocol], terms: Sequence[str]) -> tuple[str,
         terms: ``NAME=on`` or ``NAME=off`` each; one that is given twice counts once.
 
     Raises:
-        UsageError: the protocol has no such option, a term is neither on nor off, or two contradict each other.
+        UsageError: the protocol has no such option, or it means nothing there; a term is neither on nor off; or two
+            contradict each other.
         SpecError: the protocol is put together wrongly.
     """
     terms = list(dict.fromkeys(terms))
     if not terms:
         return name, protocol
     check_protocol(protocol, ())
-    options = cast(dict[str, Option], protocol.parts(Option))
+    options = _options(protocol)
     fixed: dict[str, Option] = {}
     for term in terms:
         option, _, value = term.partition("=")
+        if option in protocol.refused_options:
+            raise UsageError(f"{name} has no option {option}: {protocol.refused_options[option]}. Leave {term} out")
         if not options:
             raise UsageError(f"{name} has no options: {term} fixes nothing")
         if option not in options:

@@ -22,6 +22,7 @@ from postcopy.properties.ranking import RANKING
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 from postcopy.suggestions import did_you_mean, unknown
+from postcopy.surface import command
 
 DEFAULT: tuple[Property, ...] = (*SAFETY, *WITNESSES, *LIVENESS)
 """What is asked of the document's protocol and of all that extends it, unless it declares a property inapplicable."""
@@ -62,21 +63,23 @@ class ToProve(NamedTuple):
     ranking: Ranking | None
 
 
-def proved_of(protocol: type[Protocol], names: Sequence[str] = ()) -> ToProve:
+def proved_of(protocol: type[Protocol], names: Sequence[str | Property] = ()) -> ToProve:
     """What a proof asks of a protocol: what `asked_of` says, or the properties of these names. What helps are the
     protocol's own conjuncts, for the document's protocol and what extends it those of the catalogue, and the properties
     of states that are not asked. An own conjunct with the name of one of the catalogue takes its place, and so does an
-    own ranking.
+    own ranking. A protocol that is `proved_alone` has its own conjuncts and nothing else.
 
     Raises:
         UsageError: there is no property of that name, or a proof cannot be asked it.
         SpecError: as `asked_of`; or a conjunct is none.
     """
-    asked, own = choose(list(names), protocol), tuple(_declared(protocol, "invariant").values())
+    asked, own = choose(names, protocol), tuple(_declared(protocol, "invariant").values())
     for prop in asked if names else ():
         if prop.of_runs or prop.is_witness:
             what = "speaks of whole runs" if prop.of_runs else "says what can be reached"
-            raise UsageError(f"{prop.name} {what}: a proof cannot be asked that, but postcopy check can")
+            raise UsageError(f"{prop.name} {what}: a proof cannot be asked that, but {command('check')} can")
+    if protocol.proved_alone:
+        return ToProve(asked, own, _ranking(protocol))
     others = tuple(p for p in asked_of(protocol) if p.of_states and p not in asked)
     if issubclass(protocol, Postcopy):
         restated = {conjunct.name for conjunct in own}
@@ -128,7 +131,7 @@ def reasons(protocol: type[Protocol]) -> dict[str, str]:
             raise _error(base, "inapplicable", "is not a dictionary of names and reasons")
         for name, reason in declared.items():
             if name not in known:
-                hint = did_you_mean(str(name), known) or "; postcopy list properties shows what there is"
+                hint = did_you_mean(str(name), known) or f"; {command('list', 'properties')} shows what there is"
                 raise _error(base, "inapplicable", f"names {name}, and there is no such property{hint}")
             if not isinstance(reason, str) or not reason.strip():
                 raise _error(base, "inapplicable", f"gives no reason why {name} is not asked")
@@ -136,14 +139,16 @@ def reasons(protocol: type[Protocol]) -> dict[str, str]:
     return found
 
 
-def choose(names: list[str], protocol: type[Protocol]) -> tuple[Property, ...]:
-    """The named properties, or those asked of the protocol where none is named.
+def choose(given: Sequence[str | Property], protocol: type[Protocol]) -> tuple[Property, ...]:
+    """The given properties, by name or themselves, each once; those asked of the protocol where none is given.
 
     Raises:
         UsageError: there is no property of that name.
         SpecError: as `asked_of`.
     """
     known = _by_name(protocol) | {p.name: p for p in _own(protocol)}
+    known |= {each.name: each for each in given if isinstance(each, Property)}
+    names = [each.name if isinstance(each, Property) else each for each in given]
     for name in names:
         if name not in known:
             raise UsageError(unknown("property", name, known))

@@ -35,8 +35,9 @@ SOURCE = (
     QemuStep(
         "S1", "main loop", "takes the command to migrate, and begins to connect",
         "migration/migration.c:qmp_migrate", 2098,
-        ("source.operator_starts_migration",),
-        "the first connection is there at once: one that fails ends a migration that nothing depends on yet",
+        ("source.operator_starts_migration", "source.operator_migrates_again"),
+        "the first connection is there at once: one that fails ends a migration that nothing depends on yet; a second "
+        "migration by the same source is the option `second`",
     ),
     QemuStep(
         "S2", "main loop", "is connected, creates the return-path thread and the migration thread",
@@ -62,28 +63,35 @@ SOURCE = (
     QemuStep(
         "S7", "migration thread", "decides that the rest is little enough, for postcopy or for the end of precopy",
         "migration/migration.c:migration_iteration_run", 3367,
-        ("source.stops_cpus_to_switch", "source.stops_cpus_to_finish_in_precopy"),
-        "a free choice: no property depends on sizes",
+        (
+            "source.stops_cpus_to_switch", "source.stops_cpus_to_finish_in_precopy", "source.device_asks_for_ack",
+            "source.receives_switchover_ack", "destination.loads_device_data",
+        ),
+        "a free choice: no property depends on sizes; acknowledgements are the option `switchover_ack`",
     ),
     QemuStep(
         "S8", "migration thread", "opens the preempt channel after the first PONG",
-        "migration/postcopy-ram.c:postcopy_preempt_establish_channel", 1989, ("source.opens_fast_channel",),
-        "without failure of this connection alone: the migration goes on in precopy then",
+        "migration/postcopy-ram.c:postcopy_preempt_establish_channel", 1989,
+        ("source.begins_switch", "source.opens_fast_channel", "source.cannot_open_fast_channel"),
     ),
     QemuStep(
-        "S9", "migration thread", "flushes multifd", "migration/ram.c:ram_save_complete", 3365, (),
-        "beside the model: multifd is the change `multifd-before-the-switch`",
+        "S9", "migration thread", "flushes multifd", "migration/ram.c:ram_save_postcopy_prepare", 4652,
+        ("source.flushes",),
+        "the option `multifd`, with one connection for all of multifd; one that fails alone is beside the model",
     ),
     QemuStep(
         "S10", "migration thread", "takes the big lock and stops the CPUs",
         "migration/migration.c:postcopy_start", 2570,
-        ("source.stops_cpus_to_switch",),
-        "without the capability pause-before-switchover, which adds one more point at which a cancel is taken",
+        ("source.stops_cpus_to_switch", "source.operator_continues"),
+        "the wait for migrate-continue, at which a cancel is taken, is the option `pause_before_switchover`",
     ),
     QemuStep(
         "S11", "migration thread", "synchronizes the dirty bitmap a last time, and gives up the lock on the disk",
         "migration/migration.c:migration_switchover_start", 2818,
-        ("source.stops_cpus_to_switch", "source.sends_package", "source.ends_precopy"),
+        (
+            "source.stops_cpus_to_switch", "source.sends_package", "source.ends_precopy",
+            "source.device_asks_too_late",
+        ),
         "the bitmap is always right, and the lock is given up with the package: in between the big lock is held",
     ),
     QemuStep(
@@ -96,16 +104,17 @@ SOURCE = (
     ),
     QemuStep(
         "S14", "migration thread", "looks for a file error, and fails even if the PONG is there",
-        "migration/migration.c:postcopy_start", 2570, ("source.notices_loss",),
+        "migration/migration.c:postcopy_start", 2570, ("source.switch_fails",),
     ),
     QemuStep(
         "S15", "migration thread", "sets the state postcopy-device, and gives the big lock back",
-        "migration/migration.c:postcopy_start", 2570, ("source.sends_package",),
-        "in one step with the package: nothing that looks at the state can come in between",
+        "migration/migration.c:postcopy_start", 2570, ("source.becomes_device",),
+        "a request that comes before is left unread; QEMU puts it into the queue",
     ),
     QemuStep(
         "S16", "migration thread", "waits for the PONG behind the devices; an error is looked at first",
-        "migration/migration.c:migration_iteration_run", 3367, ("source.becomes_active", "source.gives_up_waiting"),
+        "migration/migration.c:migration_iteration_run", 3367,
+        ("source.begins_to_wait", "source.becomes_active", "source.gives_up_waiting"),
     ),
     QemuStep(
         "S17", "migration thread", "sends a page; with preempt its bit is clear before it is written",
@@ -188,7 +197,7 @@ RETURN_PATH = (
     QemuStep(
         "R1", "return-path thread", "notes a PONG", "migration/migration.c:source_return_path_thread", 2338,
         ("source.receives_pong", "source.receives_loaded"),
-        "there is one migration: a count of PONGs that a second one finds is beside the model (H13)",
+        "the count is a flag, which a second migration finds (H13)",
     ),
     QemuStep(
         "R2", "return-path thread", "queues a request, without preempt", "migration/ram.c:ram_save_queue_pages", 1933,
@@ -224,8 +233,14 @@ DESTINATION = (
         (
             "destination.accepts", "destination.cannot_identify", "destination.accepts_stranger",
             "destination.stranger_leaves", "destination.accepts_fast_as_main", "destination.fast_comes_to_nothing",
+            "destination.takes_first_connection", "destination.takes_fast_for_main",
+            "destination.finds_fast_at_its_end",
         ),
-        "in a recovery; QEMU's listener stays open from the start, so that it accepts while paused as well",
+        "while paused, behind migrate-recover, and at a second destination (the option `second`): QEMU's listener "
+        "stays open from the start (`socket_accept_incoming_migration`). Before a pause an extra connection is "
+        "ignored. A source that connects to the first listener, without migrate-recover, is the same as one that "
+        "connects right behind that command. Between the closing of the files and the state postcopy-paused QEMU takes "
+        "a connection as well, and fails: beside the model, since a stranger fails it a step later in the same way",
     ),
     QemuStep(
         "D2", "main loop", "takes the main connection of a recovery", "migration/migration.c:postcopy_try_recover", 862,
@@ -246,7 +261,7 @@ DESTINATION = (
     ),
     QemuStep(
         "D6", "main thread", "loads a page of precopy", "migration/ram.c:ram_load_precopy", 4305,
-        ("destination.loads_precopy_page",), "multifd is the change `multifd-before-the-switch`",
+        ("destination.loads_precopy_page", "destination.writes_precopy_page", "destination.waits_for_other_connection"),
     ),
     QemuStep(
         "D7", "main thread", "DISCARD", "migration/savevm.c:loadvm_postcopy_ram_handle_discard", 2095,
@@ -292,16 +307,16 @@ DESTINATION = (
     QemuStep(
         "D16", "listen thread", "places a page, and notes it after that",
         "migration/postcopy-ram.c:qemu_ufd_copy_ioctl", 1585,
-        ("destination.places_page", "destination.notes_page"),
-        "a page that is present already is an error in QEMU (EEXIST); in the model it is written over, and "
-        "`no-write-overwritten` says so",
+        ("destination.places_page", "destination.notes_page", "destination.loses_page"),
+        "a page that is there already is an error (EEXIST) of the thread that places it",
     ),
     QemuStep(
         "D17", "listen thread", "an error while the guest runs: closes all, publishes paused, notifies, waits",
         "migration/savevm.c:postcopy_pause_incoming", 2936,
         (
-            "destination.loses_the_guest", "destination.cannot_answer", "destination.closes_fast_channel",
-            "destination.publishes_paused", "destination.notifies_fault_thread", "destination.reads_again",
+            "destination.loses_the_guest", "destination.loses_fast_channel", "destination.cannot_answer",
+            "destination.closes_fast_channel", "destination.publishes_paused", "destination.notifies_fault_thread",
+            "destination.reads_again",
         ),
     ),
     QemuStep(
@@ -343,8 +358,9 @@ DESTINATION = (
     ),
     QemuStep(
         "F3", "fault thread", "requests a page for a client of vhost-user",
-        "migration/postcopy-ram.c:postcopy_request_shared_page", 981, (),
-        "beside the model: pages have one address, so that a second one for the same page cannot be a wrong key (H10)",
+        "migration/postcopy-ram.c:postcopy_request_shared_page", 981,
+        ("destination.requests_page_for_backend",),
+        "the option `vhost_user`: one backend; its key is a set of its own, which placing does not look at (H10)",
     ),
     QemuStep(
         "P1", "preempt thread", "places pages of its channel; pauses on an error, and goes on with the next channel",
@@ -360,7 +376,7 @@ DESTINATION = (
     ),
     QemuStep(
         "M2", "operator", "pauses the destination", "migration/migration.c:qmp_migrate_pause", 1895,
-        ("destination.operator_pauses",),
+        ("destination.operator_pauses", "destination.operator_pauses_closed"),
     ),
 )  # fmt: skip
 
@@ -377,11 +393,14 @@ WITHOUT_STEP: dict[str, str] = {
     "destination.cpu_writes": "the guest",
     "destination.cpu_touches_missing": "the guest, and the kernel that stops it",
     "destination.balloon_takes": "the guest",
+    "destination.backend_touches_missing": "another process that has mapped the guest's memory",
+    "destination.operator_starts_anew": "management, which starts a new process in the place of one that has ended",
     "wire.loses_the_connection": "the network",
     "wire.loses_fast_channel": "the network: the preempt channel breaks alone",
     "wire.loses_return_path": "the network: one direction breaks alone",
     "wire.loses_newest_on_stream": "the network: what a broken connection still carried is lost from its end",
     "wire.loses_newest_on_return_path": "the network, as before",
     "wire.loses_newest_on_fast": "the network, as before",
+    "wire.loses_newest_on_multi": "the network, as before",
 }
 """The actions of the model that stand for no step of the table: what they stand for."""

@@ -38,8 +38,16 @@ def further(
         if not left or last.violated in STEP_ERRORS:  # no property less would let the search get past an error
             break
         of = last.instance
-        search = Exploration(Instance(of.protocol, of.pages, of.in_flight, left, of.group), options, report)
-        with suppress(KeyboardInterrupt) if interruptible else nullcontext():
-            search.run()
-        verdicts.append(search.verdict())
+        asked = Instance(of.protocol, of.pages, of.in_flight, left, of.group)
+        verdicts.append(_searched(asked, options, report, interruptible=interruptible))
     return verdicts[1:]
+
+
+def _searched(
+    instance: Instance, options: Options, report: Callable[[Progress], None] | None, *, interruptible: bool
+) -> Verdict:
+    """The verdict of one search, whose states are gone when this returns: the next one needs their memory."""
+    search = Exploration(instance, options, report)
+    with suppress(KeyboardInterrupt) if interruptible else nullcontext():
+        search.run()
+    return search.verdict()

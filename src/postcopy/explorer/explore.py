@@ -12,20 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postcopy import __version__
+from postcopy.explorer.estimate import estimate
 from postcopy.explorer.kernel.kernel import Words, kernel_to_errors
 from postcopy.explorer.kernel.reductions import PAGES
+from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.results import Engine, Options, Outcome, Progress, Verdict
 from postcopy.explorer.search import loops
 from postcopy.explorer.search.edges import Edges
-from postcopy.explorer.search.findings import Search, Space, question_of
+from postcopy.explorer.search.findings import GivesUp, NoMemoryForRun, Search, Space, question_of
 from postcopy.explorer.search.interpreted import Interpreted
 from postcopy.explorer.search.status import Status
 from postcopy.explorer.vacuity import gaps
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.trace import Trace, thread_through
+from postcopy.version import __version__
 
 if TYPE_CHECKING:
     from postcopy.explorer.search.checkpoint import Checkpoint
@@ -38,6 +40,9 @@ INTERPRETED_STATES = 150_000
 _SLICE = 1_000_000
 _SLICE_INTERPRETED = 2_000
 
+_SHARE_KEPT = 8
+"""States that take more than an eighth of the memory allowed are not kept while liveness is checked."""
+
 
 class Exploration:
     """One search, which can be run a while at a time and asked for its verdict at any time.
@@ -46,7 +51,7 @@ class Exploration:
         instance: what is searched.
         options: how.
         report: is called with the progress, now and then.
-        keep_edges: whether an interpreted search keeps its steps, which liveness needs.
+        keep_edges: whether the search is for liveness: an interpreted one keeps its steps.
 
     Attributes:
         kernel: the instance made executable.
@@ -70,7 +75,9 @@ class Exploration:
         keep_edges: bool = False,
     ) -> None:
         self.options = options
+        self._began = time.monotonic()
         self._report = report or (lambda _: None)
+        self._keeps_edges = keep_edges
         self._report(Progress("interpreting the actions"))
         self.kernel = kernel_to_errors(instance, options.reductions)
         self.instance = self.kernel.instance
@@ -95,6 +102,10 @@ class Exploration:
 
             # compiled here already, so that this machine's members find it in the cache
             self.search = Cluster(self.kernel.plan, self.question, self.options.cluster)
+        elif self.options.small_table:
+            from postcopy.explorer.search.small import Small
+
+            self.search = Small(machine, self.question, self.options.workers)
         else:
             from postcopy.explorer.search.compiled import (
                 Compiled,  # takes half a second to import, and is not always needed
@@ -111,19 +122,22 @@ class Exploration:
             "size": str(self.instance.size),
             "reductions": ", ".join(reduction.name for reduction in self.kernel.reductions) or "none",
             "processes": self.options.cluster or 1,
+            "table": "small" if self.options.small_table else "ordinary",
             "properties": [p.name for p in self.instance.properties],
             "model": hashlib.sha256(self.kernel.plain.encode()).hexdigest()[:16],
         }
 
     def keep(self, directory: Path, every: float) -> None:
-        """Keep this search in a directory, every so many seconds. It has to be a compiled one.
+        """Keep this search in a directory, from now on every so many seconds. It has to be a compiled one.
 
         Raises:
             UsageError: the directory is not empty, or cannot be made.
         """
-        from postcopy.explorer.search.checkpoint import Checkpoint
+        from postcopy.explorer.search.checkpoint import Checkpoint, Kept
 
         self._checkpoint = Checkpoint.create(directory, self.subject(), every)
+        if isinstance(self.search, Kept) and self.search.resumable:
+            self._checkpoint.save(self.search, self.seconds)
 
     def resume(self, directory: Path, every: float) -> None:
         """Go on where the search that is kept in a directory stood, and keep it there further.
@@ -131,8 +145,13 @@ class Exploration:
         Raises:
             UsageError: what is there is damaged or of another search.
         """
-        from postcopy.explorer.search.checkpoint import Checkpoint, Kept
+        from postcopy.explorer.search.checkpoint import Checkpoint, Kept, read_of
+        from postcopy.explorer.search.compiled import Compiled
+        from postcopy.explorer.search.disk import OnDisk
 
+        shards = len(read_of(directory, self.subject())["shards"])  # files are made only where they belong
+        if self.options.disk is not None and shards > 1 and isinstance(self.search, Compiled):
+            self.search = OnDisk(self.search, directory, shards, kept=True, resumed=True)
         assert isinstance(self.search, Kept)
         self._checkpoint, self.seconds = Checkpoint.load(directory, self.subject(), every, self.search)
         self.findings = self.search.run(0)
@@ -162,35 +181,78 @@ class Exploration:
             from postcopy.explorer.search.disk import OnDisk
 
             if isinstance(self.search, Compiled):
-                self.search = OnDisk(self.search, self.options.disk)
+                kept = self._checkpoint
+                directory = self.options.disk if kept is None else kept.directory
+                self.search = OnDisk(self.search, directory, kept=kept is not None)
                 self.findings = self.search.run(0)
 
     def run(self) -> None:
         """Search to the end, then check liveness. A KeyboardInterrupt leaves what was found so far for `verdict`."""
-        while self.findings.status == Status.RUNNING:
+        while self.findings.status == Status.RUNNING and not self._is_late:
             start = time.perf_counter()
             self.findings = self.search.run(_SLICE if self.engine == Engine.COMPILED else _SLICE_INTERPRETED)
             self.seconds += time.perf_counter() - start
-            found = self.findings
-            self._report(
-                Progress("searching", found.states, found.transitions, found.depth, found.frontier, self.seconds)
-            )
+            self._report(self.progress())
             self._save()
             self._outgrow()
-        if self.findings.status == Status.DONE and any(p.of_runs for p in self.instance.properties):
-            from postcopy.explorer.liveness.check import check_liveness  # SciPy takes half a second to import
+        asked = any(p.of_runs for p in self.instance.properties)
+        if self.findings.status == Status.DONE and asked and not self._is_late:
+            left = self._make_room()
+            self.liveness = check_liveness(self.instance, lambda i: self._search_again(i, left), left, self._between)
 
-            self.liveness = check_liveness(self.instance, self._search_again, self._left)
-
-    @property
-    def _left(self) -> int:
-        """Memory that is left for liveness."""
+    def _make_room(self) -> int:
+        """Memory that is left for liveness. States of which there are many are given up for it."""
+        if isinstance(self.search, GivesUp) and self.findings.bytes > self.options.max_memory // _SHARE_KEPT:
+            self.search.give_up()
+            return self.options.max_memory
         return self.options.max_memory - self.findings.bytes
 
-    def _search_again(self, other: Instance) -> Space:
-        """Search another instance of the protocol for liveness."""
+    def progress(self) -> Progress:
+        """How the search stands."""
+        found = self.findings
+        return Progress(
+            phase="searching",
+            states=found.states,
+            transitions=found.transitions,
+            depth=found.depth,
+            frontier=found.frontier,
+            seconds=self.seconds,
+            estimate=estimate(found.levels) if found.status == Status.RUNNING else None,
+            bytes=found.bytes,
+            max_memory=self.options.max_memory,
+            smaller=self._smaller_would_do,
+            for_liveness=self._keeps_edges,
+            filling=self._smaller_would_do and found.bytes > self.options.max_memory // 2,
+        )
+
+    def _between(self) -> None:
+        """Between two pieces of the check of liveness.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        if self._is_late:
+            raise TimeoutError
+
+    @property
+    def _smaller_would_do(self) -> bool:
+        """Whether the same states would take less memory with the small table, which liveness cannot use."""
+        others = self._keeps_edges or self.options.small_table or self.findings.disk or self.options.cluster
+        return not others and self.options.engine != Engine.INTERPRETED
+
+    @property
+    def _is_late(self) -> bool:
+        """The time is over."""
+        return self.options.seconds is not None and time.monotonic() - self._began >= self.options.seconds
+
+    def _search_again(self, other: Instance, max_memory: int) -> Space:
+        """Search another instance of the protocol for liveness, in so many bytes."""
         reductions = tuple(reduction for reduction in self.options.reductions if reduction.keeps_runs)
-        options = replace(self.options, max_memory=self._left, reductions=reductions, disk=None, cluster=0)
+        options = replace(
+            self.options, max_memory=max_memory, reductions=reductions, disk=None, cluster=0, small_table=False
+        )
+        if options.seconds is not None:
+            options = replace(options, seconds=max(0.0, options.seconds - (time.monotonic() - self._began)))
         exploration = Exploration(other, options, self._report, keep_edges=True)
         exploration.run()
         return Space(exploration.kernel, exploration.search, exploration.findings)
@@ -206,10 +268,15 @@ class Exploration:
             raise self.kernel.refused
         outcome, why = self._outcome()
         violated = self._violated()
-        trace = self._trace(violated) if violated is not None else None
+        trace = None
+        try:
+            trace = self._trace(violated) if violated is not None else None
+        except NoMemoryForRun as error:
+            more = -(-(found.bytes + found.bytes // 2) // (1 << 20))
+            why = f"{error}: try again with more memory: {max(more, (self.options.max_memory >> 20) + 1)}M"
         liveness = self.liveness
         if found.status == Status.DONE and any(p.of_runs for p in properties):
-            liveness = liveness or Liveness.unfinished("interrupted before liveness was checked")
+            liveness = liveness or Liveness.unfinished(f"{self._stopped} before liveness was checked")
             if liveness.why:
                 outcome, why = Outcome.INCONCLUSIVE, liveness.why
             elif liveness.violated is not None:
@@ -260,10 +327,16 @@ class Exploration:
                 return Outcome.DEADLOCK, ""
             case Status.FULL:
                 hold = "a part of the states" if found.disk else "all states"
-                return Outcome.INCONCLUSIVE, f"memory: {self.options.max_memory >> 20} MiB do not hold {hold}"
+                more = "; a small table takes a third as much for each" if self._smaller_would_do else ""
+                return Outcome.INCONCLUSIVE, f"memory: {self.options.max_memory >> 20} MiB do not hold {hold}{more}"
             case Status.RUNNING:
-                return Outcome.INCONCLUSIVE, "interrupted before all states were seen"
+                return Outcome.INCONCLUSIVE, f"{self._stopped} before all states were seen"
         return Outcome.HOLDS, ""
+
+    @property
+    def _stopped(self) -> str:
+        """Why a search that has not come to its end goes on no more."""
+        return f"{self.options.seconds:g} seconds were over" if self._is_late else "interrupted"
 
     def _violated(self) -> Property | None:
         """The property that the search found violated, or None."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
 
+from postcopy.explorer.estimate import Estimate
 from postcopy.explorer.kernel.canonical_form import Reduction
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.liveness.promises import Liveness
@@ -46,6 +47,8 @@ class Options:
         workers: cores that a large compiled search may use.
         disk: where files may be put when that memory is full; None for nowhere.
         cluster: processes of a Ray cluster to search on; 0 for none.
+        small_table: whether a compiled search stores states in as few bytes as it can.
+        seconds: time after which a search ends with what it has found; None for no limit. Compiling is not cut short.
     """
 
     reductions: tuple[Reduction, ...] = (PAGES,)
@@ -54,11 +57,25 @@ class Options:
     workers: int = 1
     disk: Path | None = None
     cluster: int = 0
+    small_table: bool = False
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How a search stands, for a progress line."""
+    """How a search stands, for a progress line.
+
+    Attributes:
+        phase: what is being done.
+        states, transitions, depth, frontier: what was found so far.
+        seconds: time that it took.
+        estimate: how many states there will be; None where nothing can be said.
+        bytes: memory that the states take.
+        max_memory: memory that they may take.
+        filling: whether more than half of the memory allowed is taken, and --small-table would take less.
+        smaller: whether --small-table would take less.
+        for_liveness: whether the search is for properties of runs, which goes on neither on disk nor in a small table.
+    """
 
     phase: str
     states: int = 0
@@ -66,6 +83,12 @@ class Progress:
     depth: int = 0
     frontier: int = 0
     seconds: float = 0.0
+    filling: bool = False
+    estimate: Estimate | None = None
+    bytes: int = 0
+    max_memory: int = 0
+    smaller: bool = False
+    for_liveness: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +100,7 @@ class Verdict:
         options: how.
         outcome: what can be said.
         violated: the property that is violated, or None.
-        why: for an inconclusive outcome, why.
+        why: for an inconclusive outcome, why; or why there is no counterexample to a property that is violated.
         counterexample: a shortest run that violates it, or None.
         states, transitions, depth: size of what was explored (of its representatives, with symmetry).
         frontier: states seen but not expanded: 0 when all was explored.

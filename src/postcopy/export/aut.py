@@ -16,6 +16,7 @@ from postcopy.export.printer import MaskPrinter, Names, Signs, guard_of, paths, 
 from postcopy.language.actions import ActionInstance, PageChoice, numbers_of
 from postcopy.language.program import Program
 from postcopy.language.variables import Variable
+from postcopy.surface import setting
 
 MAX_STATES = 100_000
 """Larger graphs are refused: the file would have more than a million lines."""
@@ -61,7 +62,8 @@ def aut(program: Program, limit: int = MAX_STATES) -> Iterator[str]:
         if len(queue) > limit:
             raise UsageError(
                 f"more than {limit:,} states are too many for a file with a line for each step: "
-                "use fewer --pages or a smaller --in-flight (1 page and 1 message are enough to look at)"
+                f"use fewer {setting('pages')} or a smaller {setting('in_flight')} (1 page and 1 message are "
+                "enough to look at)"
             )
     yield f"des (0,{len(lines)},{len(queue) + 1})"
     yield from lines

@@ -11,6 +11,7 @@ from postcopy.export.promela import promela
 from postcopy.export.tla import config, tla
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
+from postcopy.surface import setting
 
 FORMS = ("promela", "tla", "aut")
 
@@ -24,7 +25,9 @@ def check_name(form: str, out: Path | None) -> None:
     if form not in FORMS:
         raise UsageError(f"there is no export called {form}: {', '.join(FORMS)}")
     if form == "tla" and out is not None and not (out.suffix == ".tla" and re.fullmatch(r"[A-Za-z]\w*", out.stem)):
-        raise UsageError(f"-o {out}: a TLA+ module is called as its file, so that has to be letters and digits.tla")
+        raise UsageError(
+            f"{setting('out', out)}: a TLA+ module is called as its file, so that has to be letters and digits.tla"
+        )
 
 
 def files(form: str, instance: Instance, name: str, out: Path | None) -> dict[Path | None, str]:

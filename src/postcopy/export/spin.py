@@ -83,8 +83,21 @@ def search(pan: Path, options: Sequence[str] = ()) -> Found:
         UsageError: Spin could not search everything.
     """
     start = time.perf_counter()
-    said = _run([str(pan.resolve()), "-m100000", *options], pan.parent)
-    seconds = time.perf_counter() - start
+    said = _run(command(pan, options), pan.parent)
+    return read_found(said, time.perf_counter() - start)
+
+
+def command(pan: Path, options: Sequence[str] = ()) -> list[str]:
+    """How a verifier is called."""
+    return [str(pan.resolve()), "-m100000", *options]
+
+
+def read_found(said: str, seconds: float) -> Found:
+    """What a verifier said, which took so long.
+
+    Raises:
+        UsageError: it could not search everything.
+    """
     violated = re.findall(r"assertion violated \(?(\w+)", said)
     for trouble in ("max search depth too small", "out of memory", "VECTORSZ"):
         if trouble in said:

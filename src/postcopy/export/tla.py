@@ -37,7 +37,7 @@ RESERVED = """
     ASSUME ASSUMPTION AXIOM CASE CHOOSE CONSTANT CONSTANTS DOMAIN ELSE ENABLED EXCEPT EXTENDS IF IN INSTANCE LAMBDA LET
     LOCAL MODULE OTHER SF SUBSET THEN THEOREM UNCHANGED UNION VARIABLE VARIABLES WF WITH BOOLEAN TRUE FALSE STRING Int
     Nat Integers TLC Assert Print Init Next Spec TypeOK Progress Rests Pages Nothing Host
-    NextPages PreviousPages vars known page other q p set
+    NextPages PreviousPages vars known page other q p set value
 """
 
 WIDTH = 110
@@ -84,7 +84,7 @@ class _TlaPrinter(Printer):
             return among
         name = of.kind.replace(" ", "_")
         self.ranked[name] = of.values
-        return joined(" < ", (f"Rank_{name}[{self.value(part, of)}]" for part in (left, right)))
+        return joined(" < ", (f"Rank_{name}({_bare(self.value(part, of))})" for part in (left, right)))
 
     def _among(self, e: ex.Less, of: Variable, wanted: bool = True) -> str | None:
         """A member of an enumeration is (not) less or more than a given one: those that it can be, or cannot."""
@@ -234,6 +234,18 @@ def _is_flag(of: Variable | None, *numbers: NumberExpr) -> bool:
     return all(isinstance(e, ex.NumberIf | ex.Number) for e in numbers)
 
 
+def variable_names(program: Program) -> dict[Variable, str]:
+    """What the variables are called in the module."""
+    return _TlaPrinter(program).names
+
+
+def _type_for_apalache(v: Variable) -> str:
+    """The type of a variable in the notation of Apalache's type checker."""
+    if v.sort is Sort.PAGES:
+        return "Set(Int)"
+    return "Bool" if v.values == TRUTHS else "Str" if v.values else "Int"
+
+
 def _pages(action: ActionInstance, one: str, two: str) -> str:
     """What is written for an action of one page, or of two; nothing for one of none."""
     return ("", one, two)[len(action.page_names)]
@@ -274,10 +286,13 @@ class _Module:
         yield from self._head()
         yield "EXTENDS Integers, TLC"
         yield ""
-        yield "CONSTANT Pages"
+        yield "CONSTANT"
+        yield "    \\* @type: Set(Int);"
+        yield "    Pages"
         yield ""
         yield "VARIABLES"
         for v in self.program.variables:
+            yield f"    \\* @type: {_type_for_apalache(v)};"
             yield f"    {self.printer.names[v]}{'' if v is self.program.variables[-1] else ','}  \\* {said_of(v)}"
         yield ""
         for owner, variables in self.owners.items():
@@ -292,8 +307,11 @@ class _Module:
             yield "NextPages(set) == {q \\in Pages : q - 1 \\in set}"
             yield "PreviousPages(set) == {q \\in Pages : q + 1 \\in set}"
         for kind, values in self.printer.ranked.items():
-            ranks = ", ".join(f"{value.name} |-> {k}" for k, value in enumerate(values) if isinstance(value, Enum))
-            yield f"Rank_{kind} == [{ranks}]"
+            ranks = " [] ".join(
+                f'value = "{value.name}" -> {k}' for k, value in enumerate(values) if isinstance(value, Enum)
+            )
+            yield "\\* @type: Str => Int;"
+            yield f"Rank_{kind}(value) == CASE {ranks}"
         yield ""
         yield from body
         yield "=" * (60 + len(self.module) + 9)

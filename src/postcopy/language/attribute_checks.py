@@ -17,6 +17,10 @@ def _are(value: object, kind: type) -> bool:
     return isinstance(value, tuple | list) and all(isinstance(each, kind) for each in value)
 
 
+def _are_reasons(value: object) -> bool:
+    return isinstance(value, Mapping) and _are([*value, *value.values()], str)
+
+
 def _are_visible(value: object) -> bool:
     if not isinstance(value, Mapping):
         return False
@@ -35,6 +39,10 @@ CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "group": (lambda value: type(value) is int and value >= 1, _GROUP),
     "fine": (lambda value: isinstance(value, str), 'the name of a chosen set: small = Chosen("..."), fine = "small"'),
     "drawn_by": (lambda value: _are(value, str), 'a tuple of names of variables: drawn_by = ("client.state",)'),
+    "refused_options": (
+        _are_reasons,
+        'a dictionary of names and reasons: refused_options = {"sealing": "the reason"}',
+    ),
     "visible": (
         _are_visible,
         "a dictionary of events, each with a tuple of one verb, and of flags, each with two clauses",

@@ -1,12 +1,13 @@
 """The decisions of one symbolic run of a body, and what follows from them.
 
 A body asks expressions for their truth. Each answer is a decision: those given are replayed in order, those that
-earlier ones imply need none, and the first open one ends the run.
+earlier ones imply need none, and an open one is answered with yes. The other answers are for later runs.
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Iterator
+from typing import TypeAlias, assert_never
 
 from postcopy.language import expressions as ex
 from postcopy.language.body_errors import RunEnded
@@ -17,11 +18,15 @@ Condition = TruthExpr | ex.Atom
 """What a run decides on."""
 
 
-class DecisionNeeded(RunEnded):
-    """The run asks for a decision that is still open: it is made again, once for each answer."""
+Given: TypeAlias = tuple[tuple[TruthExpr, bool], ...]
+"""Conditions with their answers."""
 
-    def __init__(self, condition: TruthExpr) -> None:
-        self.condition = condition
+MAX_DECISIONS = 60
+"""Decisions that one path of an action or property may need."""
+
+
+class TooManyDecisions(RunEnded):
+    """The run asks for more than `MAX_DECISIONS` decisions."""
 
 
 class RunsDiffer(RunEnded):
@@ -29,34 +34,52 @@ class RunsDiffer(RunEnded):
 
 
 class Decisions:
-    """The decisions of one run: those given, and what follows from them.
+    """The decisions of one run, and what follows from them.
 
     Args:
         given: conditions with their answers, in the order in which the run asks for them.
         behind: how many of them, the first ones, were asked before this run begins.
+
+    Attributes:
+        made: those given, and behind them those that the run has made.
     """
 
-    def __init__(self, given: tuple[tuple[TruthExpr, bool], ...], behind: int = 0) -> None:
-        self.given = given
+    def __init__(self, given: Given, behind: int = 0) -> None:
+        self._given = len(given)
+        self.made = list(given)
         self.used = behind
         self.known: dict[Condition, bool] = {}
         self.domains: dict[Variable, frozenset[int]] = {}
-        for condition, answer in given[:behind]:
+        for condition, answer in self.made[:behind]:
             self._learn(condition, answer)
 
     def decide(self, condition: TruthExpr) -> bool:
-        """The answer on this path; a decision that is still open ends the run with `DecisionNeeded`."""
+        """The answer on this path; yes, where the decision is still open.
+
+        Raises:
+            TooManyDecisions: this is one more than a path may need.
+            RunsDiffer: the decision that is given for this place is another one.
+        """
         answer = self.implied(condition)
         if answer is not None:
             return answer
-        if self.used == len(self.given):
-            raise DecisionNeeded(condition)
-        expected, answer = self.given[self.used]
+        if self.used == len(self.made):
+            if self.used == MAX_DECISIONS:
+                raise TooManyDecisions
+            self.made.append((condition, True))
+        expected, answer = self.made[self.used]
         if expected != condition:
             raise RunsDiffer
         self.used += 1
         self._learn(condition, answer)
         return answer
+
+    def others(self) -> Iterator[tuple[TruthExpr, Given]]:
+        """The conditions to which this run has said yes by itself, the last one first, each with the decisions that
+        are to be given to the run that says no."""
+        for index in reversed(range(self._given, len(self.made))):
+            condition = self.made[index][0]
+            yield condition, (*self.made[:index], (condition, False))
 
     def implied(self, condition: Condition) -> bool | None:
         """What the decisions so far say of a condition, if anything."""

@@ -28,6 +28,7 @@ from postcopy.language.threads import Thread, thread_of, threads_in_sentences, u
 from postcopy.language.values import ALL, Cpu, Page
 from postcopy.language.variables import Sort, Variable, index_of, stored
 from postcopy.language.worlds import Beside, World, first_world, name_beside, second_world
+from postcopy.surface import setting
 
 MAX_PAGES = 16
 MAX_INITIAL = 1 << 20
@@ -71,9 +72,9 @@ class Instance:
         watching: Sequence[type[Monitor]] = (),
     ) -> None:
         _check_size("pages", pages, MAX_PAGES)
-        _check_size("in-flight", in_flight, MAX_IN_FLIGHT)
+        _check_size("in_flight", in_flight, MAX_IN_FLIGHT)
         if group < 1 or pages % group:
-            raise UsageError(f"--host-page {group} does not divide --pages {pages}")
+            raise UsageError(f"{setting('host_page', group)} does not divide {setting('pages', pages)}")
         self.protocol, self.pages, self.in_flight, self.group = protocol, pages, in_flight, group
         self.cpus = protocol.cpus
         self.properties = tuple(properties)
@@ -134,7 +135,9 @@ class Instance:
         ]
         number = prod(map(len, choices))
         if number > MAX_INITIAL:
-            raise UsageError(f"{number:,} initial states are too many ({MAX_INITIAL:,} at most): use fewer --pages")
+            raise UsageError(
+                f"{number:,} initial states are too many ({MAX_INITIAL:,} at most): use fewer {setting('pages')}"
+            )
         return list(product(*choices))
 
     def _possible(self, variable: Variable) -> Sequence[int]:
@@ -219,7 +222,7 @@ def _worlds(protocol: type[Protocol], monitors: Mapping[str, type[Monitor]]) -> 
 
 def _check_size(what: str, value: int, most: int) -> None:
     if not 1 <= value <= most:
-        raise UsageError(f"--{what} {value} is out of range: 1 to {most}")
+        raise UsageError(f"{setting(what, value)} is out of range: 1 to {most}")
 
 
 def _method_order(machine: type[Machine]) -> list[str]:

@@ -15,6 +15,7 @@ from postcopy.language.expression_nodes import Node
 from postcopy.language.expressions import AnySort, Expr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.looks import Looks
+from postcopy.language.path_joining import join_paths
 from postcopy.language.properties import Kind, Property
 from postcopy.language.readings import steps_of
 from postcopy.language.removals import check_removed
@@ -105,7 +106,7 @@ def read(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterp
         if prop.of_states or prop.is_witness
     ]
     constants = _constants(instance, [tree for _, tree in trees])
-    actions = tuple((action, fold_tree(tree, constants)) for action, tree in trees)
+    actions = tuple((action, join_paths(fold_tree(tree, constants))) for action, tree in trees)
     folded = tuple((index, prop, fold(e, constants)) for index, prop, e in predicates)
     trivial = frozenset(p.name for _, p, e in predicates if p.of_states and e == ex.TRUE and _always_true(instance, p))
     return Program(

@@ -26,7 +26,9 @@ class Protocol:
         properties: what must hold (or be reachable) beside the properties of the catalogue. Those of a subclass
             are added to those of its bases.
         inapplicable: names of properties that are not asked of it, each with the reason. Collected in the same way.
+        refused_options: names of options of a base that mean nothing here, each with the reason: no term may set them.
         invariant: conjuncts that help to prove the properties for every size. Collected in the same way.
+        proved_alone: `invariant` is all that helps: the catalogue's conjuncts are about another protocol.
         ranking: why it comes to an end, if that is known; None: for the reason for which its catalogue's protocol does.
         roles: what the pages of a message are in the protocol, by the kind of message: as `role` says it of a field.
             Collected in the same way.
@@ -41,7 +43,9 @@ class Protocol:
     fine: ClassVar[str] = ""
     properties: ClassVar[tuple[Property, ...]] = ()
     inapplicable: ClassVar[Mapping[str, str]] = {}
+    refused_options: ClassVar[Mapping[str, str]] = {}
     invariant: ClassVar[tuple[Property, ...]] = ()
+    proved_alone: ClassVar[bool] = False
     ranking: ClassVar[Ranking | None] = None
     roles: ClassVar[Mapping[Enum, Enum]] = {}
     drawn_by: ClassVar[tuple[str, ...]] = ()

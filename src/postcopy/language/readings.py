@@ -15,11 +15,13 @@ from postcopy.language import expressions as ex
 from postcopy.language.actions import ActionInstance
 from postcopy.language.expressions import TruthExpr
 from postcopy.language.instance import Instance
+from postcopy.language.judgements import Judgements
 from postcopy.language.looks import Looks
 from postcopy.language.machines import Monitor
+from postcopy.language.path_joining import join_paths
 from postcopy.language.properties import Property
 from postcopy.language.protocol import Protocol
-from postcopy.language.symbolic import SymbolicInterpretation, read_body, violation, watch
+from postcopy.language.symbolic import SymbolicInterpretation, read_body, watch
 from postcopy.language.trees import Leaf, Tree, leaves, on_leaves
 
 PROTOCOLS_KEPT = 8
@@ -61,6 +63,7 @@ class Steps:
         self._instance, self._bodies = instance, bodies
         self._watched: dict[str, tuple[Tree, dict[str, Looks]]] = {}
         self._violations: dict[tuple[str, int, Property], tuple[TruthExpr, Looks]] = {}
+        self._judgements = Judgements(instance)
 
     def tree(
         self, action: ActionInstance, properties: Sequence[Property], looks: Mapping[str, Looks] | None = None
@@ -77,7 +80,7 @@ class Steps:
         """
         if action.name not in self._watched:
             noted = {name: Looks() for name in self._instance.monitors}
-            body = self._bodies.tree(action)
+            body = join_paths(self._bodies.tree(action))
             self._watched[action.name] = watch(self._instance, action, body, SymbolicInterpretation, noted), noted
         watched, noted = self._watched[action.name]
         asked: Mapping[str, Looks] = {} if looks is None else looks
@@ -101,8 +104,7 @@ class Steps:
     def _violation(self, action: ActionInstance, leaf: Leaf, number: int, prop: Property) -> tuple[TruthExpr, Looks]:
         key = (action.name, number, prop)
         if key not in self._violations:
-            looks = Looks()
-            self._violations[key] = violation(self._instance, action, leaf, prop, SymbolicInterpretation, looks), looks
+            self._violations[key] = self._judgements.of(action, leaf, prop)
         return self._violations[key]
 
 

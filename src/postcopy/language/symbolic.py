@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import combinations
-from typing import cast
+from typing import Protocol, cast
 
 from postcopy.errors import NoRoomError, SpecError
 from postcopy.language import expressions as ex
@@ -22,7 +22,7 @@ from postcopy.language.body_checks import checks_of
 from postcopy.language.body_errors import Disabled, LocatingErrors
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
-from postcopy.language.decisions import DecisionNeeded, Decisions, RunsDiffer
+from postcopy.language.decisions import MAX_DECISIONS, Decisions, Given, RunsDiffer, TooManyDecisions
 from postcopy.language.expression_nodes import nodes
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
@@ -39,11 +39,19 @@ from postcopy.language.values import NONE, PageSet, Whole
 from postcopy.language.variables import Sort, Variable, same_values
 from postcopy.language.view import Step, View
 
-MAX_DECISIONS = 60
-"""Decisions that one path of an action or property may need."""
 
-MAX_PATHS = 4_096
-"""Runs of one action beyond which it is taken to be several actions in one."""
+class Notes(Protocol):
+    """What notes which parts of a step a property looks at (see `judgements`)."""
+
+    def noting(self, updates: Mapping[Variable, Value], /) -> dict[Variable, Value]:
+        """New values that note which are read."""
+
+    def noting_step(self, step: Step, /) -> Step:
+        """A step that notes what is looked at."""
+
+
+MAX_PATHS = 2_048
+"""Ways through one action beyond which it is taken to be several actions in one."""
 
 
 class SymbolicInterpretation(Interpretation):
@@ -335,7 +343,7 @@ class RoomIsChecked(SymbolicInterpretation):
 def _explore(
     run: Callable[[Decisions], Leaf],
     where: str,
-    given: tuple[tuple[TruthExpr, bool], ...] = (),
+    given: Given = (),
     runs: list[int] | None = None,
     behind: int = 0,
 ) -> Tree:
@@ -344,22 +352,23 @@ def _explore(
     runs[0] += 1
     if runs[0] > MAX_PATHS:
         raise SpecError(f"more than {MAX_PATHS} ways through it: split it into several actions", where)
+    path = Decisions(given, behind)
+    tree: Tree
     try:
-        return run(Decisions(given, behind))
+        tree = run(path)
     except Disabled:
-        return None
+        tree = None
     except RunsDiffer as differ:
         raise _other_way(differ, where) from None
-    except DecisionNeeded as needed:
-        condition = needed.condition
-        if len(given) == MAX_DECISIONS:
-            raise SpecError(
-                f"more than {MAX_DECISIONS} decisions on one path: split it into several actions",
-                location(None, where, needed.__traceback__),
-            ) from None
-    yes = _explore(run, where, (*given, (condition, True)), runs, behind)
-    no = _explore(run, where, (*given, (condition, False)), runs, behind)
-    return None if yes is None and no is None else Branch(condition, yes, no)
+    except TooManyDecisions as last:
+        raise SpecError(
+            f"more than {MAX_DECISIONS} decisions on one path: split it into several actions",
+            location(None, where, last.__traceback__),
+        ) from None
+    for condition, decisions in path.others():
+        no = _explore(run, where, decisions, runs, behind)
+        tree = None if tree is None and no is None else Branch(condition, tree, no)
+    return tree
 
 
 def _other_way(differ: RunsDiffer, where: str) -> SpecError:
@@ -456,7 +465,7 @@ def watch(
         return body
     where = _where(instance, action)
 
-    def extend(tree: Tree, given: tuple[tuple[TruthExpr, bool], ...], runs: list[int]) -> Tree:
+    def extend(tree: Tree, given: Given, runs: list[int]) -> Tree:
         if tree is None:
             return None
         if isinstance(tree, Branch):
@@ -479,6 +488,7 @@ def violation(
     prop: Property,
     make: type[SymbolicInterpretation],
     looks: Looks,
+    reads: Notes | None = None,
 ) -> TruthExpr:
     """When a step violates a property of steps.
 
@@ -489,6 +499,7 @@ def violation(
         prop: the property.
         make: the symbolic interpretation to read the property with.
         looks: where it is noted what the property looks at.
+        reads: where it is noted what of the step makes a difference to it.
 
     Raises:
         SpecError: the property cheats or errs.
@@ -496,7 +507,7 @@ def violation(
 
     def read() -> TruthExpr:
         try:
-            return _predicate(instance, prop.holds, leaf.updates, make, (action, leaf.events), looks)
+            return _predicate(instance, prop.holds, leaf.updates, make, (action, leaf.events), looks, reads)
         except RunsDiffer as differ:
             raise _other_way(differ, _where(instance, action)) from None
 
@@ -561,6 +572,7 @@ def _predicate(
     make: type[SymbolicInterpretation] = SymbolicInterpretation,
     taken: tuple[ActionInstance, Sequence[Happening]] | None = None,
     looks: Looks | None = None,
+    reads: Notes | None = None,
 ) -> TruthExpr:
     """A property's function as one expression over the state before the step.
 
@@ -571,32 +583,34 @@ def _predicate(
         make: the symbolic interpretation to read it with.
         taken: the step's action and its events, for a property of steps.
         looks: where it is noted what the property looks at.
+        reads: where it is noted what of a step makes a difference to it.
     """
     where = place(holds.__code__, holds.__code__.co_firstlineno)
 
-    def ask(given: tuple[tuple[TruthExpr, bool], ...]) -> TruthExpr:
+    def ask(given: Given) -> TruthExpr:
         path = Decisions(given)
-        after = make(instance, path, dict(updates))
+        after = make(instance, path, dict(updates) if reads is None else reads.noting(updates))
         after.looks = looks
         subject: object = View(after)
         if taken is not None:
             action, events = taken
             before = make(instance, path)
             before.looks = looks
-            subject = Step(action, View(before), View(after), _events_in(after, events), after.pages(NONE), looks)
+            step = Step(action, View(before), View(after), _events_in(after, events), after.pages(NONE), looks)
+            subject = step if reads is None else reads.noting_step(step)
         arguments = (subject, SymbolicPages(after, ex.PAGE)) if of_each_page(holds) else (subject,)
         try:
             answer = holds(*arguments)
-        except DecisionNeeded as needed:
-            condition = needed.condition
-            if len(given) == MAX_DECISIONS:
-                raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: simplify it", where) from None
-            return ex.choose(condition, ask((*given, (condition, True))), ask((*given, (condition, False))))
+        except TooManyDecisions:
+            raise SpecError(f"more than {MAX_DECISIONS} decisions on one path: simplify it", where) from None
         except Disabled:
             raise SpecError("a property has a guard: it answers with a truth value or a set of pages", where) from None
         if not isinstance(answer, SymbolicPages | SymbolicTruth | bool):
             raise SpecError(f"it answers {answer!r}: a property answers with a truth value or a set of pages", where)
-        return ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
+        found = ex.is_empty(answer.expr) if isinstance(answer, SymbolicPages) else after.truth_of(answer)
+        for condition, decisions in path.others():
+            found = ex.choose(condition, found, ask(decisions))
+        return found
 
     with LocatingErrors(where, holds.__name__):
         checks_of(instance.protocol, instance.monitors).function(holds, View if taken is None else Step)

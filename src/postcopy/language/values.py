@@ -36,7 +36,9 @@ class Whole(Enum):
 
 
 NONE = Whole.NONE
+"""No page, whatever the number of pages."""
 ALL = Whole.ALL
+"""Every page, whatever the number of pages."""
 
 
 class PageSet(ABC):

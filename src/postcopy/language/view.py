@@ -66,6 +66,11 @@ class View:
         if self._interpretation.looks is not None:
             self._interpretation.looks.roles = True
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether there is one system only, so that every part concerns it."""
+        return self._world is None
+
     def concerns(self, part: str) -> bool:
         """Whether a machine or channel belongs to the system whose parts are seen."""
         return self._world is None or self._world.belongs(part)
@@ -127,31 +132,31 @@ class Step:
     def of(self, what: Enum) -> PageSet:
         """The pages of all events of this kind (no page if there was none)."""
         self._note(what, How.OBSERVED)
-        return self._union(e.pages for e in self._seen() if e.what is what and not e.channel)
+        return self._union(e.pages for e in self._seen(what) if not e.channel)
 
     def happened(self, what: Enum) -> bool:
         """Whether the step has such an event. A plain Python answer: events do not depend on the state."""
         self._note(what, How.OBSERVED)
-        return any(e.what is what and not e.channel for e in self._seen())
+        return any(not e.channel for e in self._seen(what))
 
     def sent(self, kind: Enum) -> PageSet:
         """The pages of all messages of this kind that the step put on a channel."""
         self._note(kind, How.SENT)
-        return self._union(e.pages for e in self._seen() if e.what is kind and e.sent)
+        return self._union(e.pages for e in self._seen(kind) if e.sent)
 
     def sends(self, kind: Enum) -> bool:
         """Whether the step puts such a message on a channel."""
         self._note(kind, How.SENT)
-        return any(e.what is kind and e.sent for e in self._seen())
+        return any(e.sent for e in self._seen(kind))
 
     def receives(self, kind: Enum) -> bool:
         """Whether the step takes such a message from a channel."""
         self._note(kind, How.RECEIVED)
-        return any(e.what is kind and e.channel and not e.sent for e in self._seen())
+        return any(e.channel and not e.sent for e in self._seen(kind))
 
-    def _seen(self) -> list[Event]:
-        """The events of this system: messages on its channels, and what its machines observe."""
-        return [e for e in self.events if self.before.concerns(e.channel or self.action.machine)]
+    def _seen(self, what: Enum) -> list[Event]:
+        """The events of a kind in this system: messages on its channels, and what its machines observe."""
+        return [e for e in self.events if e.what is what and self.before.concerns(e.channel or self.action.machine)]
 
     def _note(self, what: Enum, how: How) -> None:
         if self.looks is not None:

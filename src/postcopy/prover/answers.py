@@ -89,7 +89,7 @@ class Answers:
         data = self._cache.get(KIND, self._file(action))
         try:
             return {} if data is None else msgspec.json.decode(data, type=dict[str, list[Answer]])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return {}
 
     def _keep(self, action: str, obligations: Mapping[str, Obligation]) -> None:

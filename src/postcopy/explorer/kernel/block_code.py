@@ -1,9 +1,11 @@
 """The kernel's text for the compiler: a block of states at once, one action after the other.
 
-For each action its guards are computed for every state of the block, and the states that pass are gathered in a list:
-`list[m] = i; m += passes`. Nothing depends on a jump that a processor could guess wrongly, which is what makes going
-through one state's guards slow: their outcomes look random. Decisions below the guards split a list in two in the same
-way, and the leaves' updates run over lists. Guards that several actions share are computed once.
+For each action its guards are computed for every state of the block, eight at a time, and those that pass are the bits
+of a row of `passes`. Where an action has few ways below its guards, each of them has a row of its own. The leaves'
+updates run over the bits of their row. Where there are more ways, or pages to choose, the states (or pairs of a state
+and a page) that pass are gathered in a list, `list[m] = i; m += passes`, and a decision splits a list in two. So hardly
+anything depends on a jump that a processor could guess wrongly, which is what makes going through one state's guards
+slow: their outcomes look random. Guards that several actions share are computed once.
 
     expand_block(states, at, n, out, origin, label, fired, moved, lists, items, picks)
 
@@ -13,11 +15,15 @@ change nothing are left out unless they violate something. Adds to `fired` how o
 that how often the step at each leaf changed something; sets `moved` for states that a step other than the environment's
 changes; and returns how many successors there are, with `BAD_BIT` set when one of them violates a property or fails a
 check.
+
+The text of an action's function speaks of its own leaves and lists only, numbered from 0: where they begin is passed to
+it. So it stays the same where other actions change, and is compiled once (see `compiler`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from postcopy.explorer.kernel.calling_convention import BAD_BIT, BLOCK, LABEL_BITS, STAYS
@@ -27,12 +33,28 @@ from postcopy.explorer.kernel.layout import Layout
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import PagesExpr, TruthExpr
 from postcopy.language.program import Program
-from postcopy.language.trees import Branch, Leaf, Tree
+from postcopy.language.trees import Branch, Leaf, Tree, leaves
 
 _UNROLLED_PAGES = 8
 """Up to here pages are tried one by one instead of by their bits: no jump that depends on the state."""
 
+_FEW_WAYS = 8
+"""Ways below an action's guards up to which all of them are computed for each state of the block."""
+
+SHARED = "key"
+"""The row of `passes` of the states that an action looks at: it is passed to a function."""
+
+EVERY = 0
+"""The row of all states of the block."""
+
 Condition = tuple[TruthExpr, bool]
+
+
+_PARAMETERS = (
+    "states, at, key, leaf, changed, failed, out, count, origin, label, fired, moved, passes, lists, items, picks"
+)
+"""Of an action's function: which row of `passes` has the states that it looks at, where its leaves begin in what is
+counted as taken and as changed, and the label of its first check."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +62,29 @@ class _List:
     """States (or pairs of a state and a page) that a loop goes through.
 
     Attributes:
-        row: the row of `lists` that holds their places, or None for all of the block (or all pairs).
+        row: the row of `lists` that holds their places, or None for all pairs, or for the bits of a row of `passes`.
         length: the text of how many there are.
         pairs: whether they are pairs of `items` and `picks`.
+        bits: the text of the row of `passes`, where they are its bits.
     """
 
     row: int | None
     length: str
     pairs: bool = False
+    bits: str = ""
+
+
+def _bits(row: str | int) -> _List:
+    """The states that are the bits of a row of `passes`."""
+    both = f"ones(passes[2 * {row}]) + ones(passes[2 * {row} + 1])"
+    return _List(None, f"({both})", bits=str(row))
 
 
 def expand_text(program: Program, layout: Layout, labels: Labels) -> tuple[list[str], int]:
     """The lines of `expand_block` and what it calls; and how many rows of `row_length` numbers `lists` has."""
     printer = _Printer(program, layout, labels)
-    return printer.text(), max(printer.most, layout.page_words)
+    text = printer.text()
+    return text, max(printer.most, layout.page_words)
 
 
 def row_length(layout: Layout) -> int:
@@ -61,11 +92,25 @@ def row_length(layout: Layout) -> int:
     return BLOCK * layout.instance.pages
 
 
+def _is_end(tree: Tree) -> bool:
+    """Whether a tree has no decision at its top that the state alone takes."""
+    return not isinstance(tree, Branch) or ex.mentions_page(tree.condition)
+
+
+def _count_ways(tree: Tree) -> int:
+    """How many ways there are through a tree to the first decisions about pages."""
+    if tree is None:
+        return 0
+    return 1 if _is_end(tree) or not isinstance(tree, Branch) else _count_ways(tree.yes) + _count_ways(tree.no)
+
+
 class _Printer:
     def __init__(self, program: Program, layout: Layout, labels: Labels) -> None:
         self.program, self.layout, self.labels = program, layout, labels
         self.writer = Writer(layout, flat=True)
-        self.kept = self.most = 0
+        self.most = self.most_bits = 0
+        self.first: Leaf | None = None
+        """The first leaf of the action that is printed."""
         self.picked = "p"
         """The name of the page that pairs have: a step's only page, or its second one."""
         self._begin()
@@ -77,68 +122,79 @@ class _Printer:
         times = Counter(condition for conditions in outside.values() for condition in conditions)
         keys = {i: max(outside[i], key=lambda condition: times[condition], default=None) for i in outside}
         shared = list(dict.fromkeys(key for key in keys.values() if key is not None and times[key] > 1))
-        self.most = self.kept = len(shared)
         lines: list[str] = []
-        calls: list[str] = []
-        for number, condition in enumerate(shared):
-            self._begin()
-            self._filter(_List(None, "n"), [condition], number)
-            lines += [f"def key{number}(states, at, n, lists):", *self.lines, f"    return m{number}", ""]
-            calls.append(f"    m{number} = key{number}(states, at, n, lists)")
         for index, conditions, rest in found:
             self._begin()
             key = keys[index]
-            over, last = _List(None, "n"), "n"
-            if key in shared:
-                last = f"m{shared.index(key)}"
-                over = _List(shared.index(key), last)
             within = [(c, want) for c, want in conditions if ex.mentions_page(c)]
             rest_outside = [c for c in outside[index] if c != key or key not in shared]
-            if len(self.program.actions[index][0].page_names) == 2:
-                self._action_of_two(index, over, rest_outside, within, rest)
+            action, tree = self.program.actions[index]
+            self.first = next(leaves(tree))
+            if len(action.page_names) == 2:
+                self._action_of_two(index, rest_outside, within, rest)
             else:
-                self._action(index, over, rest_outside, within, rest)
-            arguments = f"states, at, {last}, out, count, origin, label, fired, moved, lists, items, picks"
-            lines += [f"def action{index}({arguments}):", f"    # {self.program.actions[index][0].name}"]
-            lines += ["    bad = 0", *self.lines, "    return count, bad", ""]
-            calls += [f"    count, bad = action{index}({arguments})", "    wrong |= bad"]
+                self._action(index, rest_outside, within, rest)
+            lines += [f"def action{index}({_PARAMETERS}):", f"    # {action.name}"]
+            lines += ["    bad = 0", f"    if (passes[2 * {SHARED}] | passes[2 * {SHARED} + 1]) != 0:"]
+            lines += [*("    " + line for line in self.lines), "    return count, bad", ""]
+        rows: dict[Condition | None, int] = {
+            None: self.most_bits,
+            **{key: self.most_bits + 1 + k for k, key in enumerate(shared)},
+        }
+        lines += self._keys(rows)
         lines.append("def expand_block(states, at, n, out, origin, label, fired, moved, lists, items, picks):")
-        lines += ["    count = 0", "    wrong = 0", *calls, f"    return count | wrong << {BAD_BIT}", ""]
+        lines += [f"    passes = room({2 * (self.most_bits + len(rows))})", "    keys(states, at, n, passes)"]
+        lines += ["    count = 0", "    wrong = 0"]
+        for index, _, _ in found:
+            row = rows[keys[index] if keys[index] in shared else None]
+            lines.append(f"    count, bad = action{index}({self._arguments(index, row)})")
+            lines.append("    wrong |= bad")
+        lines += [f"    return count | wrong << {BAD_BIT}", ""]
         return lines
+
+    def _keys(self, rows: Mapping[Condition | None, int]) -> list[str]:
+        """The function that computes what several actions share: the states that there are, and those that pass."""
+        self._begin()
+        body = self._lanes(self.scope)
+        body.write("there = i < n")
+        for condition, row in rows.items():
+            test = f"there & ({self._test([condition], body)})" if condition is not None else "there"
+            body.write(f"passes[{row}, i] = {test}")
+        return ["def keys(states, at, n, passes):", *self.lines, ""]
+
+    def _arguments(self, index: int, row: int) -> str:
+        """What `expand_block` passes to an action: see `_PARAMETERS`."""
+        first = next(leaves(self.program.actions[index][1]))
+        leaf, failed = self.labels.leaf(first), self.labels.failure(first, 0)
+        own = f"{row}, {leaf}, {len(self.labels.leaves) + leaf}, {failed}"
+        return f"states, at, {own}, out, count, origin, label, fired, moved, passes, lists, items, picks"
 
     def _begin(self) -> None:
         """Begin a function's body."""
         self.lines: list[str] = []
         self.free: list[int] = []
-        self.lists = self.kept
+        self.lists = self.ways = 0
         self.scope = Scope(self.lines, 1)
 
-    def _action(self, index: int, states: _List, outside: list[Condition], within: list[Condition], rest: Tree) -> None:
-        action = self.program.actions[index][0]
-        taken: list[_List] = []
-        if action.takes_page:
-            pages, inside = domain(within)
-            if outside:
-                states = self._filter(states, outside)
-                taken.append(states)
-            states = self._pairs(states, pages)
+    def _action(self, index: int, outside: list[Condition], within: list[Condition], rest: Tree) -> None:
+        ways = self._ways(outside, rest)
+        if not self.program.actions[index][0].takes_page:
+            for tree, row in ways:
+                self._tree(index, tree, _bits(row))
+            return
+        pages, inside = domain(within)
+        for tree, row in ways:
+            pairs = self._pairs(_bits(row), pages)
+            some = self._filter(pairs, inside) if inside else pairs
+            self._tree(index, tree, some)
             if inside:
-                states = self._filter(states, inside)
-                taken.append(states)
-        elif outside:
-            states = self._filter(states, outside)
-            taken.append(states)
-        self._tree(index, rest, states)
-        for list_ in taken:
-            self._give_back(list_)
+                self._give_back(some)
 
-    def _action_of_two(
-        self, index: int, states: _List, outside: list[Condition], within: list[Condition], rest: Tree
-    ) -> None:
+    def _action_of_two(self, index: int, outside: list[Condition], within: list[Condition], rest: Tree) -> None:
         """A step of two pages: for each first page (p0, p1, …, one after the other) as a step of the second one."""
         before = [(c, want) for c, want in within if not ex.mentions_other(c)]
-        if outside:
-            states = self._filter(states, outside)
+        [(_, row)] = self._ways(outside, next(leaves(rest)))
+        states = _bits(row)
         self.scope.write(f"for first in range({len(self.layout.records)}):")
         function, self.scope = self.scope, self.scope.inner()
         places = list(enumerate(self.layout.records))
@@ -152,10 +208,51 @@ class _Printer:
         over = self._filter(pairs, inside) if inside else pairs
         self._tree(index, rest, over)
         self.picked = "p"
-        for list_, made in ((over, bool(inside)), (some, bool(before)), (states, bool(outside))):
+        for list_, made in ((over, bool(inside)), (some, bool(before))):
             if made:
                 self._give_back(list_)
         self.scope = function
+
+    def _lanes(self, scope: Scope) -> Scope:
+        """Open a loop over all states of the block, several at once; the scope of its body."""
+        scope.write(f"for i in lanes({BLOCK}):")
+        body = Scope(self.lines, scope.indent + 1)
+        for k in range(self.layout.words):
+            body.write(f"w{k} = states[{k}, at + i]")
+        return body
+
+    def _ways(self, conditions: list[Condition], tree: Tree) -> list[tuple[Tree, int | str]]:
+        """The ways below an action's guards, as far as they do not depend on its pages: what is below each, and the row
+        of the states that go there."""
+        depth = None if _count_ways(tree) <= _FEW_WAYS else 0
+        if not conditions and (depth == 0 or _is_end(tree)):
+            return [(tree, SHARED)]
+        body = self._lanes(self.scope)
+        test = f" & ({self._test(conditions, body)})" if conditions else ""
+        body.write(f"way = passes[{SHARED}, i]{test}")
+        found: list[tuple[Tree, int | str]] = []
+        self._rows(tree, "way", body, found, whole=depth == 0)
+        self.most_bits = max(self.most_bits, len(found))
+        return found
+
+    def _rows(self, tree: Tree, way: str, body: Scope, found: list[tuple[Tree, int | str]], *, whole: bool) -> None:
+        """Write the rows of the ways through a tree, to which the states come that a truth value says."""
+        if tree is None:
+            return
+        if whole or _is_end(tree):
+            body.write(f"passes[{len(found)}, i] = {way}")
+            found.append((tree, len(found)))
+            return
+        assert isinstance(tree, Branch)
+        self.ways += 1
+        test, yes, no = (f"{name}{self.ways}" for name in ("test", "yes", "no"))
+        body.write(f"{test} = {self.writer.truth(tree.condition, body)}")
+        if tree.yes is not None:
+            body.write(f"{yes} = {way} & {test}")
+            self._rows(tree.yes, yes, body, found, whole=False)
+        if tree.no is not None:
+            body.write(f"{no} = {way} & (not {test})")
+            self._rows(tree.no, no, body, found, whole=False)
 
     def _take(self) -> int:
         if self.free:
@@ -181,12 +278,21 @@ class _Printer:
     def _loop(self, over: _List) -> tuple[Scope, str]:
         """Open a loop; the scope of its body, and the text of the place that a list made in it holds."""
         scope = self.scope
-        place = ("j" if over.pairs else "i") if over.row is None else "t"
-        scope.write(f"for {place} in range({over.length}):")
-        body = Scope(self.lines, scope.indent + 1)
-        if over.row is not None:
-            place = "j" if over.pairs else "i"
-            body.write(f"{place} = {self._entry(over, 't')}")
+        if over.bits:
+            scope.write("for half in range(2):")
+            half = Scope(self.lines, scope.indent + 1)
+            half.write(f"some = passes[2 * {over.bits} + half]")
+            half.write("while some != 0:")
+            body, place = half.inner(), "i"
+            body.write("i = lowest(some) + 64 * half")
+            body.write("some &= some - 1")
+        else:
+            place = "j" if over.row is None else "t"
+            scope.write(f"for {place} in range({over.length}):")
+            body = Scope(self.lines, scope.indent + 1)
+            if over.row is not None:
+                place = "j" if over.pairs else "i"
+                body.write(f"{place} = {self._entry(over, 't')}")
         if over.pairs:
             body.write("i = items[j]")
             for k in self.writer.parts:
@@ -199,14 +305,14 @@ class _Printer:
         texts = [self.writer.truth(c, body, want) for c, want in conditions]
         return texts[0] if len(texts) == 1 else " & ".join(f"({text})" for text in texts)
 
-    def _filter(self, over: _List, conditions: list[Condition], row: int | None = None) -> _List:
-        number = self._take() if row is None else row
+    def _filter(self, over: _List, conditions: list[Condition]) -> _List:
+        number = self._take()
         made = _List(number, f"m{number}", over.pairs)
-        self.scope.write(f"m{number} = 0")
+        self.scope.write(f"{made.length} = 0")
         body, place = self._loop(over)
         test = self._test(conditions, body)
         body.write(f"{self._entry(made, made.length)} = {place}")
-        body.write(f"m{number} += {test}")
+        body.write(f"{made.length} += {test}")
         return made
 
     def _split(self, over: _List, condition: TruthExpr) -> tuple[_List, _List]:
@@ -261,9 +367,10 @@ class _Printer:
         self._give_back(no)
 
     def _leaf(self, index: int, leaf: Leaf, over: _List) -> None:
-        number = self.labels.leaf(leaf)
-        self.scope.write(f"fired[{number}] += {over.length}")
-        label = str(number if leaf.updates else number | STAYS)
+        assert self.first is not None
+        number = self.labels.leaf(leaf) - self.labels.leaf(self.first)
+        self.scope.write(f"fired[leaf + {number}] += {over.length}")
+        label = f"leaf + {number if leaf.updates else number | STAYS}"
         if not leaf.updates and not leaf.violated and not leaf.checks:
             return
         self.scope.write("before = count")
@@ -282,8 +389,8 @@ class _Printer:
             for prop, condition in leaf.violated:
                 body.write(f"found |= {1 << LABEL_BITS + prop} if {self.writer.truth(condition, body)} else 0")
             for i, (condition, _, _) in enumerate(leaf.checks):
-                failed = self.labels.failure(leaf, i)
-                body.write(f"found = found if {self.writer.truth(condition, body)} else {failed}")
+                failed = self.labels.failure(self.first, 0) - self.labels.failure(leaf, i)
+                body.write(f"found = found if {self.writer.truth(condition, body)} else failed - {failed}")
             body.write(f"wrong = found != {label}")
             body.write("bad |= wrong")
             body.write("label[count] = found")
@@ -291,4 +398,4 @@ class _Printer:
         else:
             body.write(f"label[count] = {label}")
             body.write("count += keep")
-        self.scope.write(f"fired[{len(self.labels.leaves) + number}] += count - before")
+        self.scope.write(f"fired[changed + {number}] += count - before")

@@ -8,7 +8,8 @@ Each of its parts is made when it is first asked for: small spaces need no machi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,7 @@ from postcopy.explorer.kernel.state_code import block_text, plain_text
 from postcopy.language.instance import Instance, State
 from postcopy.language.program import read
 from postcopy.language.symbolic import RoomIsChecked, SymbolicInterpretation
+from postcopy.language.trees import Tree
 
 Words = tuple[int, ...]
 """A packed state."""
@@ -95,6 +97,20 @@ class Kernel:
     def machine_code(self) -> MachineCode:
         """The machine code; from disk where it has been compiled."""
         return load(self.plan)
+
+    def with_trees(self, change: Callable[[Tree], Tree]) -> Kernel:
+        """The same states, with other steps: each action's tree changed. For walks only, not for machine code.
+
+        Args:
+            change: a tree in place of another.
+        """
+        other = copy(self)
+        for made in ("plain", "functions", "plan", "machine_code"):
+            vars(other).pop(made, None)
+        actions = tuple((info, change(tree)) for info, tree in self.program.actions)
+        other.program = replace(self.program, actions=actions)
+        other.labels = Labels(other.program)
+        return other
 
     @property
     def impossible(self) -> frozenset[str]:

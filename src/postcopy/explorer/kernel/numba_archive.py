@@ -3,6 +3,8 @@
 Numba's own cache has no checksums: a damaged file ends the process, and a file of another function is run. Here Numba
 is given a cache for each function that reads from, and writes to, an archive in memory. The archive comes from
 `postcopy.cache`, and is kept there when a function had to be compiled.
+
+A function is compiled when it is first called: a search on one core calls half of the loop's functions.
 """
 
 from __future__ import annotations
@@ -10,15 +12,27 @@ from __future__ import annotations
 import pickle
 import platform
 from collections.abc import Callable
+from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import llvmlite
 import numba
+from numba import types
 from numba.core.caching import CompileResultCacheImpl, NullCache
 from numba.core.serialize import dumps
 
 from postcopy.cache import Cache
 from postcopy.explorer.kernel.compiler import processor
+
+_njit: Any = numba.njit  # whose types leave out what a function need not have
+
+inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Compiles a function that only compiled ones may call: a call from Python ends the process. To make it fit for that
+takes a third of the time."""
+
+_ONE_AT_A_TIME = RLock()
+"""Workers may call the same function at the same time; to compile one may take that another is compiled."""
 
 
 class NumbaArchive:
@@ -38,22 +52,50 @@ class NumbaArchive:
 
     def compiled(self, signature: Any) -> Callable[[Any], Any]:
         """Decorate a function that runs without the interpreter's lock: the compiled one, for this signature alone."""
-
-        def decorate(function: Any) -> Any:
-            dispatcher: Any = numba.njit(nogil=True)(function)
-            # Numba has no public way to give a function another cache
-            dispatcher._cache = _OneFunction(self, f"{function.__qualname__} {signature}")  # noqa: SLF001
-            dispatcher.compile(signature)
-            dispatcher.disable_compile()
-            return dispatcher
-
-        return decorate
+        return lambda function: _AtFirstCall(self, function, signature)
 
     def keep(self) -> None:
-        """Keep the machine code in the cache, if a function had to be compiled."""
+        """Keep the machine code in the cache, if a function had to be compiled, beside what others have kept there."""
         if set(self.functions) != self._known:
-            self._cache.put(self._kind, self._key, pickle.dumps(self.functions))
+            data = self._cache.get(self._kind, self._key)
+            there: dict[str, bytes] = pickle.loads(data) if data is not None else {}
+            self._cache.put(self._kind, self._key, pickle.dumps({**there, **self.functions}))
             self._known = set(self.functions)
+
+
+class _AtFirstCall:
+    """A function that is compiled when it is first called, or taken from its archive.
+
+    Args:
+        archive: where its machine code is kept.
+        function: the function.
+        signature: the signature that it is compiled for.
+    """
+
+    def __init__(self, archive: NumbaArchive, function: Any, signature: Any) -> None:
+        self._archive, self._function, self._signature = archive, function, signature
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._compiled(*arguments)
+
+    @property
+    def _numba_type_(self) -> types.Dispatcher:
+        """What Numba takes it for where another compiled function calls it."""
+        return types.Dispatcher(self._compiled)
+
+    @cached_property
+    def _compiled(self) -> Any:
+        with _ONE_AT_A_TIME:
+            if "_compiled" in vars(self):  # another thread was faster
+                return vars(self)["_compiled"]
+            made = _njit(nogil=True, no_cfunc_wrapper=True)(self._function)
+            # Numba has no public way to give a function another cache
+            made._cache = _OneFunction(self._archive, f"{self._function.__qualname__} {self._signature}")  # noqa: SLF001
+            made.compile(self._signature)
+            made.disable_compile()
+            self._archive.keep()
+            vars(self)["_compiled"] = made
+            return made
 
 
 def archive_key(*texts: str) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
+
+from postcopy.explorer.liveness.components import components
 
 Nodes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -193,10 +193,7 @@ def _components(graph: Graph, fair: Fairness, region: Nodes) -> tuple[Nodes, Fla
     within = targets >= 0
     edges, origins, targets = edges[within], origins[within], targets[within]
     starts = np.searchsorted(origins, np.arange(len(region) + 1))
-    matrix = csr_matrix((np.ones(len(edges), dtype=np.int8), targets, starts), shape=(len(region), len(region)))
-    matrix.sum_duplicates()  # SciPy 1.11 never ends where an edge is there twice
-    matrix.data[:] = 1  # sums of small numbers overflow, and an edge has to stay one
-    count, component = connected_components(matrix, directed=True, connection="strong")
+    count, component = components(starts, targets)
     steps = (component[origins] == component[targets]) & graph.moves[edges]
     homes, labels = component[origins[steps]], graph.action[edges[steps]]
     own_steps = np.zeros((count, fair.own.shape[1]), dtype=np.bool_)

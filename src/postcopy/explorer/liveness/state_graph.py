@@ -1,18 +1,15 @@
-"""The graph of a finished search: its states, and the steps between them.
-
-An interpreted search has kept its steps (`edges`). A compiled one has not: every stored state is expanded once more,
-and its successors are looked up (`compiled_state_graph`).
-"""
+"""The graph of an interpreted search, which has kept its steps (`edges`), and what is found in it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from postcopy.explorer.kernel.layout import Layout
-from postcopy.explorer.liveness.lasso import Graph
+from postcopy.explorer.liveness.history_bits import history_masks
+from postcopy.explorer.liveness.lasso import Graph, Lasso, fair_lasso, fairness
+from postcopy.explorer.liveness.lasso_run import Found, StoredLasso, StoredStep
 from postcopy.explorer.search.edges import Edges
 from postcopy.explorer.search.findings import Space
 from postcopy.explorer.search.interpreted import Interpreted
@@ -22,44 +19,46 @@ BYTES_PER_EDGE = 80
 stored in 7 bytes; most is taken while components are looked for."""
 
 
-@dataclass(frozen=True)
-class StateGraph:
-    """The graph of a search.
+def stored_answers(
+    space: Space, own: npt.NDArray[np.bool_], strong: npt.NDArray[np.bool_], asked: int, max_bytes: int
+) -> Iterator[Found]:
+    """What is found of each promise in the graph of an interpreted search that has kept its steps.
 
-    Attributes:
-        graph: its edges, labelled with action numbers; those that change nothing at all are left out.
-        states: the packed states, by node; uint64[nodes, words].
-        found: what `examine` says of each; int64[nodes].
-        initial: the nodes of the initial states.
-    """
-
-    graph: Graph
-    states: npt.NDArray[np.uint64]
-    found: npt.NDArray[np.int64]
-    initial: npt.NDArray[np.int64]
-
-
-def state_graph(space: Space, max_bytes: int) -> StateGraph:
-    """Build the graph of a search that has come to its end; an interpreted one has to have kept its steps.
+    Args:
+        space: the search, of which each two witnesses are one promise: it is made, it is kept.
+        own: for each action and unit, whether it is a step of the unit; bool[actions, units].
+        strong: whether a unit is strongly fair; bool[units].
+        asked: how many promises there are.
+        max_bytes: what the graph may take.
 
     Raises:
-        MemoryError: it would take more than `max_bytes`.
+        MemoryError: it would take more.
     """
     kernel, search = space.kernel, space.search
-    states, history, most = search.array(), history_masks(kernel.layout), max_bytes // BYTES_PER_EDGE
-    if isinstance(search, Interpreted):
-        assert search.edges is not None
-        graph, found = recorded(search.edges, states, history, most)
-    else:
-        from postcopy.explorer.liveness.compiled_state_graph import expand_all
-        from postcopy.explorer.search.compiled import Compiled
-
-        assert isinstance(search, Compiled)
-        graph, found = expand_all(states.view(np.int64), history, search.machine, kernel.labels.action_of, most)
+    assert isinstance(search, Interpreted)
+    assert search.edges is not None
+    states = search.array()
+    graph, found = recorded(search.edges, states, history_masks(kernel.layout), max_bytes // BYTES_PER_EDGE)
     roots = {kernel.representative(state) for state in kernel.instance.initial_states()}
     rows = [np.array(root, dtype=np.uint64) for root in sorted(roots)]
     initial = np.array([np.flatnonzero((states == row).all(axis=1))[0] for row in rows], dtype=np.int64)
-    return StateGraph(graph, states, found, initial)
+    fair = fairness(graph, own, strong)
+    for number in range(asked):
+        when, then = ((found >> bit & 1).astype(np.bool_) for bit in (2 * number, 2 * number + 1))
+        answer = fair_lasso(graph, fair, initial, when, then)
+        yield Found(answer.open, None if answer.lasso is None else _stored(answer.lasso, graph, states))
+
+
+def _stored(lasso: Lasso, graph: Graph, states: npt.NDArray[np.uint64]) -> StoredLasso:
+    """A lasso with the states themselves."""
+
+    def steps(edges: tuple[int, ...]) -> tuple[StoredStep, ...]:
+        return tuple(
+            StoredStep(int(graph.action[edge]), tuple(states[graph.target[edge]].tolist()), bool(graph.moves[edge]))
+            for edge in edges
+        )
+
+    return StoredLasso(tuple(states[lasso.start].tolist()), steps(lasso.stem), steps(lasso.loop))
 
 
 def recorded(
@@ -92,16 +91,3 @@ def recorded(
         moves[order],
     )
     return graph, np.array(edges.found, dtype=np.int64)
-
-
-def history_masks(layout: Layout) -> list[int]:
-    """For each word of a state, the bits of history: what no thread knows."""
-    masks = [0] * layout.words
-    for variable, place in layout.numbers.items():
-        if variable.ghost:
-            masks[place.word] |= place.mask << place.shift
-    for offset, variable in enumerate(layout.sets):
-        if variable.ghost:
-            for word in range(layout.page_words):
-                masks[word] |= layout.stride(word) << offset
-    return masks

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,6 +23,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer.search.shard import Shard
 from postcopy.explorer.search.status import COUNT
 from postcopy.input_files import read_input
+from postcopy.surface import setting
 
 NAME = "checkpoint.json"
 FORMAT = 3
@@ -37,13 +38,24 @@ Values = dict[str, Any]
 """What stands in a checkpoint of a shard: checksums, and how it stands."""
 
 
-class _Column:
-    """A file of rows that grows, and the checksum of what counts of it."""
+class Column:
+    """A file of rows that grows, and the checksum of what counts of it.
+
+    Attributes:
+        path: the file.
+        rows: how many were written.
+        sum: the checksum of them.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.rows, self.sum = path, 0, hashlib.sha256()
 
     def append(self, rows: npt.NDArray[Any]) -> None:
+        """Write rows behind those that count, and bring them to the disk."""
+        self.write(rows)
+        self.sync()
+
+    def write(self, rows: npt.NDArray[Any]) -> None:
         """Write rows behind those that count."""
         with self.path.open("r+b" if self.path.exists() else "wb") as file:
             file.seek(self.rows * rows.itemsize * rows.shape[1])
@@ -52,12 +64,23 @@ class _Column:
                 data = np.ascontiguousarray(rows[begin : begin + _ROWS]).tobytes()
                 file.write(data)
                 self.sum.update(data)
-            file.flush()
-            os.fsync(file.fileno())
         self.rows += len(rows)
 
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        with self.path.open("r+b") as file:
+            os.fsync(file.fileno())
+
     def read(self, rows: int, width: int, kind: str, checksum: str) -> npt.NDArray[Any]:
-        """The rows up to the last checkpoint; kind[rows, width].
+        """The rows up to the last checkpoint; kind[rows, width]. Raises as `parts` does."""
+        found, at = np.empty((rows, width), dtype=kind), 0
+        for part in self.parts(rows, width, kind, checksum):
+            found[at : at + len(part)] = part
+            at += len(part)
+        return found
+
+    def parts(self, rows: int, width: int, kind: str, checksum: str) -> Iterator[npt.NDArray[Any]]:
+        """The same rows, some at a time. Whether they are damaged is said after the last ones.
 
         Raises:
             UsageError: rows are missing or damaged.
@@ -65,16 +88,19 @@ class _Column:
         if self.path.exists() and not self.path.is_file():
             raise UsageError(f"{self.path} is no file; the checkpoint is of no use")
         try:
-            found = np.fromfile(self.path, dtype=kind, count=rows * width)
+            with self.path.open("rb") as file:
+                for begin in range(0, rows, _ROWS):
+                    asked = min(_ROWS, rows - begin) * width
+                    found = np.fromfile(file, dtype=kind, count=asked)
+                    if len(found) != asked:
+                        raise UsageError(f"{self.path} is truncated; the checkpoint is of no use")
+                    self.sum.update(found.data)
+                    yield found.reshape(-1, width)
         except OSError as error:
             raise UsageError(f"{self.path}: {error.strerror}; the checkpoint is of no use") from None
-        if len(found) != rows * width:
-            raise UsageError(f"{self.path} is truncated; the checkpoint is of no use")
-        self.sum.update(found.data)
         if self.sum.hexdigest() != checksum:
             raise UsageError(f"{self.path} is damaged: its checksum is wrong; the checkpoint is of no use")
         self.rows = rows
-        return found.reshape(rows, width)
 
 
 class SavedShard:
@@ -88,7 +114,7 @@ class SavedShard:
 
     def __init__(self, directory: Path, number: int, count: int) -> None:
         self.count = count
-        self._columns = [_Column(directory / f"{what}-{number}-of-{count}") for what in ("states", "parents")]
+        self._columns = [Column(directory / f"{what}-{number}-of-{count}") for what in ("states", "parents")]
 
     def save(self, shard: Shard) -> Values:
         """Append what is new; returns what has to stand in the checkpoint.
@@ -122,9 +148,15 @@ class SavedShard:
 
 @runtime_checkable
 class Kept(Protocol):
-    """A search that can be kept: one whose shards each have their part."""
+    """A search that can be kept: one whose shards each have their part.
+
+    Attributes:
+        depth: how far it has come.
+        at_once: whether it is kept whenever it can be, because it can be at few times only.
+    """
 
     depth: int
+    at_once: bool
 
     @property
     def resumable(self) -> bool:
@@ -170,7 +202,7 @@ class Checkpoint:
 
     def save_if_due(self, search: Kept, seconds: float) -> None:
         """Save, unless that was done a short time ago."""
-        if time.monotonic() - self._saved >= self.every:
+        if search.at_once or time.monotonic() - self._saved >= self.every:
             self.save(search, seconds)
 
     def save(self, search: Kept, seconds: float) -> None:
@@ -208,16 +240,10 @@ class Checkpoint:
         Raises:
             UsageError: there is no checkpoint, it is damaged or of another search, or the memory does not hold it.
         """
-        content = read(directory)
-        for name, here in subject.items():
-            there = content["subject"].get(name)
-            if there != here:
-                raise UsageError(
-                    f"{directory} is of another search: {name} is {_short(there)} there, {_short(here)} here"
-                )
+        content = read_of(directory, subject)
         made = cls(directory, subject, every)
         if not search.load(directory, content["shards"], content["depth"]):
-            raise UsageError(f"the states in {directory} need more memory than --max-memory allows")
+            raise UsageError(f"the states in {directory} need more memory than {setting('max_memory')} allows")
         return made, content["seconds"]
 
 
@@ -230,7 +256,7 @@ def make_room(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
-            resume = f"--resume {directory}" if (directory / NAME).exists() else "an empty directory"
+            resume = setting("resume", directory) if (directory / NAME).exists() else "an empty directory"
             raise UsageError(f"{directory} is not empty: nothing is overwritten; use {resume}")
     except OSError as error:
         raise UsageError(f"{directory}: {error.strerror}") from None
@@ -253,6 +279,20 @@ def read(directory: Path) -> dict[str, Any]:
             raise UsageError(f"{path} is damaged: its checksum is wrong; the checkpoint is of no use")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise UsageError(f"{path} is no checkpoint, or a damaged one") from None
+    return content
+
+
+def read_of(directory: Path, subject: Subject) -> dict[str, Any]:
+    """The same, of this search alone.
+
+    Raises:
+        UsageError: there is none, it is damaged, or it is of another search.
+    """
+    content = read(directory)
+    for name, here in subject.items():
+        there = content["subject"].get(name)
+        if there != here:
+            raise UsageError(f"{directory} is of another search: {name} is {_short(there)} there, {_short(here)} here")
     return content
 
 

@@ -24,6 +24,7 @@ from postcopy.explorer.search.cluster_member import Member
 from postcopy.explorer.search.findings import Findings, Question, follow
 from postcopy.explorer.search.shard import Report, gather, judge
 from postcopy.explorer.search.status import ENDED, HEAD, LEVEL_END, STATUS, WITNESSES, Status
+from postcopy.surface import setting
 
 
 class MemberLost(PostcopyError):
@@ -42,6 +43,8 @@ class Cluster:
         UsageError: Ray is not installed, or no cluster is at RAY_ADDRESS.
         MemberLost: one died; so do all other methods that ask members.
     """
+
+    at_once = False
 
     def __init__(self, plan: Plan, question: Question, members: int) -> None:
         self._ray = _connect(members)
@@ -87,8 +90,8 @@ class Cluster:
             raise
         except self._ray.exceptions.RayError as error:
             raise MemberLost(
-                f"a process of the search has died ({type(error).__name__}): what was kept with --checkpoint can be "
-                "taken up with --resume"
+                f"a process of the search has died ({type(error).__name__}): what was kept with "
+                f"{setting('checkpoint')} can be taken up with {setting('resume')}"
             ) from None
         return [_own(each) if isinstance(each, Report) else each for each in answers]
 
@@ -112,7 +115,7 @@ class Cluster:
         """
         if len(kept) != len(self.members):
             raise UsageError(
-                f"{directory} was kept by {len(kept)} processes: --cluster {len(self.members)} cannot go on"
+                f"{directory} was kept by {len(kept)} processes: {setting('cluster', len(self.members))} cannot go on"
             )
         asked = zip(self.members, kept, strict=True)
         reports = self._all([member.load.remote(directory.absolute(), values) for member, values in asked])
@@ -151,7 +154,7 @@ def _connect(members: int) -> Any:
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError:
-        raise UsageError("--cluster needs Ray: pip install 'postcopy-mc[cluster]'") from None
+        raise UsageError(f"{setting('cluster')} needs Ray: pip install 'postcopy-mc[cluster]'") from None
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS", "")
         try:

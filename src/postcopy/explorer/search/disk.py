@@ -3,26 +3,32 @@
 The states are dealt to many shards by their hash, as in a cluster, but only one shard is in memory at a time. On each
 level each shard is read from its file, enters what the others have sent it, expands what is new, and sends what belongs
 to others to their inboxes, which are files too. So a level reads every state once from one end to the other, and
-nothing is looked up on the disk. The files have no names: they are gone with the process, however it ends.
+nothing is looked up on the disk. The files have no names: they are gone with the process, however it ends. Unless the
+search is kept: then they stand in the directory of the checkpoint, and count as they are at the end of a level. What a
+level has read from inboxes stays there until the level is over and kept.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from postcopy.errors import UsageError
 from postcopy.explorer.kernel.kernel import Words
+from postcopy.explorer.search.checkpoint import Values
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.findings import Findings, follow
 from postcopy.explorer.search.shard import Shard, halves, words_of
 from postcopy.explorer.search.status import AT, COUNT, DETAIL, ENDED, HEAD, LEVEL_END, WITNESSES, Status
+from postcopy.surface import setting
 
 SHARDS = 64
 """Into how many parts the states are dealt: about how many times the memory allowed they may take."""
@@ -34,17 +40,26 @@ _OUTBOX = 1 << 14
 class RowFile:
     """A file of states, each with its parent's number behind it: int64[count, words + 1].
 
+    Args:
+        directory: where.
+        words: words in a state.
+        name: its name there; without one it is gone with the process, and has no checksum.
+
     Raises:
         UsageError: the directory cannot be written to, or the disk is full.
     """
 
-    def __init__(self, directory: Path, words: int) -> None:
-        self.directory, self.words, self.count = directory, words, 0
+    def __init__(self, directory: Path, words: int, name: str = "") -> None:
+        self.directory, self.words, self.count, self.sum = directory, words, 0, hashlib.sha256()
+        self.name = name
         try:
-            self._file, path = tempfile.mkstemp(dir=directory)
-            os.unlink(path)
+            if name:
+                self._file = os.open(directory / name, os.O_RDWR | os.O_CREAT, 0o600)
+            else:
+                self._file, path = tempfile.mkstemp(dir=directory)
+                os.unlink(path)
         except OSError as error:
-            raise UsageError(f"--disk {directory}: {error.strerror}") from None
+            raise UsageError(f"{setting('disk', directory)}: {error.strerror}") from None
         weakref.finalize(self, os.close, self._file)
 
     @property
@@ -57,14 +72,20 @@ class RowFile:
         return 8 * (self.words + 1)
 
     def append(self, rows: npt.NDArray[np.int64]) -> None:
-        """Add some rows."""
+        """Add some rows.
+
+        Raises:
+            UsageError: the disk does not take them.
+        """
         left, at = rows.view(np.uint8).reshape(-1).data, self.bytes
+        if self.name:
+            self.sum.update(left)
         try:
             while left:
                 written = os.pwrite(self._file, left, at)
                 left, at = left[written:], at + written
         except OSError as error:
-            raise UsageError(f"--disk {self.directory}: {error.strerror}") from None
+            raise UsageError(f"{setting('disk', self.directory)}: {error.strerror}") from None
         self.count += len(rows)
 
     def read(self, begin: int, end: int) -> npt.NDArray[np.int64]:
@@ -85,37 +106,72 @@ class RowFile:
     def clear(self) -> None:
         """Remove all."""
         os.ftruncate(self._file, 0)
-        self.count = 0
+        self.count, self.sum = 0, hashlib.sha256()
+
+    def kept(self) -> list[Any]:
+        """Bring all to the disk; how many rows there are, and their checksum."""
+        os.fsync(self._file)
+        return [self.count, self.sum.hexdigest()]
+
+    def stand(self, count: int, checksum: str) -> None:
+        """Have so many rows, as when they were kept, and nothing behind them.
+
+        Raises:
+            UsageError: rows are missing or damaged.
+        """
+        if os.fstat(self._file).st_size < count * self._row:
+            raise UsageError(f"{self.directory / self.name} is truncated; the checkpoint is of no use")
+        os.ftruncate(self._file, count * self._row)
+        self.count = count
+        for _, rows in self.parts():
+            self.sum.update(rows.data)
+        if self.sum.hexdigest() != checksum:
+            raise UsageError(
+                f"{self.directory / self.name} is damaged: its checksum is wrong; the checkpoint is of no use"
+            )
 
 
 class OnDisk:
-    """A search that goes on where a compiled one of one worker was full; the latter's memory is given up.
+    """A search that goes on where a compiled one was full, with as many workers; the latter's memory is given up.
 
     Args:
         full: that search.
         directory: where the files are.
         shards: into how many parts the states are dealt.
+        kept: whether the files have names, because the search is kept there.
+        resumed: whether nothing of `full` is wanted but what it runs on, because `load` is called next.
     """
 
-    def __init__(self, full: Compiled, directory: Path, shards: int = SHARDS) -> None:
+    at_once = True
+    """It can be kept at the end of a level only."""
+
+    def __init__(
+        self, full: Compiled, directory: Path, shards: int = SHARDS, kept: bool = False, resumed: bool = False
+    ) -> None:
         whole = full.shard
         self.machine, self.question = full.machine, full.question
         code = self.machine.code
-        self.depth, self.status = full.depth, Status.RUNNING
+        self.depth, self.level, self.status = full.depth, full.depth, Status.RUNNING
         words = code.words
-        self.kept = [RowFile(directory, words) for _ in range(shards)]
-        self.inboxes = [RowFile(directory, words) for _ in range(shards)]
-        self.next_inboxes = [RowFile(directory, words) for _ in range(shards)]
+        self.is_kept, self._level_is_over = kept, False
+        self.kept, self.inboxes, self.next_inboxes = (
+            [RowFile(directory, words, f"{what}-{i}-of-{shards}" if kept else "") for i in range(shards)]
+            for what in ("kept", "inbox", "next-inbox")
+        )
         self.control = np.zeros((shards, len(whole.control)), dtype=np.int64)
         self.at = self.detail = 0
         self.after: Words = ()
         self.first: dict[int, int] = {}
         self._later: dict[int, int] = {}
-        self._deal(whole)
+        if not resumed:
+            self._deal(whole)
         del full.shard
-        outboxes = 8 * (words + 1) * shards * (code.most + _OUTBOX)
+        workers = len(whole.workers)
+        outboxes = 8 * (words + 1) * shards * (code.most + _OUTBOX) * workers
         share = max(self.question.max_bytes - outboxes, self.question.max_bytes // 2)
-        self.work = Shard(self.machine, self.question, 0, shards, share, _OUTBOX)
+        self.work = Shard(
+            self.machine, self.question, 0, shards, share, _OUTBOX, workers=workers, alone_until=whole.alone_until
+        )
         self.work.fired[:] = whole.fired
         self._going = self._levels()
 
@@ -142,17 +198,57 @@ class OnDisk:
         end = self._expanded() + steps
         while self.status == Status.RUNNING and self._expanded() < end:
             next(self._going, None)
+            if self._level_is_over and self.is_kept:
+                break
         return self._findings()
+
+    @property
+    def resumable(self) -> bool:
+        """Whether another process can go on from what the files have."""
+        return self.is_kept and self._level_is_over and self.status == Status.RUNNING
+
+    def save(self, directory: Path) -> list[Values]:
+        """Bring the files, which are in this directory already, to the disk.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        del directory
+        files = zip(self.kept, self.inboxes, self.control.tolist(), strict=True)
+        kept: list[Values] = [
+            {"kept": kept.kept(), "inbox": [inbox.name, *inbox.kept()], "control": control}
+            for kept, inbox, control in files
+        ]
+        kept[0] |= {"level": self.level, "fired": self.work.fired.tolist(), "first": sorted(self.first.items())}
+        return kept
+
+    def load(self, directory: Path, kept: list[Values], depth: int) -> bool:
+        """Stand where the search stood. Whether the memory allowed suffices is seen later.
+
+        Raises:
+            UsageError: the files are damaged.
+        """
+        del directory
+        if kept[0]["inbox"][0] != self.inboxes[0].name:
+            self.inboxes, self.next_inboxes = self.next_inboxes, self.inboxes
+        for number, values in enumerate(kept):
+            self.kept[number].stand(*values["kept"])
+            self.inboxes[number].stand(*values["inbox"][1:])
+            self.next_inboxes[number].clear()
+            self.control[number] = values["control"]
+        self.depth, self.level, self.first = depth, kept[0]["level"], dict(kept[0]["first"])
+        self.work.fired[:] = kept[0]["fired"]
+        return True
 
     def _expanded(self) -> int:
         return int(self.control[:, HEAD].sum())
 
     def _levels(self) -> Iterator[None]:
         """The search, with a pause now and then. The first level has been begun in memory: nothing is sent to it."""
-        level, order = self.depth, list(range(len(self.kept)))
+        order = list(range(len(self.kept)))
         while True:
             for place, number in enumerate(order):
-                yield from self._visit(number, level)
+                yield from self._visit(number, self.level)
                 if self.status in (Status.STATE, Status.STEP):
                     self._check_inboxes(order[place + 1 :])
                 if self.status != Status.RUNNING:
@@ -164,7 +260,13 @@ class OnDisk:
                 return
             self.control[:, LEVEL_END] = self.control[:, COUNT]
             order.reverse()  # the last ones read are those that the system still has in its memory
-            level += 1
+            self.level += 1
+            if self.is_kept:
+                self._level_is_over = True
+                yield
+                self._level_is_over = False
+                for rows in self.next_inboxes:  # what has been read on the last level, which is kept by now
+                    rows.clear()
 
     def _visit(self, number: int, level: int) -> Iterator[None]:
         """Expand a shard's states of this level."""
@@ -180,10 +282,10 @@ class OnDisk:
         while True:
             work.run(1 << 20)
             kept[HEAD], kept[COUNT] = work.control[HEAD], work.control[COUNT]
-            for to, count in enumerate(work.filled):
-                if count:
-                    self.next_inboxes[to].append(work.outboxes[to, : int(count)])
-            work.filled[:] = 0
+            for to, inbox in enumerate(self.next_inboxes):
+                for rows in work.sent(to):
+                    inbox.append(rows)
+            work.forget_sent()
             self._note(number, self._later)
             if work.status not in (Status.RUNNING, Status.OUTBOX_FULL):
                 break
@@ -194,13 +296,11 @@ class OnDisk:
 
     def _enter(self, number: int) -> bool:
         """Bring a shard into memory and enter what it was sent; False where that ends the search."""
-        work, kept, words = self.work, self.control[number], self.machine.code.words
+        work, kept = self.work, self.control[number]
         if int(kept[COUNT]) > len(work.parents):
             self.status = Status.FULL
             return False
-        for begin, rows in self.kept[number].parts():
-            part = slice(begin, begin + len(rows))
-            work.states[part], work.parents[part] = rows[:, :words], rows[:, words]
+        work.each(self._read, [(number, begin) for begin in range(0, self.kept[number].count, _ROWS)])
         if not work.change(number, kept):
             self.status = Status.FULL
             return False
@@ -210,7 +310,8 @@ class OnDisk:
         for _, rows in self.inboxes[number].parts():
             if not work.take(rows):
                 break
-        self.inboxes[number].clear()
+        if not self.is_kept:
+            self.inboxes[number].clear()
         kept[COUNT] = kept[LEVEL_END] = work.control[LEVEL_END] = work.control[COUNT]
         self._note(number, self.first)
         if work.status in ENDED:
@@ -218,6 +319,14 @@ class OnDisk:
             self._stop(number)
             return False
         return True
+
+    def _read(self, what: tuple[int, int]) -> None:
+        """Bring some of a shard's states into memory, from a place on."""
+        number, begin = what
+        kept, words = self.kept[number], self.machine.code.words
+        part = slice(begin, min(begin + _ROWS, kept.count))
+        rows = kept.read(part.start, part.stop)
+        self.work.states[part], self.work.parents[part] = rows[:, :words], rows[:, words]
 
     def _leave(self, number: int) -> None:
         """Put what is new in memory behind the shard's file."""

@@ -7,9 +7,10 @@ by leaf, then by state, then by page) and know nothing of protocols.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from postcopy.errors import PostcopyError
 from postcopy.explorer.kernel.kernel import Kernel, Words
 from postcopy.explorer.search.status import Status
 
@@ -37,6 +38,8 @@ class Findings:
         after: for STEP the words after the step.
         bytes: memory in use.
         disk: bytes in files.
+        levels: how many states there are after at most 0, 1, 2, … steps, as far as all of them are known; empty where
+            the driver does not count them.
     """
 
     status: Status
@@ -53,6 +56,7 @@ class Findings:
     after: Words = ()
     bytes: int = 0
     disk: int = 0
+    levels: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,10 @@ def question_of(kernel: Kernel, max_bytes: int) -> Question:
     )
 
 
+class NoMemoryForRun(PostcopyError):
+    """Something was found, but the memory allowed does not suffice to find the run to it."""
+
+
 class Search(Protocol):
     """A search that can be run a while at a time."""
 
@@ -102,13 +110,25 @@ class Search(Protocol):
         """Expand at most about that many states more."""
 
     def path(self, at: int) -> list[Words]:
-        """The packed states from an initial one to the one with this index."""
+        """The packed states from an initial one to the one with this index.
+
+        Raises:
+            NoMemoryForRun: the run would have to be searched for again, and the memory allowed does not suffice.
+        """
 
     def stored(self) -> list[Words]:
         """All packed states. For tests and graphs of small spaces."""
 
     def array(self) -> npt.NDArray[np.uint64]:
         """All packed states in the same order; uint64[states, words]."""
+
+
+@runtime_checkable
+class GivesUp(Protocol):
+    """A search that can do without its states once it is over."""
+
+    def give_up(self) -> None:
+        """Give the memory of all states back. Nothing can be asked of them any more."""
 
 
 @dataclass(frozen=True)

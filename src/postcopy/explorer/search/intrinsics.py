@@ -7,7 +7,7 @@ write where other threads write too.
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -138,3 +138,12 @@ prefetch: Any = intrinsic(_prefetch)
 places: Any = intrinsic(_places)
 lowest: Any = intrinsic(_lowest)
 call: Any = intrinsic(_call)
+
+
+@njit
+def put(table, entry, value, alone):  # type: ignore[no-untyped-def]
+    """Fill an empty entry; False where another worker was faster. A worker alone needs no atomic instruction for it."""
+    if alone:
+        table[entry] = value
+        return True
+    return claim(table, entry, value)

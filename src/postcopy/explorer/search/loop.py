@@ -28,28 +28,33 @@ the count are states again.
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from postcopy.explorer.kernel import calling_convention as convention
 from postcopy.explorer.kernel.calling_convention import BLOCK
-from postcopy.explorer.search.intrinsics import call, claim, fetch_add, lowest, places, prefetch
-from postcopy.explorer.search.records import Notes, Outboxes, Scratch, Store, Wanted
+from postcopy.explorer.kernel.numba_archive import inner as njit
+from postcopy.explorer.search.block import (
+    CANONICAL,
+    COLUMNS,
+    EXAMINE,
+    I64,
+    I64S,
+    ROWS,
+    SCRATCH,
+    U32S,
+    U64,
+    U64S,
+    WANTED,
+    check_deadlock,
+    check_steps,
+    expand_block,
+    is_bad,
+    successors_of,
+)
+from postcopy.explorer.search.intrinsics import call, fetch_add, lowest, places, prefetch, put
+from postcopy.explorer.search.records import Notes, Outboxes, Store
 from postcopy.explorer.search.status import AT, DETAIL, HEAD, STATUS, WITNESSES, Status
 
-LEVEL, STEP, STATE, DEADLOCK, WRONG, FULL, OUTBOX_FULL = (
-    int(each)
-    for each in (
-        Status.LEVEL, Status.STEP, Status.STATE, Status.DEADLOCK, Status.WRONG, Status.FULL, Status.OUTBOX_FULL
-    )
-)  # fmt: skip
-
-functions: list[Any] = [
-    njit(function)
-    for function in (
-        convention.failed, convention.violations, convention.rests, convention.is_bad, convention.successors_of
-    )
-]  # fmt: skip
-failed, violations, rests, is_bad, successors_of = functions
+LEVEL, STATE, FULL, OUTBOX_FULL = (int(each) for each in (Status.LEVEL, Status.STATE, Status.FULL, Status.OUTBOX_FULL))
 
 U = np.uint64
 ZERO, ONE = U(0), U(1)
@@ -85,19 +90,9 @@ BUCKET_BITS = U(4)
 EIGHTHS = 7
 """How many eighths of the table may be full."""
 
-EXPAND, CANONICAL, EXAMINE = range(3)
-"""Where in `code` the addresses of the kernel's functions lie."""
-
-I64, U64 = types.int64, types.uint64
-I32S, I64S, U64S, U32S = (types.int32[::1], types.int64[::1], types.uint64[::1], types.uint32[::1])
-ROWS = COLUMNS = types.int64[:, ::1]
-STORE = types.NamedTuple((ROWS, I32S, U32S, U64, I64S), Store)
-SCRATCH = types.NamedTuple(
-    (COLUMNS, COLUMNS, U32S, I64S, U64S, U64S, U32S, U32S, U32S, U32S, U32S, I64S, U32S, U32S, I64S), Scratch
-)
+STORE = types.NamedTuple((ROWS, types.int32[::1], U32S, U64, I64S), Store)
 NOTES = types.NamedTuple((I64S, I64S, U64S, I64S), Notes)
 OUTBOXES = types.NamedTuple((types.int64[:, :, ::1], U64S, U64, U64), Outboxes)
-WANTED = types.NamedTuple((I64, I64, I64, types.boolean), Wanted)
 
 
 @njit
@@ -170,15 +165,6 @@ def look_up(table, bits, states, columns, at, mixed):
 @njit
 def entry_of(mixed, number, bits):
     return tag_of(mixed, bits) << bits | (number + ONE)
-
-
-@njit
-def put(table, entry, value, alone):
-    """Fill an empty entry; False where another worker was faster. A worker alone needs no atomic instruction for it."""
-    if alone:
-        table[entry] = value
-        return True
-    return claim(table, entry, value)
 
 
 @njit
@@ -364,44 +350,6 @@ def check_new(code, states, block, new, seen, count, control, first, wanted):
                         first[bit] = new[start + i]
             if found & wanted.state_bits:
                 control[STATUS], control[AT], control[DETAIL] = STATE, new[start + i], found & wanted.state_bits
-                return False
-    return True
-
-
-@njit
-def expand_block(code, scratch, n, fired):
-    """Make the successors of the n states in `block`; what the kernel says of them."""
-    return call(
-        code[EXPAND],
-        (
-            scratch.block, 0, n, scratch.out, scratch.origin, scratch.label, fired, scratch.moved, scratch.lists,
-            scratch.items, scratch.picks,
-        ),
-    )  # fmt: skip
-
-
-@njit
-def check_steps(label, origin, out, count, at, control, wanted):
-    """Whether no step of a block violates a property and no check failed; else the first that does is noted."""
-    for j in range(count):
-        wrong = failed(label[j])
-        if wrong or violations(label[j]) & wanted.step_bits:
-            control[STATUS], control[AT] = WRONG if wrong else STEP, at + origin[j]
-            control[DETAIL] = label[j]
-            for k in range(WORDS):
-                out[k, 0] = out[k, j]
-            return False
-    return True
-
-
-@njit
-def check_deadlock(code, block, moved, seen, n, at, control):
-    """Whether each state of a block can move or may rest; else the first that does not is noted."""
-    for i in range(n):
-        if moved[i] == 0:
-            call(code[EXAMINE], (block, i, 1, seen))
-            if not rests(seen[0]):
-                control[STATUS], control[AT] = DEADLOCK, at + i
                 return False
     return True
 

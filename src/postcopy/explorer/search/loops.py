@@ -21,7 +21,10 @@ KIND = "loop.pickle"
 """The kind of the objects in the cache."""
 
 _HERE = Path(__file__).parent
-_USED = (*(_HERE / name for name in ("intrinsics.py", "records.py", "status.py")), Path(calling_convention.__file__))
+_USED = (
+    *(_HERE / name for name in ("block.py", "intrinsics.py", "records.py", "status.py")),
+    Path(calling_convention.__file__),
+)
 
 
 class Machine(NamedTuple):
@@ -41,6 +44,11 @@ def machine_of(plan: Plan) -> Machine:
     return Machine(machine_code.load(plan), load(plan.words))
 
 
+def load_small() -> ModuleType:
+    """The functions of the loop with the small table, which are the same for any number of words in a state."""
+    return module_of(_HERE / "small_loop.py", _small_texts())
+
+
 def is_compiled(plan: Plan) -> bool:
     """Whether a machine will be there quickly, because its parts have been compiled before."""
     if not machine_code.is_compiled(plan):
@@ -52,18 +60,29 @@ def is_compiled(plan: Plan) -> bool:
 
 def load(words: int) -> ModuleType:
     """The module of the loop's functions; their machine code comes from the cache where they have been compiled."""
+    return module_of(_HERE / "loop.py", _texts(words), WORDS=words)
+
+
+def texts_of(words: int) -> tuple[str, ...]:
+    """What the machine code of the loop for so many words depends on."""
+    return _texts(words)
+
+
+def module_of(file: Path, texts: tuple[str, ...], **names: object) -> ModuleType:
+    """A module of a file's text in which some names are set before it runs; its machine code comes from the cache.
+
+    Args:
+        file: where the text stands.
+        texts: all that the machine code depends on; the file's text is the last one.
+        names: what is set; `compiled` is set besides.
+    """
     from postcopy.explorer.kernel.numba_archive import NumbaArchive  # Numba takes long to import
 
-    texts = _texts(words)
     archive = NumbaArchive(user_cache(), KIND, *texts)
     module = ModuleType(f"loop_{hashlib.sha256(chr(10).join(texts).encode()).hexdigest()[:24]}")
-    vars(module).update(WORDS=words, compiled=archive.compiled)
-    sys.modules[module.__name__] = module  # Numba looks it up when it loads machine code
-    try:
-        exec(compile(_text(), _HERE / "loop.py", "exec"), vars(module))
-    finally:
-        del sys.modules[module.__name__]
-    archive.keep()
+    vars(module).update(names, compiled=archive.compiled)
+    sys.modules[module.__name__] = module  # Numba looks it up when it loads machine code, at a function's first call
+    exec(compile(texts[-1], file, "exec"), vars(module))
     return module
 
 
@@ -73,3 +92,8 @@ def _text() -> str:
 
 def _texts(words: int) -> tuple[str, ...]:
     return (str(words), *(path.read_text() for path in _USED), _text())
+
+
+def _small_texts() -> tuple[str, ...]:
+    names = ("pair_table.py", "word_table.py", "small_loop.py")
+    return (*(path.read_text() for path in (*_USED, *(_HERE / name for name in names))),)

@@ -74,7 +74,7 @@ class Notes(NamedTuple):
 
     Attributes:
         control: its numbers (see `status`); int64[7].
-        numbers: its next number for a state, and the first that is not its own; int64[2].
+        numbers: its next number for a state, or place in the queue, and the first that is not its own; int64[2].
         fired: for each leaf, how often it was taken, and behind that how often that changed something;
             uint64[2 * leaves].
         first: for each bit of a witness, the number of the first state found that reaches it, or -1; int64[bits].
@@ -109,3 +109,53 @@ class Wanted(NamedTuple):
     state_bits: int
     witness_bits: int
     deadlock: bool
+
+
+class Tables(NamedTuple):
+    """All that a search with the small table knows of its states.
+
+    Attributes:
+        table: the pairs; uint32[16 * buckets], and what `pair_table` needs behind that.
+        words: what was found at each node, in the order of its numbers; int64[nodes, capacity].
+        indexes: what finds it again; uint32[nodes, entries].
+        bits: for each node, of an entry's place in the part of its index that is in use; uint64[nodes].
+        known: how many numbers were taken of each; uint64[nodes].
+        room: how many there may be before a block is begun; uint64[nodes].
+        children: of each node, which come before it; int64[nodes, 2]. The last row is the root's.
+        queue: pairs to be expanded, those of this level and behind them those of the next; the left number in the low
+            half; uint64[capacity].
+        tags: a number for each place of the queue, which successors inherit; uint32[capacity], or empty.
+        shared: numbers that several workers count up, a line of the cache each; int64[16].
+    """
+
+    table: U32
+    words: I64
+    indexes: U32
+    bits: U64
+    known: U64
+    room: U64
+    children: I64
+    queue: U64
+    tags: U32
+    shared: I64
+
+
+class Numbering(NamedTuple):
+    """A worker's memory for the numbers of a block's successors.
+
+    Attributes:
+        ids: for each node and successor, the number of what it has there; uint64[nodes, most].
+        asked: what is looked up at a node; int64[most].
+        homes: where a successor's pair belongs; uint64[most].
+        rests: and what its entry says of it; uint64[most].
+        pending: what has to be entered of the block (see `small_loop`); int64[2].
+        own: for each node, the worker's next number for what is new there, and the first that is not its own;
+            int64[nodes, 2].
+    """
+
+    ids: U64
+    asked: I64
+    homes: U64
+    rests: U64
+    pending: I64
+    own: I64

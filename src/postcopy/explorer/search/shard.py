@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ from postcopy.explorer.search.status import (
     Status,
 )
 from postcopy.explorer.search.worker import LINE, Worker, lines
+
+_One = TypeVar("_One")
 
 _ENTRY = 4
 """Bytes of an entry of the table."""
@@ -51,13 +54,13 @@ class Shard:
         shards: of how many.
         max_bytes: memory that this part may take.
         outbox: how many states for another part may wait until it enters them.
-        workers: threads that expand states together, where there is one part only.
+        workers: threads that expand states together.
         alone_until: until there are so many states, one of them works alone.
 
     Attributes:
         machine: what it runs on.
         states, parents, table, bits, shared: see `records.Store`.
-        outboxes: what other parts have to enter; see `records.Outboxes`.
+        outboxes: what other parts have to enter, one of each worker.
         control: where the search stands (see `status`); int64[7].
         fired, first: those of all workers together; see `records.Notes`.
         after: the words after the last step that was found to violate a property.
@@ -82,7 +85,7 @@ class Shard:
         self.pool, self.alone_until = ThreadPoolExecutor(workers) if workers > 1 else None, alone_until
         self.wanted = Wanted(question.step_bits, question.state_bits, question.witness_bits, question.deadlock)
         words, most = self.code.words, self.code.most
-        self.piece = BLOCK if workers == 1 else _PIECE
+        self.piece = BLOCK if workers == 1 or shards > 1 else _PIECE  # an outbox has to have room for a piece
         self.reserve = workers * (int(self.loop.CHUNK) + self.piece // BLOCK * most)
         self.per_state = 8 * words + 4
         self.bits = self._first_bits = max(_FIRST_BITS, (2 * self.reserve).bit_length())
@@ -97,8 +100,15 @@ class Shard:
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
         self.after: Words = ()
         outbox = most + outbox if shards > 1 else 1
-        self.outboxes = np.zeros((shards, outbox, words + 1), dtype=np.int64)
-        self.filled = np.zeros(shards, dtype=np.uint64)
+        self.outboxes = [
+            Outboxes(
+                np.zeros((shards, outbox, words + 1), dtype=np.int64),
+                np.zeros(shards, dtype=np.uint64),
+                self.number,
+                self.shards,
+            )
+            for _ in self.workers
+        ]
 
     @property
     def status(self) -> Status:
@@ -131,7 +141,9 @@ class Shard:
     @property
     def bytes(self) -> int:
         """Memory in use."""
-        return int(self.control[COUNT] * self.per_state + self._table_bytes + self.outboxes.nbytes)
+        return int(
+            self.control[COUNT] * self.per_state + self._table_bytes + sum(each.rows.nbytes for each in self.outboxes)
+        )
 
     def _most(self) -> tuple[int, int]:
         """As many states as the memory allowed holds, and the bits of the table that finds them."""
@@ -156,7 +168,7 @@ class Shard:
         while True:
             self.shared[self.loop.TAKEN], self.shared[self.loop.GIVEN] = self.control[COUNT], self.control[HEAD]
             workers = self._busy
-            self._each(workers, lambda _, worker: self._expand(worker, end))
+            self._each(workers, lambda number, worker: self._expand(number, worker, end))
             self._close_gaps(workers)
             self._sum_up(workers, end)
             if self.status != Status.FULL or not self._grow():
@@ -174,13 +186,25 @@ class Shard:
         else:
             list(self.pool.map(do, range(len(workers)), workers))
 
-    def _expand(self, worker: Worker, end: int) -> None:
+    def each(self, do: Callable[[_One], None], each: list[_One]) -> None:
+        """Do something for each of some things, as many at once as there are workers."""
+        list(self.pool.map(do, each) if self.pool is not None else map(do, each))
+
+    def _expand(self, number: int, worker: Worker, end: int) -> None:
         worker.notes.control[WITNESSES] = self.control[WITNESSES]
-        outboxes = Outboxes(self.outboxes, self.filled, self.number, self.shards)
         self.loop.run(
-            self.code.addresses, self.store, worker.scratch, worker.notes, outboxes, self.wanted, self.piece, end,
-            self._room, len(self._busy) == 1,
+            self.code.addresses, self.store, worker.scratch, worker.notes, self.outboxes[number], self.wanted,
+            self.piece, end, self._room, len(self._busy) == 1,
         )  # fmt: skip
+
+    def sent(self, to: int) -> list[npt.NDArray[np.int64]]:
+        """What is on its way to another shard: states with their parents' numbers behind them."""
+        return [each.rows[to, : int(each.filled[to])] for each in self.outboxes if each.filled[to]]
+
+    def forget_sent(self) -> None:
+        """Empty the outboxes."""
+        for each in self.outboxes:
+            each.filled[:] = 0
 
     def _close_gaps(self, workers: list[Worker]) -> None:
         """Give the last states the numbers that were taken and not used, and those of what was found follow them."""
@@ -226,21 +250,27 @@ class Shard:
 
     def take(self, rows: npt.NDArray[np.int64]) -> bool:
         """Enter states sent by others, with their parents' numbers behind them; False where that ends the search."""
-        at, worker = 0, self.workers[0]
-        while True:
-            self.shared[self.loop.TAKEN] = self.control[COUNT]
+        workers = self._busy
+        parts, came = np.array_split(rows, len(workers)), [0] * len(workers)
+
+        def enter(number: int, worker: Worker) -> None:
             control = worker.notes.control
             control[STATUS], control[WITNESSES] = Status.RUNNING, self.control[WITNESSES]
-            at = self.loop.receive(
-                self.code.addresses, self.store, worker.scratch, worker.notes, rows, np.uint64(at), self.wanted,
-                self._room, True,
+            came[number] = self.loop.receive(
+                self.code.addresses, self.store, worker.scratch, worker.notes, parts[number], np.uint64(came[number]),
+                self.wanted, self._room, len(workers) == 1,
             )  # fmt: skip
-            self._close_gaps([worker])
-            self._note([worker])
-            if worker.status == Status.STATE:
-                self._stop(worker)
+
+        while True:
+            self.shared[self.loop.TAKEN] = self.control[COUNT]
+            self._each(workers, enter)
+            self._close_gaps(workers)
+            self._note(workers)
+            stopped = [worker for worker in workers if worker.status == Status.STATE]
+            if stopped:
+                self._stop(stopped[0])
                 return False
-            if worker.status != Status.FULL:
+            if all(worker.status != Status.FULL for worker in workers):
                 return True
             if not self._grow():
                 self.control[STATUS] = Status.FULL
@@ -270,6 +300,7 @@ class Shard:
         False where the memory allowed does not suffice for it.
         """
         self.bits, self.number = self._first_bits, np.uint64(number)
+        self.outboxes = [each._replace(shard=self.number) for each in self.outboxes]
         self.control[:], self.first[:] = control, -1
         return self._fill()
 
@@ -383,11 +414,3 @@ def halves(fired: npt.NDArray[np.uint64]) -> tuple[list[int], list[int]]:
 def words_of(row: npt.NDArray[np.int64]) -> Words:
     """A row of states as the words that it packs."""
     return tuple(int(word) & (1 << 64) - 1 for word in row)
-
-
-def table_of(machine: Machine, states: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint32], np.uint64]:
-    """A table of these states, which are all different, and the bits of an entry's number."""
-    bits = min(max(_FIRST_BITS, (2 * len(states)).bit_length()), _MOST_BITS)
-    table = lines(_ENTRY << bits).view(np.uint32)
-    machine.loop.fill(table, np.uint64(bits), states, 0, len(states), True)
-    return table, np.uint64(bits)

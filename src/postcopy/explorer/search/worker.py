@@ -10,6 +10,9 @@ from postcopy.explorer.search.loops import Machine
 from postcopy.explorer.search.records import Notes, Scratch
 from postcopy.explorer.search.status import STATUS, WITNESSES, Status
 
+ALONE_UNTIL = 20_000
+"""Number of states up to which one worker is as fast as several."""
+
 LINE = 64
 """Bytes of a line of the processor's cache."""
 
@@ -61,6 +64,22 @@ class Worker:
         fired = self.notes.fired.copy()
         code, loop = self.machine
         return int(loop.expand(code.addresses, states, begin, end, self.scratch, fired))
+
+    def successors(self, states: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The successors of some states, as they are stored, and which state each is of.
+
+        Args:
+            states: int64[count, words].
+        """
+        found, origins = [], []
+        states = np.ascontiguousarray(states)
+        code, loop = self.machine
+        for begin in range(0, len(states), BLOCK):
+            count = self.expand(states, begin, min(begin + BLOCK, len(states)))
+            loop.canonical(code.addresses, self.scratch.out, np.uint64(count))
+            found.append(self.scratch.out[:, :count].T.copy())
+            origins.append(self.scratch.origin[:count].astype(np.int64) + begin)
+        return np.concatenate(found), np.concatenate(origins)
 
 
 def lines(count: int) -> npt.NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from postcopy.language.concrete import take
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Kind, Property
 from postcopy.language.trace import Trace
+from postcopy.surface import command, setting
 
 WALKS = 10_000
 """How many walks are made if neither walks nor seconds are given."""
@@ -54,13 +55,13 @@ class WalkPlan:
 
     def __post_init__(self) -> None:
         if self.walks is not None and self.seconds is not None:
-            raise UsageError("give --walks or --seconds, not both")
-        for option, value in (("seed", self.seed + 1), ("depth", self.depth), ("walks", self.walks)):
+            raise UsageError(f"give {setting('walks')} or {setting('seconds')}, not both")
+        for name, value in (("seed", self.seed + 1), ("depth", self.depth), ("walks", self.walks)):
             if value is not None and value < 1:
-                given = value - 1 if option == "seed" else value
-                raise UsageError(f"--{option} {given}: a whole number from {0 if option == 'seed' else 1} on")
+                given = value - 1 if name == "seed" else value
+                raise UsageError(f"{setting(name, given)}: a whole number from {0 if name == 'seed' else 1} on")
         if self.seconds is not None and not 0 < self.seconds < float("inf"):
-            raise UsageError(f"--seconds {self.seconds:g}: a time greater than 0")
+            raise UsageError(f"{setting('seconds', f'{self.seconds:g}')}: a time greater than 0")
 
     @property
     def most_walks(self) -> int | None:
@@ -123,7 +124,7 @@ class Simulation:
         self._report = report or (lambda _: None)
         endless = [prop.name for prop in instance.properties if prop.of_runs]
         if endless:
-            raise UsageError(f"{endless[0]} is about runs without end: a walk has one; postcopy check decides it")
+            raise UsageError(f"{endless[0]} is about runs without end: a walk has one; {command('check')} decides it")
         self._report("interpreting the actions")
         self._stepper = Stepper(instance, to_errors=True)
         self.instance = self._stepper.instance

@@ -96,13 +96,12 @@ class MultifdSource(Source):
         self.multi.close()
 
 
-class MultifdDestination(Destination):
-    """Has a thread that writes precopy pages."""
+class ReadingDestination(Destination):
+    """Has a thread that writes precopy pages, and a main thread that waits for what it reads."""
 
     multifd_thread = Thread("multifd thread")
 
     multi = Receives("multi")
-    loads_precopy_page = None
 
     @action(multifd_thread, rule="R2", qemu="migration/multifd.c:multifd_recv_thread")
     def writes_precopy_page(self) -> None:
@@ -117,6 +116,12 @@ class MultifdDestination(Destination):
         require(self.main == Main.STREAM)
         self.stream.receive(Multifd.FLUSH)
         self.multi.receive(Multifd.SYNC)
+
+
+class MultifdDestination(ReadingDestination):
+    """Reads precopy pages from the other connection only."""
+
+    loads_precopy_page = None
 
     def _give_up(self) -> None:
         super()._give_up()

@@ -56,6 +56,7 @@ class LoadingDestination(RecoveringDestination):
     end_is_due = Flag("the bottom half that cleans up is scheduled")
     load_failed = Flag("the package could not be loaded, and the stream's file says so")
     fast_there = Flag("the preempt channel's file is set")
+    fast_failed = Flag("the preempt thread has seen an error of its channel's file")
     listens_fast = Flag("the listener waits for a preempt channel")
     notified = Flag("the fault thread has been notified")
     quitting = Flag("the preempt thread has been asked to leave")
@@ -234,6 +235,7 @@ class LoadingDestination(RecoveringDestination):
         self.end_is_due = False
         self.load_failed = False
         self.fast_there = False
+        self.fast_failed = False
         self.listens_fast = False
         self.notified = False
         self.quitting = False

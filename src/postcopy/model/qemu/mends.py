@@ -5,12 +5,15 @@ Each says what QEMU would do differently. The names of the defects are those of 
 
 from postcopy.language import Page, action, require
 from postcopy.model.changes.recovery_messages import Recovering
+from postcopy.model.changes.switch import no_way_back
 from postcopy.model.destination import Destination, Main, State
+from postcopy.model.qemu.invariant import QEMU_INVARIANT
 from postcopy.model.qemu.main_loop import QemuDestination
+from postcopy.model.qemu.optional_mends import FaultsHaveOneKey, PongsCountAnew
 from postcopy.model.qemu.protocol import Qemu11
 from postcopy.model.qemu.source_recovery import QemuSource
 from postcopy.model.qemu.states import Ending, FaultThread, Listen, MainLoop, Preempt
-from postcopy.model.source import Phase
+from postcopy.model.source import Phase, Source
 
 
 class ListenLast(Qemu11):
@@ -33,6 +36,7 @@ class ConnectionsMayFail(Qemu11):
         accepts_stranger = None
         stranger_leaves = None
         fast_comes_to_nothing = None
+        takes_fast_for_main = None
 
         def accepts_fast_as_main(self) -> None:
             """sees that a connection for preempt has come to its end before there is a main one, and forgets it"""
@@ -47,9 +51,10 @@ class ConnectionsMayFail(Qemu11):
             super().accepts()
 
         def _connection_came_to_nothing(self) -> None:
-            """Paused, as before."""
+            """Paused, as before; or it goes on listening, if it was not the source's."""
             self.loop = MainLoop.FREE
-            self.recovery = Recovering.PAUSED
+            if not self.stream.listening:
+                self.recovery = Recovering.PAUSED
 
 
 class LoadFailureWakes(Qemu11):
@@ -62,18 +67,86 @@ class LoadFailureWakes(Qemu11):
             return True
 
 
-class PongDecides(Qemu11):
-    """D1, D1b, D2, H2, H6: once the PONG of the package has been noted an error pauses the migration, in whatever state
-    it is noticed, and while the migration completes as well. H14: without the PONG it pauses where the disk cannot be
-    had, because then the destination has it."""
+class LossAfterPongPauses(Qemu11):
+    """D1: an error of a file that is noticed once the PONG has been noted pauses the migration."""
 
     class source(QemuSource):
-        """Looks at what has been noted, and at the disk."""
+        """Looks at what has been noted."""
+
+        def _may_pause(self) -> bool:
+            return self.phase == Phase.POSTCOPY and self.loaded
+
+
+class SwitchAsksForPong(Qemu11):
+    """D1b: an error behind the package pauses the migration, if the PONG has been noted by then."""
+
+    class source(QemuSource):
+        """Looks at what has been noted."""
+
+        def _cannot_switch(self) -> None:
+            if self.loaded:
+                self._pause()
+            else:
+                super()._cannot_switch()
+
+
+class PongBeforeError(Qemu11):
+    """D2: a thread that is woken while it waits for the PONG looks for that first, and for an error after it."""
+
+    class source(QemuSource):
+        """Waits for the PONG alone."""
+
+        def _waits_for_pong(self) -> bool:
+            return not self.loaded and super()._waits_for_pong()
+
+
+class CompletionPauses(Qemu11):
+    """H2: an error while the migration completes in postcopy pauses it."""
+
+    class source(QemuSource):
+        """Knows no way back from postcopy-active."""
+
+        def _cannot_complete(self) -> None:
+            if self.switched:
+                self._pause()
+            else:
+                super()._cannot_complete()
+
+
+class ReturnPathErrorPauses(Qemu11):
+    """H6: an error of the return path is looked for in postcopy-active, too, and pauses."""
+
+    class source(QemuSource):
+        """Looks at what the return-path thread has stored."""
+
+        def _file_error(self) -> bool:
+            return super()._file_error() or (self.active and self.error)
+
+        def _ends_with_error(self) -> None:
+            self._pause()
+
+
+class FailingAsksForPong(Qemu11):
+    """N10: a source that is failing pauses, if the PONG has been noted by the time it would take its guest back."""
+
+    class source(QemuSource):
+        """Looks at what has been noted, a last time."""
+
+        def _word_counts(self) -> bool:
+            return self.switched and self.loaded
+
+
+class DiskDecides(Qemu11):
+    """H14: without a PONG the source pauses where it cannot have the disk, because then the destination has it. At the
+    end of precopy it has completed. An acknowledged RESUME is as good as a PONG."""
+
+    class source(QemuSource):
+        """Looks at the disk."""
 
         def takes_guest_back(self) -> None:
             """starts the guest again; pauses where the destination has started it: by its PONG, or by the disk"""
             require(self.ending == Ending.FAILING)
-            if self.switched and (self.loaded or not self._has_disk()):
+            if self.switched and not self._word_counts() and not self._has_disk():
                 self.ending = Ending.NO
                 self._pause()
             elif self._completes_precopy() and not self._has_disk():
@@ -86,18 +159,6 @@ class PongDecides(Qemu11):
             super().receives_resume_ack()
             self.loaded = True
             self.active = True
-
-        def _waits_for_pong(self) -> bool:
-            return not self.loaded and super()._waits_for_pong()
-
-        def _may_pause(self) -> bool:
-            return self.phase == Phase.POSTCOPY and self.loaded
-
-        def _cannot_complete(self) -> None:
-            if self.switched:
-                self._pause()
-            else:
-                super()._cannot_complete()
 
         def _destination_has_disk(self) -> None:
             """The end of precopy has arrived: the destination has started the guest."""
@@ -166,7 +227,7 @@ class CompletesWhenAllHasCome(Qemu11):
         """Waits before it says completed."""
 
         def _may_complete(self) -> bool:
-            return self.requested.empty or not self.preempt
+            return self._all_has_come() or not self.preempt
 
         @action(Destination.listen, qemu="migration/savevm.c:postcopy_pause_incoming")
         def pauses_at_the_end(self) -> None:
@@ -174,6 +235,10 @@ class CompletesWhenAllHasCome(Qemu11):
             require(self.listener == Listen.ENDING and self.state == State.RUNNING)
             require(self.fast.broken and not self._may_complete())
             self._closes_files()
+
+        def _pauses_faults(self) -> None:
+            if self.loop != MainLoop.DRAINING:
+                super()._pauses_faults()
 
         def _wakes_those_it_joins(self) -> None:
             if self.fault_at == FaultThread.PAUSED:
@@ -192,20 +257,94 @@ class NoChannelNoService(Qemu11):
             self.requests -= _page.host_pages
 
 
+class FirstPongMayFail(Qemu11):
+    """N8: the return-path thread wakes a thread that waits for the first PONG, or for an acknowledgement of the
+    switchover, when it leaves: the migration fails."""
+
+    class source(QemuSource):
+        """Is woken by an error."""
+
+        @action(Source.migration, rule="R15", qemu="migration/migration.c:postcopy_start")
+        def gives_up_first_pong(self) -> None:
+            """waits for the PONG to its first PING, and is woken by an error: the switch fails"""
+            require(self._sleeps_until_pong() and self.error)
+            self.awaits_first_pong = False
+            if self.ending == Ending.NO:
+                self.ending = Ending.FAILING
+
+        @action(Source.migration, rule="R15", qemu="migration/migration.c:migration_iteration_run")
+        def gives_up_acknowledgement(self) -> None:
+            """waits for an acknowledgement of the switchover, and is woken by an error: the migration fails"""
+            require(self.ack_pending and self.error)
+            require(self.phase == Phase.PRECOPY and self.ending == Ending.NO)
+            self.ending = Ending.FAILING
+
+
+class PreemptIsWatched(Qemu11):
+    """N11: the source watches its preempt channel, and notices its end without a page that is written to it, and while
+    it waits for the PONG."""
+
+    class source(QemuSource):
+        """Looks at the connection as well."""
+
+        def _sees_end_of_fast(self) -> bool:
+            return self.fast_there and self.fast.broken
+
+        def _sleeps_until_loaded(self) -> bool:
+            return super()._sleeps_until_loaded() and not self._sees_end_of_fast()
+
+
+class PauseLooksAtFile(Qemu11):
+    """N7: migrate-pause looks whether the destination still has its file."""
+
+    class destination(QemuDestination):
+        """Has nothing to shut down."""
+
+        def _has_no_file(self) -> None:
+            """Nothing is done: the listen thread pauses."""
+
+
 class Qemu11Mended(
     ListenLast,
     ConnectionsMayFail,
     LoadFailureWakes,
-    PongDecides,
+    LossAfterPongPauses,
+    SwitchAsksForPong,
+    PongBeforeError,
+    CompletionPauses,
+    ReturnPathErrorPauses,
+    FailingAsksForPong,
+    DiskDecides,
     NoCancelAtTheEnd,
     ListenThreadWaits,
     PostsAreTakenBack,
     CompletesWhenAllHasCome,
     NoChannelNoService,
+    FirstPongMayFail,
+    PreemptIsWatched,
+    PauseLooksAtFile,
+    PongsCountAnew,
+    FaultsHaveOneKey,
 ):
     """All mends together."""
 
-    class source(PongDecides.source, NoCancelAtTheEnd.source, NoChannelNoService.source):
+    proved_alone = True
+    invariant = QEMU_INVARIANT
+
+    class source(
+        LossAfterPongPauses.source,
+        SwitchAsksForPong.source,
+        PongBeforeError.source,
+        CompletionPauses.source,
+        ReturnPathErrorPauses.source,
+        FailingAsksForPong.source,
+        DiskDecides.source,
+        NoCancelAtTheEnd.source,
+        NoChannelNoService.source,
+        FirstPongMayFail.source,
+        PreemptIsWatched.source,
+        PongsCountAnew.source,
+    ):
         """All of those at the source."""
 
     class destination(
@@ -215,5 +354,14 @@ class Qemu11Mended(
         ListenThreadWaits.destination,
         PostsAreTakenBack.destination,
         CompletesWhenAllHasCome.destination,
+        PauseLooksAtFile.destination,
+        FaultsHaveOneKey.destination,
     ):
         """All of those at the destination."""
+
+
+class AsksForNoWayBack(Qemu11Mended):
+    """All mends, and a promise that none can give: a guest that has run at the destination never runs at the source
+    again. The PONG may be lost, the destination may die, and its lock on the disk with it."""
+
+    properties = (no_way_back,)

@@ -1,11 +1,11 @@
 """The threads of postcopy at QEMU's destination: the listen thread, the fault thread and the preempt thread."""
 
-from postcopy.language import NONE, Page, action, require
+from postcopy.language import NONE, Page, PageSet, action, require
 from postcopy.model.changes.recovery_messages import Recovering, RecoveryCommand, RecoveryReply
 from postcopy.model.destination import Destination, Main, State
 from postcopy.model.network import Command, Reply
 from postcopy.model.qemu.destination import LoadingDestination
-from postcopy.model.qemu.states import FaultThread, Listen, Preempt
+from postcopy.model.qemu.states import FaultThread, Listen, Placing, Preempt, Refusing
 
 
 class ListeningDestination(LoadingDestination):
@@ -14,10 +14,19 @@ class ListeningDestination(LoadingDestination):
     # -- the listen thread reads ---------------------------------------------------------------------------------
 
     def places_page(self) -> None:
-        """receives a page; when its host page is whole, places it and wakes the threads that wait for it"""
-        before = self.present
-        super().places_page()
-        self.unnoted = self.present - before
+        """receives a page; when its host page is whole, places it and wakes the threads that wait for it, or has an
+        error where a page is there"""
+        require(self._reads())  # the preempt channel's error is looked for between two sections
+        message = self.stream.receive(Command.PAGE)
+        whole = message.pages.host_pages
+        self.assembling |= message.pages
+        self.guest.arrived(message.pages, message.marked["stale"])
+        if whole.subset_of(self.assembling):
+            if (whole & self.present).empty:
+                self.unnoted = whole
+                self._place(whole)
+            else:
+                self._cannot_place(whole)
 
     @action(Destination.listen, qemu="migration/postcopy-ram.c:qemu_ufd_copy_ioctl")
     def notes_page(self) -> None:
@@ -30,24 +39,33 @@ class ListeningDestination(LoadingDestination):
     def sees_that_load_failed(self) -> None:
         """comes out of its read, and sees that the package could not be loaded"""
         require(self.listener == Listen.READING and self.load_failed)
-        require(self._is_woken())
+        require(self.unnoted.empty and self._is_woken())
         self.listener = Listen.FAILING
 
     def loses_the_guest(self) -> None:
         """sees that the connection is gone: pauses if the state is RUNNING, and closes what it has; else it fails"""
-        require(self._listening())
+        require(self._reads())
         require(self.stream.broken)
-        require(self._may_judge())
-        if self.state == State.RUNNING:
-            self._closes_files()
-        else:
-            self._cannot_pause()
+        self._has_an_error()
+
+    @action(Destination.listen, rule="R15", qemu="migration/savevm.c:qemu_loadvm_state_main")
+    def loses_fast_channel(self) -> None:
+        """sees with the next bytes that the preempt channel's file has an error: pauses, or fails"""
+        require(self._reads() and self.fast_failed)
+        require(not self.stream.empty)
+        self._has_an_error()
+
+    @action(Destination.listen, rule="R15", qemu="migration/savevm.c:qemu_loadvm_state_main")
+    def loses_page(self) -> None:
+        """could not place a page: pauses, or fails"""
+        require(self.listener == Listen.REFUSED)
+        self._has_an_error()
 
     @action(Destination.listen, rule="R15", qemu="migration/postcopy-ram.c:postcopy_listen_thread")
     def fails(self) -> None:
-        """gives up: the process ends"""
+        """gives up: the process ends, or says failed and is to be cleaned up"""
         require(self.listener == Listen.FAILING)
-        self._give_up()
+        self._ends_or_stays()
 
     # -- the listen thread pauses --------------------------------------------------------------------------------
 
@@ -57,6 +75,7 @@ class ListeningDestination(LoadingDestination):
         require(self.listener == Listen.CLOSING)
         require(self._mutex_is_free())
         self.fast_there = False
+        self.fast_failed = False
         self._takes_posts_back()
         self.listener = Listen.CLOSED
 
@@ -118,7 +137,7 @@ class ListeningDestination(LoadingDestination):
         self.asking -= page.host_pages
         if not self.return_path.broken:
             require(self.return_path.room())
-            self.return_path.send(Reply.REQ_PAGES, page.host_pages)
+            self._requests(page.host_pages)
 
     @action(Destination.listen, qemu="migration/savevm.c:loadvm_postcopy_handle_resume")
     def posts_to_fault_thread(self) -> None:
@@ -168,10 +187,10 @@ class ListeningDestination(LoadingDestination):
                 require(self.return_path.room())
                 self.faulted -= page
                 self.requested |= page.host_pages
-                self.return_path.send(Reply.REQ_PAGES, page.host_pages)
+                self._requests(page.host_pages)
             else:
                 self.requested |= page.host_pages
-                self.fault_at = FaultThread.PAUSED
+                self._pauses_faults()
         else:
             self.faulted -= page
 
@@ -194,7 +213,8 @@ class ListeningDestination(LoadingDestination):
 
     @action(LoadingDestination.preempt_thread, rule="R21 R22", qemu="migration/postcopy-ram.c:postcopy_preempt_thread")
     def places_urgent_page(self) -> None:
-        """receives an urgent page, places its host page when that is whole, and wakes the threads that wait for it"""
+        """receives an urgent page; when its host page is whole, places it and wakes the threads that wait for it, or
+        pauses where a page is there"""
         require(self.preempt_at == Preempt.READING and self.urgent_unnoted.empty)
         message = self.fast.receive(Command.PAGE)
         whole = message.pages.host_pages
@@ -202,8 +222,13 @@ class ListeningDestination(LoadingDestination):
         self.guest.arrived(message.pages, message.marked["stale"])
         if whole.subset_of(self.assembling_urgent):
             self.assembling_urgent -= whole
-            self.urgent_unnoted = whole - self.present
-            self._place(whole)
+            if (whole & self.present).empty:
+                self.urgent_unnoted = whole
+                self._place(whole)
+            else:
+                self.guest.threw_away(whole)
+                self.observe(Placing.EEXIST)
+                self._stops_reading_fast()
 
     @action(LoadingDestination.preempt_thread, qemu="migration/postcopy-ram.c:qemu_ufd_copy_ioctl")
     def notes_urgent_page(self) -> None:
@@ -217,7 +242,8 @@ class ListeningDestination(LoadingDestination):
         """sees that its channel is gone: leaves if it is asked to, else it gives its mutex back and pauses"""
         require(self.preempt_at == Preempt.READING and self.urgent_unnoted.empty)
         require(self.fast.broken)
-        self.preempt_at = Preempt.LEFT if self.quitting else Preempt.PAUSED
+        self.fast_failed = True
+        self._stops_reading_fast()
 
     @action(LoadingDestination.preempt_thread, qemu="migration/postcopy-ram.c:postcopy_pause_ram_fast_load")
     def wakes_up(self) -> None:
@@ -237,13 +263,46 @@ class ListeningDestination(LoadingDestination):
 
     # -- what the actions share ----------------------------------------------------------------------------------
 
+    def _cannot_place(self, whole: PageSet) -> None:
+        """UFFDIO_COPY fails with EEXIST: the temporary page is thrown away, and the stream's file has an error."""
+        self.assembling -= whole
+        self.guest.threw_away(whole)
+        self.observe(Placing.EEXIST)
+        self.listener = Listen.REFUSED
+
+    def _stops_reading_fast(self) -> None:
+        """The preempt thread has an error: it leaves if it is asked to, else it waits for the end of a recovery."""
+        self.preempt_at = Preempt.LEFT if self.quitting else Preempt.PAUSED
+
+    def _has_an_error(self) -> None:
+        """Pauses if the state is RUNNING, and closes what it has; else it fails."""
+        require(self._may_judge())
+        if self.state == State.RUNNING:
+            self._closes_files()
+        else:
+            self._cannot_pause()
+
     def _is_woken(self) -> bool:
         """A thread that sleeps in a read sees an error of its file with the next bytes."""
         return not self.stream.empty or self.stream.broken
 
+    def _pauses_faults(self) -> None:
+        """The fault thread waits for the end of a recovery, even where it has been asked to leave."""
+        self.fault_at = FaultThread.PAUSED
+
     def _may_judge(self) -> bool:
         """The state is looked at when the error is seen, wherever the main thread is."""
         return True
+
+    def _ends_or_stays(self) -> None:
+        """The process ends, unless exit-on-error is off."""
+        if self.exit_on_error:
+            self._give_up()
+        else:
+            self.recovery = Refusing.FAILED
+            self.state = State.END
+            self.end_is_due = True
+            self.listener = Listen.LEFT
 
     def _cannot_pause(self) -> None:
         """It has looked at the state; what follows from it comes in a step of its own."""
@@ -260,14 +319,37 @@ class ListeningDestination(LoadingDestination):
         """The end of the stream is all that is waited for."""
         return True
 
+    def _requests(self, pages: PageSet) -> None:
+        """Requests pages of a host page; there is room for it."""
+        self.return_path.send(Reply.REQ_PAGES, pages)
+
+    def _all_has_come(self) -> bool:
+        """The count of requested pages is zero."""
+        return self.requested.empty
+
+    def _stops_watching(self) -> None:
+        """Unregisters from userfaultfd, and forgets what was requested."""
+        self.sensitive = False
+        self.faulted = NONE
+        self.requested = NONE
+
     def _closes_files(self) -> None:
         self.stream.close()
         self.return_path.close()
         self.return_path_open = False
-        self.fast.close()
-        self.listens_fast = False
+        if not self.listens_fast:  # else the next one waits for the main loop, or may come
+            self._listens_for_fast()
         self.listener = Listen.CLOSING
 
-    def _listening(self) -> bool:
-        """The listen thread reads the stream."""
+    def _listens_for_fast(self) -> None:
+        """The listener stays open: a new connection for preempt can be made."""
+        self.fast.listen()
+        self.listens_fast = self.preempt
+
+    def _reads(self) -> bool:
+        """The listen thread is at the next bytes of the stream."""
         return self.listener == Listen.READING and self.unnoted.empty and not self.load_failed
+
+    def _listening(self) -> bool:
+        """The listen thread reads the stream, and sees no error of the preempt channel's file with its next bytes."""
+        return self._reads() and not self.fast_failed

@@ -3,12 +3,12 @@
 from postcopy.language import Page, action, require
 from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.network import Command, Reply
-from postcopy.model.qemu.source_ending import EndingSource
+from postcopy.model.qemu.first_pong import FirstPongSource
 from postcopy.model.qemu.states import Aborted, OnPackage
 from postcopy.model.source import Phase, Source
 
 
-class ReturnPathSource(EndingSource):
+class ReturnPathSource(FirstPongSource):
     """The return-path thread."""
 
     def receives_pong(self) -> None:
@@ -32,9 +32,10 @@ class ReturnPathSource(EndingSource):
 
     @action(Source.return_path_thread, rule="R13 R17", qemu="migration/ram.c:ram_save_queue_pages")
     def serves_at_once(self, page: Page) -> None:
-        """sends a requested page on the preempt channel; a page that has been sent is left out"""
+        """sends a requested page on the preempt channel, or finds that it is gone; a page that has been sent is left
+        out"""
         require(self.preempt and self.requests[page])
-        require(self.phase == Phase.POSTCOPY)
+        require(self.phase == Phase.POSTCOPY and not self.handing_over)
         if not self.fast_there:
             self._has_no_channel(page)
         else:
@@ -48,8 +49,8 @@ class ReturnPathSource(EndingSource):
                 self.fast.send(Command.PAGE, urgent, stale=self.guest.stale_at_source)
             else:
                 self.requests -= page.host_pages
-                self.dirty -= urgent  # written to a file that has failed: lost until the bitmap is rebuilt
-                self._leaves()
+                self.dirty -= urgent  # lost until the bitmap is rebuilt
+                self.fast_failed = True  # the file keeps the error, which the migration thread looks for
 
     def receives_shut(self) -> None:
         """reads the destination's word that all has arrived, and leaves"""

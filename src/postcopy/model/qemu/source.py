@@ -6,7 +6,6 @@ connection in `source_recovery`, the return-path thread in `return_path`.
 """
 
 from postcopy.language import NONE, Bitmap, Choice, Flag, Page, PageSet, Receives, Sends, action, require
-from postcopy.model.changes.preempt import Fast
 from postcopy.model.changes.recovery import RecoveringSource
 from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.changes.switch import Disk
@@ -24,11 +23,14 @@ class SendingSource(RecoveringSource):
 
     ending = Choice("how the migration is about to end", Ending.NO)
     active = Flag("the migration's state is postcopy-active")
+    handing_over = Flag("the package is out, and the state is not postcopy-device yet")
     loaded = Flag("the PONG behind the devices has been noted")
+    awaits_loaded = Flag("the migration thread sleeps until the PONG behind the devices is noted")
     error = Flag("an error of the return path has been stored")
     return_path_left = Flag("the return-path thread has left")
     pong_noted = Flag("the PONG to the first PING has been noted")
     fast_there = Flag("the preempt channel is set up")
+    fast_failed = Flag("a page could not be written to the preempt channel")
     holds_lock = Flag("the source holds the lock on the disk", True)
     writing = Bitmap("the page that is clean in the bitmap already and goes out next", role=Role.UNSENT)
     fast = Sends("fast")
@@ -36,17 +38,6 @@ class SendingSource(RecoveringSource):
     lock_given = Sends("disk")
 
     # -- before the switch ---------------------------------------------------------------------------------------
-
-    @action(Source.migration, qemu="migration/postcopy-ram.c:postcopy_preempt_establish_channel")
-    def opens_fast_channel(self) -> None:
-        """opens the preempt channel, once the PONG says that the main one has been taken (A25)"""
-        require(self.preempt and self.postcopy_capability)
-        require(self.phase == Phase.PRECOPY and self.start_postcopy)
-        require(self.ending == Ending.NO)
-        require(self.pong_noted and not self.fast_there)
-        require(self.fast.room() and not self.fast.broken)
-        self.fast.send(Fast.HELLO)
-        self.fast_there = True
 
     def operator_cancels(self) -> None:
         """cancels the migration: not while the migration thread has the big lock, and not in postcopy"""
@@ -82,16 +73,25 @@ class SendingSource(RecoveringSource):
         self.phase = Phase.PACKAGING
 
     def sends_package(self) -> None:
-        """gives up the lock on the disk, sends the package, and is in postcopy-device"""
+        """gives up the lock on the disk, and sends the package; looks for an error of its file next"""
         super().sends_package()
         self._unlock()
+        self.handing_over = True
+
+    @action(Source.migration, qemu="migration/migration.c:postcopy_start")
+    def becomes_device(self) -> None:
+        """has seen no error of its file behind the package: the state is postcopy-device, the big lock is given back"""
+        require(self.handing_over and not self.stream.broken)
+        self.handing_over = False
 
     @action(Source.migration, qemu="migration/migration.c:migration_iteration_run")
     def becomes_active(self) -> None:
         """sees that the package is loaded, and is in postcopy-active: from here on nothing leads back"""
         require(self.phase == Phase.POSTCOPY)
         require(self.loaded and not self.active)
+        require(not self.handing_over)
         require(self.ending == Ending.NO and self.recovery == Recovering.NO)
+        self.awaits_loaded = False
         self.active = True
 
     # -- postcopy ------------------------------------------------------------------------------------------------
@@ -99,6 +99,7 @@ class SendingSource(RecoveringSource):
     def serves_request(self, page: Page) -> None:
         """serves a requested page from the queue, or drops the request where the page has already been sent"""
         require(not self.preempt and self.ending == Ending.NO)
+        require(not self.handing_over and not self.awaits_loaded)
         super().serves_request(page)
 
     def sends_background_page(self, page: Page) -> None:
@@ -106,7 +107,7 @@ class SendingSource(RecoveringSource):
         require(self.preempt or self.requests.empty)
         require(self.phase == Phase.POSTCOPY)
         require(self.sending.empty and self.writing.empty)
-        require(self.dirty[page])
+        require(self.dirty[page] and not self.handing_over)
         require(self.ending == Ending.NO and self.recovery == Recovering.NO)
         if self.preempt:
             self.dirty -= page
@@ -170,6 +171,12 @@ class SendingSource(RecoveringSource):
         super()._clean_up()
         self.ending = Ending.NO
         self.active = False
+        self.awaits_loaded = False
+        self.handing_over = False
         self.writing = NONE
+        self._close_fast()
+
+    def _close_fast(self) -> None:
         self.fast_there = False
+        self.fast_failed = False
         self.fast.close()

@@ -19,20 +19,42 @@ class EndingSource(SendingSource):
         """notices an error of a file it writes to: pauses in postcopy-active, and fails before that"""
         require(Phase.IDLE < self.phase and self.phase < Phase.ENDING)
         require(self.ending == Ending.NO and self.recovery == Recovering.NO)
-        require(self._file_error())
+        require(self._file_error() and not self.handing_over)
+        require(not self._sleeps_until_loaded())
         if self._may_pause():
             self._pause()
         else:
             self.ending = Ending.FAILING
 
+    @action(Source.migration, rule="R15", qemu="migration/migration.c:postcopy_start")
+    def switch_fails(self) -> None:
+        """sees an error of its file behind the package, and fails, whatever was noted"""
+        require(self.handing_over and self.stream.broken)
+        self.handing_over = False
+        self._cannot_switch()
+
+    @action(Source.migration, qemu="migration/migration.c:migration_iteration_run")
+    def begins_to_wait(self) -> None:
+        """has sent all pages, and waits for the PONG of the package: it looks at no file from here on"""
+        require(self.phase == Phase.POSTCOPY and not self.active)
+        require(not self.handing_over and not self.awaits_loaded)
+        require(self.ending == Ending.NO and self.recovery == Recovering.NO)
+        require(self.dirty.empty and self.writing.empty)
+        require(self.sending.empty and not self.loaded)
+        self.awaits_loaded = True
+
     @action(Source.migration, qemu="migration/migration.c:migration_iteration_run")
     def gives_up_waiting(self) -> None:
         """waits for the PONG of the package, and is woken by an error: the error comes first, whatever was noted"""
-        require(self.phase == Phase.POSTCOPY and not self.active)
-        require(self.ending == Ending.NO and self.recovery == Recovering.NO)
-        require(self.error)
-        require(self._waits_for_pong())
+        require(self._waits_for_pong() and self.error)
+        self.awaits_loaded = False
         self.ending = Ending.FAILING
+
+    def ends_postcopy(self) -> None:
+        """ends the stream in postcopy-active: nothing is dirty, and no request is queued"""
+        super().ends_postcopy()
+        if self.error:
+            self._ends_with_error()
 
     @action(Source.migration, rule="R24", qemu="migration/migration.c:migration_completion")
     def completes(self) -> None:
@@ -48,9 +70,13 @@ class EndingSource(SendingSource):
     def takes_guest_back(self) -> None:
         """starts the guest again, if the disk can be had; what is left is cleaned up, and the migration has failed"""
         require(self.ending == Ending.FAILING)
-        self.running = self._has_disk()
-        self._clean_up()
-        self.phase = Phase.FAILED
+        if self._word_counts():
+            self.ending = Ending.NO
+            self._pause()
+        else:
+            self.running = self._has_disk()
+            self._clean_up()
+            self.phase = Phase.FAILED
 
     @action(Source.migration, rule="R27", qemu="migration/migration.c:migration_iteration_finish")
     def finishes_cancelled(self) -> None:
@@ -72,15 +98,37 @@ class EndingSource(SendingSource):
     # -- what the actions share ----------------------------------------------------------------------------------
 
     def _file_error(self) -> bool:
-        return self.stream.broken or (self.preempt and self.fast_there and self.fast.broken)
+        """The migration thread writes to the stream all the time. That the preempt channel is gone is seen by the
+        next page that is written to it."""
+        return self.stream.broken or self.fast_failed or self._sees_end_of_fast()
+
+    def _sees_end_of_fast(self) -> bool:
+        """The source only writes to the preempt channel, and nothing watches it."""
+        return False
 
     def _waits_for_pong(self) -> bool:
-        """Its wait ends with an error, whether the PONG has been noted or not."""
-        return self.dirty.empty or self.loaded
+        """Its wait ends with an error, though the PONG may have been noted meanwhile."""
+        return bool(self.awaits_loaded)
+
+    def _sleeps_until_loaded(self) -> bool:
+        """Only the return-path thread wakes it."""
+        return bool(self.awaits_loaded)
 
     def _may_pause(self) -> bool:
         """In postcopy-active, and not any more once it completes."""
         return self.phase == Phase.POSTCOPY and self.active
+
+    def _cannot_switch(self) -> None:
+        """The package is out, and its file has an error."""
+        self.ending = Ending.FAILING
+
+    def _ends_with_error(self) -> None:
+        """The return-path thread has left with an error before: that is seen when it is joined."""
+        self.ending = Ending.FAILING
+
+    def _word_counts(self) -> bool:
+        """What has been noted is not looked at any more."""
+        return False
 
     def _cannot_complete(self) -> None:
         """As before the handover."""

@@ -3,12 +3,12 @@
 from postcopy.language import NONE, PageSet, action, require
 from postcopy.model.changes.recovery import RecoveringSource
 from postcopy.model.changes.recovery_messages import Recovering
-from postcopy.model.qemu.return_path import ReturnPathSource
-from postcopy.model.qemu.states import Ending, Interrupt, SetUp
+from postcopy.model.qemu.optional import OptionalSource
+from postcopy.model.qemu.states import Connecting, Ending, Interrupt, SetUp
 from postcopy.model.source import Phase, Source
 
 
-class QemuSource(ReturnPathSource):
+class QemuSource(OptionalSource):
     """All of QEMU's source."""
 
     recovery = RecoveringSource.recovery.extended(SetUp, after=Recovering.PAUSED)
@@ -32,6 +32,7 @@ class QemuSource(ReturnPathSource):
     def cannot_connect(self) -> None:
         """gets no connection, and is paused again"""
         require(self.recovery == SetUp.RECOVER_SETUP)
+        self.observe(Connecting.IN_VAIN)
         self.recovery = Recovering.PAUSED
 
     @action(Source.migration, qemu="migration/postcopy-ram.c:postcopy_preempt_establish_channel")
@@ -51,13 +52,15 @@ class QemuSource(ReturnPathSource):
     def notices_second_loss(self) -> None:
         """notices in a recovery that the new connection is gone as well, and pauses again"""
         require(self.recovery != Recovering.NO and not self._waits_for_connection())
-        require(self._file_error() or self.error)
+        require(self.stream.broken or self.error)
         self._pause()
 
     @action(Source.operator, qemu="migration/migration.c:qmp_migrate_pause", environment=True)
     def operator_pauses(self) -> None:
         """pauses the migration: shuts the main connection down, in postcopy-active and postcopy-recover only"""
-        require(self.phase == Phase.POSTCOPY and self.active and self.ending == Ending.NO)
+        # the state stays postcopy-active while the migration completes
+        require(self.phase == Phase.POSTCOPY or (self.phase == Phase.ENDING and self.switched))
+        require(self.active and self.ending == Ending.NO)
         require(not self._waits_for_connection() and not self.stream.broken)
         self.observe(Interrupt.SHUT_DOWN)
         self.error = True
@@ -84,8 +87,9 @@ class QemuSource(ReturnPathSource):
         super()._pause()
         self.requests = requests
         self.writing = NONE
-        self.fast_there = False
-        self.fast.close()
+        self.handing_over = False
+        self.awaits_loaded = False
+        self._close_fast()
         self.return_path_left = True
 
     def _reload(self, arrived: PageSet) -> None:

@@ -46,6 +46,8 @@ class Listen(Enum):
 
     NONE = auto()
     READING = auto()
+    REFUSED = auto()
+    """It could not place a page, because one is there. It looks at the postcopy state next."""
     FAILING = auto()
     """It has seen an error before the guest runs: it gives up."""
     CLOSING = auto()
@@ -113,10 +115,24 @@ class Interrupt(Enum):
     SHUT_DOWN = auto()
 
 
+class Connecting(Enum):
+    """What a source has come to that wants a new connection."""
+
+    IN_VAIN = auto()
+    """There is none to be had."""
+
+
 class Aborted(Enum):
     """What an assertion of QEMU's that fails observes; also where it reads from a file that is not there."""
 
     ASSERTION = auto()
+
+
+class Placing(Enum):
+    """What the kernel answers where a page cannot be placed."""
+
+    EEXIST = auto()
+    """A page is there."""
 
 
 class OnPackage(Enum):

@@ -4,10 +4,11 @@ from postcopy.language import action, require
 from postcopy.model.changes.preempt import PreemptWire
 from postcopy.model.changes.recovery import RecoveringWire
 from postcopy.model.network import Wire
+from postcopy.model.qemu.multifd import MultifdWire
 
 
-class QemuWire(RecoveringWire, PreemptWire):
-    """Two connections that are made anew: the main one with two directions, and that of preempt."""
+class QemuWire(MultifdWire, RecoveringWire, PreemptWire):
+    """Two connections that are made anew: the main one with two directions, and that of preempt; and one of multifd."""
 
     @action(Wire.network, rule="R15", environment=True)
     def loses_return_path(self) -> None:

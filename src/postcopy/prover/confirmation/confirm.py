@@ -14,6 +14,7 @@ from postcopy.errors import UsageError
 from postcopy.prover.confirmation.question import BIT_VECTORS, Question
 from postcopy.prover.confirmation.second_provers import Said, ask
 from postcopy.prover.workers import Died, Done, share_out
+from postcopy.surface import setting
 
 FOR_QUANTIFIERS = ("cvc5",)
 FOR_BIT_VECTORS = ("cvc5", "bitwuzla")
@@ -77,7 +78,7 @@ def check_installed(provers: Iterable[str]) -> None:
     """
     missing = [prover for prover in provers if find_spec(prover) is None]
     if missing:
-        raise UsageError(f"--confirm needs {' and '.join(missing)}: pip install 'postcopy-mc[proof]'")
+        raise UsageError(f"{setting('confirm')} needs {' and '.join(missing)}: pip install 'postcopy-mc[proof]'")
 
 
 def confirm(

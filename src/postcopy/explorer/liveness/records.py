@@ -1,0 +1,83 @@
+"""The arrays that the compiled search for fair components works on, in records that Numba takes as they are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from postcopy.explorer.search.block import I64S, ROWS, SCRATCH, U32S, U64, U64S
+from postcopy.explorer.search.records import Scratch
+
+I64 = npt.NDArray[np.int64]
+
+MOVES = 1 << 62
+"""The bit of a step's units that says that it changes more than history; the units have the bits below."""
+
+
+class Space(NamedTuple):
+    """The states of a search, and room for the steps that leave some of them.
+
+    Attributes:
+        code: the addresses of the kernel's functions; int64[3].
+        states: the packed states; int64[states, words].
+        table: what finds their numbers; uint32[entries].
+        bits: bits of an entry's place in it.
+        scratch: a worker's memory for one block.
+        fired: counters that the kernel counts up, and nothing reads; uint64[2 * leaves].
+        history: for each word, the bits of history; int64[words].
+        own: for each leaf, the units whose step it is, as bits, and `MOVES`; int64[leaves].
+        ids: the states to be expanded, by number; int64[BLOCK].
+        able: for each of them, the units that can move in it, as bits, and `MOVES`; int64[BLOCK].
+        origin: for each step, which of them it leaves; int64[most].
+        target: the number of the state that it leads to; int64[most].
+        leaf: its leaf; int64[most].
+        moves: the units whose move it is, as bits, and `MOVES`; 0 where it changes history alone; int64[most].
+    """
+
+    code: I64
+    states: I64
+    table: npt.NDArray[np.uint32]
+    bits: np.uint64
+    scratch: Scratch
+    fired: npt.NDArray[np.uint64]
+    history: I64
+    own: I64
+    ids: I64
+    able: I64
+    origin: I64
+    target: I64
+    leaf: I64
+    moves: I64
+
+
+SPACE_FIELDS = (I64S, ROWS, U32S, U64, SCRATCH, U64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S)
+
+
+class Work(NamedTuple):
+    """Memory of the search for strongly connected components.
+
+    Attributes:
+        flags: what is known of each state (see `component_loop`); uint8[states].
+        number: for each state its number in the search, or its component's; uint32[states].
+        stack: states whose component is not complete; int32[candidates + 1].
+        frames: the states on the way from a root to the state at hand; int32[candidates].
+        places: where the list of what is still to be visited from each of them begins; int64[candidates].
+        lists: these lists one behind the other, of which the oldest may be lost; int32[room].
+        control: where it stands (see `component_loop`); int64[9].
+    """
+
+    flags: npt.NDArray[np.uint8]
+    number: npt.NDArray[np.uint32]
+    stack: npt.NDArray[np.int32]
+    frames: npt.NDArray[np.int32]
+    places: I64
+    lists: npt.NDArray[np.int32]
+    control: I64
+
+
+WORK_TYPE = types.NamedTuple(
+    (types.uint8[::1], U32S, types.int32[::1], types.int32[::1], I64S, types.int32[::1], I64S), Work
+)

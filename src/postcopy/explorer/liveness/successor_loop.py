@@ -1,0 +1,82 @@
+"""The successors of stored states, made again by the kernel, in the part of Python that Numba compiles.
+
+A search forgets the steps between its states. Here a block of states is expanded once more, and each successor is
+looked up in the table of the search. `recomputed` runs this text for each number of words in a state.
+"""
+
+# ruff: noqa: D103  (what each does is said here and in `component_loop`, which calls it)
+
+from typing import Any
+
+from numba import types
+
+from postcopy.explorer.kernel import calling_convention as convention
+from postcopy.explorer.kernel.numba_archive import inner as njit
+from postcopy.explorer.liveness.records import SPACE_FIELDS, Space
+from postcopy.explorer.search.block import CANONICAL, I64, expand_block, successors_of
+from postcopy.explorer.search.intrinsics import call
+
+compiled: Any = globals()["compiled"]
+WORDS: int = globals()["WORDS"]
+hash_of: Any = globals()["hash_of"]
+ask: Any = globals()["ask"]
+look_up: Any = globals()["look_up"]
+number_in: Any = globals()["number_in"]
+"""The functions of the search's loop for as many words: `recomputed` sets them before this text runs."""
+
+SPACE = types.NamedTuple(SPACE_FIELDS, Space)
+
+AHEAD = 24
+"""How many successors before they are looked up their buckets are asked of the memory."""
+
+stays, leaf_number = njit(convention.stays), njit(convention.leaf_number)
+
+
+@njit
+def find_all(space, count):
+    out, hashes, table, bits = space.scratch.out, space.scratch.hashes, space.table, space.bits
+    for j in range(count):
+        hashes[j] = hash_of(out, j)
+    for j in range(min(count, AHEAD)):
+        ask(table, bits, hashes[j])
+    for j in range(count):
+        if j + AHEAD < count:
+            ask(table, bits, hashes[j + AHEAD])
+        there, entry = look_up(table, bits, space.states, out, j, hashes[j])
+        if not there:
+            raise AssertionError("a successor is not among the states")
+        space.target[j] = number_in(table, entry, bits)
+
+
+@compiled(I64(SPACE, I64))
+def successors(space, n):
+    """The steps from the states whose numbers are the first n of `space.ids`; returns how many change a state."""
+    scratch, states, history = space.scratch, space.states, space.history
+    block, out, origin, label = scratch.block, scratch.out, scratch.origin, scratch.label
+    for i in range(n):
+        at = space.ids[i]
+        for k in range(WORDS):
+            block[k, i] = states[at, k]
+        space.able[i] = 0
+    made = successors_of(expand_block(space.code, scratch, n, space.fired))
+    count = 0
+    for j in range(made):
+        i = origin[j]
+        changed = more = False
+        for k in range(WORDS):
+            difference = out[k, j] ^ block[k, i]
+            changed |= difference != 0
+            more |= difference & ~history[k] != 0
+        if changed and not stays(label[j]):
+            leaf = leaf_number(label[j])
+            moves = space.own[leaf] if more else 0
+            space.able[i] |= moves
+            for k in range(WORDS):
+                out[k, count] = out[k, j]
+            space.origin[count] = i
+            space.leaf[count] = leaf
+            space.moves[count] = moves
+            count += 1
+    call(space.code[CANONICAL], (out, count))
+    find_all(space, count)
+    return count
