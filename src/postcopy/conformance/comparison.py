@@ -11,11 +11,15 @@ from typing import NamedTuple
 
 from postcopy.conformance.steps import command_of, reply_of
 from postcopy.conformance.world import CPUS, STALE, World
-from postcopy.engine.messages import Device, Discard, Page, Request, StreamMessage
-from postcopy.engine.source import Phase
+from postcopy.engine.arrived_pages import pages_in
+from postcopy.engine.destination_steps import State as DestinationState
+from postcopy.engine.messages import Device, Discard, Page, ReceivedBitmap, Request, StreamMessage
+from postcopy.engine.source import BROKEN_OFF, Phase
 from postcopy.language.concrete import ConcreteInterpretation
 from postcopy.language.instance import Instance, State
 from postcopy.language.values import ConcretePages
+from postcopy.model.changes.preempt import Fast
+from postcopy.model.changes.recovery_messages import Recovering
 from postcopy.model.network import Command
 
 NOT_COMPARED = {
@@ -38,7 +42,11 @@ class InFlight(NamedTuple):
 Value = bool | int | str | tuple[InFlight, ...]
 """Of a variable: sets of pages as bits, members of enumerations by name, all that is on a channel as one."""
 
-_ON = {"stream": "what is on the stream", "return_path": "what is on the return path"}
+_ON = {
+    "stream": "what is on the stream",
+    "return_path": "what is on the return path",
+    "fast": "what is on the connection for urgent pages",
+}
 
 
 def _bits(pages: range) -> int:
@@ -71,8 +79,9 @@ def _dirty(world: World) -> int:
 
 
 def _sent(world: World) -> int:
-    """Between the switch and the sending of the discards the sent map holds these."""
-    return sum(map(_bits, world.source.discards)) or int(world.source.sent)
+    """Between the switch and the sending of the discards the sent map holds these. With a QEMU there is no sent map."""
+    discards = 0 if world.source.qemu else sum(map(_bits, world.source.discards))
+    return discards or int(world.source.sent)
 
 
 def _on_stream(world: World) -> tuple[InFlight, ...]:
@@ -104,12 +113,58 @@ def _on_return_path(world: World) -> tuple[InFlight, ...]:
         pages = range(0)
         if isinstance(reply, Request):
             pages = world.geometry.range(reply.block, reply.offset, reply.length)
-        found.append(InFlight(reply_of(reply).name, _bits(pages), False))
+        bits = pages_in(world.geometry, reply) if isinstance(reply, ReceivedBitmap) else _bits(pages)
+        if (kind := reply_of(reply)) is not None:
+            found.append(InFlight(kind.name, bits, False))
     return tuple(found)
 
 
+def _on_urgent(world: World) -> tuple[InFlight, ...]:
+    """A host page is one message there."""
+    found = []
+    for unit in world.urgent:
+        pages = sum(_bits(part) for message in unit for part in _pages(world, message))
+        stale = any(isinstance(m, Page) and m.data == STALE for m in unit)
+        found.append(InFlight(Command.PAGE.name if unit else Fast.HELLO.name, pages, stale))
+    return tuple(found)
+
+
+def _source_phase(world: World) -> str:
+    """The model has recovery beside the phase, which stays as it was until it is known what has arrived."""
+    phase = world.source.phase
+    if world.source_dead:
+        return "DEAD"
+    if phase in (Phase.RELOADED, Phase.RESUMING):
+        return Phase.POSTCOPY.name
+    return (world.paused_in if phase in BROKEN_OFF else phase).name
+
+
+_AT_SOURCE = {
+    Phase.PAUSED: Recovering.PAUSED,
+    Phase.RECONNECTED: Recovering.RECOVER,
+    Phase.ASKED: Recovering.ASKED,
+    Phase.RELOADED: Recovering.RELOADED,
+    Phase.RESUMING: Recovering.RESUMING,
+}
+_AT_DESTINATION = {
+    DestinationState.PAUSED: Recovering.PAUSED,
+    DestinationState.WAITING: Recovering.LISTENING,
+    DestinationState.RECOVERING: Recovering.RECOVER,
+}
+
+
+def _destination_state(world: World) -> str:
+    state = world.destination.state
+    return (DestinationState.RUNNING if state in _AT_DESTINATION else state).name
+
+
+def _faulted(world: World) -> int:
+    """Those that the kernel has, and those that the core has read and may not ask for yet."""
+    return world.faults | sum(1 << page for page in world.destination.unread)
+
+
 COMPARED: dict[str, Callable[[World], Value]] = {
-    "source.phase": lambda w: "DEAD" if w.source_dead else w.source.phase.name,
+    "source.phase": _source_phase,
     "source.running": lambda w: w.source.guest_may_run,
     "source.postcopy_capability": lambda w: w.source.capability,
     "source.start_postcopy": lambda w: w.source.switch_asked,
@@ -117,7 +172,7 @@ COMPARED: dict[str, Callable[[World], Value]] = {
     "source.sent": _sent,
     "source.requests": _requests,
     "source.sending": lambda w: sum(1 << page for page in w.source.rest_of_host_page),
-    "destination.state": lambda w: w.destination.state.name,
+    "destination.state": _destination_state,
     "destination.main": lambda w: w.destination.main.name,
     "destination.running": _guest_runs,
     "destination.postcopy_capability": lambda w: w.destination.capability,
@@ -129,12 +184,12 @@ COMPARED: dict[str, Callable[[World], Value]] = {
     "destination.owes_shut": lambda w: w.destination.owes_shut,
     "destination.present": lambda w: int(w.destination.received),
     "destination.assembling": lambda w: sum(1 << page for page in w.destination.assembly),
-    "destination.faulted": lambda w: w.faults,
+    "destination.faulted": _faulted,
     "destination.device_waiting": _waits(CPUS),
     **{f"destination.waiting[{cpu}]": _waits(cpu) for cpu in range(CPUS)},
     "stream.up": lambda w: not w.broken,
     _ON["stream"]: _on_stream,
-    "return_path.up": lambda w: not w.broken,
+    "return_path.up": lambda w: not w.broken and w.accepted,
     _ON["return_path"]: _on_return_path,
     "wire.failed": lambda w: w.failed,
     "guest.stale_at_source": lambda w: w.stale_at_source,
@@ -142,6 +197,26 @@ COMPARED: dict[str, Callable[[World], Value]] = {
     "guest.stale_in_assembly": lambda w: sum(1 << n for n, data in w.destination.assembly.items() if data == STALE),
 }
 """What is compared, by the name of the model's variable; the places of a channel are compared as one."""
+
+COMPARED_IN_RECOVERY: dict[str, Callable[[World], Value]] = {
+    "source.recovery": lambda w: _AT_SOURCE.get(w.source.phase, Recovering.NO).name,
+    "source.switched": lambda w: w.source.recoverable and w.source.phase <= Phase.COMPLETED,
+    "destination.recovery": lambda w: _AT_DESTINATION.get(w.destination.state, Recovering.NO).name,
+    "stream.listening": lambda w: w.awaited,
+    "return_path.listening": lambda w: not w.accepted,
+}
+"""What is compared in addition where the cores recover the migration after a break."""
+
+
+COMPARED_WITH_PREEMPT: dict[str, Callable[[World], Value]] = {
+    "source.answered": lambda w: w.source.answered,
+    "source.fast_open": lambda w: w.source.urgent_open,
+    "destination.fast_ready": lambda w: w.destination.urgent_ready,
+    "destination.assembling_urgent": lambda w: sum(1 << page for page in w.destination.urgent_assembly),
+    "fast.up": lambda w: not w.broken,
+    _ON["fast"]: _on_urgent,
+}
+"""What is compared in addition where the cores have a connection for urgent pages."""
 
 
 def variables_of_channels(instance: Instance) -> dict[str, tuple[str, ...]]:
@@ -154,9 +229,14 @@ def variables_of_channels(instance: Instance) -> dict[str, tuple[str, ...]]:
 
 def differences(world: World, expected: dict[str, Value]) -> list[str]:
     """What an engine and a state of the model do not agree on, each time the engine's value first."""
+    compared = COMPARED
+    if world.source.recovery:
+        compared = COMPARED | COMPARED_IN_RECOVERY
+    elif world.source.preempt:
+        compared = COMPARED | COMPARED_WITH_PREEMPT
     return [
         f"{name}: {_words(ours)} and {_words(expected[name])}"
-        for name, value in COMPARED.items()
+        for name, value in compared.items()
         if (ours := value(world)) != expected[name]
     ]
 

@@ -12,10 +12,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
-from postcopy.conformance.steps import ACTIONS, BREAKS, CLOSING, CPU_TOUCHES, DEVICE_TOUCH, NOTICING
+from postcopy.conformance.steps import (
+    ACTIONS,
+    BESIDE,
+    BREAKS,
+    CLOSING,
+    CPU_TOUCHES,
+    DEVICE_TOUCH,
+    IN_PARTS,
+    LEAVING,
+    NOTICING,
+    OF_RECOVERY,
+)
 from postcopy.engine.log import Record, Step
 from postcopy.language.instance import Instance
 from postcopy.language.single_run import Forbidden, ManyPages, SingleRun
+from postcopy.model.changes.preempt import Preempt
+from postcopy.model.changes.recovery import Recovery
+from postcopy.model.changes.recovery_messages import RecoveryReply
+from postcopy.model.destination import State
 from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Phase
@@ -25,6 +40,7 @@ TOUCHES = {"": CPU_TOUCHES[0], "vCPU 0": CPU_TOUCHES[0], "vCPU 1": CPU_TOUCHES[1
 EXPECTED_PAGES = {
     Step.LOADED: ("stream", Command.PAGE),
     Step.PLACED: ("stream", Command.PAGE),
+    Step.PLACED_URGENT: ("fast", Command.PAGE),
     Step.GOT_REQUEST: ("return_path", Reply.REQ_PAGES),
 }
 """Steps whose page has to be that of the message they receive; a request names the first page of its host page."""
@@ -72,14 +88,20 @@ class _Explainer:
         records = [step for made in records for step in made.steps]
         self.logs = {host: [r for r in records if r.host == host] for host in ("source", "destination")}
         self.at = {"source": 0, "destination": 0}
-        self.instance = Instance(Postcopy, 1, 1)
-        self.actions = {action.name: action for action in self.instance.actions}
         steps = {r.step for r in records}
+        self.protocol: type[Postcopy] = Postcopy
+        if steps & OF_RECOVERY:
+            self.protocol = Recovery
+        elif Step.OPENED_URGENT in steps:
+            self.protocol = Preempt
+        self.instance = Instance(self.protocol, 1, 1)
+        self.actions = {action.name: action for action in self.instance.actions}
         can = Step.REFUSED not in steps
         either = {"source.postcopy_capability": True, "destination.host_support": True}
         self.model = SingleRun(self.instance, pages, group, either | {"destination.postcopy_capability": can})
         self.group = group
         self.discarded = 0
+        self.arrived = dict.fromkeys(IN_PARTS.values(), 0)
         self.touched: set[int] = set()
         self.result = Explanation()
         self._early_touches = self._find_early_touches()
@@ -93,8 +115,8 @@ class _Explainer:
             if record.page is None:
                 continue
             first = record.page // self.group * self.group
-            if record.step is Step.PLACED:
-                seen[first] = seen.get(first, 0) + 1
+            if record.step in (Step.PLACED, Step.PLACED_URGENT):
+                seen[first] = seen.get(first, 0) + (1 if record.step is Step.PLACED else self.group)
                 if seen[first] == self.group:
                     placed[first] = index
             elif record.step is Step.REQUESTED and first in placed:
@@ -110,22 +132,27 @@ class _Explainer:
                 self.result.unexplained = self._unexplained(refusals)
                 break
         view = self.model.view
-        self.result.over = bool(view.source.phase != Phase.IDLE and Postcopy.may_rest(view))
+        self.result.over = bool(view.source.phase != Phase.IDLE and self.protocol.may_rest(view))
         return self.result
 
     def _advance(self, refusals: dict[str, list[Forbidden]]) -> bool:
         """Take one step of either host, one that closes the connection only when nothing else can be taken."""
         hosts = [host for host in ("destination", "source") if self.at[host] < len(self.logs[host])]
-        for closing in (False, True):
+        for turn in range(3):
             for host in hosts:
                 record = self.logs[host][self.at[host]]
-                if (record.step in CLOSING) is closing and self._take(host, record, refusals.setdefault(host, [])):
+                when = (record.step in CLOSING) + (record.step in LEAVING)
+                if when == turn and self._take(host, record, refusals.setdefault(host, [])):
                     self.at[host] += 1
                     self.result.steps += 1
                     return True
         return False
 
     def _act(self, name: str, pages: int, refused: list[Forbidden]) -> bool:
+        if name not in self.actions:
+            why = f"the model {self.protocol.__name__}, against which the log's other steps are held, has no such step"
+            refused.append(Forbidden(name, "", why))
+            return False
         forbidden = self.model.take(self.actions[name], pages)
         if forbidden is not None:
             refused.append(forbidden)
@@ -135,18 +162,22 @@ class _Explainer:
         return True
 
     def _take(self, host: str, record: Record, refused: list[Forbidden]) -> bool:
-        name, page = ACTIONS[record.step], record.page
+        if record.step in BESIDE:
+            return True
+        name, page = ACTIONS[IN_PARTS.get(record.step, record.step)], record.page
         bits = sum(((1 << count) - 1) << first for first, count in record.pages) if record.pages else 0
         bits = bits if page is None else 1 << page
-        wrong = self._wrong_message(record) or (self._wrong_discards(bits) if record.step is Step.SENT_DISCARDS else "")
+        wrong = self._wrong_message(record) or self._wrong_pages(record.step, bits) or self._wrong_pause(record.step)
         if wrong:
             refused.append(Forbidden(name, "", wrong))
             return False
         if record.step is Step.DISCARDED:
             return self._discard(name, bits, refused)
+        if record.step in self.arrived or record.step in IN_PARTS:
+            return self._arrive(record.step, name, bits, refused)
         if record.step is Step.REQUESTED and not self._touch(self.at[host], record, refused):
             return False
-        if record.step is Step.PLACED and not all(
+        if record.step in (Step.PLACED, Step.PLACED_URGENT) and not all(
             self._touch(index, self.logs[host][index], refused) for index in self._early_touches.get(self.at[host], ())
         ):
             return False
@@ -168,7 +199,7 @@ class _Explainer:
         return False
 
     def _head(self, channel: str) -> tuple[object, int]:
-        queue = self.model.queues[channel]
+        queue = self.model.queues.get(channel)
         return (queue[0].kind, queue[0].pages.bits) if queue else (None, 0)
 
     def _wrong_message(self, record: Record) -> str:
@@ -181,8 +212,48 @@ class _Explainer:
             return ""
         return f"page {record.page} is not what is oldest on its way: that is {_some(bits)}"
 
-    def _wrong_discards(self, bits: int) -> str:
-        expected = cast(ManyPages, self.model.view.source.sent).bits
+    def _arrive(self, step: Step, name: str, bits: int, refused: list[Forbidden]) -> bool:
+        """What has arrived is said block by block, in the model at once: with the last block."""
+        last = IN_PARTS.get(step, step)
+        if step is not last:
+            self.arrived[last] |= bits
+            return True
+        if not self._act(name, 0, refused):
+            return False
+        self.arrived[last] = 0
+        return True
+
+    def _wrong_pages(self, step: Step, bits: int) -> str:
+        """Where a step says which pages it is about, and the model knows them too."""
+        view = self.model.view
+        if step is Step.SENT_DISCARDS:
+            return self._wrong_discards(cast(ManyPages, view.source.sent).bits, bits)
+        if step is Step.SAID_WHAT_ARRIVED:
+            return self._wrong_arrivals(cast(ManyPages, view.destination.present).bits, self.arrived[step] | bits)
+        kind, said = self._head("return_path")
+        if step is Step.GOT_WHAT_ARRIVED and kind is RecoveryReply.BITMAP:
+            return self._wrong_arrivals(said, self.arrived[step] | bits)
+        return ""
+
+    def _wrong_pause(self, step: Step) -> str:
+        """The model has one step for a loss of the connection, whether it is followed by a pause or the end."""
+        view = self.model.view
+        if step is Step.SOURCE_PAUSED and not (
+            view.source.phase == Phase.POSTCOPY or (view.source.phase == Phase.ENDING and view.source.switched)
+        ):
+            return f"the source pauses in {view.source.phase.name}, where its migration fails"
+        if step is Step.PAUSED and view.destination.state != State.RUNNING:
+            return f"the destination pauses in {view.destination.state.name}, where its guest is lost"
+        return ""
+
+    @staticmethod
+    def _wrong_arrivals(expected: int, bits: int) -> str:
+        if expected == bits:
+            return ""
+        return f"of what has arrived it has too much: {_some(bits & ~expected)}; and lacks: {_some(expected & ~bits)}"
+
+    @staticmethod
+    def _wrong_discards(expected: int, bits: int) -> str:
         if expected == bits:
             return ""
         return f"the discard set has too much: {_some(bits & ~expected)}; and lacks: {_some(expected & ~bits)}"

@@ -13,23 +13,39 @@ from typing import TypeAlias
 
 from postcopy.conformance.steps import (
     ACTIONS,
+    BESIDE,
     BREAKS,
     CPU_TOUCHES,
     CPU_WRITES,
     DESTINATION_DIES,
     DEVICE_TOUCH,
     GUEST_WRITES,
+    IN_PARTS,
     LOSES_REPLY,
     LOSES_STREAM,
+    LOSES_URGENT,
     SOURCE_DIES,
     command_of,
+    reply_of,
 )
 from postcopy.conformance.world import CPU, CPUS, FRESH, PAGE, STALE, StaleRead, Stopping, Unit, World
 from postcopy.engine.bitmap import Bitmap
-from postcopy.engine.destination import Main, State
+from postcopy.engine.destination_steps import BROKEN_OFF, Main, State
 from postcopy.engine.errors import LocalProtocolError
 from postcopy.engine.log import Record, Step, Thread
-from postcopy.engine.messages import Advise, Page, Pages, Ping, RamEnd, SectionPart, StreamMessage
+from postcopy.engine.messages import (
+    Advise,
+    AskBitmap,
+    Description,
+    Packaged,
+    Page,
+    Pages,
+    Ping,
+    RamEnd,
+    Resume,
+    SectionPart,
+    StreamMessage,
+)
 from postcopy.engine.source import RAM_SECTION, Phase
 
 
@@ -43,6 +59,7 @@ class Outside(StrEnum):
     CPU_1 = "vCPU 1"
     SOURCE_HOST = "source host"
     DESTINATION_HOST = "destination host"
+    DESTINATION_OPERATOR = "destination operator"
 
 
 TOUCHERS = (Outside.CPU_0, Outside.CPU_1, Outside.DEVICE_LOAD)
@@ -82,6 +99,18 @@ class Kind(StrEnum):
     BREAKS = "loses the connection"
     LOSES_STREAM = "loses the newest on the stream"
     LOSES_REPLY = "loses the newest on the return path"
+    RECONNECTS = "makes a new connection"
+    ASKS_WHAT_ARRIVED = "asks what has arrived"
+    RESUMES = "sends RESUME"
+    STOPS_WAITING = "stops waiting for a new connection"
+    WAITS = "waits for a new connection"
+    ACCEPTS = "accepts the new connection"
+    LOSES_URGENT = "loses the newest on the connection for urgent pages"
+    OPENS_URGENT = "opens the connection for urgent pages"
+    SERVES_URGENT = "serves or drops a request"
+    ACCEPTS_URGENT = "accepts the connection for urgent pages"
+    RECEIVES_URGENT = "receives an urgent page"
+    REQUESTS_UNREAD = "requests after the recovery"
 
 
 ModelStep: TypeAlias = tuple[str, int | None]
@@ -125,9 +154,9 @@ class Move:
         if self.action:
             yield self.action, self.page
         for record in (step for made in records for step in made.steps):
-            if record.step is Step.REQUESTED:
-                yield ACTIONS[record.step], self.page  # the record has the first page of the host page
-            elif record.step is not Step.DIRTIED:  # the write was a move
+            if record.step in BESIDE or record.step in IN_PARTS:
+                continue
+            if record.step is not Step.DIRTIED:  # the write was a move
                 yield ACTIONS[record.step], record.page
             if record.step is Step.SENT_PRECOPY and before.dirty_log >> (record.page or 0) & 1:
                 yield ACTIONS[Step.DIRTIED], record.page  # written before it was sent, and logged: as if written again
@@ -149,11 +178,15 @@ def _outside(world: World) -> Iterator[Move]:
         yield Move(Outside.DESTINATION_HOST, Kind.DIES, _destination_dies, action=DESTINATION_DIES)
     if not world.broken and world.source.phase > Phase.IDLE:
         yield Move(Outside.NETWORK, Kind.BREAKS, _break, action=BREAKS)
-    if world.failed:
+    if world.failed and world.broken:
         if world.stream:
-            yield Move(Outside.NETWORK, Kind.LOSES_STREAM, _lose_stream, action=LOSES_STREAM)
+            action = LOSES_STREAM if _counts(world.stream[-1]) else ""
+            yield Move(Outside.NETWORK, Kind.LOSES_STREAM, _lose_stream, action=action)
+        if world.urgent:
+            yield Move(Outside.NETWORK, Kind.LOSES_URGENT, _lose_urgent, action=LOSES_URGENT)
         if world.replies:
-            yield Move(Outside.NETWORK, Kind.LOSES_REPLY, _lose_reply, action=LOSES_REPLY)
+            action = LOSES_REPLY if reply_of(world.replies[-1]) else ""
+            yield Move(Outside.NETWORK, Kind.LOSES_REPLY, _lose_reply, action=action)
 
 
 def _operator(world: World) -> Iterator[Move]:
@@ -166,6 +199,10 @@ def _operator(world: World) -> Iterator[Move]:
         yield Move(Thread.OPERATOR, Kind.ASKS, lambda w: w.source.start_postcopy())
     if not core.over:
         yield Move(Thread.OPERATOR, Kind.CANCELS, _cancel)
+    if core.phase is Phase.PAUSED:
+        yield Move(Thread.OPERATOR, Kind.STOPS_WAITING, _source_stops_waiting)
+        if world.awaited:
+            yield Move(Thread.OPERATOR, Kind.RECONNECTS, _reconnect)
 
 
 # -- the source's threads ---------------------------------------------------------------------------------------------
@@ -176,7 +213,7 @@ def _source(world: World) -> Iterator[Move]:
     if core.guest_may_run and not world.guest_stands:
         for page in range(world.geometry.pages):
             yield Move(Outside.SOURCE_GUEST, Kind.WRITES, _writes(page, at_source=True), page, GUEST_WRITES)
-    if Phase.IDLE < core.phase < Phase.COMPLETED:
+    if Phase.IDLE < core.phase < Phase.COMPLETED and core.phase is not Phase.PAUSED:
         if world.broken:
             yield Move(Thread.MIGRATION, Kind.NOTICES_LOSS, _source_loses)
         else:
@@ -184,6 +221,7 @@ def _source(world: World) -> Iterator[Move]:
             room = world.capacity - sum(map(_counts, world.stream))
             if room > 0:
                 yield from _sending(world, room)
+            yield from _urgent(world)
         if world.replies:
             yield Move(Thread.RETURN_PATH, Kind.RECEIVES, _receive_reply)
 
@@ -203,8 +241,20 @@ def _migration(world: World) -> Iterator[Move]:
     if world.dirty_log:
         yield Move(Thread.MIGRATION, Kind.READS_LOG, _sync)
     yield Move(Thread.MIGRATION, Kind.STOPS_TO_FINISH, _stop(Stopping.FINISH))
-    if core.switch_asked:
+    if core.switch_asked and core.may_switch:
         yield Move(Thread.MIGRATION, Kind.STOPS_TO_SWITCH, _stop(Stopping.SWITCH))
+
+
+def _urgent(world: World) -> Iterator[Move]:
+    """What the return-path thread does on the connection for urgent pages."""
+    core = world.source
+    room = len(world.urgent) < world.capacity
+    if core.urgent_may_open and room:
+        yield Move(Thread.RETURN_PATH, Kind.OPENS_URGENT, _open_urgent)
+    if core.preempt and core.phase is Phase.POSTCOPY and core.requests:
+        first = core.requests[0]
+        if room or first not in core.dirty or core.rest_of_host_page:
+            yield Move(Thread.RETURN_PATH, Kind.SERVES_URGENT, _serve_urgent, first)
 
 
 def _sending(world: World, room: int) -> Iterator[Move]:
@@ -220,9 +270,13 @@ def _sending(world: World, room: int) -> Iterator[Move]:
         yield Move(Thread.MIGRATION, Kind.ENDS_PRECOPY, _sends(lambda w: w.source.end_precopy([CPU])))
     if core.phase == Phase.SWITCHING and core.discards:
         yield Move(Thread.MIGRATION, Kind.DISCARDS, _sends(lambda w: w.source.send_discards()))
-    if core.phase == Phase.PACKAGING:
+    if core.phase == Phase.PACKAGING and core.package_may_go:
         yield Move(Thread.MIGRATION, Kind.SENDS_PACKAGE, _sends(lambda w: w.source.send_package([CPU])))
-    if core.phase == Phase.POSTCOPY:
+    if core.phase == Phase.RECONNECTED:
+        yield Move(Thread.MIGRATION, Kind.ASKS_WHAT_ARRIVED, _sends(lambda w: w.source.ask_what_arrived()))
+    if core.phase == Phase.RELOADED:
+        yield Move(Thread.MIGRATION, Kind.RESUMES, _sends(lambda w: w.source.resume()))
+    if core.phase == Phase.POSTCOPY and not core.waits_for_urgent:
         yield Move(Thread.MIGRATION, Kind.SENDS_PAGE_OR_ENDS, _send_pages(1))
         if room > 1:
             yield Move(Thread.MIGRATION, Kind.SENDS_PAGES_OR_ENDS, _send_pages(room))
@@ -233,7 +287,7 @@ def _sending(world: World, room: int) -> Iterator[Move]:
 
 def _destination(world: World) -> Iterator[Move]:
     core = world.destination
-    room = len(world.replies) < world.capacity
+    room = sum(reply_of(reply) is not None for reply in world.replies) < world.capacity
     yield from _reading(world, room=room)
     if core.main == Main.PACKAGE:
         yield Move(Thread.MAIN, Kind.LISTEN, lambda w: w.carry_out(w.destination.listen()))
@@ -243,27 +297,61 @@ def _destination(world: World) -> Iterator[Move]:
         yield Move(Thread.MAIN, Kind.LOADS_DEVICES, _load_devices)
     if core.main == Main.RUN:
         yield Move(Thread.MAIN, Kind.RUN, lambda w: w.carry_out(w.destination.run()))
-    if core.end_seen and core.state == State.RUNNING:
+    if core.end_seen and core.state == State.RUNNING and core.all_here:
         yield Move(Thread.LISTEN, Kind.ENDS, _ends)
     if core.owes_shut and (room or world.broken):
         yield Move(Thread.LISTEN, Kind.SHUTS, _shuts)
-    if core.listening and world.faults and room and not world.broken:
+    if world.faults and ((core.listening and room and not world.broken) or core.place in BROKEN_OFF):
         for page in range(world.geometry.pages):
             if world.faults >> page & 1:
                 yield Move(Thread.FAULT, Kind.READS_FAULT, _fault(page), page)
+    if core.listening and core.unread and room and not world.broken:
+        yield Move(Thread.FAULT, Kind.REQUESTS_UNREAD, _request_unread, next(iter(core.unread)))
+    yield from _recovering(world)
+    yield from _receiving_urgent(world)
+
+
+def _recovering(world: World) -> Iterator[Move]:
+    """What the operator and the main thread do without a connection."""
+    core = world.destination
+    if core.state is State.PAUSED:
+        yield Move(Outside.DESTINATION_OPERATOR, Kind.WAITS, _wait)
+    if core.state in (State.PAUSED, State.WAITING):
+        yield Move(Outside.DESTINATION_OPERATOR, Kind.STOPS_WAITING, _destination_stops_waiting)
+    if core.state is State.WAITING and not world.awaited:
+        yield Move(Thread.MAIN, Kind.ACCEPTS, _accept)
+
+
+def _receiving_urgent(world: World) -> Iterator[Move]:
+    """What comes on the connection for urgent pages, first the connection itself."""
+    core = world.destination
+    if world.broken and core.listening and core.end_seen and not core.all_here:
+        yield Move(Thread.LISTEN, Kind.NOTICES_LOSS, _destination_loses)
+    if not world.urgent:
+        return
+    if not world.urgent[0] and core.main == Main.STREAM and core.state < State.END:
+        yield Move(Thread.MAIN, Kind.ACCEPTS_URGENT, _accept_urgent)
+    if world.urgent[0] and core.listening:
+        yield Move(Thread.PREEMPT, Kind.RECEIVES_URGENT, _receive_urgent)
 
 
 def _reading(world: World, *, room: bool) -> Iterator[Move]:
     """The thread that reads the stream, if one does."""
     core = world.destination
     main_reads = core.main == Main.STREAM and core.state < State.END
-    if not main_reads and (not core.listening or core.end_seen):
+    listens = (core.listening and not core.end_seen) or core.state is State.RECOVERING
+    if not main_reads and not listens:
         return
     reader = Thread.MAIN if main_reads else Thread.LISTEN
-    answers = bool(world.stream) and any(isinstance(m, Ping | Advise) for m in world.stream[0])
+    answers = bool(world.stream) and any(
+        isinstance(m, Ping | Advise | AskBitmap | Resume) and command_of(m) for m in world.stream[0]
+    )
     if neighbours := _neighbours(world):
         yield Move(reader, Kind.RECEIVES_PAGES, _receive_neighbours(neighbours))
-    if world.stream and (not answers or (room and not world.broken)):  # an answer needs room on the return path
+    waits = core.preempt and not core.urgent_ready
+    if waits and world.stream and any(isinstance(m, Packaged) for m in world.stream[0]):
+        pass  # the connection for urgent pages comes first
+    elif world.stream and (not answers or (room and not world.broken)):  # an answer needs room on the return path
         yield Move(reader, Kind.RECEIVES, _receive)
     if world.broken:
         yield Move(reader, Kind.NOTICES_LOSS, _destination_loses)
@@ -303,6 +391,33 @@ def _lose_stream(world: World) -> None:
     world.stream = world.stream[:-1]
 
 
+def _lose_urgent(world: World) -> None:
+    world.urgent = world.urgent[:-1]
+
+
+def _open_urgent(world: World) -> None:
+    world.source.open_urgent()
+    world.urgent += ((),)
+
+
+def _serve_urgent(world: World) -> None:
+    units = [_page(world, page) for page in world.source.next_urgent()]
+    if units:
+        world.urgent += (tuple(message for unit in units for message in unit if isinstance(message, Page)),)
+
+
+def _accept_urgent(world: World) -> None:
+    world.urgent = world.urgent[1:]
+    world.destination.accept_urgent()
+
+
+def _receive_urgent(world: World) -> None:
+    unit, *rest = world.urgent
+    world.urgent = tuple(rest)
+    for message in unit:
+        world.carry_out(world.destination.receive_urgent(message))
+
+
 def _lose_reply(world: World) -> None:
     world.replies = world.replies[:-1]
 
@@ -314,8 +429,9 @@ def _settle(world: World) -> None:
         world.stopping = None
         world.dirty_log = 0
         if world.source.phase != Phase.COMPLETED:
-            world.broken = True
-            world.replies = ()
+            world.source_closes()
+    elif world.source.phase is Phase.PAUSED:
+        world.source_closes()
 
 
 def _cancel(world: World) -> None:
@@ -327,12 +443,27 @@ def _cancel(world: World) -> None:
 
 
 def _source_loses(world: World) -> None:
+    phase = world.source.phase
     world.source.lose("the connection is gone")
+    if world.source.phase is Phase.PAUSED and phase not in (Phase.RECONNECTED, Phase.ASKED):
+        world.paused_in = Phase.ENDING if phase is Phase.ENDING else Phase.POSTCOPY
     _settle(world)
 
 
+def _source_stops_waiting(world: World) -> None:
+    world.source.give_up("no new connection")
+    world.source_dead = True  # the host's end of it is as a death to the model
+    _settle(world)
+
+
+def _reconnect(world: World) -> None:
+    world.source.reconnect()
+    world.broken = world.awaited = world.accepted = False
+    world.stream = world.replies = ()
+
+
 def _source_dies(world: World) -> None:
-    world.source.lose("died")
+    world.source.give_up("died")
     world.source.guest_may_run = False
     world.source_dead = True
     world.records.clear()  # a host that died notices nothing
@@ -341,11 +472,37 @@ def _source_dies(world: World) -> None:
 
 def _destination_loses(world: World) -> None:
     world.carry_out(world.destination.lose("the connection is gone"))
+    if world.destination.state is State.PAUSED:
+        world.destination_closes()
 
 
 def _destination_dies(world: World) -> None:
-    _destination_loses(world)
+    world.carry_out(world.destination.give_up("died"))
     world.records.clear()
+
+
+def _destination_stops_waiting(world: World) -> None:
+    world.carry_out(world.destination.give_up("no new connection"))
+
+
+def _wait(world: World) -> None:
+    world.destination.wait_for_connection()
+    world.destination_closes()
+    world.awaited = True
+
+
+def _accept(world: World) -> None:
+    """The host looks whether it is there still."""
+    world.destination.accept(broken=world.broken)
+    if not world.broken:
+        world.accepted, world.replies = True, ()
+
+
+def _request_unread(world: World) -> None:
+    """A fault on the same page that the kernel still has asks for the same: two are as one (docs/model.md)."""
+    page = next(iter(world.destination.unread))
+    world.faults &= ~(1 << page)
+    world.carry_out(world.destination.request_unread())
 
 
 def _writes(page: int, *, at_source: bool) -> Callable[[World], None]:
@@ -354,11 +511,21 @@ def _writes(page: int, *, at_source: bool) -> Callable[[World], None]:
 
 def _sends(step: Callable[[World], list[StreamMessage]]) -> Callable[[World], None]:
     def move(world: World) -> None:
-        unit = tuple(step(world))
-        if unit:
-            world.stream += (unit,)
+        world.stream += tuple(_units(step(world)))
 
     return move
+
+
+def _units(messages: Iterable[StreamMessage]) -> Iterator[Unit]:
+    """What is sent in one step; what follows the package is read by another thread."""
+    unit: Unit = ()
+    for message in messages:
+        unit += (message,)
+        if isinstance(message, Packaged):
+            yield unit
+            unit = ()
+    if unit:
+        yield unit
 
 
 def _opens(world: World) -> None:
@@ -446,13 +613,14 @@ def _receive(world: World) -> None:
     world.stream = tuple(rest)
     core = world.destination
     for message in unit:
-        if core.state is State.FAILED:
+        if core.state is State.FAILED or (core.state is State.END and isinstance(message, Description)):
             return  # no thread reads on
-        world.carry_out(core.receive_listening(message) if core.listening else core.receive(message))
+        on_listen_thread = core.listening or core.state is State.RECOVERING
+        world.carry_out(core.receive_listening(message) if on_listen_thread else core.receive(message))
 
 
 def _load_devices(world: World) -> None:
-    while outputs := world.destination.next_device():
+    while outputs := world.destination.next_in_package():
         world.carry_out(outputs)
     world.destination.devices_loaded()
 

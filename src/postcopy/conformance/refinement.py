@@ -12,17 +12,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
 
+from postcopy.catalogue.composition import compose
 from postcopy.conformance.comparison import differences, expected_of
 from postcopy.conformance.moves import Move, moves
 from postcopy.conformance.world import StaleRead, World
-from postcopy.engine.destination import State
+from postcopy.engine.destination_steps import State
 from postcopy.engine.errors import EngineError
 from postcopy.engine.log import Thread
 from postcopy.engine.source import Phase
 from postcopy.language.concrete import ConcreteInterpretation, take
 from postcopy.language.instance import Instance
 from postcopy.language.instance import State as ModelState
+from postcopy.language.protocol import Protocol
 from postcopy.language.single_run import SingleRun
+from postcopy.model.changes.preempt import Preempt
+from postcopy.model.changes.recovery import Recovery
+from postcopy.model.changes.whole_bitmap import WholeBitmapDiscard
 from postcopy.model.postcopy import Postcopy
 
 
@@ -72,7 +77,7 @@ def refine(
 
 class _Search:
     def __init__(self, start: World, limit: int | None, progress: Callable[[int, int], None]) -> None:
-        self.instance = Instance(Postcopy, start.geometry.pages, start.capacity, group=start.geometry.group)
+        self.instance = Instance(_protocol(start), start.geometry.pages, start.capacity, group=start.geometry.group)
         self.actions = {action.name: action for action in self.instance.actions}
         self.take = cache(self._take)
         self.expected = cache(partial(expected_of, self.instance))
@@ -167,7 +172,23 @@ class _Search:
         return self.result
 
 
+def _protocol(start: World) -> type[Protocol]:
+    """The model of these cores."""
+    if start.source.qemu and start.source.recovery:
+        return compose([("whole-bitmap", WholeBitmapDiscard), ("recovery", Recovery)])
+    if start.source.recovery:
+        return Recovery
+    if start.source.preempt:
+        return compose([("whole-bitmap", WholeBitmapDiscard), ("preempt", Preempt)]) if start.source.qemu else Preempt
+    return WholeBitmapDiscard if start.source.qemu else Postcopy
+
+
 def _may_rest(world: World) -> bool:
-    if world.source.phase == Phase.IDLE:
+    """Not started; or over, or waiting for the operators, at both hosts."""
+    phase, state = world.source.phase, world.destination.state
+    if phase == Phase.IDLE:
         return True
-    return world.source.over and world.destination.state >= State.END and not any(w is not None for w in world.waiting)
+    if state in (State.PAUSED, State.WAITING):
+        return (world.source.over or phase is Phase.PAUSED) and (state is State.PAUSED or world.awaited)
+    rests = world.source.over or (phase is Phase.PAUSED and state >= State.END)
+    return rests and state >= State.END and not any(w is not None for w in world.waiting)

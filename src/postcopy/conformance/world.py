@@ -13,8 +13,8 @@ from enum import Enum, auto
 from typing import TypeVar, assert_never
 
 from postcopy.engine.bitmap import Bitmap
-from postcopy.engine.destination import (
-    DestinationCore,
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.effects import (
     DropPages,
     GiveUpGuest,
     LoadDevice,
@@ -28,8 +28,21 @@ from postcopy.engine.destination import (
 )
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record
-from postcopy.engine.messages import Block, Contents, Device, Page, Pong, Reply, Request, Shut, StreamMessage
-from postcopy.engine.source import SourceCore
+from postcopy.engine.messages import (
+    Block,
+    Contents,
+    Device,
+    Page,
+    Pong,
+    ReceivedBitmap,
+    Reply,
+    Request,
+    ResumeAck,
+    Shut,
+    StreamMessage,
+    SwitchoverAck,
+)
+from postcopy.engine.source import Phase, SourceCore
 
 PAGE = 1024
 FRESH, STALE = b"F" * PAGE, b"S" * PAGE
@@ -56,8 +69,12 @@ class World:
     """All there is.
 
     Attributes:
-        stream, replies: what is on its way, oldest first.
+        stream, replies, urgent: what is on its way, oldest first; an empty unit stands for the connection for urgent
+            pages itself.
         broken, failed: the connection is gone; and it is the network that lost it.
+        accepted: the destination has accepted the connection, and may reply.
+        awaited: the destination waits for a new connection, and none has been made.
+        paused_in: the source's phase, as the model has it, when it paused last.
         source_dead: the source's host has died.
         stopping: for what the migration thread has stopped the CPUs, while its core does not know it yet.
         guest_stands: the source's CPUs stand still.
@@ -78,8 +95,12 @@ class World:
     records: list[Record]
     stream: tuple[Unit, ...] = ()
     replies: tuple[Reply, ...] = ()
+    urgent: tuple[Unit, ...] = ()
     broken: bool = False
     failed: bool = False
+    accepted: bool = True
+    awaited: bool = False
+    paused_in: Phase = Phase.IDLE
     source_dead: bool = False
     stopping: Stopping | None = None
     guest_stands: bool = False
@@ -102,15 +123,25 @@ class World:
         group: int = 1,
         source: type[SourceCore] = SourceCore,
         destination: type[DestinationCore] = DestinationCore,
+        *,
+        qemu: bool = False,
+        preempt: bool = False,
+        recovery: bool = False,
     ) -> World:
-        """Before anything has happened."""
+        """Before anything has happened.
+
+        Args:
+            qemu: each core takes the other side for a QEMU.
+            preempt: each core has a connection for urgent pages.
+            recovery: each core recovers the migration after a break.
+        """
         geometry = Geometry([Block("ram", pages * PAGE)], PAGE, PAGE * group)
         records: list[Record] = []
         return cls(
             geometry,
             capacity,
-            source(geometry, log=records.append),
-            destination(geometry, log=records.append),
+            source(geometry, qemu=qemu, preempt=preempt, recovery=recovery, log=records.append),
+            destination(geometry, qemu=qemu, preempt=preempt, recovery=recovery, log=records.append),
             records,
         )
 
@@ -127,6 +158,18 @@ class World:
         """Two worlds with the same key behave the same for ever."""
         rest = tuple(v for k, v in self.__dict__.items() if k not in ("geometry", "source", "destination", "records"))
         return (*_key(self.source), *_key(self.destination), *rest)
+
+    # -- the connection -----------------------------------------------------------------------------------------------
+
+    def source_closes(self) -> None:
+        """The source has closed the connection: replies on their way are lost."""
+        self.broken, self.accepted = True, True
+        self.replies = ()
+
+    def destination_closes(self) -> None:
+        """The destination has closed the connection: what is on the stream is lost."""
+        self.broken, self.awaited = True, False
+        self.stream = self.urgent = ()
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
@@ -145,6 +188,7 @@ class World:
             return Page(m.block, m.offset, STALE) if isinstance(m, Page) and (m.block, m.offset) == where else m
 
         self.stream = tuple(tuple(map(aged, unit)) for unit in self.stream)
+        self.urgent = tuple(tuple(map(aged, unit)) for unit in self.urgent)
         if page in self.destination.assembly:
             self.destination.assembly[page] = STALE
 
@@ -185,9 +229,8 @@ class World:
                 self.present = self.stale = self.faults = 0
                 self.waiting = (None,) * (CPUS + 1)
                 self.sensitive = self.devices_loaded = self.guest_started = False
-                self.broken = True
-                self.stream = ()
-            case Shut() | Pong() | Request():
+                self.destination_closes()
+            case Shut() | Pong() | Request() | ReceivedBitmap() | ResumeAck() | SwitchoverAck():
                 self.replies += (output,)
             case _:
                 assert_never(output)
@@ -216,7 +259,7 @@ def _copy(core: Core, records: list[Record]) -> Core:
 
 def _key(core: SourceCore | DestinationCore) -> Iterator[object]:
     for name, value in core.__dict__.items():
-        if name in ("log", "geometry", "machine"):
+        if name in ("log", "geometry", "machine", "qemu", "preempt", "recovery"):
             continue
         if isinstance(value, Bitmap):
             yield int(value)

@@ -18,6 +18,7 @@ import msgspec
 
 from postcopy.recording.errors import RecordingError
 from postcopy.recording.guest import COUNTERS, Counters, firmware, pages_in, read_counters
+from postcopy.recording.process import start
 from postcopy.recording.proxy import Proxy
 from postcopy.recording.qmp import Entry, Qmp
 from postcopy.recording.wire_files import WireWriter
@@ -44,20 +45,24 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         vcpus: how many vCPUs it has.
         delay: for how many `pause` instructions each of them waits after each page.
         capabilities: those of migration that are switched on.
+        source_only: those of them that are switched on at the source alone.
         optional: the same, where QEMU has them.
         parameters: of migration, both sides' alike.
         rate: bytes per second that the proxy passes on to the destination; None for all that come.
         arguments: more for QEMU's command line, both sides' alike.
+        source_arguments: more for the source's.
     """
 
     memory: int = 32
     vcpus: int = 1
     delay: int = 100
     capabilities: tuple[str, ...] = CAPABILITIES
+    source_only: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     parameters: Mapping[str, int] = {}
     rate: int | None = None
     arguments: tuple[str, ...] = ()
+    source_arguments: tuple[str, ...] = ()
 
 
 class Pair:
@@ -127,12 +132,24 @@ class Pair:
         for side in SIDES:
             qmp = self._qmp[side] = Qmp(self._sockets / f"{side}.qmp", side, self._keep)
             known = {each["capability"] for each in qmp("query-migrate-capabilities")}
-            names = [*setting.capabilities, *(name for name in setting.optional if name in known)]
+            names = [*self._capabilities(side), *(name for name in setting.optional if name in known)]
             qmp("migrate-set-capabilities", capabilities=[{"capability": name, "state": True} for name in names])
             if setting.parameters:
                 qmp("migrate-set-parameters", **setting.parameters)
-        target = self._listen("migrate-incoming")
-        self._proxy = Proxy(self._sockets / "wire", target, WireWriter(self._directory), setting.rate)
+        self._stand_between(self._sockets / "wire", self._listen("migrate-incoming"))
+
+    def _stand_between(self, address: Path, target: Path) -> None:
+        """Listen for the source at one address, and connect to the destination at the other."""
+        self._proxy = Proxy(address, target, WireWriter(self._directory), self.setting.rate)
+
+    def _capabilities(self, side: str) -> tuple[str, ...]:
+        """Those of migration that are switched on at this side."""
+        setting = self.setting
+        return tuple(name for name in setting.capabilities if side == "source" or name not in setting.source_only)
+
+    def _arguments(self, side: str) -> tuple[str, ...]:
+        """More for the command line of this side."""
+        return (*self.setting.arguments, *(self.setting.source_arguments if side == "source" else ()))
 
     def _keep(self, entry: Entry) -> None:
         with self._lock:
@@ -146,16 +163,16 @@ class Pair:
         command += ["-nodefaults", "-no-user-config", "-display", "none", "-debugcon", f"file:{self.console(side)}"]
         command += ["-qmp", f"unix:{sockets / side}.qmp,server=on,wait=off", "-msg", "timestamp=on"]
         command += ["-D", str(self._directory / f"{side}.log"), "-trace", f"events={sockets / 'traced'}"]
-        command += [*setting.arguments, *(("-incoming", "defer") if side == "destination" else ())]
+        command += [*self._arguments(side), *(("-incoming", "defer") if side == "destination" else ())]
         self.commands[side] = command
         with (self._directory / f"{side}.stderr").open("wb") as errors:
-            self._processes[side] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+            self._processes[side] = start(command, errors)
 
-    def _listen(self, command: str) -> Path:
+    def _listen(self, command: str, **how: bool) -> Path:
         """Let the destination listen for the first time or once more; where it does."""
         self._incoming += 1
         address = self._sockets / f"incoming-{self._incoming}"
-        self.destination(command, uri=f"unix:{address}")
+        self.destination(command, uri=f"unix:{address}", **how)
         return address
 
     def console(self, side: str) -> Path:

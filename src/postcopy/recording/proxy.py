@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from postcopy.recording.threads import Threads
 from postcopy.recording.wire_files import Side, WireWriter
 
 CHUNK = 1 << 16
@@ -43,17 +43,12 @@ class Proxy:
         self._writer, self._rate = writer, rate
         self._directions: list[_Direction] = []
         self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads()
         self._connections = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(address))
         self._listener.listen(16)
-        self._start(self._accept)
-
-    def _start(self, function: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=function, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        self._threads.start(self._accept)
 
     def _accept(self) -> None:
         while True:
@@ -81,7 +76,7 @@ class Proxy:
             for direction in (there, back):
                 direction.open.set()
                 self._directions.append(direction)
-                self._start(self._pass_on, direction)
+                self._threads.start(self._pass_on, direction)
 
     def _pass_on(self, direction: _Direction) -> None:
         size = CHUNK if self._rate is None or direction.to == "source" else SLOW_CHUNK
@@ -127,8 +122,7 @@ class Proxy:
         """Break all connections and accept none any more."""
         shut_down(self._listener, socket.SHUT_RDWR)
         self.cut()
-        for thread in self._threads:
-            thread.join(5)
+        self._threads.join()
         for each in (self._listener, *self._sockets):
             each.close()
         self._writer.close()

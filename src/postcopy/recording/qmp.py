@@ -29,12 +29,16 @@ class Qmp:
     Args:
         side: the name of this QEMU in the transcript.
 
+    Attributes:
+        patience: how long QEMU may take to answer, in seconds; may be changed.
+
     Raises:
         RecordingError: QEMU does not open its socket in time.
     """
 
     def __init__(self, address: Path, side: str, transcript: Transcript) -> None:
         self.side = side
+        self.patience = PATIENCE
         self._transcript = transcript
         self._socket = _connected(address, side)
         self._arrived = threading.Condition()
@@ -102,8 +106,8 @@ class Qmp:
         except OSError:
             return {"error": "QEMU is gone"}
         with self._arrived:
-            self._arrived.wait_for(lambda: command["id"] in self._answers or self._ended, PATIENCE)
-            missing = "QEMU is gone" if self._ended else f"no answer in {PATIENCE:.0f} s"
+            self._arrived.wait_for(lambda: command["id"] in self._answers or self._ended, self.patience)
+            missing = "QEMU is gone" if self._ended else f"no answer in {self.patience:.0f} s"
             return self._answers.pop(command["id"], {"error": missing})
 
     def status(self, *wanted: str, within: float = 60.0) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -79,13 +80,18 @@ def version_of(program: str) -> str:
 
 
 def record(
-    directory: Path, scenario: ScenarioName = ScenarioName.DEFAULT, program: str = INSTALLED, memory: int = 32
+    directory: Path,
+    scenario: ScenarioName = ScenarioName.DEFAULT,
+    program: str = INSTALLED,
+    memory: int = 32,
+    pair_of: Callable[[str, Setting, Path], Pair] = Pair,
 ) -> Recording:
     """Run a scenario with two QEMUs and keep all that can be seen, in a directory that is new or empty.
 
     Args:
         program: the QEMU, a name or a path.
         memory: the guest's, in MiB.
+        pair_of: makes the pair of QEMUs.
 
     Raises:
         RecordingError: there is no such QEMU, or it does not do what every scenario needs.
@@ -98,7 +104,7 @@ def record(
         raise RecordingError(f"{directory} is not empty: a recording gets a directory of its own")
     began = time.time()
     failed = ""
-    with Pair(program, setting, directory) as pair:
+    with pair_of(program, setting, directory) as pair:
         pair.boot()
         try:
             chosen.steps(pair)

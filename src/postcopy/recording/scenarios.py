@@ -66,6 +66,13 @@ def _kill(pair: Pair) -> None:
     pair.end()
 
 
+def _missing_device(pair: Pair) -> None:
+    pair.migrate()
+    pair.wait(1)
+    pair.source("migrate-start-postcopy")
+    pair.source.status("postcopy-paused", "failed")
+
+
 class Scenario(NamedTuple):
     """One of them.
 
@@ -74,8 +81,10 @@ class Scenario(NamedTuple):
         steps: does it, from the start of the migration to its end.
         vcpus: how many vCPUs the guest has.
         capabilities: those of migration that it needs.
+        source_only: those of them that the destination does not have.
         optional: those that are switched on where QEMU has them.
         arguments: more for QEMU's command line.
+        source_arguments: more for the source's.
         parameters: of migration, in place of the usual ones.
         throttled: the proxy limits the bandwidth, so that QEMU does not delay what is asked for.
     """
@@ -84,8 +93,10 @@ class Scenario(NamedTuple):
     steps: Callable[[Pair], None]
     vcpus: int = 1
     capabilities: tuple[str, ...] = CAPABILITIES
+    source_only: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    source_arguments: tuple[str, ...] = ()
     parameters: Mapping[str, int] = {}
     throttled: bool = False
 
@@ -103,6 +114,8 @@ class ScenarioName(StrEnum):
     CONFIGURATION = "configuration"
     CANCEL = "cancel"
     KILL = "kill"
+    REFUSED = "refused"
+    MISSING_DEVICE = "missing-device"
     FOUR_VCPUS = "four-vcpus"
     THROTTLED = "throttled"
 
@@ -135,6 +148,16 @@ SCENARIOS: Mapping[ScenarioName, Scenario] = {
     ),
     ScenarioName.CANCEL: Scenario("The operator cancels in precopy.", _cancel),
     ScenarioName.KILL: Scenario("The destination is killed in precopy.", _kill),
+    ScenarioName.REFUSED: Scenario(
+        "The destination does not have the capability for postcopy, and refuses.",
+        _precopy,
+        source_only=("postcopy-ram",),
+    ),
+    ScenarioName.MISSING_DEVICE: Scenario(
+        "The destination lacks a device, so that it cannot load the package.",
+        _missing_device,
+        source_arguments=("-device", "virtio-rng-pci"),
+    ),
     ScenarioName.FOUR_VCPUS: Scenario("The guest has four vCPUs.", _default, 4),
     ScenarioName.THROTTLED: Scenario(
         "The connection is slow, and QEMU does not limit itself.", _default, 4, throttled=True
@@ -156,8 +179,10 @@ def setting_of(scenario: Scenario, memory: int) -> Setting:
         vcpus=scenario.vcpus,
         delay=max(100, 8000 // memory),
         capabilities=scenario.capabilities,
+        source_only=scenario.source_only,
         optional=scenario.optional,
         arguments=scenario.arguments,
+        source_arguments=scenario.source_arguments,
         parameters={**usual, **scenario.parameters},
         rate=bandwidth if scenario.throttled else None,
     )

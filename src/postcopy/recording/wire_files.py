@@ -120,7 +120,8 @@ def read_events(directory: Path) -> list[Event]:
         RecordingError: the directory holds no recording of this version.
     """
     try:
-        lines = (directory / INDEX).read_bytes().splitlines()
+        text = (directory / INDEX).read_bytes()
+        lines = text[: text.rfind(b"\n") + 1].splitlines()  # the last may have been cut off
         decoder = msgspec.json.Decoder(_Line)
         head, *events = (decoder.decode(line) for line in lines)
     except (OSError, ValueError, msgspec.MsgspecError) as error:
@@ -130,16 +131,31 @@ def read_events(directory: Path) -> list[Event]:
     return [event for event in events if not isinstance(event, Head)]
 
 
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise RecordingError(f"the recording lacks {file}: {error.strerror}") from error
+
+
 def read_chunks(directory: Path) -> Iterator[Chunk]:
-    """The bytes that passed, in the order in which they did."""
+    """The bytes that passed, in the order in which they did; up to where bytes are missing that the index has.
+
+    Raises:
+        RecordingError: the directory holds no recording of this version.
+    """
     files: dict[tuple[int, Side], BinaryIO] = {}
     try:
         for event in read_events(directory):
             if isinstance(event, Passed):
                 key = event.connection, event.to
                 if key not in files:
-                    files[key] = (directory / bytes_file(*key)).open("rb")
-                yield Chunk(event.t, *key, files[key].read(event.bytes))
+                    files[key] = _opened(directory / bytes_file(*key))
+                data = files[key].read(event.bytes)
+                if data:
+                    yield Chunk(event.t, *key, data)
+                if len(data) < event.bytes:
+                    return
     finally:
         for file in files.values():
             file.close()
