@@ -9,12 +9,30 @@ caller with several threads holds one lock around each call; each call is one st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, IntEnum, auto
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import assert_never
 
-import msgspec
-
+from postcopy.engine.arrived_pages import bitmap_of
 from postcopy.engine.bitmap import Bitmap
+from postcopy.engine.destination_steps import (
+    BROKEN_OFF,
+    RUNNING,
+    TRANSITIONS,
+    Main,
+    Place,
+    State,
+)
+from postcopy.engine.effects import (
+    DropPages,
+    GiveUpGuest,
+    LoadDevice,
+    LoadPages,
+    Output,
+    PlacePages,
+    PrepareMemory,
+    ReleaseMemory,
+    Sensitise,
+    StartGuest,
+)
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Sink, Step, Thread, nowhere, record
@@ -24,7 +42,6 @@ from postcopy.engine.messages import (
     Block,
     Capabilities,
     Configuration,
-    Contents,
     Description,
     Device,
     Discard,
@@ -43,6 +60,7 @@ from postcopy.engine.messages import (
     RamSize,
     Request,
     Resume,
+    ResumeAck,
     Run,
     SectionEnd,
     SectionPart,
@@ -54,161 +72,11 @@ from postcopy.engine.messages import (
     Uuid,
 )
 from postcopy.engine.parsing import read_package
-from postcopy.engine.source import MACHINE
-from postcopy.engine.transitions import Transition, Transitions
+from postcopy.engine.source import MACHINE, RESUMED
+from postcopy.engine.transitions import Transition
+from postcopy.engine.wire import IGNORE_SHARED
 
 PAGES = (Page, Pages)
-
-
-class State(IntEnum):
-    """The document's postcopy states (R9), with what is before and beside them."""
-
-    NONE = auto()
-    ADVISE = auto()
-    LISTEN = auto()
-    RUNNING = auto()
-    END = auto()
-    FAILED = auto()
-
-
-class Main(Enum):
-    """Where the main thread is."""
-
-    STREAM = auto()
-    """Reads the stream."""
-    PACKAGE = auto()
-    """Has read the whole package; its first command, LISTEN, is next."""
-    DEVICES = auto()
-    """Loads the devices."""
-    RUN = auto()
-    """The package's last command is next."""
-    LEFT = auto()
-    """Has left the migration."""
-
-
-class Place(NamedTuple):
-    """How far the destination has come: its state, and where its main thread is."""
-
-    state: State
-    main: Main
-
-
-NONE = Place(State.NONE, Main.STREAM)
-ADVISED = Place(State.ADVISE, Main.STREAM)
-PACKAGE_READ = Place(State.ADVISE, Main.PACKAGE)
-LOADING = Place(State.LISTEN, Main.DEVICES)
-LOADED = Place(State.LISTEN, Main.RUN)
-RUNNING = Place(State.RUNNING, Main.LEFT)
-END = Place(State.END, Main.LEFT)
-FAILED = Place(State.FAILED, Main.LEFT)
-
-READING = (NONE, ADVISED)
-"""The main thread reads the stream."""
-LISTENING = (LOADING, LOADED, RUNNING)
-"""The listen thread reads it."""
-
-_MAIN, _LISTEN, _FAULT = (Thread.MAIN,), (Thread.LISTEN,), (Thread.FAULT,)
-_NOT_READING = "the main thread is at {phase.main.name} and reads no stream"
-_AT = "the main thread is at {phase.main.name}: "
-_IN = "{phase.state.name}"
-
-TRANSITIONS = Transitions[Place](
-    [
-        # the main thread reads the stream
-        Transition(Step.RETURN_PATH_OPEN, _MAIN, READING, None, _NOT_READING, "R20"),
-        Transition(Step.ANSWERED, _MAIN, READING, None, _NOT_READING, "R20"),
-        Transition(Step.PREPARED, _MAIN, (NONE,), ADVISED, f"ADVISE comes in {_IN}", "R9"),
-        Transition(Step.REFUSED, _MAIN, (NONE,), FAILED, f"ADVISE comes in {_IN}", "R9"),
-        Transition(Step.LOADED, _MAIN, READING, None, _NOT_READING, "R20"),
-        Transition(Step.DISCARDED, _MAIN, (ADVISED,), None, f"DISCARD comes in {_IN}", "R11"),
-        Transition(Step.READ_PACKAGE, _MAIN, (ADVISED,), PACKAGE_READ, f"PACKAGED comes in {_IN}", "R4"),
-        Transition(Step.ENDED_IN_PRECOPY, _MAIN, READING, END, _NOT_READING, "R20"),
-        # the main thread processes the package
-        Transition(Step.LISTENS, _MAIN, (PACKAGE_READ,), LOADING, _AT + "LISTEN is the package's first command", "R5"),
-        Transition(Step.DEVICES_LOADED, _MAIN, (LOADING,), LOADED, _AT + "devices come between LISTEN and RUN", "R7"),
-        Transition(Step.RUNS, _MAIN, (LOADED,), RUNNING, _AT + "RUN is the package's last command", "R7"),
-        # the listen thread and the fault thread
-        Transition(Step.PLACED, _LISTEN, LISTENING, None, f"there is no listen thread in {_IN}", "R8"),
-        Transition(Step.ENDED, _LISTEN, (RUNNING,), END, f"the end waits for RUN, in {_IN}", "R9"),
-        Transition(Step.SHUT, _LISTEN, (END,), None, f"there is no SHUT to send in {_IN}", "R24"),
-        Transition(Step.REQUESTED, _FAULT, LISTENING, None, f"memory is not sensitive in {_IN}", "R16"),
-        # the connection
-        Transition(Step.GAVE_UP, _MAIN, (*READING, PACKAGE_READ), FAILED, f"there is nothing to give up in {_IN}"),
-        Transition(Step.LOST_GUEST, _LISTEN, LISTENING, FAILED, f"there is no guest to lose in {_IN}"),
-    ]
-)
-"""Every step of the destination: who takes it at which places, and where it leads. See `Transition`."""
-
-
-class _Effect(msgspec.Struct, frozen=True, gc=False):
-    """Base of what is to be done to the guest or its memory."""
-
-
-class PrepareMemory(_Effect, frozen=True):
-    """Make memory fit for postcopy: not locked, no huge pages (R23, R26)."""
-
-
-class LoadPages(_Effect, frozen=True):
-    """Write target pages of precopy; None stands for zeros."""
-
-    pages: range
-    data: Contents | None
-
-
-class DropPages(_Effect, frozen=True):
-    """Throw pages away, so that touching one is a fault again (R11)."""
-
-    pages: range
-
-
-class Sensitise(_Effect, frozen=True):
-    """From here on touching a missing page is a fault (R5)."""
-
-
-class PlacePages(_Effect, frozen=True):
-    """Place host pages, each whole and in one step, and wake who waits for them (R22); None stands for zeros.
-
-    Attributes:
-        pages: all of their target pages.
-    """
-
-    pages: range
-    data: Contents | None
-
-
-class LoadDevice(_Effect, frozen=True):
-    """Load a device's state. It may touch missing memory and wait (R6): no lock may be held."""
-
-    device: Device
-
-
-class StartGuest(_Effect, frozen=True):
-    """Start the CPUs (R7)."""
-
-
-class ReleaseMemory(_Effect, frozen=True):
-    """All has come: touching memory is no fault any more."""
-
-
-class GiveUpGuest(_Effect, frozen=True):
-    """The guest must never run here, or no longer."""
-
-
-Effect: TypeAlias = (
-    PrepareMemory
-    | LoadPages
-    | DropPages
-    | Sensitise
-    | PlacePages
-    | LoadDevice
-    | StartGuest
-    | ReleaseMemory
-    | GiveUpGuest
-)
-"""Something to be done to the guest or its memory."""
-
-Output: TypeAlias = Shut | Pong | Request | Effect
-"""A reply for the return path, or an effect."""
 
 
 class DestinationCore:
@@ -219,6 +87,11 @@ class DestinationCore:
         capability: postcopy was switched on here too (R1).
         host_support: this host has userfaultfd, or what is used in its place (R23).
         machine: what kind of machine the guest is.
+        qemu: the other side is a QEMU: PINGs may come in the package and after it, the configuration may have parts,
+            and the states of devices have no length. All of that is refused otherwise.
+        preempt: pages that are asked for come on a connection of their own, to a thread of its own.
+        recovery: where the connection breaks while the guest runs here, it runs on, and the migration goes on over
+            another connection.
         log: where the records go.
 
     Attributes:
@@ -228,6 +101,10 @@ class DestinationCore:
         assembly: contents of the target pages that wait for the rest of their host page; None stands for zeros.
         return_path_open: replies may be written.
         guest_runs: the guest's CPUs run here.
+        urgent_ready: the connection for urgent pages was accepted.
+        urgent_assembly: as `assembly`, of a host page that comes on that.
+        unread: pages whose fault has been read, and for which no request may go out yet: the target page, and the
+            toucher, or None where it was asked for on an earlier connection.
     """
 
     def __init__(
@@ -237,10 +114,15 @@ class DestinationCore:
         capability: bool = True,
         host_support: bool = True,
         machine: str = MACHINE,
+        qemu: bool = False,
+        preempt: bool = False,
+        recovery: bool = False,
         log: Sink = nowhere,
     ) -> None:
-        self.geometry, self.machine, self.log = geometry, machine, log
-        self.capability, self.host_support = capability, host_support
+        if preempt and recovery:
+            raise ValueError("a migration with a connection for urgent pages is not recovered")
+        self.geometry, self.machine, self.qemu, self.recovery, self.log = geometry, machine, qemu, recovery, log
+        self.capability, self.host_support, self.preempt = capability, host_support, preempt
         self.state = State.NONE
         self.main = Main.STREAM
         self.received = Bitmap(geometry.pages)
@@ -250,8 +132,13 @@ class DestinationCore:
         self.return_path_open = False
         self._configured = False
         self._sized = False
-        self._devices: list[Device] = []
+        self._package: list[Device | Ping] = []
         self.assembly: dict[int, bytes | None] = {}
+        self.urgent_ready = False
+        self.urgent_assembly: dict[int, bytes | None] = {}
+        self.unread: dict[int, str | None] = {}
+        self._open: dict[int, None] = {}  # target pages that are asked for and have not come
+        self._blocks_said: frozenset[str] = frozenset()
 
     @property
     def place(self) -> Place:
@@ -283,15 +170,15 @@ class DestinationCore:
                 | (SwitchoverStart() | Description())
             ):
                 return []  # framing, which the wire has checked; and what devices and tools of QEMU use
-            case Configuration(machine):
-                return self._configuration(machine)
+            case Configuration() | TargetPageBits() | Capabilities() | Uuid():
+                return self._configuration(message)
             case OpenReturnPath():
                 self._take(Step.RETURN_PATH_OPEN)
                 self.return_path_open = True
                 return []
             case Ping(value):
                 self._need_return_path("PING")
-                self._take(Step.ANSWERED)
+                self._take(Step.ANSWERED_LATER if self.qemu and self.state is State.ADVISE else Step.ANSWERED)
                 return [Pong(value)]
             case Advise():
                 return self._advise(message)
@@ -305,19 +192,28 @@ class DestinationCore:
                 return [LoadDevice(message)]
             case Eof():
                 return self._end_in_precopy()
-            case AskBitmap() | Resume() | TargetPageBits() | Capabilities() | Uuid() | MultifdFlush():
+            case AskBitmap() | Resume() | MultifdFlush():
                 raise RemoteProtocolError(f"{type(message).__name__} comes: the engine has nothing of that kind")
             case Listen() | Run():
                 raise RemoteProtocolError(f"{type(message).__name__.upper()} comes outside of the package", "R4")
             case _:
                 assert_never(message)
 
-    def _configuration(self, machine: str) -> Sequence[Output]:
-        if self._configured:
-            raise RemoteProtocolError("a second configuration")
-        if machine != self.machine:
-            raise RemoteProtocolError(f"the machine is {machine} there and {self.machine} here")
-        self._configured = True
+    def _configuration(self, message: Configuration | TargetPageBits | Capabilities | Uuid) -> Sequence[Output]:
+        """The guest's number says nothing to the engine; all else has to fit."""
+        if isinstance(message, Configuration):
+            if self._configured:
+                raise RemoteProtocolError("a second configuration")
+            if message.machine != self.machine:
+                raise RemoteProtocolError(f"the machine is {message.machine} there and {self.machine} here")
+            self._configured = True
+        elif not self.qemu:
+            raise RemoteProtocolError(f"{type(message).__name__} comes: the engine has nothing of that kind")
+        elif isinstance(message, TargetPageBits) and 1 << message.bits != self.geometry.target_page:
+            here = self.geometry.target_page
+            raise RemoteProtocolError(f"target pages have {1 << message.bits} bytes there, {here} here", "R21")
+        elif isinstance(message, Capabilities) and (unknown := sorted({*message.names} - {IGNORE_SHARED})):
+            raise RemoteProtocolError(f"the source needs capabilities that the engine lacks: {', '.join(unknown)}")
         return []
 
     def _advise(self, message: Advise) -> Sequence[Output]:
@@ -368,16 +264,18 @@ class DestinationCore:
         if not self._sized:
             raise RemoteProtocolError("PACKAGED comes before the sizes of memory", "R4")
         self._need_return_path("PACKAGED")
-        inside = read_package(data, self.geometry.target_page)
+        if self.preempt and not self.urgent_ready:
+            raise LocalProtocolError("the connection for urgent pages was not accepted yet", "R18")
+        inside = read_package(data, self.geometry.target_page, opaque_devices=self.qemu)
         if not inside or not isinstance(inside[0], Listen):
             raise RemoteProtocolError("the package does not begin with LISTEN", "R5")
         if len(inside) < 2 or not isinstance(inside[-1], Run):
             raise RemoteProtocolError("the package does not end with RUN", "R7")
-        devices = [message for message in inside[1:-1] if isinstance(message, Device)]
-        if len(devices) < len(inside) - 2:
+        package = [message for message in inside[1:-1] if isinstance(message, (Device, Ping) if self.qemu else Device)]
+        if len(package) < len(inside) - 2:
             raise RemoteProtocolError("the package has more in it than LISTEN, devices and RUN", "R4")
         self._take(Step.READ_PACKAGE)
-        self._devices = devices
+        self._package = package
         return []
 
     def _end_in_precopy(self) -> Sequence[Output]:
@@ -395,16 +293,27 @@ class DestinationCore:
         self._take(Step.LISTENS)
         return [Sensitise()]
 
-    def next_device(self) -> Sequence[Output]:
-        """The next device to load; none where all have been loaded."""
+    @property
+    def package_left(self) -> int:
+        """How many devices are still to be loaded, and pings to be answered."""
+        return len(self._package)
+
+    def next_in_package(self) -> Sequence[Output]:
+        """The next device to load, or ping to answer; none where there is no other."""
         self._require(Step.DEVICES_LOADED)
-        return [LoadDevice(self._devices.pop(0))] if self._devices else []
+        if not self._package:
+            return []
+        message = self._package.pop(0)
+        if isinstance(message, Device):
+            return [LoadDevice(message)]
+        self._take(Step.ANSWERED_LATER)
+        return [Pong(message.value)]
 
     def devices_loaded(self) -> None:
         """All devices have been loaded."""
         self._require(Step.DEVICES_LOADED)
-        if self._devices:
-            raise LocalProtocolError(f"{len(self._devices)} devices are still to be loaded", "R7")
+        if self._package:
+            raise LocalProtocolError(f"{self.package_left} devices are still to be loaded", "R7")
         self._take(Step.DEVICES_LOADED)
 
     def run(self) -> Sequence[Output]:
@@ -421,14 +330,20 @@ class DestinationCore:
         Raises:
             RemoteProtocolError: one that cannot come now, or lies. The caller gives up with `lose`.
         """
+        if self.state is State.RECOVERING:
+            return self._receive_recovering(message)
         self._require(Step.PLACED)
         if self.end_seen:
             raise RemoteProtocolError(f"{type(message).__name__} comes after the end of the stream", "R24")
         match message:
             case Page() | Pages():
                 return self._postcopy_pages(message)
+            case Ping(value) if self.qemu:
+                self._take(Step.ANSWERED_LATER, thread=Thread.LISTEN)
+                return [Pong(value)]
             case Eof():
-                self._check_all_here()
+                if not self.preempt:
+                    self._check_all_here()
                 self.end_seen = True
                 return []
             case SectionStart() | SectionPart() | SectionEnd() | RamEnd() | Footer():
@@ -469,7 +384,7 @@ class DestinationCore:
             raise RemoteProtocolError(f"page {pages.start} comes before the host page under way is whole", "R21")
         if pages.start == first and len(pages) % group == 0:
             self._take(Step.PLACED, pages)
-            self.received.add_all(pages)
+            self._mark_received(pages)
             return [PlacePages(pages, message.data)]
         if isinstance(message, Pages):
             raise LocalProtocolError("several pages are taken at once if they are whole host pages", "R21")
@@ -478,11 +393,8 @@ class DestinationCore:
         if len(self.assembly) < group:
             return []
         host_page = range(first, first + group)
-        parts = [self.assembly[n] for n in host_page]
-        self.assembly.clear()
-        self.received.add_all(host_page)
-        zeros = bytes(self.geometry.target_page)
-        data = None if all(part is None for part in parts) else b"".join(zeros if p is None else p for p in parts)
+        data = self._joined(self.assembly, host_page)
+        self._mark_received(host_page)
         return [PlacePages(host_page, data)]
 
     def end(self) -> Sequence[Output]:
@@ -490,9 +402,69 @@ class DestinationCore:
         self._require(Step.ENDED)
         if not self.end_seen:
             raise LocalProtocolError("the end of the stream has not been read", "R24")
+        if not self.all_here:
+            raise LocalProtocolError("urgent pages are still to come", "R24")
         self._take(Step.ENDED)
+        self.unread.clear()
         self.owes_shut = True
         return [ReleaseMemory()]
+
+    @property
+    def all_here(self) -> bool:
+        """All pages have come. At the end of the stream urgent ones may be on their way (A05)."""
+        return self.received.count == self.geometry.pages
+
+    # -- the thread of urgent pages -----------------------------------------------------------------------------------
+
+    def accept_urgent(self) -> None:
+        """The main thread has accepted the connection for urgent pages."""
+        self._require(Step.ACCEPTED_URGENT)
+        if self.urgent_ready:
+            raise RemoteProtocolError("a second connection for urgent pages", "R18")
+        self._take(Step.ACCEPTED_URGENT)
+        self.urgent_ready = True
+
+    def receive_urgent(self, message: StreamMessage) -> Sequence[Output]:
+        """A message on the connection for urgent pages.
+
+        Raises:
+            RemoteProtocolError: one that cannot come now, or lies. The caller gives up with `lose`.
+        """
+        self._require(Step.PLACED_URGENT)
+        if isinstance(message, Page | Pages):
+            return self._urgent_pages(message)
+        if isinstance(message, RamEnd):
+            return []
+        raise RemoteProtocolError(f"{type(message).__name__} comes on the connection for urgent pages", "R18")
+
+    def _urgent_pages(self, message: Page | Pages) -> Sequence[Output]:
+        """Each host page comes whole on one connection (A22)."""
+        pages, group = self._pages_of(message), self.geometry.group
+        known = next((page for page in pages if page in self.urgent_assembly or page in self.assembly), None)
+        here = known if known is not None else self.received.first_of(pages)
+        if here is not None:
+            raise RemoteProtocolError(f"urgent page {here} comes although it is here", "R13")
+        first = pages.start // group * group
+        if self.urgent_assembly and first != next(iter(self.urgent_assembly)) // group * group:
+            raise RemoteProtocolError(f"urgent page {pages.start} comes before the host page under way is whole", "R21")
+        size = self.geometry.target_page
+        data = None if message.data is None else bytes(message.data)
+        for n, page in enumerate(pages):
+            self.urgent_assembly[page] = None if data is None else data[n * size : (n + 1) * size]
+        placed: list[Output] = []
+        for first in range(pages.start // group * group, pages.stop, group):
+            host_page = range(first, first + group)
+            if all(page in self.urgent_assembly for page in host_page):
+                self._take(Step.PLACED_URGENT, range(first, first + 1))
+                placed.append(PlacePages(host_page, self._joined(self.urgent_assembly, host_page)))
+                self._mark_received(host_page)
+        return placed
+
+    def _joined(self, assembly: dict[int, bytes | None], host_page: range) -> bytes | None:
+        """The contents of a host page that is whole, out of where its parts were collected."""
+        parts = [assembly.pop(page) for page in host_page]
+        zeros = bytes(self.geometry.target_page)
+        return None if all(part is None for part in parts) else b"".join(zeros if p is None else p for p in parts)
 
     def shut(self) -> Sequence[Output]:
         """The last reply: all has arrived (R24)."""
@@ -508,27 +480,117 @@ class DestinationCore:
     def fault(self, page: int, who: str = "") -> Sequence[Output]:
         """The guest touched a missing page and sleeps until it comes: its host page is asked for (R16).
 
-        That is done for a page that has come meanwhile too: the source ignores it (R13).
+        That is done for a page that has come meanwhile too: the source ignores it (R13). While there is no connection,
+        the fault waits in `unread`.
 
         Args:
             who: the vCPU, or the load of a device.
         """
         if self.state == State.END:
             return []  # all pages are here; placing them has woken the guest
-        page = page // self.geometry.group * self.geometry.group
+        if self.place in BROKEN_OFF or page in self.unread:
+            self.unread.setdefault(page, who)
+            return []
         self._take(Step.REQUESTED, range(page, page + 1), who=who)
-        block, offset = self.geometry.locate(page)
+        return self._request(page)
+
+    def request_unread(self) -> Sequence[Output]:
+        """After a recovery: ask for the next page whose fault was read before; none where there is no other (R16)."""
+        if self.state == State.END or self.place in BROKEN_OFF:
+            return []
+        self._require(Step.REQUESTED)
+        if not self.unread:
+            return []
+        page, who = next(iter(self.unread.items()))
+        step = Step.REQUESTED_AGAIN if who is None else Step.REQUESTED
+        self._take(step, range(page, page + 1), who=who or "")
+        del self.unread[page]
+        return self._request(page)
+
+    def _request(self, page: int) -> Sequence[Output]:
+        if self.recovery and page not in self.received:
+            self._open[page] = None
+        block, offset = self.geometry.locate(page // self.geometry.group * self.geometry.group)
         return [Request(block, offset, self.geometry.host_page)]
 
     # -- the connection -----------------------------------------------------------------------------------------------
 
     def lose(self, why: str) -> Sequence[Output]:
-        """The connection is gone, or the other side cannot be trusted: this guest is given up, unless all is here."""
-        if self.state >= State.END:
+        """The connection is gone, or the other side cannot be trusted: this guest is given up, unless all is here.
+
+        A guest that runs here runs on, if the migration can be recovered.
+        """
+        if self.state >= State.END or self.state in (State.PAUSED, State.WAITING):
             return []
+        if self.state is State.RECOVERING or (self.recovery and self.state is State.RUNNING):
+            return self._pause(why)
         self._take(Step.LOST_GUEST if self.listening else Step.GAVE_UP, why=why)
         self._give_up()
         return [GiveUpGuest()]
+
+    def _pause(self, why: str) -> Sequence[Output]:
+        """What has come of a host page that is not whole comes again with the rest."""
+        if self.end_seen:
+            return []  # all is here, and the end is next
+        self._take(Step.PAUSED, why=why)
+        self.return_path_open = False
+        self.assembly.clear()
+        return []
+
+    def give_up(self, why: str) -> Sequence[Output]:
+        """There will be no other connection, or no guest: it is given up."""
+        if self.recovery and self.place in (RUNNING, *BROKEN_OFF):
+            self._take(Step.GAVE_UP_GUEST, why=why)
+            self._give_up()
+            return [GiveUpGuest()]
+        return self.lose(why)
+
+    # -- recovery -----------------------------------------------------------------------------------------------------
+
+    def wait_for_connection(self) -> None:
+        """The operator lets this host wait for a new connection; the old one is closed."""
+        self._take(Step.WAITED)
+
+    def accept(self, *, broken: bool = False) -> None:
+        """The source has made a new connection.
+
+        Args:
+            broken: it is gone already.
+        """
+        self._take(Step.FOUND_BROKEN if broken else Step.ACCEPTED)
+        self._blocks_said = frozenset()
+        self.return_path_open = not broken
+
+    def _receive_recovering(self, message: StreamMessage) -> Sequence[Output]:
+        """On a new connection the source asks what has arrived, block by block, and then resumes."""
+        if isinstance(message, AskBitmap):
+            return self._say_what_arrived(message.block)
+        if isinstance(message, Resume):
+            return self._resume()
+        raise RemoteProtocolError(f"{type(message).__name__} comes before RESUME")
+
+    def _say_what_arrived(self, block: str) -> Sequence[Output]:
+        if block in self._blocks_said:
+            raise RemoteProtocolError(f"the bitmap of {block} is asked for a second time")
+        reply = bitmap_of(self.geometry, block, self.received)
+        said = self._blocks_said | {block}
+        here = Bitmap(self.geometry.pages)
+        within = self.geometry.whole(block)
+        here.assign(int(self.received) & (((1 << len(within)) - 1) << within.start))
+        last = len(said) == len(self.geometry.blocks)
+        self._take(Step.SAID_WHAT_ARRIVED if last else Step.SAID_PART_OF_WHAT_ARRIVED, runs=tuple(here.runs()))
+        self._blocks_said = said
+        return [reply]
+
+    def _resume(self) -> Sequence[Output]:
+        """Requests on the old connection may be lost, and the kernel reports each fault once: they are made again."""
+        self._require(Step.RESUMED)
+        if missing := [block.name for block in self.geometry.blocks if block.name not in self._blocks_said]:
+            raise RemoteProtocolError(f"RESUME comes before the bitmap of {missing[0]} was asked for")
+        self._take(Step.RESUMED)
+        self.unread = self.unread | dict.fromkeys(self._open)
+        self._open.clear()
+        return [ResumeAck(RESUMED)]
 
     # -- what the steps share -----------------------------------------------------------------------------------------
 
@@ -538,7 +600,15 @@ class DestinationCore:
         self.owes_shut = False
         self.received.clear()
         self.assembly.clear()
-        self._devices.clear()
+        self.urgent_assembly.clear()
+        self.unread.clear()
+        self._open.clear()
+        self._package.clear()
+
+    def _mark_received(self, pages: range) -> None:
+        self.received.add_all(pages)
+        for page in [page for page in self._open if page in pages]:
+            del self._open[page]
 
     def _pages_of(self, message: Page | Pages) -> range:
         """Which target pages a message brings."""
@@ -574,10 +644,11 @@ class DestinationCore:
         runs: Sequence[range] = (),
         who: str = "",
         why: str = "",
+        thread: Thread | None = None,
     ) -> None:
         """Take a step: refused out of turn, put into the log, and followed by its place."""
         row = self._require(step)
-        self.log(record(row.threads[0], step, pages, runs, who, why))
+        self.log(record(thread or row.threads[0], step, pages, runs, who, why))
         if row.after is not None:
             self.state, self.main = row.after
 

@@ -1,38 +1,72 @@
-"""The destination's threads around its core: main, listen and fault thread, as in the document."""
+"""The destination's threads around its core: main, listen and fault thread, as in the document.
+
+A listen thread belongs to a connection: after a break another one starts, when that of the old connection has ended and
+it is closed. The fault thread goes on; it takes the lock of replies, so that it never writes to the old connection what
+it has asked the core for on the new one.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import ClassVar, assert_never
 
 import msgspec
 
-from postcopy.engine.destination import (
-    DestinationCore,
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.destination_steps import Main, State
+from postcopy.engine.effects import (
     DropPages,
     GiveUpGuest,
     LoadDevice,
     LoadPages,
-    Main,
     Output,
     PlacePages,
     PrepareMemory,
     ReleaseMemory,
     Sensitise,
     StartGuest,
-    State,
 )
-from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, LocalProtocolError, also
+from postcopy.engine.errors import (
+    ConnectionLost,
+    EngineError,
+    GuestError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    also,
+)
 from postcopy.engine.eventlog import EventLog
-from postcopy.engine.log import Thread
-from postcopy.engine.memory import MOST_PLACED, GuestProcess, destination_memory
-from postcopy.engine.messages import Page, Pages, Pong, Reply, Request, Shut, StreamMessage
+from postcopy.engine.guests import IncomingGuest, IncomingMemory
+from postcopy.engine.log import Step, Thread
+from postcopy.engine.memory import MOST_PLACED
+from postcopy.engine.messages import (
+    AskBitmap,
+    Packaged,
+    Page,
+    Pages,
+    Ping,
+    Pong,
+    ReceivedBitmap,
+    Reply,
+    Request,
+    Resume,
+    ResumeAck,
+    Shut,
+    StreamMessage,
+    SwitchoverAck,
+)
 from postcopy.engine.parsing import StreamParser
+from postcopy.engine.reconnecting import Patience, Reconnect
 from postcopy.engine.return_path import ReplyWriter
-from postcopy.engine.transport import Connection
+from postcopy.engine.stream_reader import StreamReader
+from postcopy.engine.transport import GLANCE, Connection
+from postcopy.engine.wire import Begin
+
+ANSWERED = (Ping, AskBitmap, Resume)
+"""Messages that the listen thread answers."""
 
 
 class DestinationReport(msgspec.Struct):
@@ -41,6 +75,7 @@ class DestinationReport(msgspec.Struct):
     Attributes:
         latencies: in seconds, from the reading of each fault to the placing of its page.
         processor: seconds that the listen thread has computed.
+        breaks: why the connection broke, each time that the migration paused.
     """
 
     outcome: str = ""
@@ -52,6 +87,7 @@ class DestinationReport(msgspec.Struct):
     duplicate_requests: int = 0
     latencies: list[float] = []
     processor: float = 0.0
+    breaks: list[str] = []
     counts: dict[str, int] = {}
 
 
@@ -60,15 +96,35 @@ class DestinationHost:
 
     Args:
         core: made by `DestinationCore` with this log, or by a test's variant of it.
+        memory: the guest's.
+        reader: of the stream, where a part of it has been read from the connection.
+        reconnect: needed by a core that recovers the migration.
+        recover: seconds to wait for that (see `Patience`).
+        accept_urgent: waits for the source to make the connection for urgent pages, and looks now and then whether that
+            is of use still; needed by a core that has one.
     """
 
     def __init__(
-        self, core: DestinationCore, guest: GuestProcess, connection: Connection, log: EventLog, timeout: float
+        self,
+        core: DestinationCore,
+        guest: IncomingGuest,
+        memory: IncomingMemory,
+        connection: Connection,
+        log: EventLog,
+        timeout: float,
+        reader: StreamReader | None = None,
+        reconnect: Reconnect | None = None,
+        recover: float = 0.0,
+        accept_urgent: Callable[[Callable[[], None]], Connection] | None = None,
     ) -> None:
         self.core, self._guest, self._connection, self._log, self._timeout = core, guest, connection, log, timeout
         self.report = DestinationReport()
-        self.memory = destination_memory(guest)
-        self._parser = StreamParser(guest.geometry.target_page)
+        self.memory, self._reconnect = memory, reconnect
+        self._accept_urgent = accept_urgent
+        self._urgent: Connection | None = None
+        self._urgent_lock = threading.Lock()  # taken before the core's: memory is released when all has been placed
+        self._patience = Patience(recover, log.counts, Step.PLACED)
+        self._reader = reader or StreamReader(connection, StreamParser(guest.geometry.target_page))
         self._replies = ReplyWriter()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -77,19 +133,31 @@ class DestinationHost:
         self._asked: dict[int, float] = {}
         self._requested: set[int] = set()
         self._threads = {  # the main thread is the caller's
-            thread: threading.Thread(target=self._guarded, args=(thread,), name=thread, daemon=True)
-            for thread in self.BODIES
-            if thread is not Thread.MAIN
+            thread: self._new_thread(thread) for thread in self.BODIES if thread is not Thread.MAIN
         }
 
+    def _new_thread(self, thread: Thread) -> threading.Thread:
+        return threading.Thread(target=self._guarded, args=(thread,), name=thread, daemon=True)
+
     def run(self) -> DestinationReport:
-        """Be the main thread, until the migration is over."""
+        """Be the main thread, until the migration is over. Where it pauses, wait for a connection, as its operator."""
         threading.Thread(target=self._watch, name="guest watch", daemon=True).start()
+        caller = threading.Thread(target=self._take_urgent, name="caller", daemon=True)
+        if self._accept_urgent is not None:
+            caller.start()
         self._guarded(Thread.MAIN)
+        while self._pauses():
+            self._recover()
         for thread in self._threads.values():
             if thread.ident is not None:
                 thread.join()
+        if self._accept_urgent is not None:
+            caller.join()  # it looks now and then whether it is needed
         self._connection.finish()
+        if self._urgent is not None:
+            self._urgent.release()
+        if self.core.qemu and self.core.state == State.END:
+            self._read_to_the_end()
         self._connection.release()
         self.memory.close()
         report = self.report
@@ -101,21 +169,102 @@ class DestinationHost:
         report.counts = {step.value: count for step, count in self._log.counts.items()}
         return report
 
+    def _take_urgent(self) -> None:
+        """It is accepted here, and not by the main thread, for which the source may wait meanwhile (A25)."""
+        assert self._accept_urgent is not None
+        try:
+            connection = self._accept_urgent(self._check_reading)
+        except EngineError as error:
+            if self.core.state <= State.ADVISE:
+                self._fail(str(error))  # in precopy, so that the guest goes on at the source
+            if self.core.state is State.FAILED:  # not where it has come to its end meanwhile: SHUT is to go out
+                self._connection.close()
+            return
+        with self._changed:
+            self._urgent = connection
+            self._changed.notify_all()
+
+    def _check_reading(self) -> None:
+        if self.core.state > State.ADVISE:
+            raise ConnectionLost("no connection for urgent pages is needed any more")
+
+    def _pauses(self) -> bool:
+        """Wait for the end of the listen thread; whether it has left a migration that can be recovered."""
+        if self._threads[Thread.LISTEN].ident is not None:
+            self._threads[Thread.LISTEN].join()
+        return self.core.state is State.PAUSED
+
+    def _recover(self) -> None:
+        """The listen thread of the old connection has ended; the new one has a listen thread of its own."""
+        assert self._reconnect is not None
+        with self._reply_lock:  # the fault thread may be writing a reply to the old connection
+            self._connection.release()
+        self._patience.pause()
+        try:
+            with self._lock:
+                self.core.wait_for_connection()
+            connection = self._reconnect(max(0.0, self._patience.left), self._check_guest)
+        except EngineError as error:
+            self._fail(str(error), for_good=True)
+            return
+        before = self._reader.parser
+        parser = StreamParser(
+            before.page_size,
+            Begin.RESUMED,
+            opaque_devices=self.core.qemu,
+            ram_section=before.ram_section,
+        )
+        with self._reply_lock:
+            self._connection, self._replies = connection, ReplyWriter()
+        self._reader = StreamReader(connection, parser)
+        with self._lock:
+            if self.core.state is State.WAITING:
+                self.core.accept(broken=connection.broken)
+            accepted = self.core.state is State.RECOVERING
+        if not accepted:
+            connection.close()
+            return
+        self._threads[Thread.LISTEN] = self._new_thread(Thread.LISTEN)
+        self._threads[Thread.LISTEN].start()
+
+    def _check_guest(self) -> None:
+        """Without its guest this host has nothing to wait for."""
+        if self._guest_died:
+            raise GuestError(self._guest.lost or "the guest process is gone")
+
+    def _read_to_the_end(self) -> None:
+        """A QEMU describes its devices after the end. Closing with that unread would destroy our SHUT on its way."""
+        room, end = memoryview(bytearray(1 << 16)), time.monotonic() + self._timeout
+        with suppress(ConnectionLost):
+            while self._connection.receive(room, max(0.0, end - time.monotonic())):
+                pass
+
     def _guarded(self, thread: Thread) -> None:
         try:
             self.BODIES[thread](self)
-        except EngineError as error:
+        except (ConnectionLost, RemoteProtocolError) as error:
             self._fail(str(error))
+        except EngineError as error:
+            self._fail(str(error), for_good=True)
         except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}")
+            self._fail(f"{type(error).__name__}: {error}", for_good=True)
             raise
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, *, for_good: bool = False) -> None:
+        """What another connection would not mend is for good."""
         with self._changed:
-            if self.core.state < State.END:
-                self.report.why = why = "the guest process is gone" if self._guest_died else why
-            effects = self.core.lose(why)
+            before = self.core.state
+            why = "the guest process is gone" if self._guest_died and before < State.END else why
+            effects = (self.core.give_up if for_good or self._guest_died else self.core.lose)(why)
+            paused = self.core.state is State.PAUSED
+            if paused and before is not State.PAUSED:
+                self.report.breaks.append(why)
+            elif before < State.END and not paused:
+                self.report.why = also(why, self.report.breaks[-1]) if self.report.breaks else why
             self._changed.notify_all()
+        if paused:
+            self._connection.close()
+            return
         self._carry_out(effects)
         self.memory.stop_faults()
 
@@ -166,7 +315,7 @@ class DestinationHost:
                 case LoadDevice(device):
                     self._guest.load(device)
                 case StartGuest():
-                    self._guest.ask("start")
+                    self._guest.start()
                     self.report.guest_started = time.time()
                 case ReleaseMemory():
                     if self._threads[Thread.FAULT].ident is not None:
@@ -176,7 +325,7 @@ class DestinationHost:
                     self._guest.kill()
                 case PrepareMemory():
                     pass  # shared memory is not locked, and has no huge pages unless the system is set so
-                case Shut() | Pong() | Request():
+                case Shut() | Pong() | Request() | ReceivedBitmap() | ResumeAck() | SwitchoverAck():
                     raise TypeError(f"{output!r} is no effect: it is to be written in the order of its step")
                 case _:
                     assert_never(output)
@@ -186,6 +335,8 @@ class DestinationHost:
     def _main(self) -> None:
         while self.core.main == Main.STREAM:
             message = self._next_message()
+            if isinstance(message, Packaged) and self.core.preempt:
+                self._wait_for_urgent()
             step = self._step if isinstance(message, Page | Pages) else self._step_with_reply
             step(partial(self.core.receive, message))
         if self.core.state == State.END:
@@ -195,49 +346,70 @@ class DestinationHost:
             self.report.why = "this host refuses postcopy"
             return
         self._step(self.core.listen)
-        while True:
-            with self._lock:
-                effects = self.core.next_device()
-            if not effects:
-                break
-            self._carry_out(effects)
+        while self.core.package_left:
+            self._step_with_reply(self.core.next_in_package)
         with self._lock:
             self.core.devices_loaded()
         self._step(self.core.run)
 
+    def _wait_for_urgent(self) -> None:
+        """The main thread takes the connection for urgent pages before it acts on the package."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._urgent or self.core.state is State.FAILED, self._timeout)
+            if self._urgent is None:
+                raise ConnectionLost(f"no connection for urgent pages within {self._timeout:g} s")
+            self.core.accept_urgent()
+
+    def _receive_urgent(self) -> None:
+        """What comes is placed under a lock that the end of postcopy takes too: memory is released after it."""
+        connection, parser = self._urgent, StreamParser(self._guest.geometry.target_page, Begin.PREEMPT)
+        while connection is not None and State.LISTEN <= self.core.state < State.END:
+            size = connection.receive(parser.room(), GLANCE)
+            if size == 0:
+                with self._lock:
+                    over = self.core.all_here or self.core.state >= State.END
+                if not over:
+                    raise ConnectionLost("the source closed the connection for urgent pages")
+                return
+            parser.filled(size or 0)
+            while (message := parser.next_pages(MOST_PLACED, self._guest.geometry.group)) is not None:
+                with self._urgent_lock:
+                    self._step(partial(self.core.receive_urgent, message))
+
     def _listen(self) -> None:
-        while not self.core.end_seen:
-            message = self._next_message()
-            with self._lock:
-                effects = self.core.receive_listening(message)
-            self._carry_out(
-                effects
-            )  # a vCPU that is woken by this, and faults again, does so after the step in the log
-        self.report.processor = time.thread_time()
+        try:
+            self._receive_stream()
+        finally:
+            self.report.processor += time.thread_time()
         with self._changed:
             if not self._changed.wait_for(lambda: self.core.state != State.LISTEN, self._timeout):
                 raise GuestError(f"the devices have not been loaded within {self._timeout:g} s")
-        self._step(self.core.end)
+            if not self._changed.wait_for(lambda: self.core.all_here or self.core.state >= State.END, self._timeout):
+                raise ConnectionLost(f"urgent pages have not come within {self._timeout:g} s")
+        with self._urgent_lock:
+            self._step(self.core.end)
         self._step_with_reply(self.core.shut)
 
+    def _receive_stream(self) -> None:
+        while not self.core.end_seen:
+            message = self._next_message()
+            if isinstance(message, ANSWERED):
+                self._step_with_reply(partial(self.core.receive_listening, message))
+                if isinstance(message, Resume):
+                    self.memory.stop_faults()  # so that the fault thread looks for what it may ask for again
+                continue
+            with self._lock:
+                effects = self.core.receive_listening(message)
+            # a vCPU that is woken by this, and faults again, does so after the step in the log
+            self._carry_out(effects)
+
     def _next_message(self) -> StreamMessage:
-        parser, end = self._parser, time.monotonic() + self._timeout
-        while True:
-            message = parser.next_pages(MOST_PLACED, self._guest.geometry.group)
-            if message is not None:
-                return message
-            size = self._connection.receive(parser.room(), max(0.0, end - time.monotonic()))
-            if size is None:
-                sent = "only a part of a message" if parser.buffered else "nothing"
-                raise ConnectionLost(f"the source has sent {sent} for {self._timeout:g} s")
-            if not size:
-                within = " within a message" if parser.buffered else ""
-                raise ConnectionLost(f"the source closed the connection{within}")
-            parser.filled(size)
+        return self._reader.next_message(self._timeout, MOST_PLACED, self._guest.geometry.group)
 
     def _faults(self) -> None:
         group = self._guest.geometry.group
-        while self.core.listening:
+        while State.LISTEN <= self.core.state < State.END:
+            self._request_unread()
             for page, who in self.memory.faults(self._timeout):
                 first = page // group * group
                 self._asked.setdefault(first, time.perf_counter())
@@ -251,9 +423,16 @@ class DestinationHost:
                 except ConnectionLost:
                     pass  # what is on its way may yet be all that is needed: the listen thread reads it to its end
 
+    def _request_unread(self) -> None:
+        """After a recovery: what the guest waits for, as far as it is known."""
+        with suppress(ConnectionLost, LocalProtocolError):  # broken again, or given up
+            while self.core.unread and self.core.listening:
+                self._step_with_reply(self.core.request_unread)
+
     BODIES: ClassVar[dict[Thread, Callable[[DestinationHost], None]]] = {
         Thread.MAIN: _main,
         Thread.FAULT: _faults,
         Thread.LISTEN: _listen,
+        Thread.PREEMPT: _receive_urgent,
     }
     """The threads of the host, and what each does."""

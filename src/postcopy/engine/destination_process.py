@@ -25,12 +25,16 @@ class Assignment(msgspec.Struct, frozen=True):
         timeout: seconds that anything may stand still.
         settle: seconds that the guest goes on before it is checked.
         keep_log: keep the records of the event log, not only their counts.
+        recover: seconds to wait for a new connection after a break in postcopy.
+        preempt: there is a connection for urgent pages.
     """
 
     guest: GuestOptions
     timeout: float
     settle: float
     keep_log: bool
+    recover: float
+    preempt: bool
 
 
 class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
@@ -66,7 +70,7 @@ def main(argument: str) -> int:
 
 def _be_destination(argument: str) -> int:
     assignment = msgspec.json.decode(argument, type=Assignment)
-    network = Network(timeout=assignment.timeout)
+    network = Network(timeout=assignment.timeout, recover=assignment.recover, preempt=assignment.preempt)
     try:
         result = run_destination(
             assignment.guest,

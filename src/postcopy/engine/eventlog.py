@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from postcopy.engine import destination, source
+from postcopy.engine import destination_steps, source
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record, Step, Thread
 from postcopy.engine.messages import Block
@@ -23,7 +23,7 @@ MAX_PAGES, MAX_PAGE = 1 << 26, 1 << 30
 """The most pages, and the largest host page in bytes, of a log that is read: 64 GiB in pages of 1 KiB; huge pages."""
 
 THREADS = {row.step: row.threads for row in source.TRANSITIONS} | {
-    row.step: row.threads for row in destination.TRANSITIONS
+    row.step: row.threads for row in destination_steps.TRANSITIONS
 }
 """The threads that may take a step."""
 

@@ -85,6 +85,15 @@ class Geometry:
             raise RemoteProtocolError(f"block {block}: 0x{offset:x} and {length} bytes are no whole host pages of it")
         return range(first, first + length // self.target_page)
 
+    def whole(self, block: str) -> builtins.range:
+        """The numbers of all pages of a block.
+
+        Raises:
+            RemoteProtocolError: there is no such block.
+        """
+        first = self.page(block, 0)
+        return range(first, first + self._of[block][1] // self.target_page)
+
     def parts(self, first: int, count: int) -> Iterator[tuple[str, int, int]]:
         """A run of pages as parts of blocks: name, offset and length in bytes."""
         while count:

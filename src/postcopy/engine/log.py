@@ -21,6 +21,7 @@ class Thread(StrEnum):
     MAIN = "main thread"
     LISTEN = "listen thread"
     FAULT = "fault thread"
+    PREEMPT = "preempt thread"
 
     @property
     def host(self) -> str:
@@ -28,7 +29,7 @@ class Thread(StrEnum):
         match self:
             case Thread.OPERATOR | Thread.MIGRATION | Thread.RETURN_PATH:
                 return "source"
-            case Thread.MAIN | Thread.LISTEN | Thread.FAULT:
+            case Thread.MAIN | Thread.LISTEN | Thread.FAULT | Thread.PREEMPT:
                 return "destination"
             case _:
                 assert_never(self)
@@ -57,13 +58,26 @@ class Step(StrEnum):
     SENT_BACKGROUND = "sent a page in the background"
     ENDED_POSTCOPY = "ended postcopy"
     GOT_PONG = "got a pong"
+    GOT_LATER_PONG = "got a later pong"
     GOT_REQUEST = "got a request"
     GOT_SHUT = "got the word that all has arrived"
     GOT_SHUT_ERROR = "got the word that the destination has failed"
     SOURCE_LOST = "lost the connection"
+    SOURCE_PAUSED = "paused without a connection"
+    RECONNECTED = "made a new connection"
+    ASKED_WHAT_ARRIVED = "asked what has arrived"
+    GOT_PART_OF_WHAT_ARRIVED = "got a part of what has arrived"
+    GOT_WHAT_ARRIVED = "got what has arrived"
+    SENT_RESUME = "sent RESUME"
+    GOT_RESUME_ACK = "got the acknowledgement of RESUME"
+    OPENED_URGENT = "opened the connection for urgent pages"
+    SERVED_URGENT = "served a request on the connection for urgent pages"
+    DROPPED_URGENT = "dropped a request on the connection for urgent pages"
+    SOURCE_GAVE_UP = "gave up for good"
     # the destination
     RETURN_PATH_OPEN = "opened its return path"
     ANSWERED = "answered a ping"
+    ANSWERED_LATER = "answered a later ping"
     PREPARED = "prepared for postcopy"
     REFUSED = "refused postcopy"
     LOADED = "loaded a page in precopy"
@@ -79,6 +93,17 @@ class Step(StrEnum):
     SHUT = "sent its word that all has arrived"
     GAVE_UP = "gave up"
     LOST_GUEST = "lost the guest"
+    PAUSED = "paused with its guest"
+    WAITED = "waits for a new connection"
+    ACCEPTED = "accepted a new connection"
+    FOUND_BROKEN = "found the new connection broken"
+    SAID_PART_OF_WHAT_ARRIVED = "said a part of what has arrived"
+    SAID_WHAT_ARRIVED = "said what has arrived"
+    RESUMED = "acknowledged RESUME"
+    REQUESTED_AGAIN = "requested a page again"
+    ACCEPTED_URGENT = "accepted the connection for urgent pages"
+    PLACED_URGENT = "received an urgent host page"
+    GAVE_UP_GUEST = "gave up the guest for good"
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -21,21 +21,21 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from postcopy.engine import uffd
+from postcopy.engine.contents import Rows
 from postcopy.engine.errors import GuestError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.guest import Setup
+from postcopy.engine.guests import Fault, SourceMemory
 from postcopy.engine.link import Link
 from postcopy.engine.messages import Block, Contents, Device
 
 KINDS = ("userfaultfd", "software")
-Rows: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
-"""Pages and their bytes."""
 FIRST_DEVICE_SECTION = 3
 MOST_PLACED = 64
 """The most pages that are placed at once: a request for another page has to wait while the core places them."""
@@ -80,6 +80,7 @@ class GuestProcess:
     """
 
     def __init__(self, options: GuestOptions, *, incoming: bool, timeout: float = 30.0) -> None:
+        uffd.require_linux()
         self.options, self.geometry, self._timeout = options, options.geometry(), timeout
         _fill_standard_descriptors()
         self.memfd = os.memfd_create("postcopy-guest", os.MFD_CLOEXEC)
@@ -161,6 +162,14 @@ class GuestProcess:
         """
         self._ask(self._timeout, what, *arguments, while_computing=True)
 
+    def start(self) -> None:
+        """Start the CPUs. Raises as `ask`."""
+        self.ask("start")
+
+    def stop(self) -> None:
+        """Stop the CPUs. Raises as `ask`."""
+        self.ask("stop")
+
     def load(self, device: Device) -> None:
         """Load a device; returns when all memory that it touches has come. There is no deadline here: the thread that
         receives the pages has one, and kills the guest after it.
@@ -235,13 +244,6 @@ def _fill_standard_descriptors() -> None:
     os.close(fd)
 
 
-class SourceMemory(Protocol):
-    """Memory from which pages are sent."""
-
-    def take_dirty(self) -> list[range]:
-        """Pages written since the last time."""
-
-
 class KernelSourceMemory:
     """The kernel's dirty log."""
 
@@ -280,10 +282,6 @@ def source_memory(guest: GuestProcess) -> SourceMemory:
     return KernelSourceMemory(guest) if guest.options.memory == "userfaultfd" else TableSourceMemory(guest)
 
 
-Fault = tuple[int, str]
-"""A page, and the toucher that waits for it."""
-
-
 class DestinationMemory:
     """Memory into which pages are loaded and placed: the part that both kinds share.
 
@@ -295,6 +293,7 @@ class DestinationMemory:
     def __init__(self, guest: GuestProcess, staging: mmap.mmap | bytearray) -> None:
         self.guest, self.geometry = guest, guest.geometry
         self._staging = np.frombuffer(staging, np.uint8).reshape(MOST_PLACED, self.geometry.target_page)
+        self._staging_lock = threading.Lock()  # urgent pages are placed by a thread of their own
         self._ended, self._end = socket.socketpair()
 
     def load(self, pages: range, data: Contents | None) -> None:
@@ -316,7 +315,7 @@ class DestinationMemory:
         uffd.punch_hole(self.guest.memfd, pages.start * size, len(pages) * size)
 
     def stop_faults(self) -> None:
-        """Let a thread that waits for faults return without any."""
+        """Let a thread that waits for faults return."""
         self._end.send(b"x")
 
     def close(self) -> None:
@@ -328,7 +327,10 @@ class DestinationMemory:
         poll = select.poll()
         for fd in [*readable, self._ended.fileno()]:
             poll.register(fd, select.POLLIN)
-        return [fd for fd, _ in poll.poll(timeout * 1000)]
+        found = [fd for fd, _ in poll.poll(timeout * 1000)]
+        if self._ended.fileno() in found:
+            self._ended.recv(64)
+        return found
 
 
 class KernelDestinationMemory(DestinationMemory):
@@ -355,11 +357,12 @@ class KernelDestinationMemory(DestinationMemory):
         if data is None:
             self._placer.place_zeros(address, length)
         else:
-            self._staged(pages, data)
-            self._placer.place(address, length)
+            with self._staging_lock:
+                self._staged(pages, data)
+                self._placer.place(address, length)
 
     def faults(self, timeout: float) -> list[Fault]:
-        """Faults, when there are some; none after `stop_faults` or the timeout, in seconds."""
+        """Faults, as soon as there are some, after `stop_faults`, or after the timeout, in seconds."""
         if self._fd not in self._wait([self._fd], timeout):
             return []
         found = []
@@ -404,7 +407,8 @@ class TableDestinationMemory(DestinationMemory):
         if found >= 0:
             raise GuestError(f"page {found} is there already (R13)")
         if data is not None:
-            self._write(pages, self._staged(pages, data))
+            with self._staging_lock:
+                self._write(pages, self._staged(pages, data))
         with self._lock:
             self._table[pages.start : pages.stop] = b"\1" * len(pages)
             woken = [line for page in self._waited_for(pages) for line in self._waiting.pop(page)]
@@ -415,12 +419,12 @@ class TableDestinationMemory(DestinationMemory):
         return [page for page in self._waiting if page in pages]
 
     def faults(self, timeout: float) -> list[Fault]:
-        """Faults, when there are some; none after `stop_faults` or the timeout, in seconds."""
+        """Faults, as soon as there are some, after `stop_faults`, or after the timeout, in seconds."""
         lines = {line.fileno(): (i, line) for i, line in enumerate(self.guest.fault_lines)}
         found: list[Fault] = []
         for fd in self._wait(list(lines), timeout):
             if fd not in lines:
-                return []
+                continue  # `stop_faults`; what has been read from other lines is read only once
             index, line = lines[fd]
             try:
                 data = line.recv(8)

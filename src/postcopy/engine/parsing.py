@@ -46,6 +46,7 @@ from postcopy.engine.wire import (
     MAX_BLOCKS,
     MAX_CAPABILITIES,
     MAX_PACKAGE,
+    MULTIFD_MAGIC,
     RAM_NAME,
     RAM_VERSION,
     RANGE,
@@ -74,6 +75,7 @@ class StreamParser(Parser):
         opaque_devices: the states of devices do not begin with their own length (QEMU's do not): the end of each is
             found by its footer, and by what follows that.
         ram_section: the number of the section of memory, where it was started on an earlier connection.
+        room: so many bytes can be put into it at a time.
     """
 
     def __init__(
@@ -83,8 +85,9 @@ class StreamParser(Parser):
         *,
         opaque_devices: bool = False,
         ram_section: int | None = None,
+        room: int = ROOM,
     ) -> None:
-        super().__init__(ROOM)
+        super().__init__(room)
         if page_size <= FLAG_BITS or page_size & (page_size - 1):
             raise ValueError(f"a target page has a power of two of bytes, at least 1024: {page_size}")
         self.page_size = page_size
@@ -138,6 +141,8 @@ class StreamParser(Parser):
 
     def _header(self) -> Header:
         magic, version = self._u32(), self._u32()
+        if magic == MULTIFD_MAGIC:
+            raise self._wrong("this is a connection of multifd: switch the capability multifd off at the source")
         if magic != MAGIC:
             raise self._wrong(f"magic 0x{magic:08x} is not QEVM: this is no migration stream")
         if version != VERSION:

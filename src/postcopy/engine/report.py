@@ -1,11 +1,9 @@
-"""The results of a run: one object for programs, a page of text for people, and a picture of the fault latencies."""
+"""The results of a run: one object for programs, and a page of text for people."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
-from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -15,7 +13,7 @@ from postcopy.engine.log import Step
 from postcopy.engine.run_here import Run
 
 PRECOPY = (Step.SENT_PRECOPY,)
-POSTCOPY = (Step.SERVED, Step.SENT_BACKGROUND, Step.SENT_REST)
+POSTCOPY = (Step.SERVED, Step.SERVED_URGENT, Step.SENT_BACKGROUND, Step.SENT_REST)
 
 OK, FAILED, GUEST_LOST, DAMAGED = 0, 1, 3, 12
 """Exit codes: the guest is whole at the destination; it is whole at the source; it is nowhere (R15); it is damaged."""
@@ -39,6 +37,7 @@ class Summary(msgspec.Struct):
         guest: ``destination``, ``source`` or ``lost``.
         downtime_ms: from the stop of the CPUs at the source to their start at the destination.
         damage: pages that the guest found with other content than it wrote.
+        breaks: how often the connection broke and the migration paused.
         conformance: whether the log is a behaviour of the model, if that was checked.
     """
 
@@ -63,6 +62,7 @@ class Summary(msgspec.Struct):
     reads: int
     writes: int
     damage: list[str]
+    breaks: int = 0
     conformance: str | None = None
 
     @property
@@ -108,6 +108,7 @@ def summarize(run: Run) -> Summary:
         reads=guest.reads if guest else 0,
         writes=guest.writes if guest else 0,
         damage=guest.damage if guest else [],
+        breaks=max(len(source.breaks), len(destination.breaks) if destination else 0),
     )
 
 
@@ -138,6 +139,8 @@ def print_summary(summary: Summary, console: Console) -> None:
     table.add_row("zero pages", f"{s.zero_pages:,}")
     if s.mode == "postcopy":
         table.add_row("requests", f"{s.requests:,}, of them {s.duplicate_requests:,} for a page asked for before")
+    if s.breaks:
+        table.add_row("breaks", f"{s.breaks:,}: so often the connection broke, and both hosts paused")
     if s.latency:
         table.add_row(
             "fault latency",
@@ -151,33 +154,3 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print("the guest found its memory as it wrote it" if not s.damage else "the guest's memory is damaged")
     if s.conformance:
         console.print(f"conformance: {s.conformance}")
-
-
-def as_json(summary: Summary) -> dict[str, Any]:
-    """One object."""
-    return dict(msgspec.to_builtins(summary))
-
-
-def histogram_svg(milliseconds: list[float]) -> str:
-    """A picture of fault latencies, on a logarithmic scale of four bins to each factor of ten."""
-
-    def label(x: float, y: float, text: str) -> str:
-        return f'<text x="{x:g}" y="{y:g}" font-size="10" text-anchor="middle">{text}</text>'
-
-    bins = Counter(math.floor(4 * math.log10(max(t, 0.001))) for t in milliseconds)
-    low, high = min(bins, default=0), max(bins, default=0)
-    most = max(bins.values(), default=1)
-    bar, height = 44, 240
-    width = max(320, 60 + bar * (high - low + 1))
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="10" y="18" font-size="13">Fault latency: {len(milliseconds)} pages, from fault to placing</text>',
-    ]
-    for n in range(low, high + 1):
-        count, x = bins[n], 30 + bar * (n - low)
-        tall = round(150 * count / most)
-        parts.append(f'<rect x="{x + 2}" y="{200 - tall}" width="{bar - 4}" height="{tall}" fill="#3b6ea5"/>')
-        parts += [label(x + bar / 2, 194 - tall, str(count or "")), label(x, 216, f"{10 ** (n / 4):.3g}")]
-    parts.append(label(30 + bar * (high - low + 1), 216, f"{10 ** ((high + 1) / 4):.3g}"))
-    return "\n".join([*parts, label(width / 2, 234, "milliseconds"), "</svg>"]) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,8 @@ from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_host import DestinationHost, DestinationReport
 from postcopy.engine.errors import EngineError, GuestError, also
 from postcopy.engine.eventlog import EventLog, Line
-from postcopy.engine.memory import GuestOptions, GuestProcess
+from postcopy.engine.memory import GuestOptions, GuestProcess, destination_memory, source_memory
+from postcopy.engine.reconnecting import called, called_for_urgent, caller
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions, SourceReport
 from postcopy.engine.transport import Listener, Tls, connect
@@ -26,6 +28,8 @@ class Network(msgspec.Struct, frozen=True):
         tls: a directory with ``ca.pem``, ``cert.pem`` and ``key.pem``.
         timeout: seconds that anything may stand still.
         patience: seconds that a destination waits for a source to connect.
+        preempt: the source makes a second connection, for pages that are asked for.
+        recover: seconds that a destination waits for its source after a break in postcopy; 0: the migration fails then.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +38,8 @@ class Network(msgspec.Struct, frozen=True):
     insecure: bool = False
     timeout: float = 30.0
     patience: float = 60.0
+    recover: float = 0.0
+    preempt: bool = False
 
 
 class Check(msgspec.Struct):
@@ -90,19 +96,26 @@ def run_source(
     with closing(GuestProcess(guest_options, incoming=False, timeout=network.timeout)) as guest:
         guest.work("fill", guest_options.filled)
         tls = Tls(network.tls) if network.tls else None
-        connection = connect(network.host, network.port, network.timeout, tls, insecure=network.insecure)
+        call = partial(connect, network.host, network.port, network.timeout, tls, insecure=network.insecure)
+        connection = call()
         guest.ask("start")
-        host = SourceHost(make_core(guest.geometry, log=log), guest, connection, options, log)
-        host.start()
-        while True:
-            try:
-                report = host.wait(lambda: look(host))
-                break
-            except KeyboardInterrupt:
-                with suppress(EngineError):
-                    host.cancel()
+        core = make_core(guest.geometry, preempt=options.preempt, recovery=options.recover > 0, log=log)
+        reconnect = caller(call, connection.peer)
+        host = SourceHost(core, guest, source_memory(guest), connection, options, log, reconnect)
+        report = migrate(host, look)
         check = _check(guest, "source", 0.0, report)
     return SourceResult(report, check, log.lines)
+
+
+def migrate(host: SourceHost, look: Look) -> SourceReport:
+    """Start a migration and wait for its end. An interrupt cancels it; if it is too late for that, it goes on."""
+    host.start()
+    while True:
+        try:
+            return host.wait(lambda: look(host))
+        except KeyboardInterrupt:
+            with suppress(EngineError):
+                host.cancel()
 
 
 def run_destination(
@@ -124,9 +137,22 @@ def run_destination(
     listener = Listener(network.host, network.port, network.timeout, tls, insecure=network.insecure)
     with closing(GuestProcess(guest_options, incoming=True, timeout=network.timeout)) as guest:
         announce(listener.host, listener.port)
-        connection = listener.accept(network.patience)
-        core = make_core(guest.geometry, log=log)
-        report = DestinationHost(core, guest, connection, log, network.timeout).run()
+        connection = listener.accept(network.patience, more=network.preempt)
+        core = make_core(guest.geometry, preempt=network.preempt, recovery=network.recover > 0, log=log)
+        memory = destination_memory(guest)
+        reconnect = called(listener, connection.peer)
+        host = DestinationHost(
+            core,
+            guest,
+            memory,
+            connection,
+            log,
+            network.timeout,
+            reconnect=reconnect,
+            recover=network.recover,
+            accept_urgent=called_for_urgent(listener, network.timeout, connection.peer) if network.preempt else None,
+        )
+        report = host.run()
         check = _check(guest, "destination", settle, report)
     return DestinationResult(report, check, log.lines)
 

@@ -15,6 +15,7 @@ from postcopy.engine.eventlog import head, write_log
 from postcopy.engine.memory import GuestOptions
 from postcopy.engine.run import DestinationResult, Look, Network, SourceResult, run_source
 from postcopy.engine.source_host import SourceOptions
+from postcopy.engine.uffd import require_linux
 
 
 class Run(msgspec.Struct):
@@ -43,7 +44,8 @@ def run_here(
     Raises:
         EngineError: it could not begin.
     """
-    assignment = Assignment(guest_options, options.timeout, settle, keep_log)
+    require_linux()  # before a destination waits for a source that will not come
+    assignment = Assignment(guest_options, options.timeout, settle, keep_log, options.recover, options.preempt)
     with _destination_process(assignment) as process:
         assert process.stdout is not None
         first = _line(process.stdout)

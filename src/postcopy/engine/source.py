@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from enum import IntEnum, auto
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from postcopy.bitmaps import Bitmaps
+from postcopy.engine.arrived_pages import pages_in
 from postcopy.engine.bitmap import Bitmap
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Sink, Step, Thread, nowhere, record
 from postcopy.engine.messages import (
     Advise,
+    AskBitmap,
+    Capabilities,
     Configuration,
+    Description,
     Device,
     Discard,
     Eof,
@@ -35,6 +39,7 @@ from postcopy.engine.messages import (
     ReceivedBitmap,
     Reply,
     Request,
+    Resume,
     ResumeAck,
     Run,
     SectionEnd,
@@ -42,6 +47,8 @@ from postcopy.engine.messages import (
     Shut,
     StreamMessage,
     SwitchoverAck,
+    TargetPageBits,
+    Uuid,
 )
 from postcopy.engine.transitions import Transition, Transitions
 from postcopy.engine.wire import MAX_DISCARDS, RAM_NAME, RAM_VERSION
@@ -50,6 +57,16 @@ from postcopy.engine.writing import StreamWriter
 RAM_SECTION = 2
 MACHINE = "postcopy-engine"
 PING = 1
+PING_BEFORE_PACKAGE, PING_IN_PACKAGE, PING_AFTER_PACKAGE = 2, 3, 4
+"""Those that only a QEMU gets."""
+
+RESUMED = 1
+"""The only value of a `ResumeAck`."""
+
+NO_DESCRIPTION = Description(b'{"devices": [], "by": "postcopy"}\n')
+"""A QEMU waits for a description of its devices, and does not read what is in it."""
+
+ConfigurationPart: TypeAlias = TargetPageBits | Capabilities | Uuid
 
 
 class Phase(IntEnum):
@@ -64,6 +81,15 @@ class Phase(IntEnum):
     SWITCHING = auto()
     PACKAGING = auto()
     POSTCOPY = auto()
+    PAUSED = auto()
+    """The connection broke in postcopy, and there is no other yet."""
+    RECONNECTED = auto()
+    ASKED = auto()
+    """Waits for the bitmaps of what has arrived."""
+    RELOADED = auto()
+    """The migration bitmap is right again."""
+    RESUMING = auto()
+    """Waits for the acknowledgement."""
     ENDING = auto()
     COMPLETED = auto()
     FAILED = auto()
@@ -73,19 +99,33 @@ class Phase(IntEnum):
 HANDED_OVER = Phase.POSTCOPY
 """From here on the destination may start the guest, so that the source must not (R15)."""
 
+RECOVERING = (Phase.RECONNECTED, Phase.ASKED, Phase.RELOADED, Phase.RESUMING)
+"""There is a new connection, and the migration does not go on yet."""
+BROKEN_OFF = (Phase.PAUSED, *RECOVERING)
+"""Between a broken connection and the acknowledgement on another one (QEMU: postcopy-paused, postcopy-recover)."""
+
 STARTED = tuple(phase for phase in Phase if phase > Phase.IDLE)
 UNDER_WAY = tuple(phase for phase in STARTED if phase < Phase.COMPLETED)
 SENDING = (Phase.PRECOPY, Phase.FINISHING)
 """Pages go out as precopy."""
 CANCELLABLE = tuple(phase for phase in UNDER_WAY if phase < HANDED_OVER)
-REPLIED_TO = tuple(phase for phase in UNDER_WAY if phase > Phase.OPENING)
+REPLIED_TO = tuple(phase for phase in UNDER_WAY if phase > Phase.OPENING and phase is not Phase.PAUSED)
 """The return path is open."""
-REQUESTED_FROM = tuple(phase for phase in UNDER_WAY if phase >= HANDED_OVER)
+PINGED_AGAIN = (Phase.PACKAGING, Phase.POSTCOPY, Phase.ENDING)
+"""A QEMU has got PINGs that no other destination gets."""
+REQUESTED_FROM = (Phase.POSTCOPY, Phase.ENDING)
 """The destination may miss a page; in ENDING a late request is ignored."""
+LOST_FROM = tuple(phase for phase in UNDER_WAY if phase not in BROKEN_OFF)
+"""Without a connection the migration fails; in recovery it pauses again."""
+PAUSED_FROM = (Phase.POSTCOPY, *RECOVERING, Phase.ENDING)
+"""Without a connection the migration pauses, if both hosts can recover it."""
+GIVEN_UP_FROM = (Phase.POSTCOPY, *BROKEN_OFF, Phase.ENDING)
 
 _OPERATOR, _MIGRATION, _RETURN_PATH = (Thread.OPERATOR,), (Thread.MIGRATION,), (Thread.RETURN_PATH,)
 _NO_PAGES = "no pages are sent in {phase.name}"
 _EARLY_REQUEST = "a request comes in {phase.name}: no page can be missing yet"
+_NO_BITMAP = "a bitmap comes in {phase.name}, and nothing asks for it"
+_NO_ACK = "RESUME_ACK comes in {phase.name}, and nothing asks for it"
 _EARLY_SHUT = "SHUT comes in {phase.name}, not after the end of the stream"
 
 TRANSITIONS = Transitions[Phase](
@@ -111,13 +151,27 @@ TRANSITIONS = Transitions[Phase](
         Transition(Step.SENT_REST, _MIGRATION, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
         Transition(Step.SENT_BACKGROUND, _MIGRATION, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
         Transition(Step.ENDED_POSTCOPY, _MIGRATION, (Phase.POSTCOPY,), Phase.ENDING, "it follows postcopy", "R24"),
+        # urgent pages
+        Transition(Step.OPENED_URGENT, _RETURN_PATH, (Phase.PRECOPY,), None, "it is opened once, in precopy", "R18"),
+        Transition(Step.SERVED_URGENT, _RETURN_PATH, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
+        Transition(Step.DROPPED_URGENT, _RETURN_PATH, (Phase.POSTCOPY,), None, _NO_PAGES, "R13"),
         # replies
         Transition(Step.GOT_PONG, _RETURN_PATH, REPLIED_TO, None, "PONG comes in {phase.name}", "R19"),
+        Transition(Step.GOT_LATER_PONG, _RETURN_PATH, PINGED_AGAIN, None, "PONG comes in {phase.name}", "R19"),
         Transition(Step.GOT_REQUEST, _RETURN_PATH, REQUESTED_FROM, None, _EARLY_REQUEST, "R16"),
         Transition(Step.GOT_SHUT, _RETURN_PATH, (Phase.ENDING,), Phase.COMPLETED, _EARLY_SHUT, "R24"),
         Transition(Step.GOT_SHUT_ERROR, _RETURN_PATH, REPLIED_TO, Phase.FAILED, "SHUT comes in {phase.name}", "R19"),
         # the connection
-        Transition(Step.SOURCE_LOST, _MIGRATION + _RETURN_PATH, UNDER_WAY, Phase.FAILED, "there is no connection"),
+        Transition(Step.SOURCE_LOST, _MIGRATION + _RETURN_PATH, LOST_FROM, Phase.FAILED, "there is no connection"),
+        # recovery
+        Transition(Step.SOURCE_PAUSED, _MIGRATION + _RETURN_PATH, PAUSED_FROM, Phase.PAUSED, "it is for postcopy"),
+        Transition(Step.RECONNECTED, _OPERATOR, (Phase.PAUSED,), Phase.RECONNECTED, "the old connection stands"),
+        Transition(Step.ASKED_WHAT_ARRIVED, _MIGRATION, (Phase.RECONNECTED,), Phase.ASKED, "it is asked once, first"),
+        Transition(Step.GOT_PART_OF_WHAT_ARRIVED, _RETURN_PATH, (Phase.ASKED,), None, _NO_BITMAP, "R19"),
+        Transition(Step.GOT_WHAT_ARRIVED, _RETURN_PATH, (Phase.ASKED,), Phase.RELOADED, _NO_BITMAP, "R19"),
+        Transition(Step.SENT_RESUME, _MIGRATION, (Phase.RELOADED,), Phase.RESUMING, "the bitmap is not right yet"),
+        Transition(Step.GOT_RESUME_ACK, _RETURN_PATH, (Phase.RESUMING,), Phase.POSTCOPY, _NO_ACK, "R19"),
+        Transition(Step.SOURCE_GAVE_UP, _OPERATOR, GIVEN_UP_FROM, Phase.FAILED, "the guest can go on here", "R15"),
     ]
 )
 """Every step of the source: who takes it in which phases, and where it leads. See `Transition`."""
@@ -130,6 +184,11 @@ class SourceCore:
         geometry: guest memory.
         capability: postcopy was switched on (R1).
         machine: what kind of machine the guest is.
+        configuration: what stands in the stream behind the machine.
+        qemu: the other side is a QEMU: the whole migration bitmap is discarded, without a sent map; there are PINGs
+            before, in and after the package; the states of devices have no length.
+        preempt: pages that are asked for go out on a connection of their own, by the return-path thread.
+        recovery: where the connection breaks in postcopy, the migration pauses, and goes on over another one.
         log: where the records go.
 
     Attributes:
@@ -137,22 +196,42 @@ class SourceCore:
         dirty: the migration bitmap (R10).
         sent: the sent map; only up to the switch (R12).
         guest_may_run: whether the guest's CPUs may run here.
+        answered: where there is to be a connection for urgent pages: the destination has answered the ping.
+        urgent_open: there is a connection for urgent pages.
+        recoverable: the package is out, and a break of the connection makes the migration pause.
     """
 
     def __init__(
-        self, geometry: Geometry, *, capability: bool = True, machine: str = MACHINE, log: Sink = nowhere
+        self,
+        geometry: Geometry,
+        *,
+        capability: bool = True,
+        machine: str = MACHINE,
+        configuration: Iterable[ConfigurationPart] = (),
+        qemu: bool = False,
+        preempt: bool = False,
+        recovery: bool = False,
+        log: Sink = nowhere,
     ) -> None:
+        if preempt and recovery:
+            raise ValueError("a migration with a connection for urgent pages is not recovered")
         self.geometry, self.capability, self.machine, self.log = geometry, capability, machine, log
+        self.configuration, self.qemu, self.recovery = tuple(configuration), qemu, recovery
+        self.preempt = preempt
         self.phase = Phase.IDLE
         self.guest_may_run = True
         self.switch_asked = False
+        self.recoverable = False
+        self.answered = self.urgent_open = False
         self.dirty = Bitmap(geometry.pages, full=True)
         self.sent = Bitmap(geometry.pages)
         self._discards: tuple[range, ...] = ()
         self._requests: OrderedDict[int, None] = OrderedDict()  # first pages of host pages, oldest first
         self._sending = range(0)  # the rest of the host page under way
         self._cursor = 0
-        self._pong_awaited = False
+        self._pongs_awaited: frozenset[int] = frozenset()
+        self._bitmaps_awaited: frozenset[str] = frozenset()  # names of blocks
+        self._arrived = 0  # pages that the bitmaps so far have, as bits
 
     @property
     def requests(self) -> tuple[int, ...]:
@@ -168,6 +247,11 @@ class SourceCore:
     def over(self) -> bool:
         """The migration is over here, for better or worse."""
         return self.phase >= Phase.COMPLETED
+
+    @property
+    def paused(self) -> bool:
+        """The connection broke, and there is no other yet."""
+        return self.phase is Phase.PAUSED
 
     # -- the operator -----------------------------------------------------------------------------------------------
 
@@ -201,12 +285,12 @@ class SourceCore:
     def open(self) -> list[StreamMessage]:
         """The head of the stream, and the return path."""
         self._take(Step.OPENED)
-        return [Header(), Configuration(self.machine), OpenReturnPath()]
+        return [Header(), Configuration(self.machine), *self.configuration, OpenReturnPath()]
 
     def ping(self) -> list[StreamMessage]:
         """A ping, to see that the return path works."""
         self._take(Step.PINGED)
-        self._pong_awaited = True
+        self._pongs_awaited = frozenset({PING})
         return [Ping(PING)]
 
     def advise(self) -> list[StreamMessage]:
@@ -243,7 +327,8 @@ class SourceCore:
         self._take(Step.ENDED_PRECOPY)
         self.sent.clear()
         self.switch_asked = False
-        return [SectionEnd(RAM_SECTION), RamEnd(), Footer(RAM_SECTION), *devices, Eof()]
+        described = [NO_DESCRIPTION] if self.qemu else []
+        return [SectionEnd(RAM_SECTION), RamEnd(), Footer(RAM_SECTION), *devices, Eof(), *described]
 
     # -- the migration thread: the switch -----------------------------------------------------------------------------
 
@@ -252,10 +337,13 @@ class SourceCore:
         self._require(Step.STOPPED_TO_SWITCH)
         if not self.switch_asked:
             raise LocalProtocolError("the operator has not asked for postcopy", "R2")
+        if not self.may_switch:
+            raise LocalProtocolError("there is no connection for urgent pages yet", "R18")
         self._merge(list(pages))
         self._take(Step.STOPPED_TO_SWITCH)
         bits = Bitmaps(self.geometry.pages, self.geometry.group)
-        discard, dirty = bits.switch(int(self.sent), int(self.dirty))
+        sent = bits.all if self.qemu else int(self.sent)  # a QEMU that gets LISTEN and no discard before it refuses RUN
+        discard, dirty = bits.switch(sent, int(self.dirty))
         self.dirty.assign(dirty)
         self.sent.assign(discard)
         self._discards = tuple(self.sent.runs())
@@ -276,20 +364,36 @@ class SourceCore:
             for block, offset, length in self.geometry.parts(part.start, len(part)):
                 ranges.setdefault(block, []).append((offset, length))
         self._discards = ()
-        return [
+        discards: list[StreamMessage] = [
             Discard(block, tuple(parts[i : i + MAX_DISCARDS]))
             for block, parts in ranges.items()
             for i in range(0, len(parts), MAX_DISCARDS)
         ]
+        if not self.qemu:
+            return discards
+        self._pongs_awaited |= {PING_BEFORE_PACKAGE}
+        return [*discards, Ping(PING_BEFORE_PACKAGE)]
+
+    @property
+    def package_may_go(self) -> bool:
+        """A QEMU has answered the PING before the package: it has refused nothing of what came before that."""
+        return PING_BEFORE_PACKAGE not in self._pongs_awaited
 
     def send_package(self, devices: Iterable[Device]) -> list[StreamMessage]:
         """The package. When this returns, the guest is the destination's, whether or not a byte has gone out (R15)."""
         self._require(Step.SENT_PACKAGE)
-        inside: list[StreamMessage] = [Listen(), *devices, Run()]
-        data = b"".join(StreamWriter().encode(inside))
+        if not self.package_may_go:
+            raise LocalProtocolError(f"PING {PING_BEFORE_PACKAGE} has not been answered: the QEMU may refuse the guest")
+        pinged = [Ping(PING_IN_PACKAGE)] if self.qemu else []
+        inside: list[StreamMessage] = [Listen(), *devices, *pinged, Run()]
+        data = b"".join(StreamWriter(opaque_devices=self.qemu).encode(inside))
         self._take(Step.SENT_PACKAGE)
+        self.recoverable = self.recovery
         self._cursor = 0
-        return [Packaged(data)]
+        if not self.qemu:
+            return [Packaged(data)]
+        self._pongs_awaited |= {PING_IN_PACKAGE, PING_AFTER_PACKAGE}
+        return [Packaged(data), Ping(PING_AFTER_PACKAGE)]
 
     # -- the migration thread: pages ----------------------------------------------------------------------------------
 
@@ -304,7 +408,8 @@ class SourceCore:
         pages = self.dirty.run(self._cursor, most)
         if pages:
             self._send(pages, Step.SENT_PRECOPY)
-            self.sent.add_all(pages)
+            if not self.qemu:
+                self.sent.add_all(pages)
         return pages
 
     def _next_in_postcopy(self, most: int) -> range:
@@ -313,13 +418,56 @@ class SourceCore:
             pages, self._sending = self._sending[:most], self._sending[most:]
             self._send(pages, Step.SENT_REST)
             return pages
-        while self._requests:
+        while self._requests and not self.preempt:
             first, _ = self._requests.popitem(last=False)
             if first in self.dirty:
                 return self._begin_host_page(range(first, first + 1), Step.SERVED)
             self._take(Step.DROPPED, range(first, first + 1))
         background = self.dirty.run(self._cursor, most if self.geometry.group == 1 else 1)
         return self._begin_host_page(background, Step.SENT_BACKGROUND) if background else background
+
+    # -- the return-path thread: urgent pages -------------------------------------------------------------------------
+
+    @property
+    def urgent_may_open(self) -> bool:
+        """The connection for urgent pages is to be made now: after the main one, which has been answered (A25)."""
+        return self.answered and not self.urgent_open and self.capability and self.phase is Phase.PRECOPY
+
+    @property
+    def may_switch(self) -> bool:
+        """No connection for urgent pages is to be made before the CPUs are stopped for postcopy (R18)."""
+        return self.urgent_open or not self.preempt
+
+    @property
+    def waits_for_urgent(self) -> bool:
+        """The migration thread has nothing to send, and the return-path thread has requests to serve before the end."""
+        return self.preempt and not self.dirty and bool(self._requests)
+
+    def open_urgent(self) -> None:
+        """The connection for urgent pages has been made."""
+        self._require(Step.OPENED_URGENT)
+        if not self.urgent_may_open:
+            raise LocalProtocolError("it is opened once, after the answer to the ping", "R18")
+        self._take(Step.OPENED_URGENT)
+        self.urgent_open = True
+
+    def next_urgent(self) -> range:
+        """Serve the oldest request: the host page to send on the connection for urgent pages, which counts as sent.
+
+        None is sent where the page was sent, or its host page is under way on the stream (A22).
+        """
+        self._require(Step.SERVED_URGENT)
+        if not self._requests:
+            return range(0)
+        first, _ = self._requests.popitem(last=False)
+        host_page = range(first, first + self.geometry.group)
+        under_way = bool(self._sending) and self._sending.stop == host_page.stop
+        if first not in self.dirty or under_way:
+            self._take(Step.DROPPED_URGENT, range(first, first + 1))
+            return range(0)
+        self._take(Step.SERVED_URGENT, range(first, first + 1))
+        self.dirty.remove_all(host_page)
+        return host_page
 
     def _begin_host_page(self, pages: range, step: Step) -> range:
         """Pages to be sent now; what is left of the host page of the last one is next."""
@@ -361,12 +509,18 @@ class SourceCore:
                 self._receive_pong(value)
             case Shut(status):
                 self._receive_shut(status)
-            case ReceivedBitmap() | ResumeAck() | SwitchoverAck():
+            case ReceivedBitmap():
+                self._receive_bitmap(reply)
+            case ResumeAck(value):
+                self._receive_resume_ack(value)
+            case SwitchoverAck():
                 raise RemoteProtocolError(f"{type(reply).__name__} comes, and nothing asks for it", "R19")
             case _:
                 assert_never(reply)
 
     def _receive_request(self, pages: range) -> None:
+        if self.qemu and self.phase in RECOVERING:
+            return  # its fault thread has not noticed the break; after RESUME_ACK all open pages are asked for again
         self._require(Step.GOT_REQUEST, RemoteProtocolError)
         if len(pages) != self.geometry.group:
             raise RemoteProtocolError(f"a request for {len(pages)} pages, a host page is {self.geometry.group}", "R21")
@@ -375,10 +529,11 @@ class SourceCore:
             self._requests[pages.start] = None
 
     def _receive_pong(self, value: int) -> None:
-        if not self._pong_awaited or value != PING:
+        if value not in self._pongs_awaited:
             raise RemoteProtocolError(f"PONG {value} answers no ping", "R19")
-        self._take(Step.GOT_PONG)
-        self._pong_awaited = False
+        self._take(Step.GOT_PONG if value == PING else Step.GOT_LATER_PONG)
+        self.answered = self.answered or (self.preempt and value == PING)
+        self._pongs_awaited -= {value}
 
     def _receive_shut(self, status: int) -> None:
         handed_over = self.phase >= HANDED_OVER
@@ -393,12 +548,76 @@ class SourceCore:
     # -- the connection -----------------------------------------------------------------------------------------------
 
     def lose(self, why: str, thread: Thread = Thread.MIGRATION) -> None:
-        """The connection is gone, or the other side cannot be trusted: in precopy the guest goes on here (R15)."""
-        if self.over:
+        """The connection is gone, or the other side cannot be trusted: in precopy the guest goes on here (R15).
+
+        In postcopy the migration pauses, if it can be recovered.
+        """
+        if self.over or self.paused:
+            return
+        if self.recoverable:
+            self._take(Step.SOURCE_PAUSED, why=why, thread=thread)
+            self._requests.clear()
+            self._sending = range(0)
+            self._pongs_awaited, self._bitmaps_awaited = frozenset(), frozenset()
+            self._arrived = 0
             return
         handed_over = self.phase >= HANDED_OVER
         self._take(Step.SOURCE_LOST, why=why, thread=thread)
         self._clean_up(guest_may_run=not handed_over)
+
+    def give_up(self, why: str) -> None:
+        """There will be no other connection: the guest is the destination's, or lost (R15)."""
+        if self.over:
+            return
+        if not self.recoverable:
+            self.lose(why)
+            return
+        self._take(Step.SOURCE_GAVE_UP, why=why)
+        self._clean_up(guest_may_run=False)
+
+    # -- recovery -----------------------------------------------------------------------------------------------------
+
+    def reconnect(self) -> None:
+        """The operator has made a new connection; the old one is closed."""
+        self._take(Step.RECONNECTED)
+
+    def ask_what_arrived(self) -> list[StreamMessage]:
+        """Ask for the bitmap of each block: pages that are clean here may have been lost with the connection."""
+        self._take(Step.ASKED_WHAT_ARRIVED)
+        names = [block.name for block in self.geometry.blocks]
+        self._bitmaps_awaited, self._arrived = frozenset(names), 0
+        return [AskBitmap(name) for name in names]
+
+    def _receive_bitmap(self, reply: ReceivedBitmap) -> None:
+        """All that has not arrived is to be sent; when the last bitmap is here, that is known."""
+        self._require(Step.GOT_WHAT_ARRIVED, RemoteProtocolError)
+        if reply.block not in self._bitmaps_awaited:
+            raise RemoteProtocolError(f"the bitmap of {reply.block} comes, and nothing asks for it")
+        arrived = pages_in(self.geometry, reply)
+        if unsent := arrived & int(self.dirty):
+            page = (unsent & -unsent).bit_length() - 1
+            raise RemoteProtocolError(f"page {page} is said to have arrived, and has not been sent", "R10")
+        self._bitmaps_awaited -= {reply.block}
+        self._arrived |= arrived
+        here = Bitmap(self.geometry.pages)
+        here.assign(arrived)
+        if self._bitmaps_awaited:
+            self._take(Step.GOT_PART_OF_WHAT_ARRIVED, runs=here.runs())
+            return
+        self._take(Step.GOT_WHAT_ARRIVED, runs=here.runs())
+        self.dirty.assign(((1 << self.geometry.pages) - 1) & ~self._arrived)
+        self._arrived = self._cursor = 0
+
+    def resume(self) -> list[StreamMessage]:
+        """The migration bitmap is right again: the migration may go on."""
+        self._take(Step.SENT_RESUME)
+        return [Resume()]
+
+    def _receive_resume_ack(self, value: int) -> None:
+        self._require(Step.GOT_RESUME_ACK, RemoteProtocolError)
+        if value != RESUMED:
+            raise RemoteProtocolError(f"RESUME is acknowledged with {value} instead of {RESUMED}")
+        self._take(Step.GOT_RESUME_ACK)
 
     # -- what the steps share -----------------------------------------------------------------------------------------
 

@@ -1,20 +1,25 @@
-"""The source's threads around its core: migration thread, return-path thread, and the caller as the operator."""
+"""The source's threads around its core: migration thread, return-path thread, and the caller as the operator.
+
+The two threads belong to a connection: a connection after a break has threads of its own, and they start when those of
+the old one have ended and it is closed.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import msgspec
-import numpy as np
 
-from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, also
+from postcopy.engine.contents import PageContents
+from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, RemoteProtocolError, also
 from postcopy.engine.eventlog import EventLog
+from postcopy.engine.guests import SourceGuest, SourceMemory
 from postcopy.engine.log import Step, Thread
-from postcopy.engine.memory import GuestProcess, source_memory
 from postcopy.engine.messages import Footer, Pages, RamEnd, SectionPart, StreamMessage
+from postcopy.engine.reconnecting import Patience
 from postcopy.engine.return_path import ReplyParser
 from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 from postcopy.engine.transport import Connection
@@ -23,10 +28,19 @@ from postcopy.engine.writing import StreamWriter
 PRECOPY_BATCH = 256
 CALM_BATCH, HURRIED_BATCH = 128, 32
 """Pages of one write in postcopy, for which a request has to wait: few while the guest misses pages."""
+SLOW_BATCH = 4
+"""Pages of one write while a break is wanted and would come too early."""
+LOADED = 0.5
+"""Seconds after which the destination has loaded its devices."""
 HURRIED = 16
 """Batches from a request on that are small."""
+RETRY = 0.05
+"""Seconds between two attempts to make a new connection."""
 IDLE = 0.01
 """Seconds between two looks at the dirty log when there is nothing to send."""
+
+SENT = (Step.SERVED, Step.SENT_BACKGROUND, Step.SENT_REST)
+"""Steps that send a page in postcopy."""
 
 NEVER = "never"
 FIRST_PASS = "first-pass"
@@ -41,12 +55,20 @@ class SourceOptions(msgspec.Struct, frozen=True):
         finish_below: in precopy the CPUs are stopped when no more pages than this are dirty.
         passes: ... or after so many passes.
         timeout: seconds that anything may stand still.
+        recover: seconds to try for a new connection after a break in postcopy; 0: the migration fails then.
+        break_after: the connection is broken here after so many pages of postcopy, and again after so many more, and
+            so on; what is sent at that moment is lost. The first half second, in which the destination loads its
+            devices, is gone through slowly, and does not count.
+        preempt: pages that are asked for go out on a connection of their own.
     """
 
     switch: str = FIRST_PASS
     finish_below: int = 64
     passes: int = 30
     timeout: float = 30.0
+    recover: float = 0.0
+    break_after: tuple[int, ...] = ()
+    preempt: bool = False
 
 
 class SourceReport(msgspec.Struct):
@@ -54,6 +76,7 @@ class SourceReport(msgspec.Struct):
 
     Attributes:
         processor: seconds that the migration thread has computed.
+        breaks: why the connection broke, each time that the migration paused.
     """
 
     outcome: str = ""
@@ -68,6 +91,7 @@ class SourceReport(msgspec.Struct):
     postcopy_bytes: int = 0
     zero_pages: int = 0
     processor: float = 0.0
+    breaks: list[str] = []
     counts: dict[str, int] = {}
 
 
@@ -76,22 +100,37 @@ class SourceHost:
 
     Args:
         core: made by `SourceCore` with this log, or by a test's variant of it.
+        memory: the guest's.
+        reconnect: makes a new connection to the same destination, or raises an `EngineError`; needed by a core that
+            recovers the migration, or has a connection for urgent pages.
     """
 
     def __init__(
-        self, core: SourceCore, guest: GuestProcess, connection: Connection, options: SourceOptions, log: EventLog
+        self,
+        core: SourceCore,
+        guest: SourceGuest,
+        memory: SourceMemory,
+        connection: Connection,
+        options: SourceOptions,
+        log: EventLog,
+        reconnect: Callable[[], Connection] | None = None,
     ) -> None:
         self.core, self._guest, self._connection, self._options, self._log = core, guest, connection, options, log
         self.report = SourceReport()
-        self._memory = source_memory(guest)
-        self._writer = StreamWriter()
+        self._memory, self._reconnect = memory, reconnect
+        self._patience = Patience(options.recover, log.counts, *SENT)
+        self._urgent: Connection | None = None
+        self._urgent_writer = StreamWriter()
+        self._breaks = list(options.break_after)
+        self._writer = StreamWriter(opaque_devices=core.qemu)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._guest_lock = threading.Lock()
-        pages, size = guest.geometry.pages, guest.geometry.target_page
-        self._bytes = np.frombuffer(guest.map, np.uint8).reshape(pages, size)
-        self._words = self._bytes.view(np.uint64)
-        self._threads = [
+        self._pages = PageContents(guest.map, guest.geometry)
+        self._threads = self._new_threads()
+
+    def _new_threads(self) -> list[threading.Thread]:
+        return [
             threading.Thread(target=self._guarded, args=(thread,), name=thread, daemon=True) for thread in self.BODIES
         ]
 
@@ -126,20 +165,27 @@ class SourceHost:
             self.core.cancel()
             self.report.why = "by the operator"
             self._changed.notify_all()
-        self._connection.close()
+        self._close()
         self._settle_guest()
 
     def wait(self, look: Callable[[], None] = lambda: None, every: float = 0.1) -> SourceReport:
-        """Wait until it is over, looking now and then.
+        """Wait until it is over, looking now and then. Where it pauses, make a new connection, as its operator.
 
         Raises:
             KeyboardInterrupt: as it comes; the migration goes on.
         """
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(every)
-                look()
+        while True:
+            for thread in self._threads:
+                while thread.is_alive():
+                    thread.join(every)
+                    look()
+            if not self.core.over and not self.core.paused:
+                self._fail("interrupted before the threads of a new connection were started", Thread.MIGRATION)
+            if not self.core.paused or not self._recover(look):
+                break
         self._connection.release()
+        if self._urgent is not None:
+            self._urgent.release()
         self._settle_guest()
         report = self.report
         report.ended = report.ended or time.time()
@@ -150,15 +196,49 @@ class SourceHost:
         report.counts = {step.value: count for step, count in self._log.counts.items()}
         return report
 
+    def _recover(self, look: Callable[[], None]) -> bool:
+        """Both threads of the old connection have ended; whether there is a new one, with threads of its own."""
+        assert self._reconnect is not None
+        self._connection.release()
+        self._patience.pause()
+        why = "each one breaks"
+        while True:
+            time.sleep(RETRY)
+            look()
+            if self._patience.left < 0:
+                self._give_up(f"no new connection that stands within {self._patience.seconds:g} s: {why}")
+                return False
+            try:
+                connection = self._reconnect()
+                break
+            except EngineError as error:
+                why = str(error)
+        with self._lock:
+            self.core.reconnect()
+            self._connection = connection
+        self._writer = StreamWriter(opaque_devices=self.core.qemu)
+        self._threads = self._new_threads()
+        for thread in self._threads:
+            thread.start()
+        return True
+
+    def _give_up(self, why: str) -> None:
+        with self._changed:
+            self.report.why = also(why, self.report.breaks[-1]) if self.report.breaks else why
+            self.core.give_up(why)
+            self._changed.notify_all()
+
     # -- threads ----------------------------------------------------------------------------------------------------
 
     def _guarded(self, thread: Thread) -> None:
         try:
             self.BODIES[thread](self)
-        except EngineError as error:
+        except (ConnectionLost, RemoteProtocolError) as error:
             self._fail(str(error), thread)
+        except EngineError as error:
+            self._fail(str(error), thread, for_good=True)
         except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}", thread)
+            self._fail(f"{type(error).__name__}: {error}", thread, for_good=True)
             raise
         finally:
             self._settle_guest()
@@ -172,15 +252,28 @@ class SourceHost:
         if needed:
             self._connection.close()  # the thread that reads from it gives up
 
-    def _fail(self, why: str, thread: Thread) -> None:
+    def _fail(self, why: str, thread: Thread, *, for_good: bool = False) -> None:
+        """What another connection would not mend is for good."""
         with self._changed:
-            if not self.core.over:
+            if not self.core.over and not self.core.paused:
                 if self.core.guest_may_run:
                     why = self._guest.lost or why
-                self.report.why = why
-                self.core.lose(why, thread)
+                if for_good and self.core.recoverable:
+                    self.core.give_up(why)
+                else:
+                    self.core.lose(why, thread)
+                if self.core.paused:
+                    self.report.breaks.append(why)
+                else:
+                    self.report.why = why
             self._changed.notify_all()
+        self._close()
+
+    def _close(self) -> None:
+        """Each thread finds its connection closed."""
         self._connection.close()
+        if self._urgent is not None:
+            self._urgent.close()
 
     def _settle_guest(self) -> None:
         """The core says whether the guest may run here; every thread that may have changed that calls this."""
@@ -189,21 +282,34 @@ class SourceHost:
                 return
             try:
                 if self.core.guest_may_run and self.report.cpus_stopped:
-                    self._guest.ask("start")
+                    self._guest.start()
                     self.report.cpus_stopped = 0.0
             except GuestError as error:
                 self.report.why = also(self.report.why, str(error))
 
     def _migrate(self) -> None:
         try:
-            self._migrate_guest()
+            if self.core.recoverable:
+                self._resume()
+            else:
+                self._migrate_guest()
         finally:
-            self.report.processor = time.thread_time()
+            self.report.processor += time.thread_time()
+
+    def _resume(self) -> None:
+        """On a new connection: ask what has arrived, and go on with the rest."""
+        self._send(self._step(self.core.ask_what_arrived))
+        self._wait_until(lambda: self.core.phase is not Phase.ASKED, "no word of what has arrived")
+        self._send(self._step(self.core.resume))
+        self._wait_until(lambda: self.core.phase is not Phase.RESUMING, "no acknowledgement of RESUME")
+        self._postcopy()
+        self._wait_for_the_end()
 
     def _migrate_guest(self) -> None:
         while (step := self.core.opening) is not None:
             self._send(self._step(step))
         if self._precopy():
+            self._wait_until(lambda: self.core.may_switch, "no connection for urgent pages")
             self._switch()
             self._postcopy()
         else:
@@ -216,18 +322,19 @@ class SourceHost:
             return step()
 
     def _check(self) -> None:
-        """Another thread may have ended the migration."""
-        if self.core.over:
+        """Another thread may have ended the migration, or found the connection broken."""
+        if self.core.over or self.core.paused:
             raise ConnectionLost(self.report.why or self.core.phase.name.lower())
 
     def _send(self, messages: Sequence[StreamMessage]) -> None:
         self._count(self._connection.send(self._writer.encode(messages)))
 
     def _count(self, sent: int) -> None:
-        if self.core.phase >= Phase.SWITCHING:
-            self.report.postcopy_bytes += sent
-        else:
-            self.report.precopy_bytes += sent
+        with self._lock:  # the return-path thread counts urgent pages
+            if self.core.phase >= Phase.SWITCHING:
+                self.report.postcopy_bytes += sent
+            else:
+                self.report.precopy_bytes += sent
 
     def _precopy(self) -> bool:
         """Send pages pass by pass; whether it is postcopy that comes next."""
@@ -236,7 +343,7 @@ class SourceHost:
             with self._lock:
                 self._check()
                 if self.core.switch_asked:
-                    return True
+                    return bool(self.core.dirty) or not self.core.qemu  # a QEMU refuses RUN if nothing was discarded
                 pages = self._take(PRECOPY_BATCH)
             now = time.monotonic()
             if pages:
@@ -271,7 +378,7 @@ class SourceHost:
     def _stop_cpus(self) -> list[range]:
         with self._guest_lock:
             self.report.cpus_stopped = time.time()
-            self._guest.ask("stop")
+            self._guest.stop()
         return self._memory.take_dirty()
 
     def _finish(self) -> None:
@@ -298,6 +405,7 @@ class SourceHost:
             self.core.cpus_stopped_to_switch(dirty)
         devices = self._guest.devices()
         self._send(self._step(self.core.send_discards))
+        self._wait_until(lambda: self.core.package_may_go, "no answer to the PING before the package")
         package = self._step(lambda: self.core.send_package(devices))
         self.report.handed_over = time.time()
         self._send(package)
@@ -309,14 +417,36 @@ class SourceHost:
         while True:
             with self._lock:
                 self._check()
+                while self.core.waits_for_urgent:
+                    self._changed.wait(IDLE)
+                    self._check()
                 before, requests = requests, self._log.counts[Step.GOT_REQUEST]
-                hurried = HURRIED if requests > before else max(0, hurried - 1)
-                runs = self._take(HURRIED_BATCH if hurried else CALM_BATCH)
+                asked = requests > before and not self.core.preempt
+                hurried = HURRIED if asked else max(0, hurried - 1)
+                runs = self._take(SLOW_BATCH if self._is_early else HURRIED_BATCH if hurried else CALM_BATCH)
                 end = [] if runs else self.core.end_postcopy()
             if end:
                 self._send([RamEnd(), Footer(RAM_SECTION), *end])
                 return
-            self._send(self._contents(runs))
+            contents = self._contents(runs)
+            self._break_if_asked(runs)
+            self._send(contents)
+
+    def _break_if_asked(self, runs: Sequence[range]) -> None:
+        """These pages count as sent, and never arrive: only a recovery can find that out."""
+        if self._is_early:
+            time.sleep(IDLE)
+        elif self._breaks:
+            self._breaks[0] -= sum(map(len, runs))
+            if self._breaks[0] <= 0:
+                del self._breaks[0]
+                self._connection.close()
+                raise ConnectionLost("broken after so many pages, as asked for")
+
+    @property
+    def _is_early(self) -> bool:
+        """A break is wanted, and the destination may load its devices still: there it would cost the guest."""
+        return bool(self._breaks) and time.time() < self.report.handed_over + LOADED
 
     def _take(self, most: int) -> list[range]:
         """Runs of pages, so many pages at most."""
@@ -330,40 +460,33 @@ class SourceHost:
         self._send([SectionPart(RAM_SECTION), *self._contents(runs), RamEnd(), Footer(RAM_SECTION)])
 
     def _contents(self, runs: Sequence[range]) -> list[Pages]:
-        return [pages for run in runs for pages in self._alike(run)]
-
-    def _alike(self, run: range) -> Iterator[Pages]:
-        """Neighbouring pages as they are now, those of zeros apart."""
-        geometry = self._guest.geometry
-        zero = self._words[run.start : run.stop, 0] == 0  # one word suffices for most pages
-        ends = [len(run)]
-        if zero.any():
-            likely = np.flatnonzero(zero)
-            zero[likely] = ~self._words[run.start + likely].any(axis=1)
-            ends = [*(np.flatnonzero(zero[1:] != zero[:-1]) + 1).tolist(), len(run)]
-        for begin, end in zip([0, *ends], ends, strict=False):
-            for block, offset, length in geometry.parts(run.start + begin, end - begin):
-                first, count = geometry.page(block, offset), length // geometry.target_page
-                data = None if zero[begin] else self._bytes[first : first + count].data
-                self.report.zero_pages += count if data is None else 0
-                yield Pages(block, offset, count, geometry.target_page, data)
+        found = [pages for run in runs for pages in self._pages.messages(run)]
+        zeros = sum(pages.count for pages in found if pages.data is None)
+        with self._lock:
+            self.report.zero_pages += zeros
+        return found
 
     def _wait_for_the_end(self) -> None:
+        self._wait_until(lambda: False, "no word of how it ended")
+
+    def _wait_until(self, done: Callable[[], bool], missing: str) -> None:
+        """Wait for a reply, or until the migration is over."""
         end = time.monotonic() + self._options.timeout
         with self._changed:
-            while not self.core.over:
+            while not self.core.over and not self.core.paused and not done():
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise ConnectionLost(f"no word of how it ended within {self._options.timeout:g} s")
+                    raise ConnectionLost(f"{missing} within {self._options.timeout:g} s")
                 self._changed.wait(left)
 
     def _read_replies(self) -> None:
         parser = ReplyParser()
         while True:
+            self._open_urgent()
             with self._lock:
-                if self.core.over:
+                if self.core.over or self.core.paused:
                     return
-            size = self._connection.receive(parser.room(), 1.0)
+            size = self._connection.receive(parser.room(), 1.0 if self.core.may_switch else RETRY)
             if size is None:
                 continue
             if not size:
@@ -372,12 +495,36 @@ class SourceHost:
             parser.filled(size)
             for reply in parser:
                 with self._changed:
-                    if self.core.over:
+                    if self.core.over or self.core.paused:
                         return
                     self.core.receive(reply)
                     if self.core.phase == Phase.FAILED:
                         self.report.why = "the destination says that it has failed"
                     self._changed.notify_all()
+                self._serve_urgent()
+
+    def _open_urgent(self) -> None:
+        """The destination has the main connection, and does not take this one for it (A25)."""
+        if not self.core.urgent_may_open:
+            return
+        assert self._reconnect is not None
+        self._urgent = self._reconnect()
+        with self._changed:
+            if self.core.urgent_may_open:
+                self.core.open_urgent()
+            self._changed.notify_all()
+
+    def _serve_urgent(self) -> None:
+        """Each request is served before the next reply is read, whatever the migration thread sends meanwhile."""
+        while self.core.preempt:
+            with self._changed:
+                if self.core.phase is not Phase.POSTCOPY or not self.core.requests:
+                    return
+                pages = self.core.next_urgent()
+                self._changed.notify_all()
+            if pages:
+                assert self._urgent is not None
+                self._count(self._urgent.send(self._urgent_writer.encode(self._contents([pages]))))
 
     BODIES: ClassVar[dict[Thread, Callable[[SourceHost], None]]] = {
         Thread.MIGRATION: _migrate,

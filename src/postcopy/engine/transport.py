@@ -13,13 +13,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from postcopy.engine.arrived import Buffer
 from postcopy.engine.errors import ConnectionLost, EngineError
+from postcopy.surface import setting
 
 IOV_MAX = 1024
 CHUNK = 1 << 20
@@ -27,6 +28,8 @@ CIPHER_ROOM = 1 << 16
 SOCKET_BUFFER = 1 << 18
 """Bytes in the kernel's buffer. Bytes that wait here go out before a requested page; with a smaller buffer both sides
 wait for each other."""
+GLANCE = 0.2
+"""Seconds between two looks while a source is waited for."""
 MOST_CALLERS = 32
 """Callers that are heard at a time, before one of them turns out to be the source."""
 NOT_SENT = 1 << 15
@@ -38,6 +41,9 @@ class Connection:
 
     Args:
         timeout: seconds that a write may stand still, and a read wait, unless it says otherwise.
+
+    Attributes:
+        peer: what the other side is known by: in the clear its address, under TLS its certificate.
     """
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
@@ -50,6 +56,7 @@ class Connection:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
         self._closed = False
         self._close_lock = threading.Lock()
+        self.peer = _address_of(sock)
 
     def send(self, buffers: Sequence[Buffer]) -> int:
         """Write all of it, in order; how many bytes that were. One thread at a time.
@@ -86,6 +93,16 @@ class Connection:
                 waited = True
             except OSError as error:
                 raise self._lost(error) from None
+
+    @property
+    def broken(self) -> bool:
+        """The other side has closed the connection and sent nothing before that, or it broke."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def finish(self) -> None:
         """Nothing more will be written."""
@@ -151,6 +168,7 @@ class TlsConnection(Connection):
         self._lock = threading.Lock()  # for the TLS state
         self._write_lock = threading.Lock()  # for the order of records on the socket
         self._handshake()
+        self.peer = self._tls.getpeercert(binary_form=True) or b""
 
     def _handshake(self) -> None:
         end = time.monotonic() + self.timeout
@@ -221,6 +239,14 @@ class TlsConnection(Connection):
         return size
 
 
+def _address_of(sock: socket.socket) -> bytes:
+    """The address of the other side, without its port."""
+    try:
+        return str(sock.getpeername()[0]).encode() if sock.family != socket.AF_UNIX else b""
+    except OSError:
+        return b""  # it is gone already
+
+
 def _rest(buffers: list[Buffer], sent: int) -> list[Buffer]:
     for index, buffer in enumerate(buffers):
         if sent < len(buffer):
@@ -256,7 +282,7 @@ class Tls:
             context.load_verify_locations(self.directory / "ca.pem")
         except (OSError, ssl.SSLError) as error:
             raise EngineError(
-                f"--tls {self.directory}: needs ca.pem, cert.pem and key.pem ({error.strerror or error})"
+                f"{setting('tls', self.directory)}: needs ca.pem, cert.pem and key.pem ({error.strerror or error})"
             ) from None
         return context
 
@@ -270,7 +296,7 @@ def check_allowed(host: str, tls: Tls | None, *, insecure: bool) -> None:
     if tls is None and not insecure and not is_loopback(host):
         raise EngineError(
             f"{host} is another machine: guest memory would cross the network in the clear. "
-            "Give certificates with --tls, or say --insecure"
+            f"Give certificates with {setting('tls')}, or say {setting('insecure', True)}"
         )
 
 
@@ -295,54 +321,82 @@ class Listener:
         check_allowed(host, tls, insecure=insecure)
         self._timeout = timeout
         self._context = tls.context(server=True) if tls else None
+        self.host, self.port = host, port
+        self.listen()
+
+    def listen(self) -> None:
+        """Wait on that port, which is closed once a source was accepted.
+
+        Raises:
+            EngineError: it is not free.
+        """
         try:
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((host, port), family=family, backlog=MOST_CALLERS)
+            family = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((self.host, self.port), family=family, backlog=MOST_CALLERS)
         except OSError as error:
-            raise EngineError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+            raise EngineError(f"cannot listen on {self.host}:{self.port}: {error.strerror}") from None
         self.host, self.port = self._socket.getsockname()[:2]
 
-    def accept(self, timeout: float) -> Connection:
+    def accept(
+        self,
+        timeout: float,
+        *,
+        peer: bytes | None = None,
+        look: Callable[[], None] = lambda: None,
+        silent: bool = False,
+        more: bool = False,
+    ) -> Connection:
         """Accept the first source that calls and is trusted, and no other.
 
         Another caller neither ends the wait nor holds it up: each is heard in a thread of its own, until it has shown
         a certificate (under TLS) or has sent something.
 
+        Args:
+            peer: of the source that has called before: no other is trusted, and it counts also where it has hung up.
+            look: is called now and then; an error of it ends the wait.
+            silent: a source that has called before need not say anything.
+            more: another connection is to be accepted after this one.
+
         Raises:
             ConnectionLost: no source called within the timeout, in seconds.
         """
-        callers = _Callers(self._timeout, self._context)
+        callers = _Callers(self._timeout, self._context, peer, silent=silent)
         end = time.monotonic() + timeout
+        accepted = None
         try:
             while (accepted := callers.accepted()) is None:
+                look()
                 left = end - time.monotonic()
                 if left <= 0:
                     raise ConnectionLost(f"no source has called within {timeout:g} s{callers.refused()}")
                 poll = select.poll()
                 for fd in (self._socket.fileno(), callers.changed):
                     poll.register(fd, select.POLLIN)
-                if self._socket.fileno() in [fd for fd, _ in poll.poll(1000 * left)]:
+                if self._socket.fileno() in [fd for fd, _ in poll.poll(1000 * min(left, GLANCE))]:
                     with suppress(OSError):  # it has hung up already
                         callers.hear(self._socket.accept()[0])
             return accepted
         finally:
-            self._socket.close()
+            if accepted is None or not more:
+                self._socket.close()
             callers.dismiss()
 
 
 class _Callers:
-    """Those who have called and are not accepted yet.
+    """Callers that have not been accepted yet.
 
     Attributes:
         changed: a descriptor that can be read when one has been accepted.
     """
 
-    def __init__(self, timeout: float, context: ssl.SSLContext | None) -> None:
-        self._timeout, self._context = timeout, context
+    def __init__(
+        self, timeout: float, context: ssl.SSLContext | None, peer: bytes | None, *, silent: bool = False
+    ) -> None:
+        self._timeout, self._context, self._peer, self._silent = timeout, context, peer, silent
         self._lock = threading.Lock()
         self._heard: list[socket.socket] = []
         self._accepted: Connection | None = None
-        self._refused: list[str] = []
+        self._refused, self._last_refusal = 0, ""
         self._over = False
         self._awake, self._wake = socket.socketpair()
         self.changed = self._awake.fileno()
@@ -365,7 +419,7 @@ class _Callers:
         with self._lock:
             if not self._refused:
                 return ""
-            return f"; refused callers: {len(self._refused)}, the last because of: {self._refused[-1]}"
+            return f"; refused callers: {self._refused}, the last because of: {self._last_refusal}"
 
     def dismiss(self) -> None:
         """Hear no other. The threads end by themselves, for their connections are closed."""
@@ -383,8 +437,12 @@ class _Callers:
             if self._context:
                 connection = TlsConnection(caller, self._timeout, self._context, None)
             else:
-                _wait_for_a_byte(caller, self._timeout)
+                if not self._silent:
+                    _wait_for_a_byte(caller, self._timeout, or_end=self._peer is not None)
                 connection = Connection(caller, self._timeout)
+            if self._peer not in (None, connection.peer):
+                connection = None
+                raise ConnectionLost("it is not the source that has called before")
         except (EngineError, OSError) as error:
             why = str(error)
         with self._lock:
@@ -394,15 +452,15 @@ class _Callers:
                 self._accepted = connection
                 self._wake.send(b"x")
                 return
-            self._refused.append(why)
+            self._refused, self._last_refusal = self._refused + 1, why
         caller.close()
 
 
-def _wait_for_a_byte(caller: socket.socket, timeout: float) -> None:
-    """Return when a caller has sent something, which stays to be read."""
+def _wait_for_a_byte(caller: socket.socket, timeout: float, *, or_end: bool) -> None:
+    """Return when a caller has sent something, which stays to be read; or has hung up, where that counts too."""
     caller.settimeout(timeout)
     try:
-        if not caller.recv(1, socket.MSG_PEEK):
+        if not caller.recv(1, socket.MSG_PEEK) and not or_end:
             raise ConnectionLost("it hung up without a word")
     except TimeoutError:
         raise ConnectionLost(f"it said nothing for {timeout:g} s") from None

@@ -33,8 +33,20 @@ _IS_WRITTEN = 1 << 1
 _WP_MATCHING, _CHECK_WPASYNC = 1, 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
 _PUNCH_HOLE = 0x02 | 0x01
+
+
+def require_linux() -> None:
+    """Refuse to begin where a guest's memory cannot be shared with it and watched.
+
+    Raises:
+        GuestError: this system is no Linux.
+    """
+    if not (hasattr(os, "memfd_create") and hasattr(_libc, "fallocate") and hasattr(_libc, "prctl")):
+        raise GuestError(
+            "a guest process needs Linux (memfd_create, userfaultfd), and this system is none; "
+            "check, prove, simulate and conform work here, and so does a guest of QEMU (--qemu)"
+        )
 
 
 def create(features: int) -> int:
@@ -158,7 +170,7 @@ class DirtyLog:
 
 def punch_hole(memfd: int, offset: int, length: int) -> None:
     """Discard a part of shared memory: it is missing then in every process that has mapped it."""
-    if _libc.fallocate(memfd, _PUNCH_HOLE, offset, length):
+    if _libc.fallocate(memfd, _PUNCH_HOLE, ctypes.c_int64(offset), ctypes.c_int64(length)):
         raise GuestError(f"cannot discard memory: {os.strerror(ctypes.get_errno())}")
 
 

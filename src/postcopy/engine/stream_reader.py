@@ -1,0 +1,50 @@
+"""Messages from a connection: reads until there is one."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from postcopy.engine.errors import ConnectionLost
+from postcopy.engine.messages import StreamMessage
+from postcopy.engine.parsing import StreamParser
+from postcopy.engine.transport import Connection
+
+
+class StreamReader:
+    """The stream of one connection. One thread at a time."""
+
+    def __init__(self, connection: Connection, parser: StreamParser) -> None:
+        self._connection, self.parser = connection, parser
+        self._again: deque[StreamMessage] = deque()
+
+    def give_again(self, messages: Iterable[StreamMessage]) -> None:
+        """Messages that were looked at come once more, before all others."""
+        self._again.extend(messages)
+
+    def next_message(self, timeout: float, most: int = 1, group: int = 1) -> StreamMessage:
+        """The next message, or neighbouring pages as one (see `StreamParser.next_pages`).
+
+        Args:
+            timeout: seconds that it may take.
+
+        Raises:
+            ConnectionLost: it does not come in time, or the connection has ended.
+            WireError: it is none.
+        """
+        if self._again:
+            return self._again.popleft()
+        parser, end = self.parser, time.monotonic() + timeout
+        while True:
+            message = parser.next_pages(most, group)
+            if message is not None:
+                return message
+            size = self._connection.receive(parser.room(), max(0.0, end - time.monotonic()))
+            if size is None:
+                sent = "only a part of a message" if parser.buffered else "nothing"
+                raise ConnectionLost(f"the source has sent {sent} for {timeout:g} s")
+            if not size:
+                within = " within a message" if parser.buffered else ""
+                raise ConnectionLost(f"the source closed the connection{within}")
+            parser.filled(size)
