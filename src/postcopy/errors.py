@@ -3,9 +3,26 @@
 Nothing else belongs here. The command line turns these into one line on stderr and an exit code.
 """
 
+from postcopy.surface import PYTHON, Surface
+
 
 class PostcopyError(Exception):
     """Base of all errors of this package; its text is meant to be read by a person."""
+
+    def __str__(self) -> str:
+        return self.spelled(PYTHON)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    @property
+    def marked(self) -> str:
+        """The text as another error takes it into its own: no setting or command in it is spelled yet."""
+        return super().__str__()
+
+    def spelled(self, surface: Surface) -> str:
+        """The text, with settings and commands in it as the readers of a surface write them."""
+        return surface.spell(self.marked)
 
 
 class UsageError(PostcopyError):
@@ -34,3 +51,11 @@ class UnknownNameError(SpecError):
 
 class TraceError(PostcopyError):
     """A stored trace that is damaged, or belongs to another model or version."""
+
+
+class MemoryLimitError(PostcopyError):
+    """More memory was taken than was allowed; the message says how far it came and what to do."""
+
+
+class UndecidedError(PostcopyError, TypeError):
+    """A result is taken for true or false, and is neither: `bool()` of it would mislead."""

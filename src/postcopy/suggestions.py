@@ -1,12 +1,14 @@
-"""What to say of a name that does not exist. Imports nothing."""
+"""What to say of a name that does not exist. Imports only how commands are spelled."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from postcopy.surface import command
+
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that is most like a name, if any is like it at all."""
-    close = get_close_matches(name, list(candidates), n=1)
+    close = get_close_matches(str(name), list(candidates), n=1)
     return close[0] if close else None
 
 
@@ -19,7 +21,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line: there is no such thing, what was probably meant, and how to see what there is."""
     plural = {"property": "properties", "bug": "history"}.get(kind, f"{kind}s")
-    meant = did_you_mean(name, known) or f"; postcopy list {plural} shows what there is"
+    meant = did_you_mean(name, known) or f"; {command('list', plural)} shows what there is"
     return f"there is no {kind} {name}{meant}"
 
 

@@ -1,22 +1,48 @@
-"""`postcopy conform`: hold the engine against the model."""
+"""`postcopy conform`: hold the engine, or a recorded migration of two QEMUs, against the model."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from postcopy.api.conforming import conform, conform_exhaustively
+from postcopy.api.progress import silent
 from postcopy.cli.exits import Exit
-from postcopy.cli.options import AsJson
-from postcopy.cli.output import print_json
-from postcopy.cli.progress import progress, searched
-from postcopy.conformance.logs import Explanation, explain
-from postcopy.conformance.refinement import Refinement, refine
-from postcopy.conformance.world import World
-from postcopy.engine.eventlog import read_log
+from postcopy.cli.memory import within_memory
+from postcopy.cli.options import AsJson, Force, MaxMemory, complete_protocol
+from postcopy.cli.output import print_json, warn
+from postcopy.cli.progress import progress
 from postcopy.errors import UsageError
+from postcopy.report.files.file_format import WRITTEN, FileFormat
+
+RUN = FileFormat((), "a run in words", comment=f"# {WRITTEN}")
+
+Wire = Annotated[
+    Path | None,
+    typer.Option("--wire", metavar="CAPTURE", help="what passed between two QEMUs: a directory of postcopy record"),
+]
+Trace = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option("--trace", metavar="SRC DST", help="the logs of trace events of two QEMUs: source, then destination"),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="PROTOCOL",
+        help="the protocol, with --wire and --trace; without it, that of QEMU's version",
+        autocompletion=complete_protocol,
+    ),
+]
+KeepRun = Annotated[
+    Path | None,
+    typer.Option("--keep", metavar="FILE", help="write the run that explains it, a line for each step"),
+]
+
+
+TOO_LARGE = "allow more, or take fewer --pages or a smaller --in-flight"
 
 
 def command(
@@ -38,77 +64,55 @@ def command(
             "--host-page", metavar="N", help="target pages of a host page, with --exhaustive", show_default="1"
         ),
     ] = None,
+    qemu: Annotated[
+        bool, typer.Option("--qemu", help="as the cores are towards a QEMU (run source --qemu), with --exhaustive")
+    ] = False,
+    recovery: Annotated[
+        bool, typer.Option("--recovery", help="as the cores are with run --recover, with --exhaustive")
+    ] = False,
+    preempt: Annotated[
+        bool, typer.Option("--preempt", help="as the cores are with run --preempt, with --exhaustive")
+    ] = False,
+    wire: Wire = None,
+    trace: Trace = None,
+    against: Against = None,
+    keep: KeepRun = None,
+    max_memory: MaxMemory = "4G",
+    force: Force = False,
     as_json: AsJson = False,
 ) -> int:
-    """Judge a log of a real migration, or every interleaving at a small size."""
-    if exhaustive == (log is not None):
-        raise UsageError("give either a LOG or --exhaustive")
-    size = (pages, in_flight, host_page)
-    if log is None:
-        return _exhaust(*(1 if given is None else given for given in size), as_json=as_json)
-    if size != (None,) * 3:
-        raise UsageError("--pages, --in-flight and --host-page go with --exhaustive: a log says its own size")
-    _refuse_what_is_no_log(log)
-    first, lines = read_log(log)
-    found = explain(first.pages, first.group, [line.record for line in lines])
-    if as_json:
-        print_json(found)
+    """Judge a log of the engine, a recorded migration of two QEMUs, or every interleaving at a small size."""
+    of_qemu = wire is not None or trace is not None
+    if exhaustive + (log is not None) + (wire is not None) + (trace is not None) != 1:
+        raise UsageError("give a LOG, --exhaustive, --wire CAPTURE or --trace SRC DST, and only one of them")
+    if not of_qemu and (against is not None or keep is not None):
+        raise UsageError("--against and --keep go with --wire and --trace")
+    if keep is not None:
+        RUN.refuse(keep, option="--keep", force=force)
+    size = {"pages": pages, "in_flight": in_flight, "host_page": host_page}
+    given = {name: number for name, number in size.items() if number is not None}
+    if (given and not exhaustive) or ((qemu or recovery or preempt) and log is not None):
+        what = "a recording" if of_qemu else "a log"
+        also = "" if of_qemu else ", --qemu, --recovery and --preempt"
+        names = "--pages, --in-flight and --host-page" if of_qemu else "--pages, --in-flight, --host-page"
+        raise UsageError(f"{names}{also} go with --exhaustive: {what} says its own size")
+    if exhaustive:
+        with progress("searching") as line, within_memory(max_memory, TOO_LARGE, line) as show:
+            result = conform_exhaustively(**given, qemu=qemu, recovery=recovery, preempt=preempt, progress=show)
     else:
-        print(_explained(found, len(lines)))
-    return Exit.VIOLATED if found.unexplained else Exit.OK
-
-
-def _refuse_what_is_no_log(log: Path) -> None:
-    """A protocol or a stored run in the place of a log: say which command is meant, or why there is none."""
-    if log.name.partition(":")[0].endswith(".py"):
-        raise UsageError(
-            f"{log} is a protocol, and conform takes a LOG of the engine (postcopy run --log LOG): it holds that "
-            "against the document's protocol and no other"
-        )
-    if log.name.endswith(".itf.json"):
-        raise UsageError(f"{log} is a stored run, and conform takes a LOG of the engine: postcopy replay {log}")
-
-
-def _exhaust(pages: int, in_flight: int, host_page: int, *, as_json: bool) -> Exit:
-    if pages < 1 or in_flight < 1 or host_page not in (1, 2, 4) or pages % host_page:
-        raise UsageError("--pages and --in-flight from 1 on, --host-page 1, 2 or 4 and a divisor of --pages")
-    with progress("searching") as show:
-        begin = time.monotonic()
-
-        def report(states: int, frontier: int) -> None:
-            show(searched(states, time.monotonic() - begin, frontier))
-
-        found = refine(World.new(pages, in_flight, host_page), progress=report)
+        with within_memory(max_memory, "allow more", silent):
+            result = conform(log, wire=wire, trace=trace, against=against, keep_run=keep is not None)
+    if keep is not None:
+        try:
+            RUN.save(keep, "".join(f"{line}\n" for line in result.run))
+        except UsageError as error:
+            warn(f"--keep {error}")
     if as_json:
-        print_json(found)
+        print_json(result.record)
     else:
-        print(_refined(found))
-    return Exit.VIOLATED if found.failure else Exit.OK
+        print("\n".join(result.lines))
+    return OF_VERDICT[result.verdict]
 
 
-def _refined(found: Refinement) -> str:
-    size = f"{found.states:,} states, {found.transitions:,} transitions"
-    if found.failure is None:
-        taken = f"; {len(found.actions)} of the model's actions were taken"
-        return f"the engine's cores refine the model at this size: every interleaving, {size}{taken}"
-    lines = [f"the engine does what the model does not ({size} until then)"]
-    lines += [f"{n:3}. {move}" for n, move in enumerate(found.failure.moves, start=1)]
-    rule = f" ({found.failure.rule})" if found.failure.rule else ""
-    return "\n".join([*lines, f"why: {found.failure.why}{rule}"])
-
-
-def _explained(found: Explanation, records: int) -> str:
-    if found.unexplained is None:
-        beginning = "" if found.over else "; it is the beginning of a migration: not both hosts have come to their end"
-        return f"the log conforms: its {records:,} records are {found.actions:,} steps of the model{beginning}"
-    odd = found.unexplained
-    record = odd.record
-    about = f" {record.page}" if record.page is not None else ""
-    return "\n".join(
-        [
-            f"no behaviour of the model explains this log: {found.steps:,} of {records:,} records are explained",
-            f"first unexplained: record {odd.number} of the {record.host}, {record.thread}: {record.step.value}{about}",
-            f"why: {odd.why}",
-            f"could have been taken instead: {', '.join(odd.enabled) or 'nothing'}",
-        ]
-    )
+OF_VERDICT = {"conforms": Exit.OK, "beginning": Exit.OK, "refuted": Exit.VIOLATED, "unknown": Exit.INCONCLUSIVE}
+"""The exit code of each verdict."""

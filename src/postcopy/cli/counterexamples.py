@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from postcopy.api.counterexamples import counterexamples
 from postcopy.cli.progress import progress
-from postcopy.report.gallery import write_all
 
 
 def command(directory: Annotated[Path, typer.Argument(metavar="DIR", help="where to write them")]) -> int:
     """Write a shortest counterexample for every fault, every change that does not hold and every real bug."""
     with progress() as show:
-        count = write_all(directory, show)
+        count = counterexamples(directory, progress=show)
     print(f"{count} counterexamples in {directory}")
     return 0

@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from postcopy.catalogue.loading import resolve
+from postcopy.api.comparing import diff
 from postcopy.cli.cache import provide_cache
-from postcopy.cli.options import AsJson, HostPage, complete_protocol
-from postcopy.cli.output import print_json
-from postcopy.cli.progress import of_search, progress
-from postcopy.report.records.difference import difference_record
-from postcopy.report.results.difference import Size, compare
-from postcopy.report.terminal.difference import print_difference
+from postcopy.cli.memory import memory_for_states, within_memory
+from postcopy.cli.options import AsJson, Force, HostPage, KeepReport, MaxMemory, complete_protocol
+from postcopy.cli.output import command_line, keep_page, print_json
+from postcopy.cli.progress import progress
+from postcopy.report.pages.difference import FORMAT as PAGE
 
 Base = Annotated[
     str,
@@ -35,8 +34,11 @@ Changed = Annotated[
     ),
 ]
 
+TOO_LARGE = "allow more, or compare fewer --pages, or behaviours at fewer --behaviour-pages"
+
 
 def command(
+    context: typer.Context,
     base: Base,
     change: Changed,
     pages: Annotated[int, typer.Option("--pages", metavar="N", help="target pages")] = 2,
@@ -53,22 +55,32 @@ def command(
         int | None, typer.Option("--behaviour-in-flight", metavar="N", help="messages in each channel there")
     ] = None,
     host_page: HostPage = None,
+    max_memory: MaxMemory = "4G",
+    report: KeepReport = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> int:
     """Compare two protocols."""
-    (old_name, old), (new_name, new) = resolve(base), resolve(change)
-    group = max(old.group, new.group) if host_page is None else host_page
-    verdicts = Size(pages, in_flight, group)
-    behaviours = Size(
-        pages if behaviour_pages is None else behaviour_pages,
-        in_flight if behaviour_in_flight is None else behaviour_in_flight,
-        group,
-    )
+    if report is not None:
+        PAGE.refuse(report, option="--report", force=force)
     provide_cache()
-    with progress() as show:
-        found = compare((old_name, new_name), old, new, verdicts, behaviours, of_search(show))
+    memory = memory_for_states(max_memory)
+    with progress() as line, within_memory(max_memory, TOO_LARGE, line) as show:
+        result = diff(
+            base,
+            change,
+            pages=pages,
+            in_flight=in_flight,
+            behaviour_pages=behaviour_pages,
+            behaviour_in_flight=behaviour_in_flight,
+            host_page=host_page,
+            max_memory=memory,
+            progress=show,
+        )
     if as_json:
-        print_json(difference_record(found))
+        print_json(result.record)
     else:
-        print_difference(found, Console(highlight=False))
+        result.print_to(Console(highlight=False))
+    if report is not None:
+        keep_page(PAGE, report, result.page(command_line(context)))
     return 0

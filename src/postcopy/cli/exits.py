@@ -18,6 +18,8 @@ class Exit(IntEnum):
     LIVENESS = 13
     VACUOUS = 20
     """All holds, but there are warnings that weaken it, and ``--strict`` was given."""
+    REFUSED = 21
+    """Real QEMUs did not go along with a stored run, and its end was not reproduced."""
     DISAGREEMENT = 70
     """Two provers disagree: one of them is wrong."""
     INCONCLUSIVE = 75

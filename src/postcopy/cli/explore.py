@@ -8,13 +8,10 @@ from typing import Annotated
 
 import typer
 
-from postcopy.catalogue.properties import all_asked
+from postcopy.api.exploring import explore
 from postcopy.cli.options import SHOW, WHAT, HostPage, Selection
 from postcopy.cli.parameters import takes
-from postcopy.cli.stored import read_run
 from postcopy.errors import UsageError
-from postcopy.report.pages.serving import Server
-from postcopy.report.pages.stepping import Stepping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,27 +53,20 @@ class ExploreOptions(Selection):
 @takes(ExploreOptions)
 def command(asked: ExploreOptions) -> int:
     """Serve pages until Ctrl-C."""
-    stepping, address = _from_run(asked, asked.trace) if asked.trace is not None else (_from_start(asked), "")
-    with Server(stepping.answer, asked.port) as server:
-        print(f"{stepping.name} is at {server.address}{address}  (Ctrl-C ends it)", flush=True)
+    if asked.trace is not None and any((asked.fault, asked.change, asked.bug)):
+        raise UsageError("--trace names its protocol: leave the protocol and its size away")
+    protocol = asked.target if asked.trace is not None else asked.load()
+    with explore(
+        protocol,
+        pages=asked.pages,
+        in_flight=asked.in_flight,
+        host_page=asked.host_page,
+        trace=asked.trace,
+        port=asked.port,
+    ) as explorer:
+        print(f"{explorer.name} is at {explorer.address}  (Ctrl-C ends it)", flush=True)
         try:
-            server.serve_forever()
+            explorer.wait()
         except KeyboardInterrupt:
             print()
     return 0
-
-
-def _from_start(asked: ExploreOptions) -> Stepping:
-    name, protocol = asked.load()
-    group = protocol.group if asked.host_page is None else asked.host_page
-    pages, in_flight = (2 if given is None else given for given in (asked.pages, asked.in_flight))
-    return Stepping(name, all_asked(protocol, pages, in_flight, group))
-
-
-def _from_run(asked: ExploreOptions, trace: Path) -> tuple[Stepping, str]:
-    others = (asked.fault, asked.change, asked.bug, asked.pages, asked.in_flight, asked.host_page)
-    if any(given is not None for given in others):
-        raise UsageError("--trace names its protocol: leave the protocol and its size away")
-    name, run = read_run(trace, asked.target)
-    stepping = Stepping(name, run.instance)
-    return stepping, stepping.address(run)

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
+from postcopy.api.exporting import export_model, refuse_file
 from postcopy.cli.options import Force, Question
 from postcopy.cli.parameters import choice, takes
-from postcopy.export.files import check_name, files
-from postcopy.report.files.file_format import WRITTEN, FileFormat
 
 
 class Form(StrEnum):
@@ -21,14 +20,6 @@ class Form(StrEnum):
     PROMELA = "promela"
     TLA = "tla"
     AUT = "aut"
-
-
-FORMATS = {
-    Form.PROMELA: FileFormat((), "for Spin", comment=f"/* {WRITTEN} */"),
-    Form.TLA: FileFormat((".tla",), "for TLC", comment=f"\\* {WRITTEN}"),
-    Form.AUT: FileFormat((), "for mCRL2 and CADP", begins="des ("),
-}
-CONFIGURATION = FileFormat((".cfg",), "TLC's configuration", comment=f"\\* {WRITTEN}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,20 +37,18 @@ class ExportOptions(Question):
 @takes(ExportOptions)
 def command(asked: ExportOptions) -> int:
     """Write the model; the properties become assertions and invariants."""
-    check_name(asked.form, asked.out)
-    formats: dict[Path | None, FileFormat] = {}
     if asked.out is not None:
-        formats[asked.out] = FORMATS[asked.form]
-        if asked.form is Form.TLA:
-            formats[asked.out.with_suffix(".cfg")] = CONFIGURATION
-        for path, form in formats.items():
-            if path is not None:
-                form.refuse(path, option="-o", force=asked.force)
-    name, protocol = asked.load()
-    instance = asked.instance(protocol, liveness=False)
-    for path, text in files(asked.form, instance, name, asked.out).items():
-        if path is None:
-            print(text, end="")
-        else:
-            formats[path].save(path, text)
+        refuse_file(asked.form, asked.out, force=asked.force)
+    model = export_model(
+        asked.form,
+        asked.load(),
+        pages=asked.pages,
+        in_flight=asked.in_flight,
+        host_page=asked.host_page,
+        properties=asked.properties or (),
+    )
+    if asked.out is None:
+        print(model.text, end="")
+    else:
+        model.save(asked.out, force=asked.force)
     return 0

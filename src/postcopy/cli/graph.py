@@ -8,24 +8,21 @@ from typing import Annotated
 
 import typer
 
+from postcopy.api.graphing import graph
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.memory import memory_for_states
-from postcopy.cli.options import Force, InFlight, Pages, PageSymmetry, Question
+from postcopy.cli.options import Force, InFlight, NoSymmetry, Pages, Question
 from postcopy.cli.output import command_line
 from postcopy.cli.parameters import takes
-from postcopy.cli.progress import of_search, progress
-from postcopy.errors import UsageError
-from postcopy.explorer.explore import Exploration
-from postcopy.explorer.results import Options, Outcome
-from postcopy.report.state_graph.files import FORMATS, build, format_of, write
-from postcopy.report.state_graph.quotient import usual_variables
+from postcopy.cli.progress import progress
+from postcopy.report.state_graph.files import FORMATS, format_of
 
 ENDINGS = ", ".join(form.ending for form in FORMATS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraphOptions(PageSymmetry, Question):
+class GraphOptions(Question):
     """All options of the command."""
 
     context: typer.Context
@@ -40,6 +37,7 @@ class GraphOptions(PageSymmetry, Question):
     ] = None
     all_states: Annotated[bool, typer.Option("--all-states", help="every state, no quotient")] = False
     loops: Annotated[bool, typer.Option("--loops", help="show steps that stay in one node")] = False
+    no_symmetry: NoSymmetry = False
     max_memory: Annotated[
         str, typer.Option("--max-memory", metavar="SIZE", help="memory for states and their graph, e.g. 512M or 4G")
     ] = "1G"
@@ -50,23 +48,22 @@ class GraphOptions(PageSymmetry, Question):
 def command(asked: GraphOptions) -> int:
     """Draw the state space of a small instance."""
     format_of(asked.out).refuse(asked.out, force=asked.force)
-    if asked.by and asked.all_states:
-        raise UsageError("give --by or --all-states, not both")
-    _, protocol = asked.load()
-    instance = asked.instance(protocol, liveness=False)
+    named = asked.load()
     memory = memory_for_states(asked.max_memory)
     provide_cache()
     with progress() as show:
-        exploration = Exploration(instance, Options(asked.reductions(), memory), of_search(show))
-        exploration.run()
-    chosen = None if asked.all_states else tuple(asked.by or usual_variables(instance))
-    drawn = build(exploration, chosen)
-    write(drawn, asked.out, loops=asked.loops, command=command_line(asked.context))
-    print(f"{asked.out}: {drawn.nodes:,} nodes for {drawn.states:,} states")
-    verdict = exploration.verdict()
-    if verdict.violated:
-        print(f"the search ended with a violation of {verdict.violated.name}: what lies beyond is not in it")
-    if verdict.outcome is Outcome.INCONCLUSIVE:
-        print(f"not the whole: {verdict.why}")
-        return OF_VERDICT[verdict.outcome.value]
-    return Exit.OK
+        result = graph(
+            named,
+            pages=asked.pages,
+            in_flight=asked.in_flight,
+            host_page=asked.host_page,
+            properties=asked.properties or (),
+            by=asked.by or (),
+            all_states=asked.all_states,
+            symmetry=not asked.no_symmetry,
+            max_memory=memory,
+            progress=show,
+        )
+    result.save(asked.out, force=asked.force, loops=asked.loops, command=command_line(asked.context))
+    print(f"{asked.out}: " + "\n".join(result.lines))
+    return OF_VERDICT[result.verdict] if result.verdict == "inconclusive" else Exit.OK

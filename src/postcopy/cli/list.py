@@ -6,25 +6,21 @@ from typing import Annotated
 
 from rich.console import Console
 
+from postcopy.api.asking import NamedProtocol
+from postcopy.api.listing import listing
 from postcopy.catalogue.loading import load
 from postcopy.cli.options import AsJson, ChangeName, Target
-from postcopy.cli.output import print_json
 from postcopy.cli.parameters import choice
-from postcopy.errors import UsageError
-from postcopy.report.records.listings import LISTINGS, OF_A_PROTOCOL, Listing
-from postcopy.report.terminal.listings import print_listing
+from postcopy.report.records.listings import Listing
 
 What = Annotated[Listing, choice(Listing, "listing", help="the things to list")]
 
 
 def command(what: What, target: Target = None, change: ChangeName = None, as_json: AsJson = False) -> int:
     """Print a table."""
-    if (target or change) and what not in OF_A_PROTOCOL:
-        *others, last = sorted(OF_A_PROTOCOL)
-        raise UsageError(f"only {', '.join(others)} and {last} can be listed of a file or change")
-    rows = LISTINGS[what](load(target, change=change)[1])
+    found = listing(what, NamedProtocol(*load(target, change=change)) if target or change else None)
     if as_json:
-        print_json(rows)
+        print(found.json())
     else:
-        print_listing(what, rows, Console(highlight=False))
+        found.print_to(Console(highlight=False))
     return 0

@@ -13,10 +13,11 @@ from typing import Annotated
 
 import typer
 
-from postcopy import __version__
 from postcopy.cli.exits import Exit
 from postcopy.cli.lazy import Entry, lazy_group
-from postcopy.errors import PostcopyError
+from postcopy.errors import MemoryLimitError, PostcopyError
+from postcopy.surface import COMMAND_LINE
+from postcopy.version import __version__
 
 CHECKING = "Check a protocol"
 LOOKING = "Look closely"
@@ -41,6 +42,11 @@ COMMANDS = (
         "Prove with z3 that the properties hold, for any number of pages and any length of the channels.",
     ),
     Entry(
+        "suite",
+        CHECKING,
+        "Run many checks and proofs from a file, and compare their verdicts with those that are expected.",
+    ),
+    Entry(
         "list",
         LOOKING,
         "List the faults, changes, real bugs and rules that there are, or the properties and actions of a protocol.",
@@ -52,6 +58,7 @@ COMMANDS = (
         "Draw the state space of a small instance, or its quotient by some of the variables.",
     ),
     Entry("explore", LOOKING, "Step through a protocol by hand, in a browser on this machine, until Ctrl-C."),
+    Entry("docs", LOOKING, "Print a page of the documentation, or the names of all."),
     Entry("new", WRITING, "Write a commented starting point for a change of your own."),
     Entry(
         "diff",
@@ -61,14 +68,20 @@ COMMANDS = (
     Entry("run", MIGRATING, "Migrate a real guest process, live."),
     Entry("record", MIGRATING, "Let two real QEMUs migrate a small guest, and keep everything that can be seen of it."),
     Entry(
+        "monitor",
+        MIGRATING,
+        "Stand between two QEMUs: pass on what they send, and judge it as it passes, until the migration has ended.",
+    ),
+    Entry(
         "conform",
         MIGRATING,
-        "Hold the engine against the model: a log of a real migration, or every interleaving at a small size.",
+        "Hold the engine against the model, by a log or in every interleaving; or what two QEMUs did.",
     ),
     Entry(
         "replay",
         MIGRATING,
-        "Drive the sound engine along a stored counterexample: where it refuses, and which rule it keeps by that.",
+        "Drive the sound engine along a stored counterexample: where it refuses, and which rule it keeps by that. "
+        "Or, with --qemu, two real QEMUs.",
     ),
     Entry(
         "export",
@@ -76,11 +89,16 @@ COMMANDS = (
         "Write the model in another tool's language; the properties become assertions and invariants.",
     ),
     Entry("counterexamples", GIVING, "Write a shortest counterexample for every fault: ITF JSON and Markdown."),
+    Entry(
+        "mcp",
+        GIVING,
+        "Serve checks to a coding assistant, by the Model Context Protocol, on standard input and output.",
+    ),
     Entry("schema", GIVING, "Print the JSON schema of what a command prints with --json."),
 )
 """All commands, in the order and the groups in which `--help` shows them."""
 
-SEARCHING = frozenset(("check", "simulate", "prove", "diff", "graph", "counterexamples", "export"))
+SEARCHING = frozenset(("check", "simulate", "prove", "diff", "graph", "counterexamples", "export", "suite"))
 """The commands that need more memory than Python alone."""
 
 app = typer.Typer(
@@ -90,6 +108,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Check postcopy live migration, and changes to it, exhaustively; counterexamples read like the protocol.",
 )
+
+
+INSTALLED_QEMU = "qemu-system-x86_64"
+
+
+def with_value(given: list[str], command: str, option: str, value: str) -> list[str]:
+    """The same command line, in which an option that may stand alone has its value."""
+    if given[:1] != [command] or option not in given:
+        return given
+    after = given.index(option) + 1
+    alone = after == len(given) or given[after].startswith("-")
+    return [*given[:after], *([value] if alone else []), *given[after:]]
 
 
 def _version(wanted: bool) -> None:
@@ -123,6 +153,7 @@ def main(arguments: list[str] | None = None) -> None:
             from postcopy.cli.memory import require_memory
 
             require_memory()
+        given = with_value(given, "replay", "--qemu", INSTALLED_QEMU)
         code = app(given, prog_name="postcopy", standalone_mode=False, obj=given)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -130,8 +161,11 @@ def main(arguments: list[str] | None = None) -> None:
         code = done.exit_code
     except (typer.Abort, KeyboardInterrupt):
         code = Exit.INTERRUPTED
+    except MemoryLimitError as error:
+        _say(error.spelled(COMMAND_LINE))
+        code = Exit.INCONCLUSIVE
     except PostcopyError as error:
-        code = _complain(str(error))
+        code = _complain(error.spelled(COMMAND_LINE))
     except typer.TyperException as error:
         code = _complain(error.format_message())
     except BrokenPipeError:

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from postcopy.api.memory import asked_for_states, left_for_states, limit
+from postcopy.api.memory_watch import MemoryWatch, kept_to
+from postcopy.api.progress import Show
 from postcopy.cli.output import warn
-from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
 
 LEAST = 1 << 30
 """With less, libraries for numbers and for machine code do not load: they end the process, or try again for minutes."""
 
-PROGRAM = 640 << 20
-"""What the program takes itself: its libraries, and LLVM while it compiles."""
+
+@contextmanager
+def within_memory(text: str, advice: str, show: Show) -> Iterator[Show]:
+    """End what is done within where it takes more than ``--max-memory`` says beside what the program takes itself.
+
+    Args:
+        text: what the option says.
+        advice: what to do then.
+        show: shows how far it has come.
+
+    Yields:
+        The same as `show`; the last line is part of the message.
+
+    Raises:
+        UsageError: the text is no amount.
+        MemoryLimitError: more was taken.
+    """
+    watch = MemoryWatch(asked_for_states(text), advice)
+    with kept_to(watch):
+        yield watch.noting(show)
 
 
 def require_memory() -> None:
@@ -21,10 +42,10 @@ def require_memory() -> None:
     Raises:
         UsageError: the limit is too low.
     """
-    limit = _limit()
-    if limit is not None and limit < LEAST:
+    most = limit()
+    if most is not None and most < LEAST:
         raise UsageError(
-            f"this process may have {limit >> 20:,} MiB of memory (ulimit -v), and needs {LEAST >> 20:,} at least"
+            f"this process may have {most >> 20:,} MiB of memory (ulimit -v), and needs {LEAST >> 20:,} at least"
         )
 
 
@@ -32,16 +53,10 @@ def memory_for_states(text: str) -> int:
     """Bytes that states may take: what ``--max-memory`` says, or less where the system allows less, with a warning.
 
     Raises:
-        UsageError: the text is no amount (see `size_of`).
+        UsageError: the text is no amount (see `postcopy.api.sizes.size_of`).
     """
-    asked, limit = size_of(text, "--max-memory", "1M", "16T"), _limit()
-    if limit is None or asked <= limit - PROGRAM:
-        return asked
-    left = max(1 << 20, limit - PROGRAM)
-    warn(f"states may take {left >> 20:,} MiB and not {asked >> 20:,}: the system allows no more (ulimit -v)")
+    asked = asked_for_states(text)
+    left = left_for_states(asked)
+    if left < asked:
+        warn(f"states may take {left >> 20:,} MiB and not {asked >> 20:,}: the system allows no more (ulimit -v)")
     return left
-
-
-def _limit() -> int | None:
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return None if limit == resource.RLIM_INFINITY else limit

@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
-from postcopy.cli.template import TEMPLATE
-from postcopy.errors import UsageError
+from postcopy.api.new_change import new
+
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="the protocol to change, e.g. qemu-11 (postcopy list); without it the document's"
+    ),
+]
 
 
-def command(file: Annotated[Path, typer.Argument(metavar="FILE.py", help="where to write it")]) -> int:
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="where to write it")],
+    on: On = None,
+) -> int:
     """Write a commented starting point for a change of your own."""
-    if file.suffix != ".py":
-        raise UsageError(f"{file}: the name has to end in .py")
-    try:
-        with file.open("x", encoding="utf-8") as out:
-            out.write(TEMPLATE)
-    except FileExistsError:
-        raise UsageError(f"{file} is there already: choose another name") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
-    print(f"{file} written. Check it:  postcopy check {file}")
+    written = new(file, on)
+    print(f"{written.path} written. Check it:  {written.check}")
     return 0

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
+from postcopy.api.asking import NamedProtocol, instance_of
+from postcopy.api.check_settings import reductions_of
 from postcopy.catalogue.loading import by_name, load
 from postcopy.catalogue.options import terms_of
-from postcopy.catalogue.properties import choose
 from postcopy.cli.parameters import choice, completes
-from postcopy.errors import PostcopyError, UsageError
+from postcopy.errors import PostcopyError
 from postcopy.explorer.kernel.canonical_form import Reduction
-from postcopy.explorer.kernel.reductions import DEAD, PAGES, VCPUS
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
 
@@ -53,9 +53,11 @@ def _bugs() -> Iterator[str]:
 
 
 def _qemu() -> Iterator[str]:
+    from postcopy.catalogue.history_in_qemu import BEFORE
     from postcopy.catalogue.qemu import QEMU
+    from postcopy.catalogue.qemu_7_2 import QEMU_7_2
 
-    return iter(QEMU)
+    return iter((*QEMU, *QEMU_7_2, *BEFORE))
 
 
 def _properties() -> Iterator[str]:
@@ -195,6 +197,14 @@ Disk = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+SmallTable = Annotated[
+    bool,
+    typer.Option(
+        "--small-table",
+        help="store a large search's states in a third of the memory: slower, and as exact",
+        rich_help_panel=HOW,
+    ),
+]
 Engine = Annotated[
     SearchEngine,
     choice(
@@ -287,9 +297,9 @@ class Selection:
     change: ChangeName = None
     bug: BugName = None
 
-    def load(self) -> tuple[str, type[Protocol]]:
+    def load(self) -> NamedProtocol:
         """The protocol, and its name in traces and reports (see `postcopy.catalogue.loading.load`)."""
-        return load(self.target, self.fault, self.change, self.bug)
+        return NamedProtocol(*load(self.target, self.fault, self.change, self.bug))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,16 +322,8 @@ class Question(Selection):
             UsageError: the size does not fit; there is no such property; or one of whole runs is asked for by name,
                 where only states and steps are looked at.
         """
-        names = self.properties or []
-        asked = choose(names, protocol)
-        chosen = [p for p in asked if liveness or not p.of_runs]
-        if names and len(chosen) < len(asked):
-            lost = next(p.name for p in asked if p.of_runs)
-            raise UsageError(
-                f"{lost} speaks of whole runs: only `postcopy check` without --no-liveness can be asked that"
-            )
-        group = protocol.group if self.host_page is None else self.host_page
-        return Instance(protocol, self.pages, self.in_flight, chosen, group)
+        asked = self.properties or []
+        return instance_of(protocol, self.pages, self.in_flight, self.host_page, asked, liveness=liveness)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,7 +334,7 @@ class PageSymmetry:
 
     def reductions(self) -> tuple[Reduction, ...]:
         """What is done to store fewer states."""
-        return () if self.no_symmetry else (PAGES,)
+        return reductions_of(symmetry=not self.no_symmetry, vcpu_symmetry=False, reset_dead=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,5 +346,6 @@ class AllReductions(PageSymmetry):
 
     def reductions(self) -> tuple[Reduction, ...]:
         """What is done to store fewer states."""
-        further = ((self.vcpu_symmetry, VCPUS), (self.reset_dead, DEAD))
-        return (*super().reductions(), *(reduction for asked, reduction in further if asked))
+        return reductions_of(
+            symmetry=not self.no_symmetry, vcpu_symmetry=self.vcpu_symmetry, reset_dead=self.reset_dead
+        )

@@ -7,37 +7,24 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from msgspec import UNSET
-from msgspec.structs import replace
 from rich.console import Console
-from rich.text import Text
 
-from postcopy.cache import user_cache
-from postcopy.catalogue.properties import proved_of
+from postcopy.api.proving import ProofSettings, ProveResult, run_proof
+from postcopy.api.proving_bitmaps import run_lemmas
 from postcopy.cli.cache import provide_cache
-from postcopy.cli.confirming import Confirmed, Confirming, confirmed, questions_of
+from postcopy.cli.confirming import ConfirmingOptions, exit_of
 from postcopy.cli.exits import OF_VERDICT, Exit
+from postcopy.cli.memory import within_memory
 from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames, Selection
 from postcopy.cli.output import command_line, keep_page, print_json
 from postcopy.cli.parameters import choice, takes
-from postcopy.cli.progress import OfProof, Show, progress
+from postcopy.cli.progress import progress
 from postcopy.errors import UsageError
-from postcopy.language.instance import Instance
-from postcopy.language.protocol import Protocol
-from postcopy.properties.bitmaps import LEMMAS
-from postcopy.prover import lemmas, session
-from postcopy.prover.confirmation.lemma_questions import question
-from postcopy.prover.inference.completing import complete
-from postcopy.prover.means import Means, cores
-from postcopy.prover.obligations import Obligation
-from postcopy.prover.session import ProofResult
-from postcopy.prover.solving import Status
-from postcopy.prover.verdicts import Answer, can_be_asked
+from postcopy.prover.lemmas import LemmaResult
 from postcopy.report.pages.proof import FORMAT as PAGE
-from postcopy.report.pages.proof import html
-from postcopy.report.records.proof import lemmas_record, proof_record
-from postcopy.report.results.proof import verdict_of
-from postcopy.report.terminal.proof import print_lemma, print_mistakes, print_obligation, print_proof
+from postcopy.report.terminal.proof import print_lemma
+
+TOO_LARGE = "allow more, or take fewer --workers, a smaller size, or one --property at a time"
 
 
 class Method(StrEnum):
@@ -49,7 +36,7 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProveOptions(Selection, Confirming):
+class ProveOptions(Selection, ConfirmingOptions):
     """All options of the command."""
 
     context: typer.Context
@@ -98,6 +85,15 @@ class ProveOptions(Selection, Confirming):
             rich_help_panel=HOW,
         ),
     ] = None
+    max_memory: Annotated[
+        str,
+        typer.Option(
+            "--max-memory",
+            metavar="SIZE",
+            help="memory of all its processes, e.g. 512M or 4G",
+            rich_help_panel=HOW,
+        ),
+    ] = "4G"
     no_cache: Annotated[
         bool,
         typer.Option("--no-cache", help="ask z3 everything anew, and keep no answer", rich_help_panel=HOW),
@@ -109,6 +105,20 @@ class ProveOptions(Selection, Confirming):
     report: KeepReport = None
     force: Force = False
     as_json: AsJson = False
+
+    def settings(self) -> ProofSettings:
+        """How the proof is made."""
+        return ProofSettings(
+            pages=self.pages,
+            in_flight=self.in_flight,
+            host_page=self.host_page,
+            properties=tuple(self.properties or ()),
+            method=self.method.value,
+            seed=self.seed,
+            workers=self.workers,
+            cache=not self.no_cache,
+            second=self.second(force=self.force),
+        )
 
 
 @takes(ProveOptions)
@@ -122,100 +132,43 @@ def command(asked: ProveOptions) -> int:
         if asked.report is not None or asked.properties:
             raise UsageError("--bitmaps has its own lemmas and no page: leave --property and --report away")
         return _prove_bitmaps(console, asked)
-    if asked.pages is None and (asked.in_flight, asked.host_page, asked.method) != (None, None, Method.INVARIANT):
-        raise UsageError(
-            "--in-flight, --host-page and --method go with --pages; without it the proof is for every size"
-        )
     if asked.report is not None:
         PAGE.refuse(asked.report, option="--report", force=asked.force)
-    asked.refuse(bit_vectors=asked.pages is not None, force=asked.force)
-    if (asked.confirm or asked.smt2 is not None) and asked.method is Method.SPACER:
-        raise UsageError("Spacer is asked one question of another kind: leave --confirm and --smt2 away")
-    name, protocol = asked.load()
+    settings = asked.settings()
+    settings.refuse()
+    named = asked.load()
     if not asked.no_cache:
         provide_cache()
-    with progress() as show:
-        result = _proved(asked, protocol, show)
-        second = _confirmed(asked, protocol, result, show)
-    record = replace(proof_record(result, name), confirmation=second.record or UNSET)
+    with progress() as line, within_memory(asked.max_memory, TOO_LARGE, line) as show:
+        result = run_proof(named, settings, show)
     if asked.as_json:
-        print_json(record)
+        print_json(result.record)
     else:
-        for obligation in result.proof.obligations if asked.details and result.proof is not None else ():
-            print_obligation(obligation, console)
-        print_proof(result, name, console, details=asked.details)
-        _print_confirmed(second, asked, console)
+        result.print_to(console, details=asked.details)
     if asked.report is not None:
-        keep_page(PAGE, asked.report, html(result, record, command_line(asked.context)))
-    return second.exit(_exit(result))
+        keep_page(PAGE, asked.report, result.page(command_line(asked.context)))
+    return exit_of(result.second, _exit(result))
 
 
-def _confirmed(asked: ProveOptions, protocol: type[Protocol], result: ProofResult, show: Show) -> Confirmed:
-    """What the options of second provers ask for."""
-    if not asked.confirm and asked.smt2 is None:
-        return Confirmed()
-    _, invariant, ranking = proved_of(protocol, asked.properties or [])
-    questions = questions_of(result, None if asked.properties else ranking, invariant)
-    return confirmed(asked, questions, asked.workers or cores(), show, force=asked.force)
-
-
-def _print_confirmed(second: Confirmed, asked: ProveOptions, console: Console) -> None:
-    for line in second.lines(asked.smt2):
-        console.print(Text(line))
-
-
-def _proved(asked: ProveOptions, protocol: type[Protocol], show: Show) -> ProofResult:
-    """The result of the proof that is asked for."""
-    names = asked.properties or []
-    properties, invariant, ranking = proved_of(protocol, names)
-    if asked.pages is None:
-        line = OfProof(show)
-
-        def done(obligation: Obligation) -> None:
-            line.done(obligation.conjunct, proved=obligation.status is Status.PROVED)
-
-        of_the_end = None if names else ranking
-        return session.every_size(
-            protocol,
-            properties,
-            invariant,
-            of_the_end,
-            Means(asked.seed, asked.workers or cores(), None if asked.no_cache else user_cache(), line.expect),
-            done,
-            show,
-            selected=bool(names),
-            complete=complete,
-        )
-    group = protocol.group if asked.host_page is None else asked.host_page
-    in_flight = 2 if asked.in_flight is None else asked.in_flight
-    claims = [p for p in properties if can_be_asked(p)]
-    instance = Instance(protocol, asked.pages, in_flight, claims, group)
-    return session.at_size(instance, properties, invariant, asked.method.value, show)
-
-
-def _exit(result: ProofResult) -> Exit:
+def _exit(result: ProveResult) -> Exit:
     """The exit code of the worst answer: a violation is worse than a deadlock."""
-    searches = [v.refutation for v in result.of(Answer.REFUTED) if v.refutation is not None]
-    return max(OF_VERDICT[search.outcome.value] for search in searches) if searches else OF_VERDICT[verdict_of(result)]
+    searches = [v.refutation for v in result.refuted if v.refutation is not None]
+    return max(OF_VERDICT[search.outcome.value] for search in searches) if searches else OF_VERDICT[result.verdict]
 
 
 def _prove_bitmaps(console: Console, asked: ProveOptions) -> Exit:
-    asked.refuse(bit_vectors=True, force=asked.force)
-    answers = []
-    for answer in lemmas.prove_lemmas(LEMMAS, seed=asked.seed):
-        answers.append(answer)
+    def show(answer: LemmaResult) -> None:
         if not asked.as_json:
             print_lemma(answer, console)
-    mistakes = [lemmas.refute_mistake(lemma) for lemma in LEMMAS]
-    proved = [a for a in answers if a.status is Status.PROVED]
-    with progress("asking second provers") as show:
-        questions = (question(a.lemma, a.bits) for a in proved)
-        second = confirmed(asked, questions, asked.workers or cores(), show, force=asked.force)
+
+    with progress("asking second provers") as line:
+        result = run_lemmas(asked.seed, asked.workers, asked.second(force=asked.force), line, show)
     if asked.as_json:
-        print_json(replace(lemmas_record(answers, mistakes), confirmation=second.record or UNSET))
+        print_json(result.record)
     else:
-        print_mistakes(answers, mistakes, console)
-        _print_confirmed(second, asked, console)
-    if len(proved) == len(answers):
-        return second.exit(Exit.OK)
-    return second.exit(Exit.VIOLATED if any(a.words for a in answers) else Exit.INCONCLUSIVE)
+        result.print_end(console)
+    return exit_of(result.second, EXIT_OF_LEMMAS[result.verdict])
+
+
+EXIT_OF_LEMMAS = {"proved": Exit.OK, "refuted": Exit.VIOLATED, "not proved": Exit.INCONCLUSIVE}
+"""The exit code of each verdict on the lemmas."""

@@ -1,80 +1,50 @@
-"""`postcopy replay`: drive the engine along a stored counterexample."""
+"""`postcopy replay`: drive the engine, or two real QEMUs, along a stored counterexample."""
 
 from __future__ import annotations
 
-import msgspec
+import signal
+from typing import Annotated
 
+import typer
+
+from postcopy.api.replaying import EngineReplayResult, QemuReplayResult, replay_run
 from postcopy.cli.exits import Exit
 from postcopy.cli.options import AsJson
 from postcopy.cli.output import print_json
-from postcopy.cli.stored import OwnProtocol, StoredRun, read_run
-from postcopy.conformance.replay import Refusal, replay
-from postcopy.model.postcopy import Postcopy
+from postcopy.cli.stored import OwnProtocol, StoredRun
 
 
-class ReplayRecord(msgspec.Struct, frozen=True):
-    """The result of `postcopy replay`.
-
-    Attributes:
-        number: the step at which the engine refuses, from 1; one more than there are steps where it does not.
-        action: that step.
-        how: how it refuses; empty where it does not.
-        rule: the rule that the run's protocol lacks, and the engine has.
-        could: what the engine could do instead.
-        refused: the engine refused.
-        steps: how many steps the run has.
-    """
-
-    number: int
-    action: str
-    how: str
-    rule: str
-    could: tuple[str, ...]
-    refused: bool
-    steps: int
-
-
-def replay_record(found: Refusal, steps: int) -> ReplayRecord:
-    """The result as a record.
-
-    Args:
-        found: where the engine did not go along.
-        steps: how many steps the run has.
-    """
-    return ReplayRecord(
-        number=found.number,
-        action=found.action,
-        how=found.how,
-        rule=found.rule,
-        could=found.could,
-        refused=found.refused,
-        steps=steps,
-    )
-
-
-def command(file: StoredRun, target: OwnProtocol = None, as_json: AsJson = False) -> int:
-    """Say where the sound engine refuses, and which rule it keeps by that."""
-    _, run = read_run(file, target)
-    found = replay(run)
-    protocol = run.instance.protocol
+def command(
+    file: StoredRun,
+    target: OwnProtocol = None,
+    qemu: Annotated[
+        str | None,
+        typer.Option(
+            "--qemu",
+            metavar="[PATH]",
+            help="drive two QEMUs of this program instead, behind FILE: the installed one where none is given",
+        ),
+    ] = None,
+    times: Annotated[int, typer.Option("--times", min=1, max=1000, help="with --qemu: so often, for races")] = 1,
+    as_json: AsJson = False,
+) -> int:
+    """Say where the sound engine refuses, and which rule it keeps by that; or what two real QEMUs do."""
+    if qemu is not None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: no QEMU is left behind
+    result = replay_run(file, target, qemu=qemu, times=times)
     if as_json:
-        print_json(replay_record(found, len(run.steps)))
+        print_json(result.record)
     else:
-        print(_in_words(found, protocol.__name__, len(run.steps)))
-    must = True if found.rule else False if protocol is Postcopy else found.refused  # a change may do either
-    return Exit.OK if found.refused is must else Exit.VIOLATED
+        print("\n".join(result.lines))
+    return exit_of(result)
 
 
-def _in_words(found: Refusal, protocol: str, steps: int) -> str:
-    if not found.refused:
-        said = f"it does not keep {found.rule}" if found.rule else "as it should: no rule is missing in this protocol"
-        return f"the engine goes along with all {steps} steps of {protocol}: {said}"
-    where = f"at step {found.number} of {steps}, {found.action}" if found.action else f"after all {steps} steps"
-    kept = f"; so it keeps {found.rule}" if found.rule else ""
-    return "\n".join(
-        [
-            f"{protocol}: the engine goes along for {found.number - 1} steps and refuses {where}{kept}",
-            f"how: {found.how}",
-            f"its threads could do instead: {', '.join(found.could) or 'nothing'}",
-        ]
-    )
+OF_QEMU = {"reproduced": Exit.OK, "refused": Exit.REFUSED, "not reproduced": Exit.INCONCLUSIVE}
+"""The exit code of each verdict on QEMUs."""
+
+
+def exit_of(result: EngineReplayResult | QemuReplayResult) -> Exit:
+    """The exit code."""
+    if isinstance(result, QemuReplayResult):
+        return OF_QEMU[result.verdict]
+    return Exit.OK if result.as_it_should else Exit.VIOLATED

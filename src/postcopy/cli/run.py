@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from postcopy.api.migrating import run
+from postcopy.api.migrating_sides import run_destination, run_source
+from postcopy.api.migrating_with_qemu import give_to_qemu, take_from_qemu
+from postcopy.api.result import Result
 from postcopy.cli.exits import Exit
 from postcopy.cli.lazy import Command, Group
-from postcopy.cli.options import AsJson, Force
-from postcopy.cli.output import print_json
+from postcopy.cli.options import AsJson, Force, KeepReport
+from postcopy.cli.output import command_line, keep_page, print_json
 from postcopy.cli.parameters import choice, completes, takes
 from postcopy.cli.progress import progress
-from postcopy.cli.sizes import size_of
-from postcopy.conformance.logs import explain
-from postcopy.engine.eventlog import Line, head, write_log
-from postcopy.engine.memory import GuestOptions
-from postcopy.engine.report import as_json, histogram_svg, print_summary, summarize
-from postcopy.engine.run import Check, Network, run_destination, run_source
-from postcopy.engine.run_here import run_here
-from postcopy.engine.source import Phase
-from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER, SourceHost, SourceOptions
+from postcopy.cli.run_qemu import check_options, given_on_command_line
+from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER
 from postcopy.errors import UsageError
-from postcopy.report.files.file_format import WRITTEN, FileFormat
-
-KEPT_PAGES = 1 << 12
-"""Up to so many pages the log is kept for the verdict on it, unless it is asked for anyway."""
-
-FASTEST = 1_000_000_000
-"""The most touches per second that can be asked for."""
-
-DAY = 86_400
-"""The longest time that can be waited for, in seconds."""
-
-LOG = FileFormat((), "an event log", begins='{"type":"postcopy-log"')
-HISTOGRAM = FileFormat((".svg",), "a picture", comment=f"<!-- {WRITTEN} -->")
+from postcopy.report.charts.histogram import FORMAT as HISTOGRAM
+from postcopy.report.pages.migration import FORMAT as PAGE
 
 
 class MemoryKind(StrEnum):
@@ -64,6 +47,18 @@ class WorkloadKind(StrEnum):
 
 LogFile = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="keep the event log (JSON lines)")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="seconds that anything may stand still")]
+Recover = Annotated[
+    float,
+    typer.Option(
+        "--recover",
+        metavar="SECONDS",
+        help="after a break in postcopy, seconds to try for a new connection, at both hosts; 0: the migration fails",
+    ),
+]
+Preempt = Annotated[
+    bool,
+    typer.Option("--preempt", help="pages that are asked for have a connection of their own; at both hosts"),
+]
 Settle = Annotated[
     float, typer.Option("--settle", metavar="SECONDS", help="seconds that the guest goes on before it is checked")
 ]
@@ -83,22 +78,9 @@ class Guest:
     ] = MemoryKind.USERFAULTFD
     vcpus: Annotated[int, typer.Option("--vcpus", metavar="N", help="vCPUs of the guest: 1 or 2")] = 2
 
-    def guest(self, work: WorkloadKind = WorkloadKind.RANDOM, rate: int = 0, seed: int = 0) -> GuestOptions:
-        """The guest as the engine has it.
-
-        Raises:
-            UsageError: a number is out of range.
-        """
-        if self.target_page not in (1024, 2048, 4096):
-            raise UsageError(f"--target-page {self.target_page}: 1024, 2048 or 4096")
-        if self.vcpus not in (1, 2):
-            raise UsageError(f"--vcpus {self.vcpus}: 1 or 2")
-        if not 0 <= rate <= FASTEST:
-            raise UsageError(f"--rate {rate}: 0 to {FASTEST:,}")
-        if not -(1 << 63) <= seed < 1 << 63:
-            raise UsageError(f"--seed {seed}: a number of at most 64 bits")
-        size = size_of(self.size, "--size", "64K", "64G", multiple=4096)
-        return GuestOptions(size, self.target_page, self.memory.value, work.value, self.vcpus, rate, 0.5, seed)
+    def of_guest(self) -> dict[str, Any]:
+        """What the functions take for them."""
+        return {"size": self.size, "target_page": self.target_page, "memory": self.memory.value, "vcpus": self.vcpus}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,28 +99,19 @@ class Source(Guest):
         typer.Option(
             "--switch",
             metavar="WHEN",
-            help=f"to postcopy: {AT_ONCE}, {FIRST_PASS}, {NEVER}, or after so many seconds",
+            help=f"to postcopy: {AT_ONCE} (usual with --qemu), {FIRST_PASS}, {NEVER}, or after so many seconds",
             autocompletion=completes(lambda: (AT_ONCE, FIRST_PASS, NEVER)),
         ),
     ] = FIRST_PASS
     timeout: Timeout = 30.0
+    recover: Recover = 0.0
+    preempt: Preempt = False
 
-    def source_guest(self) -> GuestOptions:
-        """The guest as the engine has it. Raises as `guest`."""
-        return self.guest(self.workload, self.rate, self.seed)
-
-    def source(self) -> SourceOptions:
-        """When to switch, and how long to wait.
-
-        Raises:
-            UsageError: it is no such time.
-        """
-        if self.switch not in (AT_ONCE, FIRST_PASS, NEVER) and not re.fullmatch(r"\d+(\.\d+)?", self.switch):
-            raise UsageError(f"--switch {self.switch}: {AT_ONCE}, {FIRST_PASS}, {NEVER}, or a number of seconds")
-        if self.switch[0].isdigit() and float(self.switch) > DAY:
-            raise UsageError(f"--switch {self.switch}: at most {DAY:,} seconds")
-        _check_times(timeout=self.timeout)
-        return SourceOptions(switch=self.switch, timeout=self.timeout)
+    def of_source(self) -> dict[str, Any]:
+        """What the functions take for them."""
+        own = {"workload": self.workload.value, "rate": self.rate, "seed": self.seed}
+        times = {"switch": self.switch, "timeout": self.timeout, "recover": self.recover, "preempt": self.preempt}
+        return self.of_guest() | own | times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +120,19 @@ class HereOptions(Source):
 
     context: typer.Context
     settle: Settle = 0.5
+    break_after: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--break-after",
+            metavar="N",
+            help="break the connection after N pages of postcopy, and recover; several: again after so many more",
+        ),
+    ] = None
     log: LogFile = None
     histogram: Annotated[
         Path | None, typer.Option("--histogram", metavar="FILE", help="draw the fault latencies to this file (.svg)")
     ] = None
+    report: KeepReport = None
     force: Force = False
     as_json: AsJson = False
 
@@ -164,12 +146,26 @@ class Secured:
     ] = None
     insecure: Annotated[bool, typer.Option("--insecure", help="cross a network in the clear")] = False
 
+    def of_connection(self) -> dict[str, Any]:
+        """What the functions take for them."""
+        return {"tls": self.tls, "insecure": self.insecure}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceCommandOptions(Secured, Source):
     """All options of the source alone."""
 
+    context: typer.Context
     to: Annotated[str, typer.Argument(metavar="HOST:PORT", help="the destination")]
+    qemu: Annotated[bool, typer.Option("--qemu", help="the destination is a QEMU: give it a guest")] = False
+    devices_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--devices-from",
+            metavar="FILE",
+            help="with --qemu: the guest, with its memory, in QEMU's format (run destination --qemu --keep FILE)",
+        ),
+    ] = None
     log: LogFile = None
     force: Force = False
     as_json: AsJson = False
@@ -179,11 +175,19 @@ class SourceCommandOptions(Secured, Source):
 class DestinationOptions(Secured, Guest):
     """All options of the destination alone."""
 
+    context: typer.Context
+    qemu: Annotated[bool, typer.Option("--qemu", help="the source is a QEMU: take its guest, and keep it")] = False
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", metavar="FILE", help="with --qemu: where the guest is kept, in QEMU's format"),
+    ] = None
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="where to wait")] = "127.0.0.1:0"
     timeout: Timeout = 30.0
     patience: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="seconds to wait for a source")] = (
         60.0
     )
+    recover: Recover = 0.0
+    preempt: Preempt = False
     settle: Settle = 0.5
     log: LogFile = None
     force: Force = False
@@ -199,130 +203,70 @@ def here(asked: HereOptions) -> int:
     """Migrate a guest from this process to another one on this machine, over TCP."""
     context = asked.context
     if context.invoked_subcommand is not None:
-        sources = (context.get_parameter_source(name) for name in context.params)
-        if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+        if given_on_command_line(context, context.params):
             raise UsageError(f"its options go behind {context.invoked_subcommand}, not before it")
         return Exit.OK
     if asked.histogram is not None:
         HISTOGRAM.refuse(asked.histogram, option="--histogram", force=asked.force)
-    _refuse_log(asked.log, asked.force)
-    _check_times(settle=asked.settle)
-    options, source_options = asked.source_guest(), asked.source()
-    keep = asked.log is not None or options.geometry().pages <= KEPT_PAGES
-    with _progress() as look:
-        done = run_here(options, source_options, log_to=asked.log, keep_log=keep, settle=asked.settle, look=look)
-    summary = summarize(done)
-    if keep and done.destination:
-        geometry = options.geometry()
-        lines = [*done.source.lines, *done.destination.lines]
-        summary.conformance = _verdict(geometry.pages, geometry.group, lines)
+    if asked.report is not None:
+        PAGE.refuse(asked.report, option="--report", force=asked.force)
+    own = {"settle": asked.settle, "break_after": asked.break_after or (), "log_to": asked.log, "force": asked.force}
+    with progress("starting the guest") as show:
+        result = run(**asked.of_source() | own, progress=show)
     if asked.histogram is not None:
-        latencies = done.destination.report.latencies if done.destination else []
-        HISTOGRAM.save(asked.histogram, histogram_svg([1000 * t for t in latencies]))
-    if asked.as_json:
-        print_json(as_json(summary))
-    else:
-        print_summary(summary, Console(highlight=False))
-    return summary.code
+        result.histogram(asked.histogram, force=asked.force)
+    if asked.report is not None:
+        keep_page(PAGE, asked.report, result.page(command_line(asked.context)))
+    return _said(result, asked.as_json)
 
 
 @app.command("source", cls=Command)
 @takes(SourceCommandOptions)
 def source(asked: SourceCommandOptions) -> int:
     """Start a guest and migrate it to a destination that waits."""
-    host, port = _address(asked.to)
-    _refuse_log(asked.log, asked.force)
-    options, source_options = asked.source_guest(), asked.source()
-    network = Network(host, port, asked.tls, asked.insecure, asked.timeout)
-    with _progress() as look:
-        result = run_source(options, source_options, network, keep_log=asked.log is not None, look=look)
-    if asked.log is not None:
-        write_log(asked.log, head(options.geometry()), result.lines)
-    report = result.report
-    if asked.as_json:
-        print_json(report)
-    else:
-        print(_in_words(report.outcome, report.why, result.guest))
-    if report.outcome == "completed":
-        return Exit.OK
-    return _code(result.guest, Exit.FAILED)
+    check_options(asked.context, qemu=asked.qemu, file="devices_from")
+    common = asked.of_connection() | {"log_to": asked.log, "force": asked.force}
+    with progress("starting the guest") as show:
+        if asked.devices_from is None:
+            return _said(run_source(asked.to, **asked.of_source(), **common, progress=show), asked.as_json)
+        switch = asked.switch if given_on_command_line(asked.context, ["switch"]) else AT_ONCE
+        own: dict[str, Any] = {"switch": switch, "timeout": asked.timeout, "recover": asked.recover}
+        return _said(give_to_qemu(asked.to, asked.devices_from, **own, **common, progress=show), asked.as_json)
 
 
 @app.command("destination", cls=Command)
 @takes(DestinationOptions)
 def destination(asked: DestinationOptions) -> int:
     """Wait for a source and take its guest."""
-    host, port = _address(asked.listen)
-    _refuse_log(asked.log, asked.force)
-    _check_times(timeout=asked.timeout, patience=asked.patience, settle=asked.settle)
-    options = asked.guest()
-    network = Network(host, port, asked.tls, asked.insecure, asked.timeout, asked.patience)
+    check_options(asked.context, qemu=asked.qemu, file="keep")
+    common = asked.of_connection() | {"log_to": asked.log, "force": asked.force, "announce": _announce}
+    times: dict[str, Any] = {"timeout": asked.timeout, "patience": asked.patience, "recover": asked.recover}
+    if asked.keep is not None:
+        return _said(take_from_qemu(asked.keep, asked.listen, **times, **common), asked.as_json)
+    own = asked.of_guest() | times | {"settle": asked.settle, "preempt": asked.preempt}
+    return _said(run_destination(asked.listen, **own, **common), asked.as_json)
 
-    def announce(at: str, port: int) -> None:
-        print(f"waiting on {at}:{port}", file=sys.stderr)
 
-    keep = asked.log is not None
-    result = run_destination(options, network, keep_log=keep, settle=asked.settle, announce=announce)
-    if asked.log is not None:
-        write_log(asked.log, head(options.geometry()), result.lines)
-    report = result.report
-    if asked.as_json:
-        print_json(report)
+def _announce(said: str) -> None:
+    print(said, file=sys.stderr)
+
+
+def _said(result: Result, as_json: bool) -> Exit:
+    """Print a result; the exit code."""
+    if as_json:
+        print_json(result.record)
     else:
-        print(_in_words(report.outcome, report.why, result.guest))
-    return _code(result.guest, Exit.OK)
+        result.print_to(Console(highlight=False))
+    return OF_VERDICT[result.verdict]
 
 
-def _verdict(pages: int, group: int, lines: list[Line]) -> str:
-    found = explain(pages, group, [line.record for line in lines])
-    return "conforms" if found.unexplained is None else found.unexplained.why
-
-
-def _in_words(outcome: str, why: str, guest: Check | None) -> str:
-    said = f"migration {outcome}" + (f": {why}" if why else "")
-    if guest is None:
-        return f"{said}; the guest is not here"
-    found = "its memory is as it wrote it" if not guest.damage else "damage: " + "; ".join(guest.damage)
-    return f"{said}; the guest runs here: {guest.reads:,} reads, {guest.writes:,} writes, {found}"
-
-
-def _code(guest: Check | None, here: Exit) -> Exit:
-    if guest is None or guest.where == "lost":
-        return Exit.GUEST_LOST
-    return Exit.VIOLATED if guest.damage else here
-
-
-def _check_times(**seconds: float) -> None:
-    """Refuse times that no clock can wait for."""
-    for name, value in seconds.items():
-        if not 0 <= value <= DAY or (value == 0 and name != "settle"):
-            more = "0" if name == "settle" else "more than 0"
-            raise UsageError(f"--{name} {value:g}: {more} to {DAY:,} seconds")
-
-
-def _refuse_log(log: Path | None, force: bool) -> None:
-    if log is not None:
-        LOG.refuse(log, option="--log", force=force)
-
-
-def _address(text: str) -> tuple[str, int]:
-    match = re.fullmatch(r"\[?([^\]]+?)\]?:(\d{1,5})", text)
-    if not match or int(match[2]) > 65535:
-        raise UsageError(f"{text} is no HOST:PORT")
-    return match[1], int(match[2])
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[SourceHost], None]]:
-    """How far the migration has come, on the progress line."""
-    with progress("starting the guest") as show:
-
-        def look(host: SourceHost) -> None:
-            core, report = host.core, host.report
-            sent = (report.precopy_bytes + report.postcopy_bytes) / 2**20
-            phase = core.phase.name.lower()
-            if core.phase in (Phase.PRECOPY, Phase.POSTCOPY):
-                phase += f", {core.dirty.count:,} pages to send"
-            show(f"{phase}; {sent:,.0f} MiB sent")
-
-        yield look
+OF_VERDICT = {
+    "completed": Exit.OK,
+    "failed": Exit.FAILED,
+    "cancelled": Exit.FAILED,
+    "lost": Exit.GUEST_LOST,
+    "not here": Exit.GUEST_LOST,
+    "damaged": Exit.VIOLATED,
+    "refuted": Exit.VIOLATED,
+}
+"""The exit code of each verdict."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from postcopy.api.schema_names import Schema
 from postcopy.cli.parameters import choice
-from postcopy.cli.schema_names import Schema
 
 Name = Annotated[Schema, choice(Schema, "schema", help="the command that prints what it describes")]
 
 
 def command(name: Name) -> int:
     """Print a schema."""
-    from postcopy.cli.schemas import schema_text  # the records of all commands: the engine, z3
+    from postcopy.schemas import schema  # the records of all commands: the engine, z3
 
-    print(schema_text(name), end="")
+    print(schema(name), end="")
     return 0

@@ -10,6 +10,7 @@ import msgspec
 from postcopy.errors import UsageError
 from postcopy.prover.confirmation.question import Question
 from postcopy.report.files.file_format import FileFormat
+from postcopy.surface import setting
 
 QUESTION = FileFormat((".smt2",), "a question that z3 has refuted", begins="; a question of postcopy")
 INDEX = FileFormat((".json",), "an index of questions", begins='{"type":"postcopy-questions"')
@@ -54,7 +55,7 @@ class QuestionFiles:
             if not self._force and not index.exists() and any(path.iterdir()):
                 raise UsageError(
                     f"{option} {path}: there are files in it that postcopy has not written: choose another directory, "
-                    "or give --force"
+                    f"or give {setting('force', True)}"
                 )
             INDEX.refuse(index, option=option, force=self._force)
         elif path.exists():
@@ -108,5 +109,5 @@ class QuestionFiles:
             return []
         try:
             return msgspec.json.decode(index.read_bytes(), type=_Index).questions
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
 from string import Template
-from xml.sax.saxutils import escape
 
 SIZE = 12.5
 """Font size of notes, in pixels."""
@@ -14,9 +14,9 @@ _NARROW = frozenset("ijl.,:;'|!()[]{}/ ")
 _WIDE = frozenset("mwMWCDGOQ@%—→")
 
 LIGHT = {
-    "bg": "#ffffff", "ink": "#1f2933", "soft": "#66727f", "line": "#c3ccd6",
+    "bg": "#ffffff", "ink": "#1f2933", "soft": "#586471", "line": "#c3ccd6",
     "note": "#ffffff", "edge": "#aab5c1", "band0": "#f1f5fb", "band1": "#f0f7f3", "band2": "#f7f3ee",
-    "bad": "#c4242f", "good": "#1c7a43", "badrow": "#fbdfe0", "c0": "#1f6fc9", "c1": "#b0590a", "c2": "#7a3fb5",
+    "bad": "#c4242f", "good": "#1c7a43", "badrow": "#fbdfe0", "c0": "#1a63b5", "c1": "#a04f06", "c2": "#7a3fb5",
 }  # fmt: skip
 DARK = {
     "bg": "#0f1419", "ink": "#e4e9ef", "soft": "#94a1b0", "line": "#3d4854",
@@ -94,7 +94,7 @@ def balance(text: str, width: float, size: float = SIZE) -> list[str]:
 def text(x: float, y: float, words: str, style: str, *, middle: bool = False, end: bool = False) -> str:
     """A line of text that starts, has its middle, or ends at a point."""
     anchor = ' text-anchor="middle"' if middle else ' text-anchor="end"' if end else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}"{anchor}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}"{anchor}>{escape(words, quote=False)}</text>'
 
 
 def rect(x: float, y: float, width: float, height: float, *, style: str, radius: float = 8) -> str:

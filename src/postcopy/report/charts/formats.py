@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from postcopy.errors import UsageError
-from postcopy.report.charts import markdown, mermaid, svg
-from postcopy.report.story import itf, text
 from postcopy.report.story.story_format import StoryFormat
 
-FORMATS: tuple[StoryFormat, ...] = (itf.FORMAT, markdown.FORMAT, mermaid.FORMAT, svg.FORMAT, text.FORMAT)
-"""The one for programs first."""
-
-ENDINGS = ", ".join(form.ending for form in FORMATS)
+ENDINGS = ".itf.json, .md, .mmd, .svg, .txt"
 """How their files may be called, in words."""
+
+
+@cache
+def formats() -> tuple[StoryFormat, ...]:
+    """All of them, the one for programs first; imported when one is needed."""
+    from postcopy.report.charts import markdown, mermaid, svg
+    from postcopy.report.story import itf, text
+
+    return itf.FORMAT, markdown.FORMAT, mermaid.FORMAT, svg.FORMAT, text.FORMAT
 
 
 def format_of(path: Path, option: str) -> StoryFormat:
@@ -26,7 +31,7 @@ def format_of(path: Path, option: str) -> StoryFormat:
     Raises:
         UsageError: there is none.
     """
-    for form in FORMATS:
+    for form in formats():
         if form.fits(path):
             return form
     raise UsageError(f"{option} {path}: the name has to end in {ENDINGS}")

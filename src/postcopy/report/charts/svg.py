@@ -1,6 +1,7 @@
 """A story as a sequence chart in SVG: self-contained, for a README, a browser or a slide; light and dark.
 
 Time runs downwards and each step has a row of its own, so that no two texts can meet. A message is a line
+from html import escape
 from the row in which it is sent to the row in which it is received: the longer on its way, the steeper.
 What is drawn where is decided here; what it says is the story's.
 """
@@ -8,8 +9,8 @@ What is drawn where is decided here; what it says is the story's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from itertools import groupby
-from xml.sax.saxutils import escape
 
 from postcopy.report.charts import drawing as draw
 from postcopy.report.files.file_format import WRITTEN
@@ -98,7 +99,7 @@ def sequence_svg(story: Story) -> str:
     size = f'width="{chart.width:.0f}" height="{height:.0f}" viewBox="0 0 {chart.width:.0f} {height:.0f}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-        f"<title>{escape(story.title)}</title>",
+        f"<title>{escape(story.title, quote=False)}</title>",
         f"<style>{draw.style_sheet()}</style>",
         draw.rect(0, 0, chart.width, height, style="bg", radius=0),
         *chart.back,

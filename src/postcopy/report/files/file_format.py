@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postcopy.errors import UsageError
+from postcopy.surface import setting
 
 WRITTEN = "written by postcopy"
 """What a comment at the end of a file says."""
@@ -67,7 +68,8 @@ class FileFormat:
             raise UsageError(f"cannot write {name}: Permission denied")
         if path.is_file() and not force and not self._is_ours(path):
             raise UsageError(
-                f"{name} is there already, and postcopy has not written it: choose another name, or give --force"
+                f"{name} is there already, and postcopy has not written it: choose another name, or give "
+                f"{setting('force', True)}"
             )
 
     def _is_ours(self, path: Path) -> bool:

@@ -8,31 +8,19 @@ instead of all of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
 
 import msgspec
 
 from postcopy.explorer.results import Verdict
-from postcopy.language.actions import ActionInstance
 from postcopy.language.properties import Property
 from postcopy.report.files.file_format import WRITTEN, FileFormat
 from postcopy.report.pages import template as pages
+from postcopy.report.pages.coverage import coverage
 from postcopy.report.pages.story import environment, run_of
 from postcopy.report.records.check import CheckRecord
 from postcopy.report.results import check as summary
-from postcopy.report.story.words import plain
 
 FORMAT = FileFormat((".html",), "a page of all that was found", comment=f"<!-- {WRITTEN} -->")
-
-
-@dataclass(frozen=True)
-class _Covered:
-    """An action, and how often it was taken."""
-
-    action: ActionInstance
-    times: int
-    impossible: bool
 
 
 def html(
@@ -63,8 +51,7 @@ def html(
             runs=runs,
             further=["; ".join((summary.sentence(each), *summary.without_role(each))) for each in further],
             sections=_sections(verdict),
-            machines=_machines(verdict),
-            most=max(verdict.fired.values(), default=0),
+            coverage=coverage(verdict.instance, verdict.fired, verdict.impossible),
             data=pages.embedded(data),
             colours=pages.COLOURS,
             style=pages.text("style.css"),
@@ -81,12 +68,3 @@ def _sections(verdict: Verdict) -> list[tuple[str, list[tuple[Property, str, str
         if chosen:
             found.append((title, [(prop, answer, summary.SIGNS[answer][0]) for prop, answer in chosen]))
     return found
-
-
-def _machines(verdict: Verdict) -> list[tuple[str, list[_Covered]]]:
-    """Coverage, machine by machine."""
-    covered = [
-        _Covered(action, verdict.fired.get(action.name, 0), action.name in verdict.impossible)
-        for action in verdict.instance.actions
-    ]
-    return [(plain(name), list(its)) for name, its in groupby(covered, key=lambda c: c.action.machine)]

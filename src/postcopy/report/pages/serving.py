@@ -13,10 +13,11 @@ from urllib.parse import quote
 
 from postcopy.errors import UsageError
 from postcopy.report.pages.stepping import Response
+from postcopy.surface import setting
 
 LOOPBACK = "127.0.0.1"
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
 
 
 class Server(ThreadingHTTPServer):
@@ -38,7 +39,9 @@ class Server(ThreadingHTTPServer):
             super().__init__((LOOPBACK, port), _Handler)
         except (OSError, OverflowError) as error:
             why = error.strerror if isinstance(error, OSError) else "there is no such port"
-            raise UsageError(f"cannot listen on port {port}: {why}; --port 0 takes any that is free") from None
+            raise UsageError(
+                f"cannot listen on port {port}: {why}; {setting('port', 0)} takes any that is free"
+            ) from None
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of a browser that has gone before it was answered."""

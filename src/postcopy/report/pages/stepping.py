@@ -20,14 +20,29 @@ from postcopy.language.concrete import Transition, is_deadlock, may_rest, succes
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import NO_DEADLOCK
 from postcopy.language.trace import Label, Trace, follow
-from postcopy.report.charts.formats import FORMATS
+from postcopy.report.charts.formats import formats
 from postcopy.report.pages import template as pages
 from postcopy.report.pages.story import environment, run_of
+from postcopy.report.story.asked import Says, asked_along, violated_along
 from postcopy.report.story.story_format import Kept
 from postcopy.report.story.words import plain, value_words, variable_words
 
 MOST = 200
 """Steps of a run by hand: its page takes half a second."""
+
+
+SECTIONS = (("Must hold", False), ("Must be reachable", True))
+"""The properties in two groups: those that have to hold, and witnesses."""
+
+SIGNS: dict[Says, str] = {
+    "holds": "✓",
+    "violated": "✗",
+    "reached": "✓",
+    "reached before": "○",
+    "not reached": "·",
+    "not asked": "·",
+}
+"""The sign of what a property says."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +175,8 @@ class Stepping:
         labels = trace.labels
         prefixes = [self.query(start, labels[:n]) + (f"#1-{n}" if n else "") for n in range(len(labels) + 1)]
         broken = [(n, prefixes[n], names) for n in range(len(labels)) if (names := self._violated(trace, n))]
-        end = trace.states[-1]
+        end, asked = trace.states[-1], asked_along(trace)
+        sections = [(t, [a for a in asked if a.prop.is_witness is witness]) for t, witness in SECTIONS]
         return (
             environment()
             .get_template("explore.html")
@@ -174,6 +190,10 @@ class Stepping:
                 full=len(labels) >= MOST,
                 prefixes=prefixes,
                 broken=broken,
+                asked=[(title, its) for title, its in sections if its],
+                counts=violated_along(asked, len(labels)),
+                signs=SIGNS,
+                not_asked=sum(p.of_runs for p in self.instance.properties),
                 files=[(end, form.help, f"/run{end}{self.query(start, labels)}") for end, form in FILES.items()],
                 colours=pages.COLOURS,
                 style=pages.text("style.css") + "\n" + pages.text("explore.css"),
@@ -240,5 +260,5 @@ def _number(text: str, what: str, count: int) -> int:
     return int(text)
 
 
-FILES = {form.ending: form for form in FORMATS}
+FILES = {form.ending: form for form in formats()}
 """What a run can be saved as, by the file's ending."""

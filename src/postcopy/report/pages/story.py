@@ -43,7 +43,7 @@ def _apart(group: Group, name: str) -> bool:
     return bool(group.host) and group.host not in name.split()
 
 
-def _tall(groups: tuple[Group, ...]) -> int:
+def tallest(groups: tuple[Group, ...]) -> int:
     """How many pixels the longest name of a lane takes, with its host."""
     names = [f"{group.host} {name}" if _apart(group, name) else name for group in groups for name in group.names]
     return round(max(map(text_width, names), default=0))
@@ -57,7 +57,7 @@ def environment() -> jinja2.Environment:
         "OBSERVER": OBSERVER,
         "FOREVER": FOREVER,
         "apart": _apart,
-        "tall": _tall,
+        "tall": tallest,
         "percent": lambda lane, count: f"{(lane + 0.5) / count:.3%}",
         "edge": lambda lane, count: f"calc(var(--lanes) * {lane / count:.5f})",
         "percent_of": lambda part, whole: f"{part / whole:.3%}",

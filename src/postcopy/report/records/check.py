@@ -53,7 +53,7 @@ class FurtherRecord(msgspec.Struct, frozen=True):
     Attributes:
         verdict: as in a check.
         violated: the property that this search found violated, by name.
-        why: for an inconclusive verdict, why.
+        why: for an inconclusive verdict, why; or why no counterexample is shown.
         states: states seen.
         counterexample: a shortest run that violates it.
     """
@@ -106,7 +106,7 @@ class CheckRecord(msgspec.Struct, frozen=True):
         verdict: what was found.
         violated: the property that is violated, by name.
         expected: properties that the protocol is known to violate.
-        why: for an inconclusive verdict, why.
+        why: for an inconclusive verdict, why; or why no counterexample is shown.
         states, transitions, depth: size of what was explored.
         frontier: states that were seen and not expanded.
         liveness: the check of what must happen in the end; null where there was none.

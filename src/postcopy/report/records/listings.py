@@ -10,9 +10,11 @@ import msgspec
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import HISTORY
+from postcopy.catalogue.history_in_qemu import BEFORE
 from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.properties import everything, reasons
 from postcopy.catalogue.qemu import QEMU
+from postcopy.catalogue.qemu_7_2 import QEMU_7_2
 from postcopy.language.instance import Instance
 from postcopy.language.protocol import Protocol
 from postcopy.language.variables import Sort
@@ -216,7 +218,8 @@ def history(_: type[Protocol]) -> list[BugRow]:
 
 def qemu(_: type[Protocol]) -> list[QemuRow]:
     """QEMU as it ships, and the mends of its defects."""
-    return [QemuRow(name=name, what=words(protocol), origin=protocol.origin) for name, protocol in QEMU.items()]
+    both = {**QEMU, **QEMU_7_2, **BEFORE}
+    return [QemuRow(name=name, what=words(protocol), origin=protocol.origin) for name, protocol in both.items()]
 
 
 def properties(protocol: type[Protocol]) -> list[PropertyRow]:

@@ -137,6 +137,8 @@ def sentence(verdict: Verdict) -> str:
         again = len(verdict.counterexample.steps) - once
         shown = f"a run of {step_count(once)} and {f'a loop of {again}' if again else 'then nothing'} for ever"
         return f"violated: {verdict.violated.sentence} ({verdict.violated.name}), shown by {shown}"
-    steps = len(verdict.counterexample.steps) if verdict.counterexample else 0
     kind = "deadlock" if verdict.outcome is Outcome.DEADLOCK else f"violated: {verdict.violated.sentence}"
+    if verdict.counterexample is None:
+        return f"{kind} ({verdict.violated.name}), but no run is shown: {verdict.why}"
+    steps = len(verdict.counterexample.steps)
     return f"{kind} ({verdict.violated.name}), shown by a shortest run of {step_count(steps)}"

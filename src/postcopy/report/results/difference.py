@@ -69,6 +69,7 @@ class Difference:
         added, removed, changed: actions.
         fields, messages: those that only the change has, and those that only the base has.
         turned: for each property asked of either and not of the same answer: what base and change say.
+        sentences: what each of these properties says, by its name.
         visible: what is compared beside messages, in words.
         hidden: messages that only one of the two has; it is not compared when they are sent.
         at: the size at which behaviours are compared.
@@ -85,6 +86,7 @@ class Difference:
     fields: tuple[tuple[str, ...], tuple[str, ...]]
     messages: tuple[tuple[str, ...], tuple[str, ...]]
     turned: dict[str, tuple[Said, Said]]
+    sentences: Mapping[str, str]
     visible: tuple[str, ...]
     hidden: tuple[str, ...]
     at: Size
@@ -100,6 +102,7 @@ def compare(
     change: type[Protocol],
     verdicts: Size,
     behaviours: Size,
+    options: Options,
     look: Callable[[Progress], None],
 ) -> Difference:
     """Compare two protocols.
@@ -110,6 +113,7 @@ def compare(
         change: the other.
         verdicts: the size at which properties are asked.
         behaviours: the size at which behaviours are compared; few pages, because their names are part of what is seen.
+        options: how properties are asked.
         look: is called with the progress.
 
     Raises:
@@ -122,7 +126,7 @@ def compare(
     graphs = [behaviour(i, partial(_seen, i, kinds, visible), MAX_STATES) for i in (old, new)]
     actions = [{a.name: a for a in i.actions} for i in (old, new)]
     both = [name for name in actions[0] if name in actions[1]]
-    answers = [_answers(protocol, verdicts, look) for protocol in (base, change)]
+    answers = [_answers(protocol, verdicts, options, look) for protocol in (base, change)]
     parts = [set(_fields(protocol)) for protocol in (base, change)]
     carried = [set(_messages(protocol)) for protocol in (base, change)]
     look(Progress("comparing their behaviours"))
@@ -138,6 +142,7 @@ def compare(
             for name in answers[0] | answers[1]
             if answers[0].get(name) != answers[1].get(name)
         },
+        {prop.name: prop.sentence for protocol in (base, change) for prop in asked_of(protocol)},
         tuple(words for its in visible.values() for words in its),
         _hidden_messages(base, change),
         behaviours,
@@ -146,6 +151,19 @@ def compare(
         included(graphs[1], graphs[0], MAX_PAIRS, up_to_pages),
         included(graphs[0], graphs[1], MAX_PAIRS, up_to_pages),
     )
+
+
+def size_words(at: Size) -> str:
+    """A size in words."""
+    host = f", host pages of {at.group}" if at.group > 1 else ""
+    pages = f"{at.pages} page{'s' * (at.pages > 1)}"
+    return f"{pages}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight{host}"
+
+
+def too_large(found: Difference) -> list[str]:
+    """Of which protocol not all states were made, as a line; none where they were."""
+    cut = [name for name, complete in zip(found.names, found.complete, strict=True) if not complete]
+    return [f"of {' and '.join(cut)} only the first {MAX_STATES:,} states were made: take a smaller size"] * bool(cut)
 
 
 def _differ(old: Instance, action: ActionInstance, new: Instance, other: ActionInstance) -> bool:
@@ -184,10 +202,12 @@ def _plain(tree: Tree, known: Mapping[Variable, Value], memo: dict[Expr, Expr]) 
     )
 
 
-def _answers(protocol: type[Protocol], size: Size, look: Callable[[Progress], None]) -> dict[str, Answer]:
+def _answers(
+    protocol: type[Protocol], size: Size, options: Options, look: Callable[[Progress], None]
+) -> dict[str, Answer]:
     """What the search says of each property: a violated one is taken out, and the others are asked again."""
-    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), size.group), Options(), look)
-    searches = [first, *further(first, Options(), report=look)]
+    first = explore(Instance(protocol, size.pages, size.in_flight, asked_of(protocol), size.group), options, look)
+    searches = [first, *further(first, options, report=look)]
     answers: dict[str, Answer] = {search.violated.name: "violated" for search in searches if search.violated}
     last = searches[-1]
     return {prop.name: answer(last, prop) for prop in last.instance.properties} | answers

@@ -38,3 +38,8 @@ def sentence(found: Simulated) -> str:
     steps = len(found.counterexample.steps) if found.counterexample else 0
     shortened = f", shortened from {found.found_in}" if found.found_in != steps else ""
     return f"{kind} ({found.violated.name}), shown by a run of {step_count(steps)} (walk {found.walks:,}{shortened})"
+
+
+def whether_found(found: Simulated, expected: tuple[str, ...]) -> str:
+    """Whether a property that is known to be violated was found violated."""
+    return "found" if found.violated is not None and found.violated.name in expected else "NOT found"

@@ -14,6 +14,7 @@ from postcopy.report.state_graph.graphml import graphml
 from postcopy.report.state_graph.layout import draw
 from postcopy.report.state_graph.page import page
 from postcopy.report.state_graph.quotient import READABLE, Quotient, build
+from postcopy.surface import setting
 
 __all__ = ["READABLE", "STORABLE", "Quotient", "build", "format_of"]
 __all__ += ["BROWSABLE", "to_dot", "to_graphml", "to_html", "to_svg", "write"]
@@ -79,7 +80,7 @@ def _refuse_unreadable(graph: Quotient, most: int) -> None:
     advice = "choose fewer variables"
     if graph.readable is not None:
         names, fewer = graph.readable
-        advice = f"choose variables, e.g. {' '.join(f'--by {name}' for name in names)} ({fewer} nodes)"
+        advice = f"choose variables, e.g. {setting('by', *names)} ({fewer} nodes)"
     nodes = f"{graph.nodes:,} nodes ({most:,} at most)"
     others = "write .html or .graphml" if graph.nodes <= BROWSABLE else "write .graphml"
     raise UsageError(f"a drawing of {nodes} cannot be read: {advice}, or {others}")
@@ -113,6 +114,6 @@ def to_graphml(graph: Quotient) -> str:
     if graph.nodes > STORABLE:
         raise UsageError(
             f"{graph.nodes:,} nodes are too many for GraphML ({STORABLE:,} at most): choose variables, "
-            "or use fewer --pages or a smaller --in-flight"
+            f"or use fewer {setting('pages')} or a smaller {setting('in_flight')}"
         )
     return "\n".join(graphml(graph)) + "\n"

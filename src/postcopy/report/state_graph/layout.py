@@ -1,7 +1,7 @@
 """Where the parts of a graph of states are on a page: places only, from Graphviz; y grows downwards, in pixels.
 
-A graph with few edges is laid out whole, with every edge. With more, ranks become too wide to read:
-then only the boxes are laid out, with arrows between them, and in each the nodes stand row by row, nearest first.
+A graph with few edges is laid out whole, with every edge, if its text can be read where all of it is on the screen.
+Else only the boxes are laid out, with arrows between them, and in each the nodes stand row by row, nearest first.
 """
 
 from __future__ import annotations
@@ -23,6 +23,15 @@ SECONDS = 120
 
 FEW = 250
 """Edges that are still drawn all at once."""
+
+SCREEN = (880.0, 800.0)
+"""Width and height of the map in pixels where the window is of a usual size."""
+
+READABLE = 0.75
+"""The smallest scale at which the text of a node can be read."""
+
+SHAPES = ((1.6, 0.0), (1.6, 130.0), (1.6, 200.0), (1.6, 300.0), (4.0, 0.0), (8.0, 0.0), (16.0, 0.0))
+"""How wide boxes are for their height, and the width that any of them may have: what shows all largest is taken."""
 
 HEAD = 24
 """Height of a box's name."""
@@ -84,7 +93,19 @@ def lay_out(
     Raises:
         UsageError: Graphviz's program is missing, fails, or takes too long.
     """
-    return _whole(sizes, edges, boxes, set(way)) if len(edges) <= FEW else _by_box(sizes, edges, boxes)
+    if len(edges) <= FEW:
+        whole = _whole(sizes, edges, boxes, set(way))
+        if len(boxes) < 2 or _scale(whole) >= READABLE:
+            return whole
+    return max((_by_box(sizes, edges, boxes, shape) for shape in SHAPES), key=_scale)
+
+
+def _scale(placement: Placement) -> float:
+    """The scale at which all of it is on the screen."""
+    places = (*placement.nodes, *placement.boxes.values())
+    width = max(p.x + p.width / 2 for p in places) - min(p.left for p in places)
+    height = max(p.y + p.height / 2 for p in places) - min(p.top for p in places)
+    return min(SCREEN[0] / width, SCREEN[1] / height)
 
 
 def _whole(
@@ -109,13 +130,16 @@ def _whole(
 
 
 def _by_box(
-    sizes: Sequence[tuple[float, float]], edges: Sequence[Edge], boxes: Mapping[str, Sequence[int]]
+    sizes: Sequence[tuple[float, float]],
+    edges: Sequence[Edge],
+    boxes: Mapping[str, Sequence[int]],
+    shape: tuple[float, float],
 ) -> Placement:
-    rows = {name: _rows([(number, *sizes[number]) for number in numbers]) for name, numbers in boxes.items()}
+    rows = {name: _rows([(number, *sizes[number]) for number in numbers], *shape) for name, numbers in boxes.items()}
     box_of = {number: name for name, numbers in boxes.items() for number in numbers}
     order = list(boxes)
     spans = {}
-    dot = _drawing(nodesep="0.6", ranksep="0.7")
+    dot = _drawing(nodesep="0.2", ranksep="0.35")
     for index, name in enumerate(order):
         inside = rows[name].values()
         width = max([p.x + p.width / 2 for p in inside] + [len(name) * HEAD * 0.5]) + 2 * GAP
@@ -136,10 +160,10 @@ def _by_box(
     return Placement(tuple(nodes[i] for i in range(len(sizes))), named, {}, tuple(path for *_, path in _paths(drawn)))
 
 
-def _rows(nodes: Sequence[tuple[int, float, float]]) -> dict[int, Place]:
-    """Nodes row by row in a rectangle that is somewhat wider than high."""
+def _rows(nodes: Sequence[tuple[int, float, float]], aspect: float, wide: float) -> dict[int, Place]:
+    """Nodes row by row in a rectangle that is so many times wider than high, or of the given width."""
     area = sum((width + GAP) * (height + GAP) for _, width, height in nodes)
-    most = max(sqrt(area * 1.6), *(width for _, width, _ in nodes))
+    most = max(sqrt(area * aspect), wide, *(width for _, width, _ in nodes))
     found: dict[int, Place] = {}
     x = y = tallest = 0.0
     for number, width, height in nodes:

@@ -23,7 +23,7 @@ LIBRARY = "panzoom-9.4.4"
 BOXES = 30
 """More values of a variable make no boxes."""
 
-_SIZE, _LINE, _PADDING = 11.0, 14.0, 7.0
+_SIZE, _LINE, _PADDING = 13.0, 16.0, 6.0
 _LINES, _LONGEST = 4, 34
 _KINDS = ("path", "initial", "final", "deadlock", "violating")
 

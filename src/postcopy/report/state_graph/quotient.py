@@ -25,6 +25,7 @@ from postcopy.language.trace import Trace
 from postcopy.language.variables import Sort, Variable
 from postcopy.report.story.words import contents, contents_words, value_words
 from postcopy.suggestions import did_you_mean
+from postcopy.surface import setting
 
 MAX_STATES = 500_000
 """More are not expanded once more for a graph: Python needs a minute for these."""
@@ -114,7 +115,7 @@ def build(exploration: Exploration, by: Sequence[str] | None) -> Quotient:
     if exploration.findings.states > MAX_STATES:
         raise UsageError(
             f"{exploration.findings.states:,} states are too many for a graph ({MAX_STATES:,} at most): "
-            "use fewer --pages or a smaller --in-flight"
+            f"use fewer {setting('pages')} or a smaller {setting('in_flight')}"
         )
     if not by:
         _refuse_memory(exploration, exploration.findings.states)
@@ -149,8 +150,9 @@ def _refuse_memory(exploration: Exploration, nodes: int) -> None:
     needed, memory = nodes * NODE_BYTES, exploration.options.max_memory
     if needed > memory:
         raise UsageError(
-            f"a graph of {nodes:,} nodes takes about {-(-needed >> 20):,} MiB, and --max-memory allows "
-            f"{memory >> 20:,}: allow more, choose fewer variables with --by, or use fewer --pages"
+            f"a graph of {nodes:,} nodes takes about {-(-needed >> 20):,} MiB, and {setting('max_memory')} allows "
+            f"{memory >> 20:,}: allow more, choose fewer variables with {setting('by')}, or use "
+            f"fewer {setting('pages')}"
         )
 
 

@@ -6,11 +6,12 @@ what they give. So a damaged file, or one of another model, is found out; and wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,6 +26,9 @@ from postcopy.language.variables import Sort, Variable
 from postcopy.report.story.contradiction import judge, violated_property
 from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.words import members
+from postcopy.surface import MARKS, command
+
+F = TypeVar("F")
 
 ITF = "ITF"
 DESCRIPTION = "https://apalache-mc.org/docs/adr/015adr-trace.html"
@@ -149,14 +153,23 @@ def read_itf(
     Raises:
         TraceError: the file cannot be read, is no such file, or does not belong to this model.
     """
-    try:
-        text = read_input(path, MAX_BYTES)
-    except UsageError as error:
-        raise TraceError(str(error)) from None
+    text = read_text(path)
     try:
         return from_itf(text, make, fingerprint_of)
     except TraceError as error:
-        raise TraceError(f"{path}: {error}") from None
+        raise TraceError(f"{path}: {error.marked}") from None
+
+
+def read_text(path: Path) -> bytes:
+    """The contents of a file.
+
+    Raises:
+        TraceError: it cannot be read, or is too large.
+    """
+    try:
+        return read_input(path, MAX_BYTES)
+    except UsageError as error:
+        raise TraceError(error.marked) from None
 
 
 def from_itf(
@@ -167,12 +180,12 @@ def from_itf(
     Raises:
         TraceError: it is no such file, or does not belong to this model.
     """
-    file = _decode(text)
+    file = decode(text, _File)
     about = _about(file.meta)
     try:
         instance = make(about.protocol, about.pages, about.in_flight, about.group)
     except PostcopyError as error:
-        raise TraceError(f"cannot be replayed: {_clean(str(error))}") from None
+        raise TraceError(f"cannot be replayed: {_clean(error.marked, MARKS)}") from None
     if fingerprint_of(instance) != about.fingerprint:
         raise TraceError("was made with another version of the model: regenerate it")
     trace = _replay(instance, file, about.violated)
@@ -180,13 +193,22 @@ def from_itf(
     return trace
 
 
-def _decode(text: bytes) -> _File:
+def decode(text: bytes, kind: type[F]) -> F:
+    """The contents of a file.
+
+    Args:
+        text: what stands in it.
+        kind: the record that it holds.
+
+    Raises:
+        TraceError: it is too large, or no JSON, or not such a record.
+    """
     if len(text) > MAX_BYTES:
         raise TraceError(f"is larger than {MAX_BYTES // 2**20} MiB: too large for a trace; regenerate it")
     if text.count(b",") > MAX_VALUES:
         raise TraceError(f"holds more than {MAX_VALUES} values: too large for a trace; regenerate it")
     try:
-        return msgspec.json.decode(text, type=_File)
+        return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         # the first value that is not of the trace's kind ends the decoding: what follows need not be JSON
         what = f"is JSON but not a trace in ITF ({error})" if _is_json(text) else "is not JSON"
@@ -211,10 +233,11 @@ def _is_json(text: bytes) -> bool:
 
 def _about(meta: _Meta) -> _Postcopy:
     if meta.format != ITF:
-        raise TraceError(f"is in the format {_quoted(meta.format)}, not {ITF}: give a file that was written as ITF")
+        raise TraceError(f"is in the format {shown(meta.format)}, not {ITF}: give a file that was written as ITF")
     if not bytes(meta.postcopy):
         raise TraceError(
-            "is ITF but not of a postcopy model (#meta has no postcopy): only its own traces can be replayed"
+            "is ITF but not of a postcopy model (#meta has no postcopy): "
+            f"{command('trace')} reads one of an exported model"
         )
     try:
         version = msgspec.json.decode(meta.postcopy, type=_Versioned).version
@@ -249,7 +272,7 @@ def _replay(instance: Instance, file: _File, violated: str | None) -> Trace:
     try:
         trace = follow(instance, initial, labels, violated)
     except PostcopyError as error:
-        raise TraceError(f"cannot be replayed: {_clean(str(error))}: regenerate it") from None
+        raise TraceError(f"cannot be replayed: {_clean(error.marked, MARKS)}: regenerate it") from None
     for number, (given, reached) in enumerate(zip(file.states, trace.states, strict=True)):
         _compare(number, given, state_values(instance, reached))
     if file.loop is msgspec.UNSET:
@@ -276,7 +299,7 @@ def _check_page(instance: Instance, number: int, name: str, choice: PageChoice) 
     """Refuse a page where the action takes none, and the other way round: `take` trusts its caller."""
     action = next((action for action in instance.actions if action.name == name), None)
     if action is None:
-        raise TraceError(f"step {number}: the model has no action {_quoted(name)}: regenerate it")
+        raise TraceError(f"step {number}: the model has no action {shown(name)}: regenerate it")
     pages = numbers_of(choice)
     if len(pages) != len(action.page_names) or not all(0 <= page < instance.pages for page in pages):
         wanted = ("no page", "a page", "two pages")[len(action.page_names)]
@@ -290,11 +313,11 @@ def _compare(number: int, given: dict[str, Any], wanted: dict[str, Any]) -> None
         if name not in given:
             raise TraceError(f"step {number}: {name} is missing: regenerate it")
         if not _same(given[name], value):
-            found, right = _quoted(given[name]), _quoted(value)
+            found, right = shown(given[name]), shown(value)
             raise TraceError(f"step {number}: {name} is {found}, but the model gives {right}: regenerate it")
     for name in given:
         if name not in wanted:
-            raise TraceError(f"step {number}: the model has no variable {_quoted(name)}: regenerate it")
+            raise TraceError(f"step {number}: the model has no variable {shown(name)}: regenerate it")
 
 
 def _same(given: object, wanted: object) -> bool:
@@ -317,7 +340,7 @@ def _check_claim(trace: Trace) -> None:
         return
     prop = violated_property(trace)
     if prop is None:
-        raise TraceError(f"speaks of a property {_quoted(trace.violated)} that the model does not have: regenerate it")
+        raise TraceError(f"speaks of a property {shown(trace.violated)} that the model does not have: regenerate it")
     if prop.is_witness:
         raise TraceError(f"claims to violate {prop.name}, a situation that some run has to reach: regenerate it")
     if judge(trace, prop).holds:
@@ -325,7 +348,7 @@ def _check_claim(trace: Trace) -> None:
         raise TraceError(f"claims to violate {prop.name}, {why}: regenerate it")
 
 
-def _quoted(value: object) -> str:
+def shown(value: object) -> str:
     """A value from a file, on one line, short and free of control characters."""
     try:
         text = _clean(value if isinstance(value, str) else msgspec.json.encode(value).decode())
@@ -334,8 +357,10 @@ def _quoted(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _clean(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+def _clean(text: str, keep: str = "") -> str:
+    """The text in one line without control characters, but for those that are to be kept."""
+    spaces = "".join(" " if c.isspace() and c not in keep else c for c in text)
+    return "".join(c if c.isprintable() or c in keep else "?" for c in re.sub(" +", " ", spaces).strip(" "))
 
 
 def _file(kept: Kept) -> bytes:

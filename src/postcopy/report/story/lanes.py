@@ -50,6 +50,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A place beside a run's steps where it takes none: its channels stay as full as they are."""
+
+    fillings: tuple[Filling, ...]
+    lane: None = None
+    arrows: tuple[Arrow, ...] = ()
+
+
+@dataclass(frozen=True)
 class Group:
     """The lanes of a host, or of the channels between hosts (whose `host` is empty).
 
@@ -84,18 +93,37 @@ def rows(story: Story) -> tuple[Row, ...]:
         own = at[step.thread]
         arrows = [Arrow(at[m.channel], own, number[m.channel], sent=False) for m in step.received]
         arrows += [Arrow(own, at[m.channel], number[m.channel], sent=True) for m in step.sent]
-        fillings = tuple(
-            Filling(
-                at[name],
-                number[name],
-                _waiting(story, name, step.number - 1),
-                _waiting(story, name, step.number),
-                sum(flight.lost == step.number for flight in story.flights if flight.message.channel == name),
-            )
-            for name in story.channels
-        )
-        found.append(Row(step, own, tuple(arrows), fillings))
+        found.append(Row(step, own, tuple(arrows), _fillings(story, step.number - 1, step.number)))
     return tuple(found)
+
+
+def gap(story: Story, taken: int) -> Gap:
+    """A place without a step.
+
+    Args:
+        story: the run.
+        taken: how many steps it has taken.
+    """
+    return Gap(_fillings(story, taken, taken))
+
+
+def _fillings(story: Story, before: int, after: int) -> tuple[Filling, ...]:
+    """How full the channels are after so many steps, before and after what happens next."""
+    at = {name: lane for lane, name in enumerate(story.columns)}
+    return tuple(
+        Filling(
+            at[name],
+            number,
+            _waiting(story, name, before),
+            _waiting(story, name, after),
+            sum(
+                before < flight.lost <= after
+                for flight in story.flights
+                if flight.lost and flight.message.channel == name
+            ),
+        )
+        for number, name in enumerate(story.channels)
+    )
 
 
 def _waiting(story: Story, channel: str, after: int) -> int:

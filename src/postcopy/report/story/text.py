@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 
 from rich.console import Console, Group
@@ -13,6 +14,8 @@ from postcopy.report.story.story_format import Kept, StoryFormat
 from postcopy.report.story.tell import FOREVER, OBSERVER, Story, StoryStep, tell
 
 GHOST = "(observer)"
+WIDTH = 100
+"""Columns of plain text."""
 
 
 def print_story(story: Story, console: Console) -> None:
@@ -60,10 +63,22 @@ def _step(step: StoryStep, last: bool) -> Group:
     return Group(sentence, *changes)
 
 
+def plain(print_to: Callable[[Console], None]) -> str:
+    """What is printed, as plain text of 100 columns: also in a notebook, where Rich shows it and gives nothing back,
+    and where the environment asks for colours.
+
+    Args:
+        print_to: prints to a console.
+    """
+    text = StringIO()
+    print_to(
+        Console(file=text, width=WIDTH, highlight=False, force_jupyter=False, force_terminal=False, color_system=None)
+    )
+    return text.getvalue()
+
+
 def _file(kept: Kept) -> bytes:
-    plain = StringIO()
-    print_story(tell(kept.run), Console(file=plain, width=100, highlight=False))
-    return plain.getvalue().encode()
+    return plain(lambda console: print_story(tell(kept.run), console)).encode()
 
 
 FORMAT = StoryFormat((".txt",), "plain text", begins="Counterexample to", media="text/plain", write=_file)

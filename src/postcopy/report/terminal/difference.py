@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from postcopy.explorer.behaviour import Inclusion
-from postcopy.report.results.difference import MAX_STATES, Difference, Size
+from postcopy.report.results.difference import Difference, size_words, too_large
 from postcopy.report.story.words import plain, step_count
 
 
@@ -37,24 +37,16 @@ def print_difference(found: Difference, console: Console) -> None:
     if not found.turned:
         console.print("  none")
     console.print()
-    size = _size(found.at)
+    size = size_words(found.at)
     console.print(Text(f"Behaviours ({size}; {found.states[0]:,} and {found.states[1]:,} states)", style="bold"))
     observed = "; ".join(("messages that both protocols have", *found.visible))
     console.print(Text(f"  compared by trace inclusion; observed: {observed}", "dim"))
     if found.hidden:
         console.print(Text(f"  not observed: {', '.join(found.hidden)}, which only one of the two has", "dim"))
-    cut = [name for name, complete in zip(found.names, found.complete, strict=True) if not complete]
-    if cut:
-        limit = f"  of {' and '.join(cut)} only the first {MAX_STATES:,} states were made: take a smaller size"
-        console.print(Text(limit, style="yellow"))
+    for line in too_large(found):
+        console.print(Text(f"  {line}", style="yellow"))
     _print_inclusion(found.gained, change, base, size, console)
     _print_inclusion(found.lost, base, change, size, console)
-
-
-def _size(at: Size) -> str:
-    host = f", host pages of {at.group}" if at.group > 1 else ""
-    pages = f"{at.pages} page{'s' * (at.pages > 1)}"
-    return f"{pages}, {at.in_flight} message{'s' * (at.in_flight > 1)} in flight{host}"
 
 
 def _print_inclusion(found: Inclusion, one: str, other: str, size: str, console: Console) -> None:

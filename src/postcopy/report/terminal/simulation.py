@@ -8,7 +8,7 @@ from rich.text import Text
 
 from postcopy.explorer.simulation.simulate import Simulated
 from postcopy.language.properties import Property
-from postcopy.report.results.simulation import sentence, warnings
+from postcopy.report.results.simulation import sentence, warnings, whether_found
 from postcopy.report.story.tell import tell
 from postcopy.report.story.text import print_story
 
@@ -43,8 +43,7 @@ def print_simulation(found: Simulated, name: str, console: Console, expected: tu
         console.print()
     console.print(Text(sentence(found), style="bold red" if found.violated else "bold yellow"))
     if expected:
-        as_expected = found.violated is not None and found.violated.name in expected
-        console.print(Text(f"known to violate: {', '.join(expected)} - {'found' if as_expected else 'NOT found'}"))
+        console.print(Text(f"known to violate: {', '.join(expected)} - {whether_found(found, expected)}"))
 
 
 def _table(found: Simulated, witnesses: list[Property]) -> Table:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 
 from postcopy.errors import UsageError
+from postcopy.surface import setting
 
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 """Binary units as powers of two."""
 
 
-def size_of(text: str, option: str, least: str, most: str, multiple: int = 1) -> int:
+def size_of(text: str, name: str, least: str, most: str, multiple: int = 1) -> int:
     """Bytes of an amount such as ``512M``, ``4GiB`` or ``65536``.
 
     Args:
         text: the amount.
-        option: the option that gave it, for the message.
+        name: the setting that gave it, for the message.
         least: the smallest amount allowed.
         most: the largest.
         multiple: the amount has to be a multiple of so many bytes.
@@ -26,7 +27,7 @@ def size_of(text: str, option: str, least: str, most: str, multiple: int = 1) ->
     size = _bytes(text)
     if size is None or not (_bytes(least) or 0) <= size <= (_bytes(most) or 0) or size % multiple:
         whole = "" if multiple == 1 else f", a multiple of {multiple} bytes"
-        raise UsageError(f"{option} {text}: a size from {least} to {most}{whole}, e.g. {least} or 1G")
+        raise UsageError(f"{setting(name, text)}: a size from {least} to {most}{whole}, e.g. {least} or 1G")
     return size
 
 
