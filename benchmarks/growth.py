@@ -24,7 +24,7 @@ from postcopy.language.properties import NO_DEADLOCK
 from postcopy.model.postcopy import Postcopy
 
 BYTES_PER_STATE = 400
-ORBITS_OF = 400_000
+ORBITS_OF = 500_000
 """Stored states up to which their orbits are summed up: that is done in Python."""
 
 COMBINATIONS = {

@@ -7,9 +7,12 @@ Each round measures all of this, one after the other; what is printed are median
 - Throughput: an idle guest, all pages written, switched at once, so that every page is sent once; against as many bytes
   copied through a bare loopback socket between two processes, and the same with a userfaultfd that they are placed by.
 - Latency: from the fault's being read to the page's being placed, with a guest that only reads, while all other pages
-  come on the same connection; against a bare handler that reads a fault, asks another process for 4 KiB over TCP, and
-  places them.
+  come on the same connection, and once more with a connection for urgent pages; against a bare handler that reads a
+  fault, asks another process for 4 KiB over TCP, and places them.
 - Both with userfaultfd, where it is permitted, and with the page table in software.
+
+Before all that, as much memory is written once as the measurements need at a time. In a virtual machine the first write
+to a page that the machine's host has not provided yet takes several times as long as placing.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from postcopy.engine.source_host import SourceOptions, SourceReport
 
 CHUNK = 1 << 18
 FAULTS = 2000
+URGENT = " with a connection of their own"
 PAGE = mmap.PAGESIZE
 
 
@@ -43,6 +47,17 @@ def in_child(body: Callable[[], None]) -> int:
         body()
         os._exit(0)
     return pid
+
+
+def touch_memory(size: int) -> None:
+    """Have the machine's host give it so much memory, page by page, as the measurements take it."""
+
+    def write() -> None:
+        memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+        ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(memory)), 1, size)
+
+    os.waitpid(in_child(write), 0)
 
 
 def socket_copy(size: int, *, placing: bool) -> float:
@@ -147,10 +162,12 @@ def permitted() -> bool:
     return True
 
 
-def migration(size: int, workload: str, memory: str) -> tuple[SourceReport, DestinationReport]:
+def migration(
+    size: int, workload: str, memory: str, *, preempt: bool = False
+) -> tuple[SourceReport, DestinationReport]:
     """A migration in which every page is sent once, in postcopy."""
     guest = GuestOptions(size=size, workload=workload, filled=1.0, rate=2000, memory=memory)
-    run = run_here(guest, SourceOptions(switch="at-once"), log_to=None, keep_log=False, settle=0.0)
+    run = run_here(guest, SourceOptions(switch="at-once", preempt=preempt), log_to=None, keep_log=False, settle=0.0)
     assert run.source.report.outcome == "completed"
     assert run.destination
     assert run.destination.guest
@@ -167,6 +184,7 @@ def main() -> None:
     size = int(arguments.size[:-1]) << {"M": 20, "G": 30}[arguments.size[-1]]
     kinds = ("userfaultfd", "software") if permitted() else ("software",)
     found: dict[str, list[float]] = defaultdict(list)
+    touch_memory(3 * size)  # of both guests, and the buffers
     for _ in range(arguments.rounds):
         found["bare socket"].append(socket_copy(size, placing=False))
         if "userfaultfd" in kinds:
@@ -177,8 +195,11 @@ def main() -> None:
             found[kind].append(source.ended - source.started)
             found[f"{kind} source"].append(source.processor)
             found[f"{kind} destination"].append(destination.processor)
-            _, destination = migration(size, "readonly", kind)
-            found[f"{kind} fault"].append(1000 * statistics.median(destination.latencies))
+            for preempt, name in ((False, ""), (True, URGENT)):
+                _, destination = migration(size, "readonly", kind, preempt=preempt)
+                latencies = sorted(1000 * seconds for seconds in destination.latencies)
+                found[f"{kind} fault{name}"].append(statistics.median(latencies))
+                found[f"{kind} fault{name}, 99 %"].append(latencies[99 * len(latencies) // 100])
     median = {what: statistics.median(values) for what, values in found.items()}
     print(f"{size >> 20} MiB, each page once, medians of {arguments.rounds}:")
     for what in ("bare socket", "bare socket and placing", *kinds):
@@ -190,8 +211,9 @@ def main() -> None:
     for kind in kinds:
         each = [1e6 * median[f"{kind} {host}"] / (size // PAGE) for host in ("source", "destination")]
         print(f"  {kind}: the source computes {each[0]:.1f} us a page, the destination {each[1]:.1f} us")
-    print("fault latency, with the background pages on the same connection:")
-    for what in ("bare fault", *(f"{kind} fault" for kind in kinds)):
+    print("fault latency, median and 99th percentile, with all other pages in the background:")
+    faults = [f"{kind} fault{name}{part}" for kind in kinds for name in ("", URGENT) for part in ("", ", 99 %")]
+    for what in ("bare fault", *faults):
         if what in median:
             ratio = f", {median[what] / median['bare fault']:.1f} times the bare one" if "bare fault" in median else ""
             print(f"  {what}: {median[what]:.3f} ms{ratio}")

@@ -1,9 +1,14 @@
-"""The tiers of the tests: `pytest` runs the fast ones, `pytest -m slow` the others, `pytest -m ''` all.
+"""The tiers of the tests: `pytest` runs the fast ones, `make test-slow` and `make test-long` the others.
 
 A test that takes seconds of processor time is marked `slow`. If it has many parameters, such as all faults, it is
 marked `slow_but` with those for which it stays fast, as pytest names them in brackets. One that takes half a minute is
 marked `slow(first=True)`: it begins before the others, since all cores but one would be idle at its end otherwise.
+
+Some tests ask every protocol of a catalogue whether two ways of the tools come to the same. `one_in(3)` leaves every
+third of their slow parameters in the slow tier, and marks the others `long` as well: they are for a release.
 """
+
+from itertools import count
 
 import pytest
 
@@ -13,12 +18,14 @@ FAST = "not slow"
 
 @pytest.hookimpl(tryfirst=True)  # before pytest itself picks by markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark as slow what is slow but for some parameters, and let those begin that take longest.
+    """Mark as slow what is slow but for some parameters, as long most of what is one in so many, and let those begin
+    that take longest.
 
     Raises:
         pytest.UsageError: a parameter that is named is not there.
     """
     missing: dict[str, set[str]] = {}
+    numbers: dict[str, count[int]] = {}
     for item in items:
         mark = item.get_closest_marker("slow_but")
         if mark is not None:
@@ -26,6 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             missing.setdefault(function, set(mark.args)).discard(parameters.rstrip("]"))
             if parameters.rstrip("]") not in mark.args:
                 item.add_marker("slow")
+        few = item.get_closest_marker("one_in")
+        if few is not None and item.get_closest_marker("slow") is not None:
+            number = next(numbers.setdefault(item.nodeid.partition("[")[0], count()))
+            if number % few.args[0]:
+                item.add_marker("long")
     wrong = {function: names for function, names in missing.items() if names}
     if wrong and not any("[" in argument for argument in config.args):
         raise pytest.UsageError(f"slow_but names parameters that are not there: {wrong}")

@@ -28,6 +28,8 @@ ABOVE = {
     "properties",
     "catalogue",
     "report",
+    "api",
+    "testing",
     "cli",
     "conformance",
     "__main__",
@@ -57,8 +59,8 @@ def test_every_room_has_an_entry_and_every_entry_a_room() -> None:
     assert set(MAY_IMPORT) == {room(path.relative_to(PACKAGE).as_posix()) for path in PACKAGE.rglob("*.py")}
 
 
-def test_the_engine_reaches_only_bitmaps_errors_and_input_files(imports: list[Import]) -> None:
-    assert reached("engine", imports) <= {"bitmaps", "errors", "input_files"}
+def test_the_engine_reaches_only_bitmaps_errors_and_input_files_and_their_spelling(imports: list[Import]) -> None:
+    assert reached("engine", imports) <= {"bitmaps", "errors", "input_files", "surface"}
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,29 @@ def test_an_arrow_upwards_is_told_with_file_line_and_rooms() -> None:
         "low/a.py:2: imports high/b.py: low -> high is an arrow upwards; "
         "low may import nothing (tools/architecture/rooms.py)"
     ]
+
+
+LAZY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p.high.b import x\nWHERE = {'x': 'p.high.b'}\n"
+
+
+def with_door(text: str) -> list[str]:
+    """Arrows upwards of a package whose own door has this text."""
+    texts = {"__init__.py": text, "low/a.py": "import p.low.c", "low/c.py": "", "high/b.py": "import p.low.a"}
+    return arrows_upwards(read_texts("p", texts), {"low": (), "high": ("low",), "__init__": ("high",)})
+
+
+def test_a_door_that_imports_when_it_is_asked_is_not_run_by_those_below_it() -> None:
+    assert with_door(LAZY + "def __getattr__(name):\n    import p.high.b") == []
+
+
+@pytest.mark.parametrize(
+    "runs", ["import p.high.b", "x = import_module('p.high.b')", "try:\n    import p.high.b\nfinally: 0"]
+)
+def test_a_door_that_imports_while_it_runs_is_run_by_all_below_it(runs: str) -> None:
+    found = with_door(LAZY + runs)
+    assert any(
+        each.startswith("low/a.py:1: imports __init__.py: low -> __init__ is an arrow upwards") for each in found
+    )
 
 
 def test_an_arrow_sideways_is_found() -> None:

@@ -157,9 +157,7 @@ def run_compiled(number: int, cache: Cache) -> tuple[Any, bool]:
     def answer(n: int) -> int:
         return n + number
 
-    found = archive.compiled("int64(int64)")(answer)(40)
-    archive.keep()
-    return found, known
+    return archive.compiled("int64(int64)")(answer)(40), known
 
 
 def test_what_numba_compiled_is_kept_and_made_anew_when_it_is_damaged(cache: Cache) -> None:
@@ -174,3 +172,22 @@ def test_what_numba_compiled_is_kept_and_made_anew_when_it_is_damaged(cache: Cac
     one.write_bytes(two.read_bytes())
     two.write_bytes(one.read_bytes()[:100])
     assert (run_compiled(2, cache), run_compiled(3, cache)) == ((42, False), (43, False))
+
+
+def run_two(cache: Cache) -> Any:
+    """What a function says that Numba compiled, which calls another one that is compiled for it."""
+    archive = NumbaArchive(cache, "test.pickle", "two")
+
+    @archive.compiled("int64(int64)")
+    def double(n: Any) -> Any:
+        return 2 * n
+
+    @archive.compiled("int64(int64)")
+    def more(n: Any) -> Any:
+        return double(n) + 2
+
+    return more(20)
+
+
+def test_a_compiled_function_calls_one_that_is_compiled_for_it(cache: Cache) -> None:
+    assert [run_two(cache), run_two(cache)] == [42, 42]

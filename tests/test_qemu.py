@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from postcopy.catalogue.loading import BY_NAME, resolve
-from postcopy.catalogue.qemu import AS_SHIPPED, MENDS, QEMU, mended_except, without
+from postcopy.catalogue.loading import resolve
+from postcopy.catalogue.qemu import AS_SHIPPED, BLOCKS, MENDS, QEMU, mended_except, without
 from postcopy.catalogue.qemu_source import FUNCTIONS, function
 from postcopy.catalogue.qemu_steps import STEPS, WITHOUT_STEP
+from postcopy.catalogue.tables import BY_NAME
 from postcopy.language.chosen import Option
 from postcopy.language.instance import Instance
 from postcopy.language.program import read
@@ -19,6 +20,11 @@ from postcopy.model.qemu.protocol import Qemu11
 IN_VAIN = {"source.sent", "guest.given_up", "disk.up", "disk[0].pages"}
 """The document's sent map and the free page reporting of a change, which QEMU 11.1 has not; and what every channel has,
 though the lock on the disk is never cut off and carries no pages."""
+
+
+EXPLORED = {"preempt", "disk_lock", "exit_on_error"}
+OFF = {"second", "vhost_user", "pause_before_switchover", "switchover_ack", "multifd"}
+"""Options that a protocol's term has to set."""
 
 
 def methods(protocol: type[Protocol], machine: str) -> dict[str, object]:
@@ -33,8 +39,8 @@ def test_every_protocol_has_its_name() -> None:
     for name, protocol in QEMU.items():
         assert BY_NAME[name] is protocol
         assert protocol.origin == "QEMU 11.1 (2026)"
-        assert set(protocol.parts(Option)) == {"preempt", "disk_lock", "exit_on_error"}
-    assert len(set(QEMU.values())) == len(QEMU) == 2 + 2 * len(MENDS) + len(AS_SHIPPED)
+        assert set(protocol.parts(Option)) == EXPLORED | OFF
+    assert len(set(QEMU.values())) == len(QEMU) == 3 + 2 * len(MENDS) + len(AS_SHIPPED) + len(BLOCKS)
 
 
 def test_the_mends_are_those_that_are_in_the_mended_one() -> None:
@@ -73,8 +79,16 @@ def test_every_action_cites_a_function_that_the_table_has(name: str) -> None:
 
 
 def test_nothing_is_declared_in_vain() -> None:
-    program = read(Instance(Qemu11, 2, 2, (), 2))
-    assert {variable.name for variable in program.constants} == IN_VAIN
+    everything = resolve("qemu-11" + "".join(f"+{option}=on" for option in sorted(OFF)))[1]
+    program = read(Instance(everything, 2, 2, (), 2))
+    assert {variable.name for variable in program.constants} == IN_VAIN | OFF
+
+
+def test_what_an_option_needs_is_constant_without_it() -> None:
+    constants = {variable.name for variable in read(Instance(Qemu11, 2, 2, (), 2)).constants}
+    assert constants >= IN_VAIN | OFF
+    needed = {name.removesuffix("[0].pages").removesuffix("[1].pages") for name in constants - IN_VAIN - OFF}
+    assert needed >= {"source.again", "destination.backend_waiting", "source.held", "source.ack_pending"}
 
 
 # -- the table of QEMU's steps -----------------------------------------------------------------------------------------

@@ -11,19 +11,23 @@ from documentation import qemu_defects
 from postcopy.catalogue.loading import resolve
 from postcopy.catalogue.properties import asked_of
 from postcopy.catalogue.qemu import MENDS
-from postcopy.catalogue.qemu_defects import BY_CODE, DEFECTS, Defect
+from postcopy.catalogue.qemu_defects import BY_CODE, DEFECTS, LIMITS, Defect, Limit
+from postcopy.catalogue.shown import Shown
 from postcopy.explorer.results import Outcome
 from postcopy.model.fault import name_of
 
 CODES = {
     *(f"H{n}" for n in (0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 13, 14)),
     "H1b",
+    "H1c",
     "D1",
     "D1b",
     "D2",
-    *(f"N{n}" for n in range(1, 7)),
+    *(f"N{n}" for n in range(1, 12)),
 }
 SHOWN = [defect for defect in DEFECTS if defect.shown is not None]
+OUTCOMES = {"no-deadlock": Outcome.DEADLOCK, "big-lock-comes-free": Outcome.LIVENESS}
+"""How a search ends that finds a violation of a property, where it does not say that it is violated."""
 PAGE = Path(__file__).parents[1] / qemu_defects.PAGE
 
 
@@ -62,7 +66,8 @@ def test_a_defect_is_shown_by_a_stock_property_where_all_others_are_mended(defec
     assert defect.shown is not None
     name, *_ = defect.shown.protocol.split("+")
     assert defect.mend is not None
-    assert name in (f"qemu-11-without-{name_of(defect.mend)}", f"qemu-11-with-{defect.code.lower()}")
+    named = {f"qemu-11-with-{code}": other.mend for code, other in ((d.code.lower(), d) for d in DEFECTS)}
+    assert name == f"qemu-11-without-{name_of(defect.mend)}" or named[name] is defect.mend
     protocol = resolve(defect.shown.protocol)[1]
     assert defect.shown.broken in {p.name for p in asked_of(protocol)}
 
@@ -79,13 +84,43 @@ def test_the_page_tells_of_a_defect(defect: Defect) -> None:
         assert f"\n{defect.shown.steps + 1:2}  " not in section
 
 
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.code)
+def test_the_page_tells_what_no_mend_gives(limit: Limit) -> None:
+    section = PAGE.read_text(encoding="utf-8").partition(f"\n## `{limit.code}`: ")[2].partition("\n## ")[0]
+    assert f"`{limit.shown.command}`" in section
+    assert f"\n{limit.shown.steps:2}  " in section
+    assert f"\n{limit.shown.steps + 1:2}  " not in section
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.code)
+def test_what_no_mend_gives_is_shown_by_the_mended_protocol(limit: Limit) -> None:
+    verdict = qemu_defects.search(limit.shown)
+    assert verdict.outcome is Outcome.VIOLATED
+    assert verdict.counterexample is not None
+    assert len(verdict.counterexample.steps) == limit.shown.steps
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("protocol", "broken"),
+    [
+        ("qemu-11-mended+preempt=off+disk_lock=on+exit_on_error=on", "no-two-guests"),
+        ("qemu-11-mended+preempt=off+disk_lock=off+exit_on_error=on", "word-counts"),
+        ("qemu-11-mended+preempt=off+disk_lock=on+exit_on_error=off", "states-forward-in-one"),
+    ],
+)
+def test_what_the_mended_protocol_gives_beside(protocol: str, broken: str) -> None:
+    assert qemu_defects.search(Shown(protocol, broken, 0)).outcome is Outcome.HOLDS
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("defect", SHOWN, ids=code)
 def test_a_defect_is_found_in_a_shortest_run(defect: Defect) -> None:
     assert defect.shown is not None
     verdict = qemu_defects.search(defect.shown)
     assert verdict.counterexample is not None
-    assert verdict.outcome is (Outcome.DEADLOCK if defect.shown.broken == "no-deadlock" else Outcome.VIOLATED)
+    assert verdict.outcome is OUTCOMES.get(defect.shown.broken, Outcome.VIOLATED)
     assert len(verdict.counterexample.steps) == defect.shown.steps
 
 

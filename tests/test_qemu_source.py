@@ -1,13 +1,16 @@
 """Actions cite functions that the table of QEMU's source has, and the table gives links that lead to them."""
 
 import re
+from functools import cache
 
 import pytest
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
+from postcopy.catalogue.history_in_qemu import BEFORE
 from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.qemu import QEMU
+from postcopy.catalogue.qemu_7_2 import QEMU_7_2
 from postcopy.catalogue.qemu_source import FUNCTIONS, VERSION, Function, function, link
 from postcopy.errors import UsageError
 from postcopy.language import Protocol
@@ -15,9 +18,19 @@ from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 
-EVERY: dict[str, type[Protocol]] = {"Postcopy": Postcopy, **FAULTS, **CHANGES, **PROTOCOLS, **QEMU, **OTHERS}
+EVERY: dict[str, type[Protocol]] = {
+    "Postcopy": Postcopy,
+    **FAULTS,
+    **CHANGES,
+    **PROTOCOLS,
+    **QEMU,
+    **{name: protocol for name, protocol in QEMU_7_2.items() if "without" not in name},
+    **BEFORE,
+    **OTHERS,
+}
 
 
+@cache
 def cited() -> set[str]:
     """What the actions of all protocols cite."""
     return {

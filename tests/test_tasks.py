@@ -89,7 +89,8 @@ def programs_of_spin() -> Iterator[str]:
 def test_every_package_that_is_imported_is_declared() -> None:
     project = PYPROJECT["project"]
     declared = {named(each) for each in (*project["dependencies"], *project["optional-dependencies"]["test"])}
-    declared |= {"markupsafe", "postcopy-mc"}  # Jinja needs and documents the first; the second is the project itself
+    declared |= {"docutils", "markupsafe", "pygments"}  # what Sphinx and Jinja are made of, and let others import
+    declared |= {"postcopy-mc"}
     files = [path for folder in ("src", "tests", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
     own = {path.stem for path in files} | {path.parent.name for path in files}
     modules = {name.partition(".")[0] for path in files for name in imported(path)} - own - set(sys.stdlib_module_names)
@@ -151,7 +152,7 @@ def test_every_task_is_listed_and_calls_what_is_there() -> None:
 
 def test_the_tiers_are_those_that_the_pages_name() -> None:
     assert "-m 'not slow'" in PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
-    assert "\npytest -m ''\n" in README
+    assert "`pytest -m ''`" in README
 
 
 SLOW_BUT = """
@@ -170,6 +171,20 @@ def test_fast(): ...
 def test_slowest(): ...
 """
 
+ONE_IN = """
+import pytest
+
+@pytest.mark.one_in(3)
+@pytest.mark.slow_but("b")
+@pytest.mark.parametrize("name", ["a", "b", "c", "d", "e", "f"])
+def test_each(name): ...
+
+@pytest.mark.one_in(2)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_other(name): ...
+"""
+
 
 @pytest.mark.parametrize(
     ("names", "expression", "run"),
@@ -181,11 +196,7 @@ def test_slowest(): ...
     ],
 )
 def test_slow_tests_run_only_when_asked_for(names: str, expression: str, run: set[str] | None, tmp_path: Path) -> None:
-    shutil.copy(ROOT / "tests/conftest.py", tmp_path)
-    (tmp_path / "test_some.py").write_text(SLOW_BUT.format(names=names))
-    options = ["-p", "no:cacheprovider", "-o", "addopts=", "-o", "markers=slow\nslow_but", "--strict-markers", "-v"]
-    command = [sys.executable, "-m", "pytest", *options, "-m", expression, str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = chosen(SLOW_BUT.format(names=names), expression, tmp_path)
     if run is None:
         assert "slow_but names parameters that are not there: {'test_some.py::test_each': {'d'}}" in done.stderr
     else:
@@ -193,6 +204,29 @@ def test_slow_tests_run_only_when_asked_for(names: str, expression: str, run: se
         assert set(ran) == run
         assert (ran[0] == "test_slowest") is ("test_slowest" in run)
         assert ("The slow tests were left out" in done.stdout) is (expression == "not slow")
+
+
+@pytest.mark.parametrize(
+    ("expression", "run"),
+    [
+        ("not slow", {"test_each[b]"}),
+        ("slow and not long", {"test_each[a]", "test_each[e]", "test_other[a]"}),
+        ("long", {"test_each[c]", "test_each[d]", "test_each[f]", "test_other[b]"}),
+    ],
+)
+def test_of_many_parameters_one_in_so_many_is_not_long(expression: str, run: set[str], tmp_path: Path) -> None:
+    done = chosen(ONE_IN, expression, tmp_path)
+    assert set(re.findall(r"::(\S+) PASSED", done.stdout)) == run
+
+
+def chosen(tests: str, expression: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Tests run by an expression, with the tiers of this project."""
+    shutil.copy(ROOT / "tests/conftest.py", directory)
+    (directory / "test_some.py").write_text(tests)
+    markers = "markers=slow\nslow_but\none_in\nlong"
+    options = ["-p", "no:cacheprovider", "-o", "addopts=", "-o", markers, "--strict-markers", "-v"]
+    command = [sys.executable, "-m", "pytest", *options, "-m", expression, str(directory)]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
 
 
 # before a commit

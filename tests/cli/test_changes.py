@@ -1,10 +1,15 @@
 """`--change`, `--bug`, `diff` and `new`: what they print, in words and as JSON, and what they say of mistakes."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from postcopy.catalogue.loading import resolve
+from postcopy.catalogue.others import OTHERS
+from postcopy.catalogue.tables import BY_NAME
+from postcopy.language.instance import Instance
 from tests.cli.conftest import Run, refused
 
 OWN = '''
@@ -114,6 +119,43 @@ def test_new_writes_a_change_that_can_be_checked_and_never_writes_over_one(run: 
     assert "has to end in .py" in refused(run, "new", str(tmp_path / "fresh"))
     assert "cannot write" in refused(run, "new", str(tmp_path / "nowhere" / "fresh.py"))
     assert run("check", str(file), "--in-flight", "1").code == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("cloud-hypervisor", 12),
+        ("criu-lazy-pages-mended", 0),
+        ("preempt", 0),
+        ("no-discards", 12),
+        pytest.param("qemu-11", 12, marks=pytest.mark.slow),
+        pytest.param("qemu-11-mended", 0, marks=pytest.mark.slow),
+    ],
+)
+def test_a_new_change_of_any_protocol_has_the_verdict_of_that(run: Run, tmp_path: Path, name: str, code: int) -> None:
+    file = tmp_path / "fresh.py"
+    written = run("new", str(file), "--on", name)
+    assert written.code == 0
+    _, check, *question = shlex.split(written.out.partition("Check it:")[2])
+    assert run(check, *question, "--no-liveness").code == code
+
+
+def test_a_new_change_names_every_action_of_its_protocol(run: Run, tmp_path: Path) -> None:
+    for name in ("Postcopy", "recovery", "ram-cache", "waits-for-pong-for-ever", *OTHERS, "qemu-11", "qemu-11-mended"):
+        file = tmp_path / f"{name}.py"
+        assert run("new", str(file), "--on", name).code == 0
+        actions = {f"{a.machine}.{a.method}" for a in Instance(resolve(str(file))[1], 1, 1).actions}
+        assert actions == {f"{a.machine}.{a.method}" for a in Instance(BY_NAME[name], 1, 1).actions}
+        text = file.read_text()
+        assert all(f"#     {action.partition('.')[2]}" in text for action in actions)
+
+
+def test_a_change_cannot_be_written_on_what_has_no_class(run: Run, tmp_path: Path) -> None:
+    file = str(tmp_path / "fresh.py")
+    assert "did you mean qemu-11?" in refused(run, "new", file, "--on", "qemu-12")
+    for name in ("qemu-11-without-disk-decides", "recovery+preempt", "qemu-11+preempt=off"):
+        assert "no class that a file can import" in refused(run, "new", file, "--on", name)
+    assert not Path(file).exists()
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def test_ctrl_c_while_liveness_is_checked_leaves_the_rest_of_the_verdict(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("postcopy.explorer.liveness.check.state_graph", interrupted)
+    monkeypatch.setattr("postcopy.explorer.liveness.check._answers", interrupted)
     result = run("check", "--pages", "1", "--in-flight", "1")
     assert result.code == 75
     assert "inconclusive: interrupted before liveness was checked; all else holds" in " ".join(result.out.split())
@@ -184,10 +184,11 @@ def test_every_fault_is_listed_with_what_it_breaks(run: Run) -> None:
     ("arguments", "why"),
     [
         (("--disk", "nowhere"), "no such directory"),
-        (("--disk", ".", "--workers", "2"), "neither"),
-        (("--disk", ".", "--checkpoint", "kept"), "neither"),
-        (("--disk", ".", "--cluster", "2"), "neither"),
+        (("--disk", ".", "--cluster", "2"), "does not go with"),
         (("--disk", ".", "--engine", "interpreted"), "compiled"),
+        (("--small-table", "--disk", "."), "neither"),
+        (("--small-table", "--cluster", "2"), "neither"),
+        (("--small-table", "--engine", "interpreted"), "compiled"),
         (("--cluster", "2", "--workers", "2"), "leave --workers away"),
         (("--cluster", "2", "--engine", "interpreted"), "compiled"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from postcopy.api import check_settings, checking
 from postcopy.cli import check
 from tests.cli.conftest import CHANGE, Run, refused
 
@@ -26,8 +27,8 @@ def _searches(*_: object) -> None:
     ids=lambda given: " ".join(given) or "nothing more",
 )
 def test_a_cluster_without_ray(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
-    monkeypatch.setattr(check, "find_spec", lambda _: None)
-    monkeypatch.setattr(check, "Exploration", _searches)
+    monkeypatch.setattr(check_settings, "find_spec", lambda _: None)
+    monkeypatch.setattr(checking, "Exploration", _searches)
     monkeypatch.setattr(check, "provide_cache", _searches)
     mine = tmp_path / "mine.py"
     mine.write_text(CHANGE)

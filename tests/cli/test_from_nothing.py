@@ -74,7 +74,7 @@ def test_conform_says_what_it_takes_instead_of_it(run: Run, stuck: tuple[str, st
     file, stored = stuck
     for target in (file, f"{file}:C"):
         said = refused(run, "conform", target)
-        assert f"{target} is a protocol, and conform takes a LOG of the engine (postcopy run --log LOG)" in said
+        assert f"{target} is a protocol, and conform takes a LOG of the engine (postcopy run with --log)" in said
         assert "against the document's protocol and no other" in said
     assert f"{stored} is a stored run, and conform takes a LOG of the engine: postcopy replay" in refused(
         run, "conform", stored

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postcopy.catalogue import loading
+from postcopy.catalogue import tables
 from postcopy.catalogue.options import fix
 from postcopy.cli.options import complete_protocol
 from postcopy.language.instance import Instance
@@ -90,7 +90,7 @@ def test_a_proof_finds_what_it_needs_to_say_of_the_option(run: Run) -> None:
 
 
 def test_a_stored_run_finds_its_protocol_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(loading.BY_NAME, "forgets", ReceiverForgets)
+    monkeypatch.setitem(tables.BY_NAME, "forgets", ReceiverForgets)
     name = "forgets+sealing=off"
     found = json.loads(run("check", name, *SMALL, "--json", "--trace", "run.itf.json").out)
     assert found["protocol"] == name
@@ -125,6 +125,12 @@ def test_what_does_not_fit_is_said_in_one_line(run: Run) -> None:
     assert "recovery has no options: preempt=on fixes nothing" in refused(run, "check", "recovery+preempt=on")
     assert "preempt=on fixes an option, and names no protocol" in refused(run, "check", "preempt=on")
     assert "there is no change preempt=on" in refused(run, "check", "--change", "preempt=on")
+
+
+def test_an_option_that_means_nothing_is_refused_with_the_reason(run: Run) -> None:
+    said = refused(run, "check", "qemu-7.2+preempt=off+switchover_ack=on")
+    assert "qemu-7.2 has no option switchover_ack: that capability came in 2023" in said
+    assert "Leave switchover_ack=on out" in said
 
 
 def test_a_wrong_declaration_is_said_before_it_is_fixed(run: Run, directory: Path) -> None:
@@ -169,6 +175,6 @@ def test_what_a_class_fixes_is_fixed_otherwise() -> None:
 
 
 def test_the_shell_completes_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(loading.BY_NAME, "forgets", Sealing)
+    monkeypatch.setitem(tables.BY_NAME, "forgets", Sealing)
     assert complete_protocol("forgets+seal") == ["forgets+sealing.py", "forgets+sealing=on", "forgets+sealing=off"]
     assert complete_protocol("nothing+sealing=") == []

@@ -13,7 +13,7 @@ from postcopy.errors import UsageError
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.simulation.simulate import Simulation
 from postcopy.report import gallery
-from postcopy.report.charts.formats import FORMATS
+from postcopy.report.charts.formats import formats
 from tests.cli.conftest import Run, refused
 
 STORED = Path(__file__).parents[2] / "counterexamples" / "no-discards.itf.json"
@@ -23,12 +23,18 @@ WRITERS = [
     (["check", "--trace"], "a.itf.json"),
     (["check", "--report"], "a.html"),
     (["simulate", "--trace"], "a.svg"),
+    (["simulate", "--report"], "a.html"),
+    (["diff", "Postcopy", "preempt", "--report"], "a.html"),
+    (["run", "--report"], "a.html"),
+    (["trace", str(STORED), "--html"], "a.html"),
     (["trace", str(STORED), "--svg"], "a.svg"),
     (["graph"], "a.dot"),
     (["export", "promela", "-o"], "a.pml"),
     (["run", "--log"], "a.jsonl"),
     (["run", "--histogram"], "a.svg"),
     (["run", "source", "127.0.0.1:1", "--log"], "a.jsonl"),
+    (["run", "destination", "--qemu", "--keep"], "guest"),
+    (["conform", "--wire", "nothing", "--keep"], "run.txt"),
 ]
 
 
@@ -66,17 +72,20 @@ def test_a_file_is_replaced_when_it_is_forced(
     def stop(*_: object, **__: object) -> None:
         raise UsageError("it goes on to work")
 
-    for work in ("postcopy.cli.run.run_here", "postcopy.cli.run.run_source", "postcopy.cli.export.files"):
-        monkeypatch.setattr(work, stop)
+    work = ("migrating.run_here", "migrating_sides.engine.run_source", "migrating_with_qemu.run_from_qemu")
+    for name_of_work in (*work, "exporting.files"):
+        monkeypatch.setattr(f"postcopy.api.{name_of_work}", stop)
     monkeypatch.setattr(Exploration, "__init__", stop)
     monkeypatch.setattr(Simulation, "__init__", stop)
-    monkeypatch.setattr("postcopy.cli.trace.read_run", stop)
+    monkeypatch.setattr("postcopy.cli.trace.trace", stop)
+    monkeypatch.setattr("postcopy.cli.conform.conform", stop)
+    monkeypatch.setattr("postcopy.cli.diff.diff", stop)
     (tmp_path / name).write_text("My own work.\n")
     assert "it goes on to work" in refused(run, *command, str(tmp_path / name), "--force")
 
 
 @pytest.mark.slow_but("a.svg", "a.itf.json")
-@pytest.mark.parametrize("name", [f"a{form.ending}" for form in FORMATS])
+@pytest.mark.parametrize("name", [f"a{form.ending}" for form in formats()])
 def test_an_earlier_result_is_replaced(run: Run, tmp_path: Path, name: str) -> None:
     for fault in ("no-discards", "keep-alive-first"):
         assert run("check", "--pages", "1", "--in-flight", "1", "--fault", fault, "--trace", str(tmp_path / name)).code
@@ -248,6 +257,12 @@ def test_a_damaged_object_in_the_cache_changes_no_verdict(tmp_path: Path) -> Non
     for damaged in (b"", bytes(content), foreign.read_bytes(), b"hello"):
         kernel.write_bytes(damaged)
         assert checked("no-discards") == right
+    for part in tmp_path.glob("action_*"):
+        content = bytearray(part.read_bytes())
+        content[len(content) // 2] ^= 4
+        part.write_bytes(content)
+    kernel.unlink()
+    assert checked("no-discards") == right
     content = bytearray(loop.read_bytes())
     content[len(content) // 2] ^= 4
     loop.write_bytes(content)

@@ -9,32 +9,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import pytest
 import typer
 
+from postcopy.api.check_settings import CONTRADICTIONS, CheckSettings
+from postcopy.api.memory import PROGRAM
+from postcopy.api.sizes import size_of
 from postcopy.cli import memory
-from postcopy.cli.check import CONTRADICTIONS, CheckOptions
 from postcopy.cli.main import COMMANDS
-from postcopy.cli.options import SearchEngine
 from postcopy.cli.parameters import choice, takes
-from postcopy.cli.sizes import size_of
 from postcopy.errors import UsageError
+from postcopy.explorer.results import Engine as Driver
 from tests.cli.conftest import Run, refused
 
 CLI = Path(__file__).parents[2] / "src" / "postcopy" / "cli"
-PLAIN = CheckOptions(context=cast(typer.Context, None))
+PLAIN = CheckSettings()
 CONTRADICTING = (
     replace(PLAIN, count=0),
     replace(PLAIN, count=2, all_properties=True),
     replace(PLAIN, checkpoint=Path("a"), resume=Path("b")),
-    replace(PLAIN, resume=Path("a"), engine=SearchEngine.INTERPRETED),
-    replace(PLAIN, disk=Path(), workers=2),
+    replace(PLAIN, resume=Path("a"), engine=Driver.INTERPRETED),
+    replace(PLAIN, disk=Path(), cluster=2),
+    replace(PLAIN, small_table=True, cluster=2),
+    replace(PLAIN, small_table=True, engine=Driver.INTERPRETED),
     replace(PLAIN, cluster=2, workers=2),
-    replace(PLAIN, cluster=2, engine=SearchEngine.INTERPRETED),
+    replace(PLAIN, cluster=2, engine=Driver.INTERPRETED),
     replace(PLAIN, disk=Path("no", "such", "directory")),
-    replace(PLAIN, workers=2, engine=SearchEngine.INTERPRETED),
+    replace(PLAIN, workers=2, engine=Driver.INTERPRETED),
+    replace(PLAIN, workers=65),
+    replace(PLAIN, cluster=5000),
+    replace(PLAIN, seconds=0.0),
+    replace(PLAIN, checkpoint_every=-1.0),
 )
 """For each contradiction in the table an example that it catches first."""
 
@@ -67,7 +74,8 @@ def records() -> Iterator[tuple[str, type]]:
 
 @pytest.mark.parametrize(("file", "record"), list(records()), ids=lambda given: getattr(given, "__name__", given))
 def test_every_option_is_read(file: str, record: type) -> None:
-    read = read_in(CLI / f"{file}.py") | read_in(CLI / "options.py")
+    shared = read_in(CLI / "options.py") | read_in(CLI / "confirming.py")
+    read = read_in(CLI / f"{file}.py") | shared
     assert [option.name for option in fields(record) if option.name not in read] == []
 
 
@@ -75,19 +83,19 @@ def test_every_option_is_read(file: str, record: type) -> None:
     ("text", "size"), [("1M", 1 << 20), ("4g", 4 << 30), ("16T", 16 << 40), ("2MiB", 2 << 20), ("1048576", 1 << 20)]
 )
 def test_sizes(text: str, size: int) -> None:
-    assert size_of(text, "--max-memory", "1M", "16T") == size
+    assert size_of(text, "max_memory", "1M", "16T") == size
 
 
 @pytest.mark.parametrize("text", ["", "M", "1X", "1.5G", "-1M", "1K", "17T", "9" * 30, "१M"])
 def test_what_is_no_size_or_out_of_range(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--max-memory .*: a size from 1M to 16T"):
-        size_of(text, "--max-memory", "1M", "16T")
+    with pytest.raises(UsageError, match=r"max_memory=.*: a size from 1M to 16T"):
+        size_of(text, "max_memory", "1M", "16T")
 
 
 def test_a_size_may_have_to_be_a_multiple() -> None:
-    assert size_of("64K", "--size", "64K", "64G", 4096) == 65536
+    assert size_of("64K", "size", "64K", "64G", 4096) == 65536
     with pytest.raises(UsageError, match="a multiple of 4096 bytes"):
-        size_of("65537", "--size", "64K", "64G", 4096)
+        size_of("65537", "size", "64K", "64G", 4096)
 
 
 class Colour(StrEnum):
@@ -140,7 +148,7 @@ def test_every_command_has_a_module_and_a_help_of_its_own(run: Run) -> None:
 def test_states_take_no_more_than_the_system_allows(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    limits = {resource.RLIM_INFINITY: 4 << 30, 8 << 30: 4 << 30, 2 << 30: (2 << 30) - memory.PROGRAM, 1 << 20: 1 << 20}
+    limits = {resource.RLIM_INFINITY: 4 << 30, 8 << 30: 4 << 30, 2 << 30: (2 << 30) - PROGRAM, 1 << 20: 1 << 20}
     for limit, states in limits.items():
         monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
         assert memory.memory_for_states("4G") == states

@@ -20,6 +20,10 @@ from tests.cli.conftest import Run, refused
         ("--switch", "-1", "--switch -1: at-once, first-pass, never, or a number of seconds"),
         ("--timeout", "1e20", "--timeout 1e+20: more than 0 to 86,400 seconds"),
         ("--settle", "nan", "--settle nan: 0 to 86,400 seconds"),
+        ("--recover", "-1", "--recover -1: 0 to 86,400 seconds"),
+        ("--recover", "1e9", "--recover 1e+09: 0 to 86,400 seconds"),
+        ("--break-after", "0", "--break-after 0: a number of pages from 1 on"),
+        ("--break-after", "-3", "--break-after -3: a number of pages from 1 on"),
         ("--vcpus", "100000000000000000000", "--vcpus 100000000000000000000: 1 or 2"),
     ],
 )

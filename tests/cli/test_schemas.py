@@ -9,8 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from postcopy.cli.schema_names import Schema
-from postcopy.cli.schemas import RECORDS, schema_text
+from postcopy.api.schema_names import Schema
+from postcopy.schemas import RECORDS
+from postcopy.schemas import schema as schema_text
 from tests.cli.conftest import Run, refused
 from tests.language.cases import sealing
 

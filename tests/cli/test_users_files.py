@@ -107,6 +107,14 @@ BEGIN = "from postcopy.language import *\nfrom postcopy.model.postcopy import Po
             "drawn_by is 'source.phase'; it has to be",
         ),
         (BEGIN + "class X(Postcopy):\n    drawn_by = (1,)\n", "drawn_by is (1,); it has to be a tuple of names"),
+        (
+            BEGIN + "class X(Postcopy):\n    refused_options = ('a',)\n",
+            "it has to be a dictionary of names and reasons",
+        ),
+        (
+            BEGIN + "class X(Postcopy):\n    refused_options = {'a': 1}\n",
+            "it has to be a dictionary of names and reasons",
+        ),
         (BEGIN + "class X(Postcopy):\n    visible = ('a',)\n", "visible is ('a',); it has to be a dictionary"),
         (BEGIN + "class X(Postcopy):\n    visible = {'source.running': ('a',)}\n", "it has to be a dictionary"),
         (BEGIN + "class X(Postcopy):\n    may_rest = 3\n", "may_rest is 3; it has to be a static method"),
@@ -134,10 +142,10 @@ def test_an_error_in_a_file_beside_it_names_that_file(run: Run, tmp_path: Path) 
 
 
 def test_an_error_of_our_own_is_no_line_that_blames_the_user(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("postcopy.cli.list.print_json", broken)
+    monkeypatch.setattr("postcopy.cli.list.listing", broken)
     with pytest.raises(RuntimeError, match="ours"):
         run("list", "faults", "--json")
 

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from postcopy.conformance.world import STALE, World
-from postcopy.engine.destination import (
-    DestinationCore,
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.destination_steps import Main, State
+from postcopy.engine.effects import (
     GiveUpGuest,
-    Main,
     Output,
     PlacePages,
     PrepareMemory,
     ReleaseMemory,
     Sensitise,
     StartGuest,
-    State,
 )
 from postcopy.engine.log import Step, Thread, record
 from postcopy.engine.messages import Advise, Eof, Footer, OpenReturnPath, RamEnd, SectionEnd, Shut, StreamMessage
@@ -402,8 +402,8 @@ class StaysLocked(DestinationCore):
 class SkipsDevices(DestinationCore):
     """Throws the devices of the package away."""
 
-    def next_device(self) -> Sequence[Output]:
-        super().next_device()
+    def next_in_package(self) -> Sequence[Output]:
+        super().next_in_package()
         return []
 
 
@@ -561,13 +561,17 @@ class Mutant:
     fault: str
     says: str
     group: int = 1
+    qemu: bool = False
+    recovery: bool = False
+    preempt: bool = False
 
     @property
     def world(self) -> World:
         """A small world with it, large enough to show it."""
-        if issubclass(self.core, SourceCore):
-            return World.new(self.group, 1, self.group, source=self.core)
-        return World.new(self.group, 1, self.group, destination=self.core)
+        new = partial(
+            World.new, self.group, 1, self.group, qemu=self.qemu, recovery=self.recovery, preempt=self.preempt
+        )
+        return new(source=self.core) if issubclass(self.core, SourceCore) else new(destination=self.core)
 
 
 NOT_STARTED = "not started, and its core says that it runs"

@@ -10,17 +10,29 @@ import pytest
 
 from postcopy.catalogue.properties import BY_NAME
 from postcopy.conformance import moves as conformance_moves
-from postcopy.conformance.comparison import COMPARED, NOT_COMPARED, variables_of_channels
+from postcopy.conformance.comparison import (
+    COMPARED,
+    COMPARED_IN_RECOVERY,
+    COMPARED_WITH_PREEMPT,
+    NOT_COMPARED,
+    variables_of_channels,
+)
 from postcopy.conformance.refinement import refine
 from postcopy.conformance.world import World
-from postcopy.engine.destination import DestinationCore, Output
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.effects import Output
 from postcopy.engine.log import Step, Thread
 from postcopy.engine.messages import Page, Pages, StreamMessage
 from postcopy.engine.source import SourceCore
 from postcopy.language.instance import Instance
+from postcopy.model.changes.preempt import Preempt
+from postcopy.model.changes.recovery import Recovery
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from tests.conformance.mutants import MUTANTS, WRONG_VARIABLES, Mutant
+from tests.conformance.mutants_in_recovery import IN_RECOVERY
+from tests.conformance.mutants_towards_qemu import TOWARDS_A_QEMU
+from tests.conformance.mutants_with_preempt import WITH_PREEMPT
 
 
 def test_every_interleaving_is_the_models() -> None:
@@ -39,6 +51,91 @@ def test_so_is_every_interleaving_where_the_destination_cannot_do_postcopy() -> 
     assert found.complete
     assert found.actions["destination.refuses_advise"] > 0
     assert "destination.handles_advise" not in found.actions
+
+
+@pytest.mark.slow
+def test_so_is_every_interleaving_towards_a_qemu() -> None:
+    found = refine(World.new(1, 1, qemu=True))
+    assert found.failure is None
+    assert found.complete
+    assert (found.states, found.transitions) == (4520, 31187)
+
+
+def test_so_are_the_first_interleavings_towards_a_qemu() -> None:
+    found = refine(World.new(2, 1, qemu=True), limit=500)
+    assert found.failure is None
+
+
+@pytest.mark.parametrize("mutant", TOWARDS_A_QEMU, ids=[mutant.core.__name__ for mutant in TOWARDS_A_QEMU])
+def test_a_mistake_towards_a_qemu_is_found_out(mutant: Mutant) -> None:
+    failure = refine(mutant.world).failure
+    assert failure is not None
+    assert mutant.says in failure.why
+
+
+def test_every_interleaving_with_recovery_is_the_models() -> None:
+    found = refine(World.new(1, 1, recovery=True))
+    assert found.failure is None
+    assert found.complete
+    assert (found.states, found.transitions) == (6697, 52089)
+    assert found.actions["source.receives_resume_ack"] > 0
+
+
+@pytest.mark.slow
+def test_so_is_every_interleaving_with_recovery_of_a_host_page_in_two_parts() -> None:
+    found = refine(World.new(2, 1, 2, recovery=True))
+    assert found.failure is None
+    assert (found.states, found.transitions) == (44061, 417717)
+
+
+@pytest.mark.slow
+def test_so_is_every_interleaving_with_recovery_towards_a_qemu() -> None:
+    found = refine(World.new(1, 1, qemu=True, recovery=True))
+    assert found.failure is None
+    assert (found.states, found.transitions) == (12267, 96292)
+
+
+@pytest.mark.parametrize("mutant", IN_RECOVERY, ids=[mutant.core.__name__ for mutant in IN_RECOVERY])
+def test_a_mistake_in_recovery_is_found_out(mutant: Mutant) -> None:
+    failure = refine(mutant.world).failure
+    assert failure is not None
+    assert mutant.says in failure.why
+
+
+def test_every_variable_of_recovery_and_preempt_is_compared() -> None:
+    document, recovery = (
+        {v.name for v in Instance(protocol, 2, 2, group=2).variables} for protocol in (Postcopy, Recovery)
+    )
+    assert set(COMPARED_IN_RECOVERY) == recovery - document
+    preempt = Instance(Preempt, 2, 2, group=2)
+    on_channels = variables_of_channels(preempt)
+    compared = {name for entry in COMPARED_WITH_PREEMPT for name in on_channels.get(entry, (entry,))}
+    assert compared == {v.name for v in preempt.variables} - document
+
+
+def test_every_interleaving_with_a_connection_for_urgent_pages_is_the_models() -> None:
+    found = refine(World.new(1, 1, preempt=True))
+    assert found.failure is None
+    assert found.complete
+    assert (found.states, found.transitions) == (2528, 15194)
+    assert found.actions["destination.places_urgent_page"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("pages", "group", "qemu", "size"), [(2, 2, False, (10936, 74409)), (1, 1, True, (6282, 42577))]
+)
+def test_so_is_every_other_interleaving_with_it(pages: int, group: int, qemu: bool, size: tuple[int, int]) -> None:
+    found = refine(World.new(pages, 1, group, qemu=qemu, preempt=True))
+    assert found.failure is None
+    assert (found.states, found.transitions) == size
+
+
+@pytest.mark.parametrize("mutant", WITH_PREEMPT, ids=[mutant.core.__name__ for mutant in WITH_PREEMPT])
+def test_a_mistake_with_urgent_pages_is_found_out(mutant: Mutant) -> None:
+    failure = refine(mutant.world).failure
+    assert failure is not None
+    assert mutant.says in failure.why
 
 
 def test_a_search_that_is_cut_short_says_so() -> None:

@@ -6,10 +6,22 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
-from postcopy.engine.destination import DestinationCore, LoadPages, Output, PlacePages
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.destination_steps import State
+from postcopy.engine.effects import LoadPages, Output, PlacePages
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Record
-from postcopy.engine.messages import Block, Device, Page, Pong, Reply, StreamMessage
+from postcopy.engine.messages import (
+    Block,
+    Device,
+    Packaged,
+    Page,
+    Pong,
+    ReceivedBitmap,
+    Reply,
+    ResumeAck,
+    StreamMessage,
+)
 from postcopy.engine.source import Phase, SourceCore
 
 PAGE = 1024
@@ -28,14 +40,31 @@ def snapshot(core: SourceCore | DestinationCore) -> dict[str, Any]:
 
 
 class Pair:
-    """A source and a destination with nothing between them but two lists."""
+    """A source and a destination with nothing between them but two lists.
 
-    def __init__(self, geometry: Geometry | None = None, **destination: Any) -> None:
+    Args:
+        qemu: each takes the other for a QEMU.
+        recovery: each recovers the migration after a break.
+        preempt: each has a connection for urgent pages, which is made as soon as that may be.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry | None = None,
+        *,
+        qemu: bool = False,
+        recovery: bool = False,
+        preempt: bool = False,
+        **destination: Any,
+    ) -> None:
         self.geometry = geometry or small()
         self.log: list[Record] = []
-        self.source = SourceCore(self.geometry, log=self.log.append)
-        self.destination = DestinationCore(self.geometry, log=self.log.append, **destination)
+        self.source = SourceCore(self.geometry, qemu=qemu, recovery=recovery, preempt=preempt, log=self.log.append)
+        self.destination = DestinationCore(
+            self.geometry, qemu=qemu, recovery=recovery, preempt=preempt, log=self.log.append, **destination
+        )
         self.outputs: list[Output] = []
+        self.after_package: list[StreamMessage] = []
 
     @property
     def steps(self) -> list[str]:
@@ -48,9 +77,10 @@ class Pair:
         found: list[Output] = []
         for message in messages:
             core = self.destination
-            found += (core.receive_listening if core.listening else core.receive)(message)
+            listens = core.listening or core.state is State.RECOVERING
+            found += (core.receive_listening if listens else core.receive)(message)
         for output in found:
-            if isinstance(output, Pong):
+            if isinstance(output, Pong | ReceivedBitmap | ResumeAck):
                 self.source.receive(output)
         self.outputs += found
         return found
@@ -73,6 +103,9 @@ class Pair:
         self.source.start()
         while (step := self.source.opening) is not None:
             self.deliver(step())
+        if self.source.urgent_may_open:
+            self.source.open_urgent()
+            self.destination.accept_urgent()
 
     def to_switch(self, dirtied: Iterable[range] = ()) -> None:
         """The opening, all pages once, and the CPUs stopped."""
@@ -85,14 +118,17 @@ class Pair:
         """Up to the package, which the destination has read."""
         self.to_switch(dirtied)
         self.deliver(self.source.send_discards())
-        self.deliver(self.source.send_package([CPU]))
+        sent = self.source.send_package([CPU])
+        package = next(n for n, message in enumerate(sent, start=1) if isinstance(message, Packaged))
+        self.deliver(sent[:package])
+        self.after_package = sent[package:]
 
     def to_postcopy(self, dirtied: Iterable[range] = ()) -> None:
         """Up to RUN."""
         self.to_package(dirtied)
         core = self.destination
         self.outputs += core.listen()
-        self.outputs += core.next_device()
+        self.outputs += core.next_in_package()
         core.devices_loaded()
         self.outputs += core.run()
 
@@ -104,6 +140,23 @@ class Pair:
         for output in self.destination.shut():
             assert isinstance(output, Reply)
             self.source.receive(output)
+
+    def to_break(self) -> None:
+        """The connection breaks, and both notice it."""
+        self.source.lose("cut")
+        self.destination.lose("cut")
+
+    def to_connection(self) -> None:
+        """From a break to a new connection."""
+        self.destination.wait_for_connection()
+        self.source.reconnect()
+        self.destination.accept()
+
+    def to_resumed(self) -> None:
+        """From a break to the acknowledgement on a new connection."""
+        self.to_connection()
+        self.deliver(self.source.ask_what_arrived())
+        self.deliver(self.source.resume())
 
     @property
     def memory(self) -> dict[int, bytes | None]:

@@ -5,6 +5,7 @@ The guests do the same in every run, so that the messages of a run can be counte
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import select
@@ -12,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,17 +21,19 @@ from postcopy.conformance.logs import Explanation, explain
 from postcopy.engine.arrived import Buffer
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_host import DestinationHost
-from postcopy.engine.errors import GuestError
+from postcopy.engine.destination_steps import State
+from postcopy.engine.errors import ConnectionLost, GuestError
 from postcopy.engine.eventlog import EventLog
 from postcopy.engine.guest import Guest, Setup
 from postcopy.engine.log import Step
-from postcopy.engine.memory import GuestOptions, GuestProcess
-from postcopy.engine.messages import Device, Packaged, Reply, Request, Shut, StreamMessage
+from postcopy.engine.memory import GuestOptions, GuestProcess, destination_memory, source_memory
+from postcopy.engine.messages import Device, Packaged, Reply, Resume, Shut, StreamMessage
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.return_path import ReplyParser
-from postcopy.engine.source import SourceCore
+from postcopy.engine.source import RAM_SECTION, SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions
 from postcopy.engine.transport import Connection
+from postcopy.engine.wire import Begin
 
 PAGES = 6
 WRITTEN_LAST = (1, 4)
@@ -37,9 +41,14 @@ WRITTEN_LAST = (1, 4)
 GUEST = GuestOptions(size=PAGES * 4096, memory="software", workload="idle", vcpus=2, seed=5)
 GLANCE, TIMEOUT, BOUND = 0.02, 10.0, 30.0
 """Seconds: between two looks at a line, after which a host gives up, and after which a run hangs."""
+ORDER = 0.5
+"""Seconds after a fault for which a message is waited for that makes all runs alike: it may not come."""
+RECOVER = 20.0
+"""Seconds that a host waits for a new connection, as long as the other host is there."""
 
 Place = tuple[str, int]
-"""A boundary: of the ``stream`` or of the ``replies``, and after how many messages."""
+"""A boundary: of the ``stream`` or of the ``replies``, and after how many messages; or of the ``calls``, and after how
+many connections."""
 
 
 class GuestHere(GuestProcess):
@@ -126,14 +135,15 @@ class Run:
     """What came of a run.
 
     Attributes:
-        stream, replies: the messages that went out.
+        stream, replies, urgent: the messages that went out; urgent pages on their own connection.
         where: the hosts at which the guest runs; none where it is lost.
         handed_over: the source has sent the package (R15).
         hangs: the threads that have not come to their end.
-        untrue: the hosts that report of the guest's running what is not so.
+        untrue: the hosts that report of the guest's running what is not so when they report it.
     """
 
     stream: list[StreamMessage] = field(default_factory=list)
+    urgent: list[StreamMessage] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     where: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
@@ -223,78 +233,192 @@ class Line(Connection):
 
 
 class Hosts:
-    """Both hosts; a fault is a function of this."""
+    """Both hosts; a fault is a function of this.
+
+    Args:
+        recovery: both recover the migration after a break.
+        preempt: they have a connection for urgent pages.
+
+    Attributes:
+        lines: the two ends of the newest connection, the source's first; then those of the connection for urgent pages.
+        calls: how many connections the source has made.
+    """
 
     def __init__(
         self,
         make_source: Callable[..., SourceCore] = SourceCore,
         make_destination: Callable[..., DestinationCore] = DestinationCore,
+        *,
+        recovery: bool = False,
+        preempt: bool = False,
     ) -> None:
         self.run_ = Run()
+        self.calls = 1
+        self._timeouts = [TIMEOUT, TIMEOUT]
+        self._old: list[Line] = []
+        self._meeting = threading.Condition()
+        self._awaited, self._called = False, False
+        self.plan: dict[Place, Callable[[Hosts], None]] = {}
+        self._place: Place | None = None
+        self._struck = math.inf  # when the fault happened
         self.guests = GuestHere(incoming=False), GuestHere(incoming=True)
         self.guests[0].others, self.guests[1].others = [self.guests[1]], [self.guests[0]]
         self.guests[0].ask("fill", 1.0)
-        a, b = socket.socketpair()
-        self.lines = (
-            Line(a, TIMEOUT, StreamParser(4096), self.run_.stream),
-            Line(b, TIMEOUT, ReplyParser(), self.run_.replies),
-        )
+        self.lines: tuple[Line, ...] = self._connection(StreamParser(4096))
         self.logs = EventLog(keep=True), EventLog(keep=True)
         geometry = GUEST.geometry()
         self.source = SourceHost(
-            make_source(geometry, log=self.logs[0]),
+            make_source(geometry, log=self.logs[0], recovery=recovery, preempt=preempt),
             self.guests[0],
+            source_memory(self.guests[0]),
             self.lines[0],
-            SourceOptions(timeout=TIMEOUT),
+            SourceOptions(timeout=TIMEOUT, recover=RECOVER),
             self.logs[0],
+            self._call_urgent if preempt else self._call,
         )
         self.destination = DestinationHost(
-            make_destination(geometry, log=self.logs[1]), self.guests[1], self.lines[1], self.logs[1], TIMEOUT
+            make_destination(geometry, log=self.logs[1], recovery=recovery, preempt=preempt),
+            self.guests[1],
+            destination_memory(self.guests[1]),
+            self.lines[1],
+            self.logs[1],
+            TIMEOUT,
+            reconnect=self._wait,
+            recover=RECOVER,
+            accept_urgent=self._accept_urgent if preempt else None,
         )
+
+    def _call_urgent(self) -> Line:
+        """The source makes the connection for urgent pages."""
+        a, b = socket.socketpair()
+        ours = Line(a, TIMEOUT, StreamParser(4096, Begin.PREEMPT), self.run_.urgent)
+        ours.after = lambda count: self._happens("urgent", count)
+        with self._meeting:
+            self.lines = (*self.lines, ours, Line(b, TIMEOUT, ReplyParser(), []))
+            self._meeting.notify_all()
+        return ours
+
+    def _accept_urgent(self, look: Callable[[], None]) -> Line:
+        with self._meeting:
+            while len(self.lines) < 4:
+                look()
+                self._meeting.wait(GLANCE)
+            return self.lines[3]
+
+    def _connection(self, stream: StreamParser) -> tuple[Line, Line]:
+        a, b = socket.socketpair()
+        return (
+            Line(a, self._timeouts[0], stream, self.run_.stream),
+            Line(b, self._timeouts[1], ReplyParser(), self.run_.replies),
+        )
+
+    def _call(self) -> Line:
+        """The source makes a new connection, if the destination waits."""
+        with self._meeting:
+            if not self.destination_thread.is_alive():
+                self.source._patience.seconds = 0  # no destination will listen
+            if not self._awaited:
+                raise ConnectionLost("no destination listens")
+            after = [line.after for line in self.lines]
+            self._old += self.lines
+            self.calls += 1
+            self.lines = self._connection(StreamParser(4096, Begin.RESUMED, ram_section=RAM_SECTION))
+            for line, seen in zip(self.lines, after, strict=True):
+                line.after = seen
+            self._awaited, self._called = False, True
+            self.regain_patience()
+            self._happens("calls", self.calls)
+            self._meeting.notify_all()
+            return self.lines[0]
+
+    def _wait(self, seconds: float, look: Callable[[], None]) -> Line:
+        """The destination waits for a new connection, as long as there is a source."""
+        end = time.monotonic() + seconds
+        with self._meeting:
+            self._awaited, self._called = True, False
+            try:
+                while not self._called:
+                    look()
+                    if self.source.core.over or time.monotonic() > end:
+                        raise ConnectionLost("no source calls")
+                    self._meeting.wait(GLANCE)
+                return self.lines[1]
+            finally:
+                self._awaited = False
 
     def lose_patience(self, host: int, timeout: float) -> None:
         """From now on the source (0) or the destination (1) waits for so many seconds only."""
-        self.lines[host].timeout = timeout
+        self.lines[host].timeout = self._timeouts[host] = timeout
         if host == 0:
-            self.source._options = SourceOptions(timeout=timeout)
+            self.source._options = SourceOptions(timeout=timeout, recover=RECOVER)
         else:
             self.destination._timeout = timeout
+
+    def regain_patience(self) -> None:
+        """A fault is over: both hosts wait as long as before."""
+        for host in (0, 1):
+            self.lose_patience(host, TIMEOUT)
 
     @property
     def handed_over(self) -> bool:
         """The source has sent the package (R15)."""
         return Step.SENT_PACKAGE in self.logs[0].counts
 
-    def run(self, place: Place | None, fault: Callable[[Hosts], None]) -> Run:
-        """Migrate; at the place, the fault happens."""
-        asked = threading.Event()
+    def touch_missing(self) -> None:
+        """A vCPU at the destination touches a page that is missing, once the guest runs there, and it is asked for."""
+        guest, before = self.guests[1], len(self.run_.replies)
+        if not _within(TIMEOUT, lambda: Step.RUNS in self.logs[1].counts or guest.died):
+            return
+        assert guest.table is not None
+        page = guest.table.find(b"\0", 0, PAGES)
 
-        def after_reply(count: int) -> None:
-            if place == ("replies", count):
-                fault(self)
-            if any(isinstance(m, Request | Shut) for m in self.run_.replies):
-                asked.set()
+        def touch() -> None:
+            with suppress(GuestError, OSError):  # killed
+                guest._vcpu(page).check(guest._guest._memory, page // GUEST.vcpus, page % GUEST.vcpus)
+
+        threading.Thread(target=touch, name="vCPU", daemon=True).start()
+        _within(TIMEOUT, lambda: len(self.run_.replies) > before or guest.died)
+
+    def run(self, place: Place | None, fault: Callable[[Hosts], None], **more: Callable[[Hosts], None]) -> Run:
+        """Migrate; at the place, the fault happens.
+
+        Args:
+            more: what else happens: ``stream_22`` after 22 messages of the stream, ``calls_2`` once the second
+                connection is made.
+        """
+        self.plan = {(kind, int(n)): what for key, what in more.items() for kind, n in [key.split("_")]}
+        if place is not None:
+            self.plan[place] = fault
+        self._place, self._struck = place, math.inf
 
         def after_message(count: int) -> None:
-            if place == ("stream", count):
-                fault(self)
-            if count and isinstance(self.run_.stream[count - 1], Packaged) and self.guests[1].died is False:
-                for _ in range(100):  # so that a page is asked for in every run
-                    if asked.wait(0.01) or self.guests[1].died or not self.destination_thread.is_alive():
-                        break
+            self._happens("stream", count)
+            if count and isinstance(self.run_.stream[count - 1], Packaged):  # a page is asked for in every run
+                self._wait_for(lambda: self._has_asked or not self.destination_thread.is_alive())
+                if self.source.core.preempt:  # and goes out before all others
+                    self._wait_for(lambda: bool(self.run_.urgent))
+            if count and isinstance(self.run_.stream[count - 1], Resume):
+                self._wait_for(lambda: self._has_asked_again)
 
-        self.lines[0].after, self.lines[1].after = after_message, after_reply
+        self.lines[0].after = after_message
+        self.lines[1].after = lambda count: self._happens("replies", count)
         reports: list[Any] = [None, None]
 
+        def has_reported(host: int, report: Any) -> None:
+            """Its report is of this moment: the guest may be killed a moment later."""
+            reports[host] = report
+            if self.guests[host].running != report.guest_runs_here:
+                self.run_.untrue.append(("source", "destination")[host])
+
         def destination() -> None:
-            reports[1] = self.destination.run()
+            has_reported(1, self.destination.run())
 
         self.destination_thread = threading.Thread(target=destination, daemon=True, name="main")
         self.destination_thread.start()
         self.source.start()
 
         def wait() -> None:
-            reports[0] = self.source.wait()
+            has_reported(0, self.source.wait())
 
         waiting = threading.Thread(target=wait, daemon=True, name="operator")
         waiting.start()
@@ -313,20 +437,58 @@ class Hosts:
                 run.where.append(name)
                 run.damage += guest.damage()
             run.ran_twice |= guest.ran_beside_another
-            if guest.running != report.guest_runs_here:
-                run.untrue.append(name)
         run.handed_over = self.handed_over
         records = [line.record for log in self.logs for line in log.lines]
         run.conformance = explain(PAGES, 1, records)
         self.close()
         return run
 
+    @property
+    def _has_asked(self) -> bool:
+        """The source has a request; or there will be none, because the devices are loaded, or all has arrived."""
+        nothing_missing = Step.RUNS in self.logs[1].counts or any(isinstance(m, Shut) for m in self.run_.replies)
+        return nothing_missing or Step.GOT_REQUEST in self.logs[0].counts
+
+    @property
+    def _has_asked_again(self) -> bool:
+        """RESUME is answered, and what the guest waits for is asked for once more."""
+        core = self.destination.core
+        with self.destination._lock:
+            return core.state is not State.RECOVERING and not core.unread
+
+    def _wait_for(self, done: Callable[[], bool]) -> None:
+        """Wait for a message that makes all runs alike, unless the fault may keep it from coming."""
+        begin, core = time.monotonic(), self.source.core
+
+        def in_vain() -> bool:
+            struck = time.monotonic() > max(begin, self._struck) + ORDER
+            return struck or core.over or core.paused or self.guests[1].died
+
+        _within(TIMEOUT, lambda: done() or in_vain())
+
+    def _happens(self, kind: str, count: int) -> None:
+        what = self.plan.get((kind, count))
+        if (kind, count) == self._place:
+            self._struck = time.monotonic()
+        if what is not None:
+            what(self)
+
     def close(self) -> None:
         """Nothing is left."""
-        for line in self.lines:
+        for line in [*self._old, *self.lines]:
             line.finally_close()
         for guest in self.guests:
             guest.close()
+
+
+def _within(seconds: float, done: Callable[[], bool]) -> bool:
+    """Whether something is so within so many seconds."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def run_here(place: Place | None = None, fault: Callable[[Hosts], None] = lambda _: None, **how: Any) -> Run:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.eventlog import Line
-from postcopy.engine.memory import GuestOptions
+from postcopy.engine.memory import GuestOptions, GuestProcess
 from postcopy.engine.messages import Message, Page
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.run import DestinationResult, Network, SourceResult, run_destination, run_source
@@ -125,6 +125,9 @@ def migrate(
     look: Callable[[SourceHost], None] = lambda _: None,
     tls: tuple[Path | None, Path | None] = (None, None),
     settle: float = 0.1,
+    recover: float = 0.0,
+    break_after: tuple[int, ...] = (),
+    preempt: bool = False,
 ) -> tuple[SourceResult, DestinationResult]:
     """A whole migration; tls holds the directories of source and destination."""
     ready = threading.Event()
@@ -136,7 +139,7 @@ def migrate(
         ready.set()
 
     def destination() -> None:
-        network = Network(timeout=timeout, patience=timeout, tls=tls[1])
+        network = Network(timeout=timeout, patience=timeout, tls=tls[1], recover=recover, preempt=preempt)
         try:
             results.append(
                 run_destination(
@@ -154,7 +157,7 @@ def migrate(
         meddler.stand_before(port)
         port = meddler.port
     network = Network(port=port, timeout=timeout, tls=tls[0])
-    options = SourceOptions(switch=switch, timeout=timeout)
+    options = SourceOptions(switch=switch, timeout=timeout, recover=recover, break_after=break_after, preempt=preempt)
     source = run_source(guest, options, network, keep_log=True, make_core=make_source, look=look)
     thread.join(30)
     if meddler:
@@ -166,6 +169,13 @@ def migrate(
 def lines(source: SourceResult, destination: DestinationResult) -> list[Line]:
     """The log of both, by time."""
     return sorted([*source.lines, *destination.lines], key=lambda line: line.t)
+
+
+def process_of(host: SourceHost) -> GuestProcess:
+    """The guest of a source."""
+    guest = host._guest
+    assert isinstance(guest, GuestProcess)
+    return guest
 
 
 def nowhere_else(source: SourceResult, destination: DestinationResult) -> list[str]:

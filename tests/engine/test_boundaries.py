@@ -88,8 +88,8 @@ def at(place: Place, fault: Fault, **how: Any) -> Run:
     return run_here(place, happens, **how)
 
 
-def judge(run: Run, place: Place, fault: Fault) -> None:
-    """What has to hold after any fault."""
+def judge_any(run: Run) -> None:
+    """What has to hold after any fault of any run, with recovery or urgent pages as well."""
     assert not run.hangs
     assert run.untrue == [], "what is reported is so"
     assert not run.ran_twice, "two guests ran at a time"
@@ -97,6 +97,11 @@ def judge(run: Run, place: Place, fault: Fault) -> None:
     assert run.damage == [], "the guest that lives is whole"
     assert run.conformance
     assert run.conformance.unexplained is None, "the log is a behaviour of the model"
+
+
+def judge(run: Run, place: Place, fault: Fault) -> None:
+    """What has to hold after any fault."""
+    judge_any(run)
     if run.handed_over:
         assert run.where in ([], ["destination"]), "the source has given its guest away (R15)"
     elif fault is not kill_source_guest:

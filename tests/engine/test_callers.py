@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -282,9 +283,9 @@ def test_a_migration_arrives_although_strangers_call(certificates: Path, monkeyp
     strangers: list[socket.socket] = []
     begin = Listener.accept
 
-    def accept(self: Listener, timeout: float) -> Connection:
+    def accept(self: Listener, timeout: float, **how: Any) -> Connection:
         strangers.extend(STRANGERS[name](self.port, certificates) for name in ("drips", "speaks HTTP", "says nothing"))
-        return begin(self, timeout)
+        return begin(self, timeout, **how)
 
     monkeypatch.setattr(Listener, "accept", accept)
     source, destination = migrate(SOFTWARE, tls=(certificates / "source", certificates / "destination"))

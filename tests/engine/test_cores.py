@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.bitmaps import Bitmaps
-from postcopy.engine.destination import (
-    DestinationCore,
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.destination_steps import State
+from postcopy.engine.effects import (
     DropPages,
     GiveUpGuest,
     LoadDevice,
@@ -20,7 +21,6 @@ from postcopy.engine.destination import (
     ReleaseMemory,
     Sensitise,
     StartGuest,
-    State,
 )
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
@@ -149,8 +149,8 @@ def test_a_switch_at_once_discards_nothing_and_sends_everything_once() -> None:
     pair.deliver(pair.source.end_postcopy())
     with pytest.raises(LocalProtocolError, match=r"the end waits for RUN, in LISTEN \(R9\)"):
         pair.destination.end()
-    assert pair.destination.next_device() == [LoadDevice(CPU)]
-    assert pair.destination.next_device() == []
+    assert pair.destination.next_in_package() == [LoadDevice(CPU)]
+    assert pair.destination.next_in_package() == []
 
 
 def test_discards_come_in_twelves_and_stay_within_blocks() -> None:
@@ -434,7 +434,7 @@ LOCAL: list[tuple[Do, Do, str]] = [
     ),
     (
         Pair.to_package,
-        lambda p: p.destination.next_device(),
+        lambda p: p.destination.next_in_package(),
         "devices come between LISTEN and RUN (R7)",
     ),
     (listening, lambda p: p.destination.devices_loaded(), "1 devices are still to be loaded (R7)"),
@@ -569,8 +569,12 @@ REPLIES: list[tuple[Do, Any, str]] = [
     (Pair.to_package, Shut(0), "SHUT comes in POSTCOPY, not after the end of the stream (R24)"),
     (completed, Shut(0), "Shut comes in COMPLETED (R19)"),
     *(
-        (Pair.to_precopy, reply, f"{type(reply).__name__} comes, and nothing asks for it (R19)")
-        for reply in (ReceivedBitmap("low", bytes(8)), ResumeAck(1), SwitchoverAck())
+        (Pair.to_precopy, reply, f"{name} comes{there}, and nothing asks for it (R19)")
+        for reply, name, there in (
+            (ReceivedBitmap("low", bytes(8)), "a bitmap", " in PRECOPY"),
+            (ResumeAck(1), "RESUME_ACK", " in PRECOPY"),
+            (SwitchoverAck(), "SwitchoverAck", ""),
+        )
     ),
 ]
 

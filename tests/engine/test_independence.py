@@ -1,8 +1,8 @@
 """The engine is an implementation of its own: it imports nothing of the model that it is held against.
 
-It shares the errors of the command line, the reading of a user's files, and the arithmetic of bitmaps: what to discard
-is written once and proved for every bitmap, for the model and the engine alike. A program that the engine starts counts
-as the engine.
+It shares the errors, which name settings as their readers write them, the reading of a user's files, and the arithmetic
+of bitmaps: what to discard is written once and proved for every bitmap, for the model and the engine alike. A program
+that the engine starts counts as the engine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ENGINE = Path(__file__).parents[2] / "src" / "postcopy" / "engine"
-SHARED = {"postcopy.bitmaps", "postcopy.errors", "postcopy.input_files"}
+SHARED = {"postcopy.bitmaps", "postcopy.errors", "postcopy.input_files", "postcopy.surface"}
 
 
 def test_the_engine_imports_neither_model_nor_explorer() -> None:

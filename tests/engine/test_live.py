@@ -6,14 +6,18 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from postcopy.engine import memory, run, uffd
-from postcopy.engine.destination import DestinationCore, DropPages, Output
+from postcopy.conformance.logs import explain
+from postcopy.engine import memory, run, source_host, uffd
+from postcopy.engine.destination import DestinationCore
+from postcopy.engine.effects import DropPages, Output
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess, TableDestinationMemory
@@ -31,7 +35,8 @@ from postcopy.engine.messages import (
 from postcopy.engine.source import Phase, SourceCore
 from postcopy.engine.source_host import SourceHost
 from postcopy.engine.transport import Connection
-from tests.engine.live import SMALL, SOFTWARE, Meddler, first, migrate, nowhere_else, pages_after
+from tests.engine.certificates import needs_openssl
+from tests.engine.live import SMALL, SOFTWARE, Meddler, first, lines, migrate, nowhere_else, pages_after, process_of
 
 
 def permitted() -> bool:
@@ -109,6 +114,126 @@ def test_host_pages_of_four_target_pages(guest: GuestOptions) -> None:
     assert destination.guest
     assert destination.guest.damage == []
     assert source.report.counts[Step.SENT_REST.value] == 3 * 256
+
+
+@pytest.fixture
+def runs_first(monkeypatch: pytest.MonkeyPatch) -> type[DestinationCore]:
+    """A destination to which no connection breaks before its guest runs, however busy the machine is."""
+    ran = threading.Event()
+
+    class Runs(DestinationCore):
+        def run(self) -> Sequence[Output]:
+            outputs = super().run()
+            ran.set()
+            return outputs
+
+    monkeypatch.setattr(SourceHost, "_is_early", property(lambda _: not ran.is_set()))
+    monkeypatch.setattr(source_host, "SLOW_BATCH", 1)  # so that pages are left, even after seconds
+    return Runs
+
+
+@pytest.mark.parametrize("guest", KINDS)
+def test_it_arrives_whole_after_three_breaks(guest: GuestOptions, runs_first: type[DestinationCore]) -> None:
+    more = with_(guest, size=4 << 20)
+    source, destination = migrate(
+        more, switch="at-once", recover=20, break_after=(200, 100, 100), make_destination=runs_first
+    )
+    assert (source.report.outcome, destination.report.outcome) == ("completed", "completed")
+    assert (len(source.report.breaks), len(destination.report.breaks)) == (3, 3)
+    assert nowhere_else(source, destination) == ["destination"]
+    assert destination.guest
+    assert destination.guest.damage == []
+    found = explain(more.geometry().pages, 1, [line.record for line in lines(source, destination)])
+    assert (found.unexplained, found.fired["source.receives_resume_ack"]) == (None, 3)
+    sent = sum(source.report.counts.get(step.value, 0) for step in (Step.SERVED, Step.SENT_BACKGROUND))
+    assert sent > 1024, "what was lost was sent again"
+
+
+@needs_openssl
+def test_it_recovers_under_tls_too(certificates: Path, runs_first: type[DestinationCore]) -> None:
+    pems = certificates / "source", certificates / "destination"
+    source, destination = migrate(
+        with_(SOFTWARE, size=4 << 20),
+        switch="at-once",
+        recover=20,
+        break_after=(200,),
+        tls=pems,
+        make_destination=runs_first,
+    )
+    assert (source.report.outcome, len(source.report.breaks)) == ("completed", 1)
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+@pytest.mark.parametrize("guest", KINDS)
+@pytest.mark.parametrize("switch", ["first-pass", "at-once"])
+def test_it_arrives_whole_with_a_connection_for_urgent_pages(guest: GuestOptions, switch: str) -> None:
+    more = with_(guest, size=8 << 20)
+    source, destination = migrate(more, switch=switch, preempt=True)
+    assert (source.report.outcome, destination.report.outcome) == ("completed", "completed")
+    assert nowhere_else(source, destination) == ["destination"]
+    assert destination.guest
+    assert destination.guest.damage == []
+    found = explain(more.geometry().pages, 1, [line.record for line in lines(source, destination)])
+    assert found.unexplained is None
+    assert found.fired["destination.accepts_fast_channel"] == 1
+    sent = [line.page for line in source.lines if line.step in (Step.SERVED_URGENT, Step.SENT_BACKGROUND)]
+    assert len(sent) == len(set(sent)), "no page is sent twice in postcopy"
+    assert source.report.counts.get(Step.SERVED.value, 0) == 0
+
+
+def test_urgent_pages_of_four_target_pages() -> None:
+    source, destination = migrate(with_(SOFTWARE, size=8 << 20, target_page=1024), switch="at-once", preempt=True)
+    assert source.report.outcome == "completed"
+    assert source.report.counts.get(Step.SERVED_URGENT.value, 0) > 0
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+def test_a_precopy_with_a_connection_for_urgent_pages_needs_none() -> None:
+    source, destination = migrate(with_(SOFTWARE, rate=200), switch="never", preempt=True)
+    assert source.report.outcome == "completed"
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+@needs_openssl
+def test_urgent_pages_come_under_tls_too(certificates: Path) -> None:
+    pems = certificates / "source", certificates / "destination"
+    source, destination = migrate(with_(SOFTWARE, size=8 << 20), switch="at-once", preempt=True, tls=pems)
+    assert source.report.outcome == "completed"
+    assert source.report.counts.get(Step.SERVED_URGENT.value, 0) > 0
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
+def test_without_the_second_connection_the_guest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source cannot reach the destination once more, and has not stopped its guest."""
+
+    def refused() -> Connection:
+        raise ConnectionLost("refused")
+
+    monkeypatch.setattr(run, "caller", lambda _call, _peer: refused)
+    source, destination = migrate(SOFTWARE, preempt=True)
+    assert (source.report.outcome, destination.report.outcome) == ("failed", "failed")
+    assert nowhere_else(source, destination) == ["source"]
+    assert "refused" in source.report.why
+
+
+class Recovering(SourceCore):
+    """Recovers, and its destination does not."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named | {"recovery": True})
+
+
+def test_without_recovery_at_the_destination_a_break_costs_the_guest() -> None:
+    source, destination = migrate(
+        with_(SOFTWARE, size=4 << 20), switch="at-once", break_after=(200,), make_source=Recovering
+    )
+    assert (source.report.outcome, destination.report.outcome) == ("failed", "failed")
+    assert "no new connection that stands within 0 s" in source.report.why
+    assert nowhere_else(source, destination) == []
 
 
 def test_memory_that_is_not_permitted_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +377,7 @@ def test_the_guest_at_the_destination_dies_in_precopy_and_the_source_keeps_its_o
 def test_when_the_guest_at_the_source_is_killed_in_precopy_no_guest_runs(guest: GuestOptions, switch: str) -> None:
     def look(host: SourceHost) -> None:
         if host.core.phase is Phase.PRECOPY and not host._guest.lost:
-            os.kill(host._guest.pid, signal.SIGKILL)
+            os.kill(process_of(host).pid, signal.SIGKILL)
             host._guest.wait_for_death()
 
     start = time.monotonic()
@@ -290,7 +415,7 @@ def test_a_guest_that_is_killed_at_the_source_when_its_cpus_have_stopped_arrives
 def test_a_guest_that_is_killed_as_the_operator_cancels_does_not_run_here() -> None:
     def look(host: SourceHost) -> None:
         if host.core.phase == Phase.PRECOPY:
-            os.kill(host._guest.pid, signal.SIGKILL)
+            os.kill(process_of(host).pid, signal.SIGKILL)
             host._guest.wait_for_death()
             with suppress(EngineError):
                 host.cancel()

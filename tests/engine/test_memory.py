@@ -81,3 +81,14 @@ def test_an_answer_to_another_question_does_not_pass_for_the_page(pair: Pair) ->
     pair.destination.place(range(1, 2), b"b" * PAGE)
     thread.join(5)
     assert read == [b"b" * PAGE]
+
+
+def test_a_fault_that_comes_with_the_end_of_the_wait_is_returned(pair: Pair) -> None:
+    """After a recovery the wait ends while the guest runs: nothing else would ask for the page."""
+    thread, read = pair.interpretation(0)
+    pair.destination.stop_faults()
+    assert pair.destination.faults(5) == [(0, "vCPU 0")]
+    assert pair.destination.faults(0) == []
+    pair.destination.place(range(1), b"a" * PAGE)
+    thread.join(5)
+    assert read == [b"a" * PAGE]

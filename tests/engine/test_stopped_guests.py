@@ -16,7 +16,7 @@ from postcopy.engine.errors import GuestError, also
 from postcopy.engine.memory import GuestOptions, GuestProcess
 from postcopy.engine.source import Phase
 from postcopy.engine.source_host import SourceHost
-from tests.engine.live import SOFTWARE, migrate, nowhere_else
+from tests.engine.live import SOFTWARE, migrate, nowhere_else, process_of
 
 SOON = 1.5
 """Seconds that a guest may stand still here."""
@@ -92,7 +92,7 @@ def slow(**changes: Any) -> GuestOptions:
 def test_a_guest_that_is_stopped_in_precopy_is_given_up_when_its_cpus_do_not_stop() -> None:
     def look(host: SourceHost) -> None:
         if host.core.phase is Phase.PRECOPY:
-            stop(host._guest)
+            stop(process_of(host))
 
     source, destination = migrate(slow(), switch="0.5", look=look, timeout=SOON)
     assert source.report.outcome == "failed"
@@ -104,7 +104,7 @@ def test_a_guest_that_is_stopped_in_precopy_is_given_up_when_its_cpus_do_not_sto
 def test_a_guest_that_is_stopped_while_the_operator_cancels_does_not_run_here() -> None:
     def look(host: SourceHost) -> None:
         if host.core.phase is Phase.PRECOPY:
-            stop(host._guest)
+            stop(process_of(host))
             host.cancel()
 
     source, destination = migrate(slow(), switch="60", look=look, timeout=SOON)

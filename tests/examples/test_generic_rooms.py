@@ -28,6 +28,9 @@ LEFT = {
 """Files that still name something, and what: the example in the errors about threads, and the sentence on a proof's
 ranking, which is postcopy's."""
 
+OF_THE_ENGINE = {"report/pages/migration.py"}
+"""Files about the engine, which migrates guests and nothing else: the page of `postcopy run`."""
+
 
 def texts(source: str) -> Iterator[str]:
     """The texts of a program, without its docstrings."""
@@ -48,6 +51,7 @@ def test_no_text_names_a_part_of_postcopy() -> None:
         (path.relative_to(PACKAGE).as_posix(), name)
         for room in ROOMS
         for path in (PACKAGE / room).rglob("*.py")
+        if path.relative_to(PACKAGE).as_posix() not in OF_THE_ENGINE
         for name in named(path.read_text(encoding="utf-8"))
     }
     assert found == LEFT

@@ -203,7 +203,7 @@ def drawn(instance: Instance) -> Quotient:
 
 
 def test_the_comparison_says_what_the_variant_does_more() -> None:
-    report = compare(("a", "b"), example(SOUND), example(TOO_EARLY), Size(2, 1), Size(2, 1), lambda _: None)
+    report = compare(("a", "b"), example(SOUND), example(TOO_EARLY), Size(2, 1), Size(2, 1), Options(), lambda _: None)
     assert (report.added, report.removed, report.changed) == ((), (), ("coordinator.commits",))
     assert report.turned == {"agreement": ("holds", "violated")}
     assert report.gained.difference is not None
@@ -215,7 +215,7 @@ def test_the_comparison_says_what_the_variant_does_more() -> None:
 def test_two_files_with_the_same_protocol_are_the_same(tmp_path: Path) -> None:
     copy = tmp_path / "copy.py"
     copy.write_text("# moved down\n\n" + (ROOT / "examples" / SOUND).read_text(encoding="utf-8"), encoding="utf-8")
-    report = compare(("a", "b"), example(SOUND), load(str(copy))[1], Size(1, 1), Size(1, 1), lambda _: None)
+    report = compare(("a", "b"), example(SOUND), load(str(copy))[1], Size(1, 1), Size(1, 1), Options(), lambda _: None)
     assert (report.added, report.removed, report.changed, report.turned) == ((), (), (), {})
     assert report.gained.difference is None
     assert report.lost.difference is None

@@ -27,6 +27,7 @@ from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
+from tests.explorer.killed import killed
 
 INSTANCE = Instance(Postcopy, 2, 2, (*SAFETY, *WITNESSES))
 SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "witnesses")
@@ -63,7 +64,7 @@ def fresh() -> Exploration:
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("stored") / "kept"
-    kept(directory, 1, 4)
+    killed(exploration(1), directory, 4)
     return directory
 
 
@@ -73,31 +74,10 @@ def directory(stored: Path, tmp_path: Path) -> Path:
     return shutil.copytree(stored, tmp_path / "kept")
 
 
-class Killed(Exception):
-    pass
-
-
-def kept(directory: Path, workers: int, slices: int) -> Exploration:
-    """A search that dies after so many slices, kept after each."""
-    made = exploration(workers)
-    made.keep(directory, 0)
-    left = [slices]
-
-    def report(_: object) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Killed
-
-    made._report = report
-    with pytest.raises(Killed):
-        made.run()
-    return made
-
-
 @pytest.mark.slow_but("2-2")
 @pytest.mark.parametrize(("workers", "slices"), [(1, 1), (1, 9), (2, 1), (2, 2), (2, 7)])
 def test_it_ends_as_if_nothing_had_happened(whole: Exploration, tmp_path: Path, workers: int, slices: int) -> None:
-    kept(tmp_path / "kept", workers, slices)
+    killed(exploration(workers), tmp_path / "kept", slices)
     again = exploration(workers)
     again.resume(tmp_path / "kept", 0)
     assert 0 < again.findings.states < whole.findings.states
@@ -231,10 +211,22 @@ def test_nothing_is_overwritten(tmp_path: Path, fresh: Exploration) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_any_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--small-table", "--workers", "2")])
+def test_killed_at_any_time(tmp_path: Path, options: tuple[str, ...]) -> None:
     """As a user would see it: SIGKILL to the program, several times, until it comes to its end."""
     slices = "from postcopy.explorer import explore; explore._SLICE = 1000; from postcopy.cli.main import main; main()"
-    command = [sys.executable, "-c", slices, "check", "--pages", "3", "--no-symmetry", "--json", "--no-liveness"]
+    command = [
+        sys.executable,
+        "-c",
+        slices,
+        "check",
+        "--pages",
+        "3",
+        "--no-symmetry",
+        "--json",
+        "--no-liveness",
+        *options,
+    ]
     exploration(instance=Instance(Postcopy, 3, 2, SAFETY), reductions=())  # so that it is compiled already
     expected = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     directory, moments = tmp_path / "kept", random.Random(5)

@@ -103,7 +103,7 @@ def test_a_process_that_dies_is_said_to_have_and_the_search_is_resumed(tmp_path:
     assert isinstance(made.search, Cluster)
     victim = ray.get(made.search.members[1].__ray_call__.remote(lambda _: os.getpid()))
     os.kill(victim, signal.SIGKILL)
-    with pytest.raises(MemberLost, match=r"has died.*--resume"):
+    with pytest.raises(MemberLost, match=r"has died.*resume"):
         made.run()
     again = exploration()
     again.resume(tmp_path, every=1_000)

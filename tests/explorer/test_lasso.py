@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.sparse.csgraph
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from postcopy.explorer.liveness import lasso
+from postcopy.explorer.liveness.components import components
 from postcopy.explorer.liveness.lasso import Answer, Fairness, Graph, Nodes, fair_lasso, fairness
 from tests.explorer.naive_liveness import Case, faults_of, shortest_stem
 
@@ -49,6 +49,38 @@ def cases(draw: st.DrawFn) -> Case:
 @given(case=cases())
 def test_the_search_agrees_with_the_definition(case: Case) -> None:
     assert wrong(case) is None
+
+
+GRAPHS = st.integers(1, 7).flatmap(
+    lambda nodes: st.lists(st.lists(st.integers(0, nodes - 1), max_size=5), min_size=nodes, max_size=nodes)
+)
+"""For each node where its edges lead; an edge may be there twice."""
+
+
+def together(count: int, component: Nodes) -> set[frozenset[int]]:
+    """Components as sets of nodes."""
+    assert sorted(set(component.tolist())) == list(range(count))
+    return {frozenset(np.flatnonzero(component == number).tolist()) for number in range(count)}
+
+
+def reached(edges: list[list[int]], start: int) -> set[int]:
+    seen, ahead = {start}, [start]
+    while ahead:
+        fresh = set(edges[ahead.pop()]) - seen
+        seen |= fresh
+        ahead += fresh
+    return seen
+
+
+@settings(max_examples=300, deadline=None)
+@given(edges=GRAPHS)
+@example(edges=[[1, 1], [2], [0, 3], [3]])
+def test_components_are_the_nodes_that_reach_each_other(edges: list[list[int]]) -> None:
+    from_each = [reached(edges, node) for node in range(len(edges))]
+    expected = {frozenset(b for b in from_each[a] if a in from_each[b]) for a in range(len(edges))}
+    first = np.cumsum([0, *map(len, edges)])
+    target = np.array([node for each in edges for node in each], dtype=np.int64)
+    assert together(*components(first, target)) == expected
 
 
 def drawn(seed: int) -> Case:
@@ -104,14 +136,11 @@ def neglects_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drops_an_edge(monkeypatch: pytest.MonkeyPatch) -> None:
     """The components are looked for in a graph that lacks an edge."""
-    plain = scipy.sparse.csgraph.connected_components
 
-    def mutated(matrix: Any, **how: Any) -> Any:
-        matrix.data[-1:] = 0
-        matrix.eliminate_zeros()
-        return plain(matrix, **how)
+    def mutated(first: Nodes, target: Nodes) -> tuple[int, Nodes]:
+        return components(np.minimum(first, max(len(target) - 1, 0)), target[:-1])
 
-    monkeypatch.setattr(lasso, "connected_components", mutated)
+    monkeypatch.setattr(lasso, "components", mutated)
 
 
 def counts_steps_that_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

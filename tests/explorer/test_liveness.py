@@ -14,8 +14,9 @@ from postcopy.explorer.explore import Exploration, explore
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.fairness import broken, duties, is_fair, moves, units
+from postcopy.explorer.liveness.history_bits import history_masks
 from postcopy.explorer.liveness.promises import Liveness
-from postcopy.explorer.liveness.state_graph import history_masks, recorded
+from postcopy.explorer.liveness.state_graph import recorded
 from postcopy.explorer.results import Engine, Options, Outcome, Verdict
 from postcopy.explorer.search.findings import Space
 from postcopy.explorer.search.interpreted import Interpreted
@@ -44,6 +45,7 @@ from postcopy.properties.liveness import LIVENESS
 from postcopy.report.story.contradiction import explain
 from tests.explorer import tiny_liveness as tiny
 from tests.explorer.brute import brute_force
+from tests.explorer.compiled_edges import compiled_edges
 from tests.explorer.naive_liveness import never_kept
 from tests.strategies import random_protocols
 
@@ -336,8 +338,6 @@ def test_a_fault_breaks_the_same_property_with_and_without_symmetry(fault: type[
 
 @pytest.mark.parametrize("symmetry", [True, False])
 def test_the_compiled_graph_is_the_interpreted_one(symmetry: bool) -> None:
-    from postcopy.explorer.liveness.compiled_state_graph import expand_all
-
     space = searched(Instance(tiny.Unfair, 3, 1), Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
     kernel, states = space.kernel, space.search.array()
     assert isinstance(space.search, Interpreted)
@@ -345,15 +345,13 @@ def test_the_compiled_graph_is_the_interpreted_one(symmetry: bool) -> None:
     assert edges is not None
     machine, actions, packed = machine_of(kernel.plan), kernel.labels.action_of, states.view(np.int64)
     slow, seen = recorded(edges, states, history, 10**6)
-    fast, found = expand_all(packed, history, machine, actions, 10**6)
+    fast, found = compiled_edges(machine, packed, history, actions)
     for name in ("first", "target", "action", "moves"):
         assert np.array_equal(getattr(slow, name), getattr(fast, name))
     assert np.array_equal(seen, found)
     assert len(slow.target) > len(states)
     with pytest.raises(MemoryError):
         recorded(edges, states, history, 10)
-    with pytest.raises(MemoryError):
-        expand_all(packed, history, machine, actions, 10)
 
 
 # -- runs that go on for ever ---------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def test_a_property_of_steps_is_read_once(monkeypatch: pytest.MonkeyPatch) -> No
         counted[action.name, id(leaf), prop.name] += 1
         return violation(instance, action, leaf, prop, *others)
 
-    monkeypatch.setattr("postcopy.language.readings.violation", counting)
+    monkeypatch.setattr("postcopy.language.judgements.violation", counting)
     remembered._steps.cache_clear()
     for left in (WITHOUT_MONITOR, WITHOUT_MONITOR[1:], WITHOUT_MONITOR[::-1]):
         explore(Instance(Postcopy, 1, 1, left), Options(engine=Engine.INTERPRETED))

@@ -83,6 +83,7 @@ def shortest(name: str, violated: Property) -> int:
     return len(verdict.counterexample.steps)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow_but("cpus-run-on", "ends-with-dirty-pages")
 @pytest.mark.parametrize("name", BREAK_SAFETY)
 def test_walks_find_what_every_fault_breaks_and_show_it_without_a_superfluous_step(name: str) -> None:

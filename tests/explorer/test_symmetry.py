@@ -85,6 +85,7 @@ def test_orbits_add_up_for_random_protocols_too(protocol: type[Protocol], size: 
         assert sum(orbit(reduced.kernel, words) for words in reduced.stored()) == full.findings.states
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow_but("no-discards", "late-start-acts")
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_a_fault_breaks_the_same_property_after_as_many_steps_whatever_symmetry_is_used(name: str) -> None:

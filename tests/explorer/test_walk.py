@@ -174,14 +174,14 @@ def test_the_census_of_all_states_is_what_a_search_stores() -> None:
 @pytest.mark.parametrize(
     ("plan", "says"),
     [
-        (lambda: WalkPlan(-1), "--seed -1: a whole number from 0 on"),
-        (lambda: WalkPlan(1, depth=0), "--depth 0: a whole number from 1 on"),
-        (lambda: WalkPlan(1, walks=0), "--walks 0: a whole number from 1 on"),
-        (lambda: WalkPlan(1, walks=-5), "--walks -5"),
-        (lambda: WalkPlan(1, seconds=0), "--seconds 0: a time greater than 0"),
-        (lambda: WalkPlan(1, seconds=float("nan")), "--seconds nan"),
-        (lambda: WalkPlan(1, seconds=float("inf")), "--seconds inf"),
-        (lambda: WalkPlan(1, walks=1, seconds=1), "--walks or --seconds, not both"),
+        (lambda: WalkPlan(-1), "seed=-1: a whole number from 0 on"),
+        (lambda: WalkPlan(1, depth=0), "depth=0: a whole number from 1 on"),
+        (lambda: WalkPlan(1, walks=0), "walks=0: a whole number from 1 on"),
+        (lambda: WalkPlan(1, walks=-5), "walks=-5"),
+        (lambda: WalkPlan(1, seconds=0), "seconds=0: a time greater than 0"),
+        (lambda: WalkPlan(1, seconds=float("nan")), "seconds=nan"),
+        (lambda: WalkPlan(1, seconds=float("inf")), "seconds=inf"),
+        (lambda: WalkPlan(1, walks=1, seconds=1), "walks or seconds, not both"),
     ],
 )
 def test_plans_that_make_no_sense_are_refused(plan: Callable[[], WalkPlan], says: str) -> None:
@@ -206,7 +206,7 @@ def test_walking_for_a_time_ends_when_it_is_over_and_makes_the_same_walks() -> N
 
 
 def test_what_is_about_runs_without_end_is_not_for_walks() -> None:
-    with pytest.raises(UsageError, match="is about runs without end: a walk has one; postcopy check decides it"):
+    with pytest.raises(UsageError, match="is about runs without end: a walk has one; check\\(\\) decides it"):
         Simulation(Instance(Postcopy, 1, 1, LIVENESS), WalkPlan(1))
 
 

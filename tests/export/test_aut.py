@@ -70,5 +70,5 @@ def test_labels_say_which_choices_were_made() -> None:
 
 
 def test_a_graph_that_is_too_large_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"more than 100 states are too many .*: use fewer --pages"):
+    with pytest.raises(UsageError, match=r"more than 100 states are too many .*: use fewer pages"):
         list(aut(read(Instance(Tiny, 2, 1)), limit=100))

@@ -41,6 +41,7 @@ SAFETY_FAULTS = [name for name, fault in FAULTS.items() if not BY_NAME[fault.bre
 """Those that show in a state or a step: runs that go on for ever are not asserted in the export."""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow_but("no-return-path", "no-discards", "late-start-acts")
 @pytest.mark.parametrize("name", SAFETY_FAULTS)
 def test_a_fault_has_the_same_states_and_breaks_the_same_property_for_both(name: str, tmp_path: Path) -> None:

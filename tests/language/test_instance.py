@@ -76,10 +76,10 @@ def test_the_size_in_words() -> None:
 @pytest.mark.parametrize(
     ("pages", "in_flight", "group", "message"),
     [
-        (0, 1, 1, "--pages 0 is out of range: 1 to 16"),
-        (17, 1, 1, "--pages 17 is out of range: 1 to 16"),
-        (2, 9, 1, "--in-flight 9 is out of range: 1 to 8"),
-        (3, 1, 2, "--host-page 2 does not divide --pages 3"),
+        (0, 1, 1, "pages=0 is out of range: 1 to 16"),
+        (17, 1, 1, "pages=17 is out of range: 1 to 16"),
+        (2, 9, 1, "in_flight=9 is out of range: 1 to 8"),
+        (3, 1, 2, "host_page=2 does not divide pages=3"),
     ],
 )
 def test_a_wrong_size_is_refused(pages: int, in_flight: int, group: int, message: str) -> None:

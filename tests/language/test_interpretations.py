@@ -13,6 +13,7 @@ from postcopy.errors import SpecError
 from postcopy.language.actions import ActionInstance, PageChoice
 from postcopy.language.concrete import may_rest, successors, take, violated_by
 from postcopy.language.instance import Instance, State
+from postcopy.language.path_joining import join_paths
 from postcopy.language.symbolic import read_action, read_predicate, read_resting
 from postcopy.language.trees import Tree
 from postcopy.language.values import ConcretePages
@@ -62,6 +63,11 @@ def agree(instance: Instance, trees: dict[str, Tree], state: State) -> None:
             assert symbolic(trees[action.name], instance, state, page) == expected, (action.name, page)
 
 
+def joined(trees: dict[str, Tree]) -> dict[str, Tree]:
+    """The same trees with as many paths joined as can be."""
+    return {name: join_paths(tree, most=1) for name, tree in trees.items()}
+
+
 @QUICK
 @given(st.data())
 def test_random_protocols_read_both_ways_mean_the_same(data: st.DataObject) -> None:
@@ -74,6 +80,7 @@ def test_random_protocols_read_both_ways_mean_the_same(data: st.DataObject) -> N
     for _ in range(4):
         state = data.draw(random_states(instance))
         agree(instance, trees, state)
+        agree(instance, joined(trees), state)
         for name, invariant in invariants:
             assert evaluate(invariant, state, None, instance) == (name not in violated_by(instance, state))
         assert evaluate(resting, state, None, instance) == may_rest(instance, state)
@@ -90,13 +97,16 @@ def test_numbers_that_leave_their_range_are_reported_by_both_interpretations(dat
         if "leaves its range" not in str(error):
             raise
         reject()  # a constant that is out of range is told at once
-    agree(instance, trees, data.draw(random_states(instance)))
+    state = data.draw(random_states(instance))
+    agree(instance, trees, state)
+    agree(instance, joined(trees), state)
 
 
 @pytest.mark.parametrize(("pages", "group"), [(2, 1), (2, 2), (3, 1)])
 def test_the_document_read_both_ways_means_the_same_on_random_walks(pages: int, group: int) -> None:
     instance = Instance(Postcopy, pages, 2, group=group)
     trees = {action.name: read_action(instance, action) for action in instance.actions}
+    together = joined(trees)
     resting = read_resting(instance)
     chance = random.Random(pages * 10 + group)
     seen: set[State] = set()
@@ -106,6 +116,7 @@ def test_the_document_read_both_ways_means_the_same_on_random_walks(pages: int, 
             if state not in seen:
                 seen.add(state)
                 agree(instance, trees, state)
+                agree(instance, together, state)
                 assert evaluate(resting, state, None, instance) == may_rest(instance, state)
             following = [step for step in successors(instance, state) if step.state != state]
             hopeful = [step for step in following if not MISHAPS.search(step.action.method)]

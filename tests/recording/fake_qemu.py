@@ -55,6 +55,7 @@ class Fake:
                 self.say({"return": self.answer(name, arguments), "id": asked["id"]})
                 if name == "quit":
                     return
+        time.sleep(60)  # QEMU goes on where only its QMP has been closed
 
     def answer(self, name: str, given: dict[str, Any]) -> Any:
         match name:

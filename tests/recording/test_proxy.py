@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
+import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +79,14 @@ def test_both_directions_of_several_connections(ends: Ends) -> None:
     assert ends.lost() == [0, 0]
 
 
+def wait_until_received(sender: socket.socket) -> None:
+    """The other end of a connection has taken all that was sent, within ten seconds."""
+    end = time.monotonic() + 10
+    while struct.unpack("i", fcntl.ioctl(sender, termios.TIOCOUTQ, bytes(4)))[0]:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def test_what_is_held_is_lost_at_a_cut_and_is_kept(ends: Ends) -> None:
     source, destination = ends.connect()
     source.sendall(b"first ")
@@ -83,6 +95,7 @@ def test_what_is_held_is_lost_at_a_cut_and_is_kept(ends: Ends) -> None:
     source.sendall(b"second")
     destination.sendall(b"still open")
     assert source.recv(100) == b"still open"
+    wait_until_received(source)
     ends.proxy.cut()
     assert destination.recv(100) == source.recv(100) == b""
     again = ends.connect()

@@ -172,9 +172,27 @@ class Script:
         ),
         ("cancel", "migrate, wait 1, source migrate_cancel, end"),
         ("kill", "migrate, wait 1, kill destination, end"),
+        ("refused", "migrate, end"),
+        ("missing-device", "migrate, wait 1, source migrate-start-postcopy, source.status postcopy-paused failed"),
     ],
 )
 def test_what_a_scenario_does(name: ScenarioName, steps: str) -> None:
     done: list[str] = []
     SCENARIOS[name].steps(Script(done))  # type: ignore[arg-type]
     assert ", ".join(done) == steps
+
+
+def test_a_destination_lacks_what_a_scenario_gives_to_the_source_alone(fake: str, tmp_path: Path) -> None:
+    both = setting_of(SCENARIOS[ScenarioName.REFUSED], 2)
+    device = setting_of(SCENARIOS[ScenarioName.MISSING_DEVICE], 2).source_arguments
+    setting = msgspec.structs.replace(both, source_arguments=("-name", "more"))
+    with pair.Pair(fake, setting, tmp_path) as made:
+        commands = made.commands
+    assert commands["source"].count("more") == 1
+    assert "more" not in commands["destination"]
+    assert device == ("-device", "virtio-rng-pci")
+    entries = [msgspec.json.decode(line) for line in (tmp_path / "qmp.jsonl").read_bytes().splitlines()]
+    set_ = {its["side"]: str(its) for its in entries if its.get("command") == "migrate-set-capabilities"}
+    assert "postcopy-ram" in set_["source"]
+    assert "postcopy-ram" not in set_["destination"]
+    assert "return-path" in set_["destination"]

@@ -30,12 +30,38 @@ FLAGS = (
 
 TOO_WIDE = """
 const wide = document.documentElement.clientWidth;
-return [...document.querySelectorAll("body *:not(svg *)")].filter((element) => {
+return [...document.querySelectorAll("body *:not(svg *, .picture *, .matrix *)")].filter((element) => {
   const box = element.getBoundingClientRect();
   return box.width && (box.right > wide + 0.5 || box.left < -0.5);
 }).map((element) => element.outerHTML.slice(0, 120));
 """
-"""What does not fit on the screen; what is inside of a drawing may be outside of its frame."""
+"""What does not fit on the screen; what is inside of a drawing, or of a part that scrolls, may be outside."""
+
+
+PALE = """
+const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+function behind(element) {
+  for (let each = element; each; each = each.parentElement) {
+    const colour = numbers(getComputedStyle(each).backgroundColor);
+    if (colour.length === 3 || colour[3] === 1) return colour;
+  }
+  return matchMedia("(prefers-color-scheme: dark)").matches ? [0, 0, 0] : [255, 255, 255];
+}
+const found = [];
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (texts.nextNode()) {
+  const element = texts.currentNode.parentElement;
+  const words = texts.currentNode.textContent.trim();
+  if (!words || element.closest("script, style, svg, :disabled") || !element.checkVisibility()) continue;
+  const [one, other] = [numbers(getComputedStyle(element).color), behind(element)].map(light);
+  const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  if (ratio < 4.5) found.push(`${words.slice(0, 40)}: ${ratio.toFixed(2)}`);
+}
+return found;
+"""
+"""Texts whose contrast to what is behind them is less than 4.5 to 1 (WCAG 2, AA)."""
 
 
 class Browser:

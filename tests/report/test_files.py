@@ -9,7 +9,7 @@ import pytest
 
 from postcopy import report
 from postcopy.errors import UsageError
-from postcopy.report.charts.formats import FORMATS, format_of
+from postcopy.report.charts.formats import ENDINGS, format_of, formats
 from postcopy.report.files.file_format import WRITTEN, FileFormat
 from postcopy.report.story.story_format import StoryFormat
 
@@ -36,7 +36,7 @@ def test_a_file_cut_short_is_not_taken_for_an_earlier_result(tmp_path: Path) -> 
     path = tmp_path / "a.txt"
     COMMENTED.save(path, "many lines\n" * 100)
     path.write_text(path.read_text()[:-5])
-    with pytest.raises(UsageError, match="choose another name, or give --force"):
+    with pytest.raises(UsageError, match="choose another name, or give force=True"):
         COMMENTED.refuse(path)
 
 
@@ -63,10 +63,11 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_every_format_of_a_story_that_a_file_declares_is_listed() -> None:
     names = [module.name for module in pkgutil.walk_packages(report.__path__, f"{report.__name__}.")]
     declared = [getattr(importlib.import_module(name), "FORMAT", None) for name in names]
-    assert {form for form in declared if isinstance(form, StoryFormat)} == set(FORMATS)
+    assert {form for form in declared if isinstance(form, StoryFormat)} == set(formats())
+    assert ", ".join(form.ending for form in formats()) == ENDINGS
 
 
-@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.ending)
+@pytest.mark.parametrize("form", formats(), ids=lambda form: form.ending)
 def test_every_format_of_a_story_has_a_mark_and_a_name_of_its_own(form: StoryFormat) -> None:
     assert bool(form.begins) != bool(form.comment)
     assert format_of(Path(f"run{form.ending}"), "--trace") is form

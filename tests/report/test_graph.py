@@ -368,12 +368,13 @@ class TestRefusals:
 
     def test_a_drawing_with_too_many_nodes_is_refused(self, tmp_path: Path) -> None:
         graph = build(document(), None)
-        advice = "--by source.phase --by destination.state --by destination.main"
+        names = ["source.phase", "destination.state", "destination.main"]
+        advice = f"by={names}"
         message = refusal(lambda: write(graph, tmp_path / "states.svg"))
         assert message.startswith(f"a drawing of {graph.nodes:,} nodes (300 at most) cannot be read: choose")
         assert advice in message
         assert message.endswith(", or write .html or .graphml")
-        suggested = build(document(), advice.replace("--by", "").split()).nodes
+        suggested = build(document(), names).nodes
         assert f"({suggested} nodes)" in message
         assert not list(tmp_path.iterdir())
 
@@ -392,11 +393,11 @@ class TestRefusals:
         nodes = graph_of(by).nodes
         assert graph_of(by, max_memory=nodes * quotient.NODE_BYTES).nodes == nodes
         message = refusal(lambda: graph_of(by, max_memory=nodes * quotient.NODE_BYTES - 1))
-        assert message.startswith(f"a graph of {nodes} nodes takes about 1 MiB, and --max-memory allows 0: allow more")
+        assert message.startswith(f"a graph of {nodes} nodes takes about 1 MiB, and max_memory allows 0: allow more")
 
     def test_far_too_many_states(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(quotient, "MAX_STATES", 5)
-        message = "6 states are too many for a graph (5 at most): use fewer --pages or a smaller --in-flight"
+        message = "6 states are too many for a graph (5 at most): use fewer pages or a smaller in_flight"
         assert refusal(lambda: graph_of(["source.phase"])) == message
 
     @pytest.mark.parametrize("name", ["states", "states.png", "states.dot.gz", ".dot", "states.SVG"])

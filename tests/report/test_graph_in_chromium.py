@@ -97,6 +97,28 @@ def browser(driver: webdriver.Chrome, folder: Path) -> Iterator[Browser]:
     assert found.errors() == []
 
 
+TEXT_HEIGHT = """
+const texts = [...document.querySelectorAll(".map text")].filter((text) => text.checkVisibility());
+return Math.min(...texts.map((text) => text.getBoundingClientRect().height));
+"""
+"""The height of the smallest text on the map, in pixels of the screen."""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", [SMALL, BROKEN, THOUSAND])
+def test_the_map_can_be_read_as_it_is_opened(browser: Browser, name: str, width: int) -> None:
+    browser.open(name, width=width)
+    assert browser.run("return document.querySelectorAll('.map text').length") > 20
+    assert browser.run(TEXT_HEIGHT) > 9.5
+
+
+def test_words_that_are_too_small_are_found(browser: Browser) -> None:
+    browser.open(SMALL)
+    assert browser.run("return !document.querySelector('.map').classList.contains('far')")
+    browser.run("document.querySelectorAll('.map text').forEach((text) => { text.style.fontSize = '7px'; })")
+    assert browser.run(TEXT_HEIGHT) < 9.5
+
+
 def test_a_click_on_a_node_tells_its_state_and_its_neighbours(browser: Browser) -> None:
     browser.open(SMALL)
     assert browser.chosen is None

@@ -60,7 +60,7 @@ def grid(count: int, every: int) -> tuple[list[tuple[float, float]], list[tuple[
     return sizes, edges, {name: [n for n in range(count) if n % 3 == i] for i, name in enumerate("abc")}
 
 
-@pytest.mark.parametrize(("count", "every", "whole"), [(30, 2, True), (200, 3, False)], ids=["few", "many"])
+@pytest.mark.parametrize(("count", "every", "whole"), [(16, 2, True), (30, 2, False), (200, 3, False)])
 def test_nothing_lies_over_anything_else_and_nodes_are_inside_their_boxes(count: int, every: int, whole: bool) -> None:
     sizes, edges, boxes = grid(count, every)
     layout = lay_out(sizes, edges, boxes, [])
@@ -98,12 +98,23 @@ def edges_of(graph: Quotient) -> list[Any]:
 
 
 def test_the_page_has_every_node_and_edge_of_the_graph() -> None:
-    graph = build(document(), ["source.phase", "destination.state"])
+    graph = build(document(), ["source.running", "destination.state"])
     text = page(graph)
     assert [int(node["data-node"]) for node in placed(text, "node")] == list(range(graph.nodes))
     drawn = {(int(way["data-from"]), int(way["data-to"])) for way in placed(text, "way")}
     assert drawn == {(source, target) for source, target, _ in edges_of(graph) if source != target}
     assert f"{graph.nodes} nodes, {len(edges_of(graph))} edges" in words(text)
+
+
+def test_what_could_not_be_read_with_all_edges_shows_its_boxes_as_large_as_they_can_be() -> None:
+    graph = build(document(), ["source.phase", "destination.state"])
+    text = page(graph)
+    assert placed(text, "way") == []
+    assert len(placed(text, "box")) == 14
+    sizes, edges, boxes = grid(30, 2)
+    chosen = graph_layout._scale(lay_out(sizes, edges, boxes, []))
+    others = [graph_layout._scale(graph_layout._by_box(sizes, edges, boxes, s)) for s in graph_layout.SHAPES]
+    assert chosen == max(others) > min(others)
 
 
 def test_of_a_thousand_nodes_the_boxes_are_laid_out_and_edges_wait_for_a_choice() -> None:

@@ -192,7 +192,7 @@ class TestRefusals:
 
     def test_size_out_of_range(self) -> None:
         text = changed(_set("#meta", "postcopy", "pages")(10**9))
-        assert refusal(text) == "cannot be replayed: --pages 1000000000 is out of range: 1 to 16"
+        assert refusal(text) == "cannot be replayed: pages=1000000000 is out of range: 1 to 16"
 
     def test_another_model(self) -> None:
         text = changed(_set("#meta", "postcopy", "fingerprint")("old"))

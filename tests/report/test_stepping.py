@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from postcopy.api.exploring import Explorer
 from postcopy.catalogue.properties import with_everything
 from postcopy.explorer.kernel.fingerprint import fingerprint
 from postcopy.language import NO_DEADLOCK
@@ -269,10 +270,10 @@ def test_ports_that_cannot_be(server: Server, run: Any) -> None:
 
 
 def test_the_command_says_where_and_ends_with_ctrl_c(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def interrupted(_: Server) -> None:
+    def interrupted(_: Explorer) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Server, "serve_forever", interrupted)
+    monkeypatch.setattr(Explorer, "wait", interrupted)
     result = run("explore", "--pages", "1", "--in-flight", "1", "--fault", "no-discards")
     assert result.code == 0
     assert result.out.startswith("no-discards is at http://127.0.0.1:")

@@ -145,3 +145,22 @@ def test_light_and_dark(browser: chromium.Browser) -> None:
     assert browser.run(background) == "rgb(255, 255, 255)"
     browser.dark(True)
     assert browser.run(background) == "rgb(15, 20, 25)"
+
+
+def test_properties_beside_each_step_follow_and_stay_unfolded(
+    browser: chromium.Browser, server: Server, stepping: Stepping, stored: Trace
+) -> None:
+    browser.load(server.address + stepping.address(stored))
+    summary = browser.one(".asked-here summary")
+    assert summary.text == "Properties ✗ 1 violated"
+    summary.click()
+    (broken,) = (each for each in browser.all(".saying.violated") if each.is_displayed())
+    assert "no-stale-device-read" in broken.text
+    browser.press(Keys.ARROW_LEFT)
+    assert summary.text == "Properties ✓ none is violated here"
+    assert [each for each in browser.all(".saying.violated") if each.is_displayed()] == []
+    shown = [each for each in browser.all(".asked-here li") if each.text]
+    assert len(shown) == sum(not p.of_runs for p in stored.instance.properties)
+    browser.load(server.address)
+    assert browser.one(".asked-here").get_property("open")
+    browser.one(".asked-here summary").click()

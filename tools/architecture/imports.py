@@ -10,8 +10,8 @@ that Python will run or look up:
 Docstrings and comments do not count. A module name that is put together at run time is not found.
 
 Importing `a.b.c` also runs `a/__init__.py` and `a/b/__init__.py`. Such an import counts if that file imports something
-itself and belongs to another room than the importing file. A room's own `__init__.py` is its door: it may import what
-stands behind it.
+itself while it runs, not only in its functions or for types, and belongs to another room than the importing file. A
+room's own `__init__.py` is its door: it may import what stands behind it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,11 @@ def read_texts(package: str, texts: Mapping[str, str]) -> list[Import]:
         for line, module in _imported_modules(package, file, ast.parse(text, file), modules.get)
         if modules[module] != file
     }
-    importing = {each.file for each in named}
+    importing = {
+        file
+        for file, text in texts.items()
+        for _ in _imported_modules(package, file, _what_runs(ast.parse(text, file)), modules.get)
+    }
     run_too = {
         Import(each.file, each.line, door)
         for each in named
@@ -117,6 +121,25 @@ def _absolute(importing: str, is_package: bool, level: int, module: str | None) 
     parts = importing.split(".")
     kept = parts[: len(parts) - level + is_package]
     return ".".join((*kept, *([module] if module else ())))
+
+
+def _what_runs(tree: ast.Module) -> ast.Module:
+    """The statements that may import something when the file is imported: not in functions, not for types."""
+    return ast.Module(body=list(_running(tree)), type_ignores=[])
+
+
+def _running(inside: ast.AST) -> Iterator[ast.stmt]:
+    for node in ast.iter_child_nodes(inside):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                pass  # it runs when it is called, or never
+            case ast.Import() | ast.ImportFrom():
+                yield node
+            case ast.Expr() | ast.Assign() | ast.AnnAssign():
+                if any(isinstance(part, ast.Call) for part in ast.walk(node)):
+                    yield node
+            case _:
+                yield from _running(node)
 
 
 def _docstrings(tree: ast.Module) -> set[ast.expr]:

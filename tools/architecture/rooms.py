@@ -14,11 +14,12 @@ import networkx as nx
 from architecture.imports import Import, room
 
 MAY_IMPORT: Mapping[str, Sequence[str]] = {
-    "__init__": (),
+    "version": (),
     "bitmaps": (),
     "cache": (),
-    "errors": (),
-    "suggestions": (),
+    "surface": (),
+    "errors": ("surface",),
+    "suggestions": ("surface",),
     "input_files": ("errors",),
     # an independent implementation: this gives a comparison with the model its worth
     "engine": ("bitmaps", "errors", "input_files"),
@@ -31,7 +32,7 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "explorer/search": ("explorer/kernel", "input_files"),
     "explorer/liveness": ("explorer/search",),
     "explorer/simulation": ("explorer/kernel",),
-    "explorer": ("__init__", "explorer/liveness", "explorer/simulation"),
+    "explorer": ("version", "explorer/liveness", "explorer/simulation"),
     "prover": ("explorer",),  # a refutation is a counterexample of the explorer's kind
     "prover/inference": ("prover",),
     "prover/confirmation": ("prover",),
@@ -43,20 +44,42 @@ MAY_IMPORT: Mapping[str, Sequence[str]] = {
     "model/history": ("model/changes",),
     "model/others": ("properties",),
     "model/qemu": ("model/changes",),
-    "catalogue": ("model/history", "model/qemu", "model/others", "input_files"),
+    "model/qemu/faults": ("model/qemu",),
+    "model/history_in_qemu": ("model/history", "model/qemu"),
+    "model/qemu_7_2": ("model/qemu",),
+    "catalogue": (
+        "model/history",
+        "model/history_in_qemu",
+        "model/qemu/faults",
+        "model/qemu_7_2",
+        "model/others",
+        "input_files",
+    ),
     "catalogue/bugs": ("catalogue",),
     # uses of all of these
     "conformance": ("catalogue", "prover", "export", "engine"),
+    # what a step of a model means for a real QEMU
+    "replay": ("language", "engine", "recording"),
+    "conformance/qemu": ("conformance", "recording"),
+    "monitor": ("conformance/qemu",),
     "report/files": ("errors",),
     "report/story": ("catalogue", "prover/inference", "prover/confirmation", "export", "report/files"),
     "report/charts": ("report/story",),
-    "report/results": ("report/story",),
+    "report/results": ("report/story", "conformance/qemu"),
     "report/records": ("report/results",),
     "report/terminal": ("report/records",),
-    "report/pages": ("report/charts", "report/records"),
+    "report/pages": ("report/charts", "report/records", "monitor"),
     "report/state_graph": ("report/pages",),
     "report": ("report/state_graph", "report/terminal", "catalogue/bugs"),
-    "cli": ("report", "conformance", "recording"),
+    # what commands do, for programs and for the command line
+    "api": ("report", "conformance/qemu", "recording", "replay"),
+    "testing": ("api",),
+    "suites": ("api",),
+    "schemas": ("suites",),
+    "__init__": ("schemas",),
+    # each call of an assistant in a process of its own
+    "assistants": ("__init__",),
+    "cli": ("schemas", "assistants"),
     "__main__": ("cli",),
 }
 

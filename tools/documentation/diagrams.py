@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from postcopy.engine import destination, source
-from postcopy.engine.destination import Place
+from postcopy.engine import destination_steps, source
+from postcopy.engine.destination_steps import Place
 from postcopy.engine.source import Phase
 from postcopy.engine.transitions import Transitions
 
@@ -22,7 +22,7 @@ def source_phases() -> str:
 
 def destination_phases() -> str:
     """The destination's places: its postcopy state, and where its main thread is."""
-    return _diagram(destination.TRANSITIONS, destination.NONE, _place)
+    return _diagram(destination_steps.TRANSITIONS, destination_steps.NONE, _place)
 
 
 def _place(place: Place) -> str:

@@ -20,14 +20,17 @@ from rich.console import Console
 
 from architecture.diagram import table_of_rooms
 from documentation import (
+    claims,
     diagrams,
     tables_of_bugs,
     tables_of_changes,
+    tables_of_history_in_qemu,
     tables_of_others,
     tables_of_parts,
     tables_of_qemu,
 )
 from documentation.markdown import table
+from documentation.qemu_scenarios import scenarios
 from documentation.tables_of_bugs import linked
 from postcopy.catalogue import qemu_source
 from postcopy.catalogue.properties import BY_NAME
@@ -233,6 +236,7 @@ def _docstring(cls: type) -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "claims": claims.claims,
     "rules-at-a-glance": rules_at_a_glance,
     "rules": rules,
     "threads": threads,
@@ -252,7 +256,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "asked-of-others": tables_of_others.asked,
     "parts": tables_of_parts.parts,
     "qemu-steps": tables_of_qemu.qemu_steps,
+    "history-in-qemu": tables_of_history_in_qemu.history_in_qemu,
     "qemu-without-step": tables_of_qemu.qemu_without_step,
+    "qemu-faults": tables_of_qemu.qemu_faults,
+    "qemu-faults-not-found": tables_of_qemu.qemu_faults_not_found,
+    "qemu-steps-without-fault": tables_of_qemu.qemu_steps_without_fault,
+    "qemu-scenarios": scenarios,
     "rooms": table_of_rooms,
     "source-phases": diagrams.source_phases,
     "destination-phases": diagrams.destination_phases,
@@ -260,8 +269,16 @@ BLOCKS: dict[str, Callable[[], str]] = {
 """What makes each block, by the name in its marker."""
 
 
-def renew(text: str) -> str:
+TESTED_ELSEWHERE = ("api.md",)
+"""Pages whose programs go on from one another: tests/api/test_page.py runs them."""
+
+
+def renew(text: str, *, programs: bool = True) -> str:
     """A page with its generated blocks, and what its programs print, made anew.
+
+    Args:
+        text: the page.
+        programs: run its programs, each by itself.
 
     Raises:
         UsageError: a marker names no known block.
@@ -275,7 +292,8 @@ def renew(text: str) -> str:
     def output(match: re.Match[str]) -> str:
         return match[1] + run(match[2]) + match[3]
 
-    return _PROGRAM.sub(output, _BLOCK.sub(block, text))
+    text = _BLOCK.sub(block, text)
+    return _PROGRAM.sub(output, text) if programs else text
 
 
 _PROGRAM_FILE = "<program of the documentation>"
@@ -295,7 +313,7 @@ def main(directory: Path) -> None:
     """Rewrite the generated blocks of every page in a directory, and say which pages changed."""
     for page in sorted(directory.glob("*.md")):
         old = page.read_text(encoding="utf-8")
-        new = renew(old)
+        new = renew(old, programs=page.name not in TESTED_ELSEWHERE)
         if new != old:
             page.write_text(new, encoding="utf-8")
             print(page)

@@ -12,23 +12,40 @@
 *)
 EXTENDS Integers, TLC
 
-CONSTANT Pages
+CONSTANT
+    \* @type: Set(Int);
+    Pages
 
 VARIABLES
+    \* @type: Str;
     left_phase,  \* how far it is
+    \* @type: Bool;
     left_eager,  \* sends before it is asked to
+    \* @type: Set(Int);
     left_todo,  \* pages to send
+    \* @type: Set(Int);
     left_done,  \* pages sent
+    \* @type: Int;
     left_tries,  \* how often it has begun (0 stands for -1)
+    \* @type: Set(Int);
     right_present,  \* pages that are there
+    \* @type: Set(Int);
     right_waiting_0,  \* the page that the vCPU waits for (vCPU 0)
+    \* @type: Set(Int);
     history_old,  \* pages written since they were sent
+    \* @type: Set(Int);
     Seen_pages,  \* pages that were taken
+    \* @type: Str;
     wire_0_kind,  \* message 0 on wire
+    \* @type: Set(Int);
     wire_0_pages,  \* pages of message 0 on wire
+    \* @type: Bool;
     wire_0_stale,  \* message 0 on wire is stale
+    \* @type: Str;
     wire_1_kind,  \* message 1 on wire
+    \* @type: Set(Int);
     wire_1_pages,  \* pages of message 1 on wire
+    \* @type: Bool;
     wire_1_stale  \* message 1 on wire is stale
 
 left_vars == <<left_phase, left_eager, left_todo, left_done, left_tries>>

@@ -235,8 +235,10 @@ def test_the_compiled_search_and_spin_agree(protocol: type[Protocol], tmp_path: 
 
 def test_tla_has_a_rank_for_the_members() -> None:
     text = tla(read(Instance(Checks, 1, 1, asked_of(Checks))), "Checks", "Checks")
-    assert "IDLE |-> 0, BUSY |-> 1, CHECKED |-> 2, SIGNED |-> 3, DONE |-> 4" in text
-    assert "Rank_Step_or_Checking[" in text
+    order = ("IDLE", "BUSY", "CHECKED", "SIGNED", "DONE")
+    ranks = " [] ".join(f'value = "{name}" -> {rank}' for rank, name in enumerate(order))
+    assert f"Rank_Step_or_Checking(value) == CASE {ranks}\n" in text
+    assert "< Rank_Step_or_Checking(" in text
 
 
 def test_one_long_run_compares_by_the_order_too() -> None:

@@ -186,7 +186,7 @@ def test_an_interrupt_ends_the_processes_within_a_second(seconds: float) -> None
 
 
 def test_a_prover_that_is_not_installed_is_named_before_any_work() -> None:
-    with pytest.raises(UsageError, match=r"--confirm needs no_such_prover: pip install 'postcopy-mc\[proof\]'"):
+    with pytest.raises(UsageError, match=r"confirm needs no_such_prover: pip install 'postcopy-mc\[proof\]'"):
         check_installed(["json", "no_such_prover"])
     check_installed(["json"])
 
