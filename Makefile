@@ -1,7 +1,7 @@
 # The tasks of a developer, each by its name: `make test`. They use the Python environment that is active, with
 # `pip install -e '.[test]'` in it. `.ci/run` calls the same tasks.
 
-.PHONY: help test test-slow test-all lint types coverage coverage-gate docs counterexamples mutation benchmarks lowest ci
+.PHONY: help test test-slow test-long test-all lint types coverage coverage-gate docs site story-lengths counterexamples mutation benchmarks lowest ci
 
 help: ## what there is to do
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
@@ -9,8 +9,11 @@ help: ## what there is to do
 test: ## the fast tests: five minutes on two idle cores
 	pytest
 
-test-slow: ## the tests that `make test` leaves out
-	pytest -m slow --durations=40
+test-slow: ## the tests that `make test` leaves out, but for the long ones
+	pytest -m "slow and not long" --durations=40
+
+test-long: ## before a release: every parameter of tests of which the slow ones are one in three
+	pytest -m long
 
 test-all: ## all tests
 	pytest -m ""
@@ -34,9 +37,17 @@ coverage-gate: ## what the last measured tests say of coverage
 docs: ## the generated parts of docs/ (needs dot of Graphviz; takes minutes)
 	PYTHONPATH=tools python -m architecture.diagram
 	PYTHONPATH=tools python -m documentation.tables
+	PYTHONPATH=tools python -m documentation.notebook
 	PYTHONPATH=tools python -m documentation.proof_tables
 	PYTHONPATH=tools python -m documentation.proof_beside_check
 	PYTHONPATH=tools python -m documentation.qemu_defects
+	PYTHONPATH=tools python -m documentation.verdict_suite
+
+site: ## the site, from docs/ to build/site/index.html (needs the extra `docs`)
+	python -m sphinx -q -W -n --keep-going -c docs . build/site
+
+story-lengths: ## the pinned lengths of QEMU's stories, searched and written anew (takes an hour)
+	PYTHONPATH=tools python -m documentation.story_lengths --write
 
 counterexamples: ## the stored counterexamples, written anew
 	postcopy counterexamples counterexamples
@@ -55,7 +66,7 @@ benchmarks: ## states per second, workers, growth (alone on the machine; others 
 lowest: ## the commands with the lowest versions of what they need, in an environment of their own
 	python3 -m venv build/lowest
 	build/lowest/bin/pip install -q $$(python3 tools/lowest_versions.py) && build/lowest/bin/pip install -q --no-deps -e .
-	for command in --help "list faults" "schema check" "check --pages 1 --in-flight 1" "simulate --walks 20" \
+	for command in --help "list faults" "schema check" "docs glossary" "check --pages 1 --in-flight 1" "simulate --walks 20" \
 	    "check --pages 2 --in-flight 1 --engine compiled --no-liveness" "prove --pages 1 --property no-two-guests" \
 	    "trace counterexamples/no-discards.itf.json" "graph build/lowest.svg --force" "run --size 256K --settle 0.1"; do \
 	    POSTCOPY_CACHE=build/lowest/cache build/lowest/bin/postcopy $$command >/dev/null || exit 1; done
