@@ -19,6 +19,7 @@ from postcopy.engine.messages import (
     Advise,
     Block,
     Configuration,
+    Description,
     Discard,
     Eof,
     Footer,
@@ -105,7 +106,7 @@ def as_qemu_writes(directory: Path, *more: StreamMessage, pages: int = PAGES) ->
     """A file with commands in it, as one has that QEMU saves; pages one by one."""
     sections = [*END, SwitchoverStart(), SectionPart(2), *map(page, range(pages)), *END, *more]
     path = directory / "saved"
-    path.write_bytes(stream([*OPENING, *sections, SectionEnd(2), *END, *DEVICES, Eof()]))
+    path.write_bytes(stream([*OPENING, *sections, SectionEnd(2), *END, *DEVICES, Eof(), Description(b"{}")]))
     return path
 
 
