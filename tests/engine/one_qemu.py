@@ -97,8 +97,16 @@ class OneQemu:
         """Wait until the guest has been through its pages so often."""
         end = time.monotonic() + PATIENCE
         while not self.console.exists() or self.console.stat().st_size < passes:
-            assert time.monotonic() < end, "the guest stands still"
+            assert time.monotonic() < end, self._why_it_stands()
             time.sleep(0.02)
+
+    def _why_it_stands(self) -> str:
+        """What this QEMU says where its guest does not go on."""
+        words = self.errors.read_text(errors="replace").strip()
+        if self.process.poll() is not None:
+            return f"QEMU has ended with {self.process.returncode}: {words}"
+        registers = self.qmp("human-monitor-command", **{"command-line": "info registers"})
+        return f"the guest stands still: {self.qmp('query-status')} {self.qmp('query-migrate')} {words}\n{registers}"
 
     def counters(self) -> Counters:
         """What the guest has counted."""
@@ -113,7 +121,7 @@ class OneQemu:
             now = self.counters()
             if all(a + 2 <= b for a, b in zip(before.passes, now.passes, strict=True)):
                 return now
-            assert time.monotonic() < end, "the guest stands still"
+            assert time.monotonic() < end, self._why_it_stands()
             time.sleep(0.02)
 
     def close(self) -> None:
