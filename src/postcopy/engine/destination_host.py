@@ -59,6 +59,7 @@ from postcopy.engine.messages import (
     SwitchoverAck,
 )
 from postcopy.engine.parsing import StreamParser
+from postcopy.engine.placing_process import Held, PlacingProcess
 from postcopy.engine.reconnecting import Patience, Reconnect
 from postcopy.engine.return_path import ReplyWriter
 from postcopy.engine.stream_reader import StreamReader
@@ -102,6 +103,8 @@ class DestinationHost:
         recover: seconds to wait for that (see `Patience`).
         accept_urgent: waits for the source to make the connection for urgent pages, and looks now and then whether that
             is of use still; needed by a core that has one.
+        placing: the process that reads the stream and places its pages in postcopy; without one the listen thread does.
+            Closing it is the caller's.
     """
 
     def __init__(
@@ -116,11 +119,12 @@ class DestinationHost:
         reconnect: Reconnect | None = None,
         recover: float = 0.0,
         accept_urgent: Callable[[Callable[[], None]], Connection] | None = None,
+        placing: PlacingProcess | None = None,
     ) -> None:
         self.core, self._guest, self._connection, self._log, self._timeout = core, guest, connection, log, timeout
         self.report = DestinationReport()
         self.memory, self._reconnect = memory, reconnect
-        self._accept_urgent = accept_urgent
+        self._accept_urgent, self._placing = accept_urgent, placing
         self._urgent: Connection | None = None
         self._urgent_lock = threading.Lock()  # taken before the core's: memory is released when all has been placed
         self._patience = Patience(recover, log.counts, Step.PLACED)
@@ -301,9 +305,7 @@ class DestinationHost:
             match output:
                 case PlacePages(pages, data):
                     self.memory.place(pages, data)
-                    now = time.perf_counter()
-                    for page in [page for page in list(self._asked) if page in pages]:
-                        self.report.latencies.append(now - self._asked.pop(page))
+                    self._note_placed(pages, time.perf_counter())
                 case LoadPages(pages, data):
                     self.memory.load(pages, data)
                 case DropPages(pages):
@@ -329,6 +331,10 @@ class DestinationHost:
                     raise TypeError(f"{output!r} is no effect: it is to be written in the order of its step")
                 case _:
                     assert_never(output)
+
+    def _note_placed(self, pages: range, at: float) -> None:
+        for page in [page for page in list(self._asked) if page in pages]:
+            self.report.latencies.append(at - self._asked.pop(page))
 
     # -- threads ------------------------------------------------------------------------------------------------------
 
@@ -391,8 +397,25 @@ class DestinationHost:
         self._step_with_reply(self.core.shut)
 
     def _receive_stream(self) -> None:
+        if self._placing is None:
+            self._receive_messages(self._next_message)
+            return
+        self._placing.begin(self._connection, self._reader.parser, self._timeout, self._note_placed)
+        try:
+            self._receive_messages(self._placing.next_message)
+        finally:
+            self._placing.settle()  # what the core counts as here is placed, before anything else is done
+
+    def _receive_messages(self, next_message: Callable[[], StreamMessage | Held]) -> None:
         while not self.core.end_seen:
-            message = self._next_message()
+            message = next_message()
+            if isinstance(message, Held):
+                assert self._placing is not None
+                with self._lock:
+                    for placed in self.core.receive_listening(message.message):
+                        assert isinstance(placed, PlacePages)
+                        self._placing.place(placed.pages)
+                continue
             if isinstance(message, ANSWERED):
                 self._step_with_reply(partial(self.core.receive_listening, message))
                 if isinstance(message, Resume):

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -282,6 +282,23 @@ def source_memory(guest: GuestProcess) -> SourceMemory:
     return KernelSourceMemory(guest) if guest.options.memory == "userfaultfd" else TableSourceMemory(guest)
 
 
+class MappedGuest(Protocol):
+    """What is needed of a guest to place pages through the kernel; `GuestProcess` has it.
+
+    Attributes:
+        memfd: the descriptor of its memory.
+        address: where that is in its process.
+        pid: the number of that.
+        descriptors: the first one is its userfaultfd.
+    """
+
+    geometry: Geometry
+    memfd: int
+    address: int
+    pid: int
+    descriptors: list[int]
+
+
 class DestinationMemory:
     """Memory into which pages are loaded and placed: the part that both kinds share.
 
@@ -290,8 +307,8 @@ class DestinationMemory:
         none.
     """
 
-    def __init__(self, guest: GuestProcess, staging: mmap.mmap | bytearray) -> None:
-        self.guest, self.geometry = guest, guest.geometry
+    def __init__(self, guest: MappedGuest, staging: mmap.mmap | bytearray) -> None:
+        self.geometry, self._memfd = guest.geometry, guest.memfd
         self._staging = np.frombuffer(staging, np.uint8).reshape(MOST_PLACED, self.geometry.target_page)
         self._staging_lock = threading.Lock()  # urgent pages are placed by a thread of their own
         self._ended, self._end = socket.socketpair()
@@ -307,12 +324,12 @@ class DestinationMemory:
 
     def _write(self, pages: range, rows: Rows) -> None:
         """Writes to the file, which takes half the time of writing to a mapping of it."""
-        os.pwrite(self.guest.memfd, rows.data, pages.start * self.geometry.target_page)
+        os.pwrite(self._memfd, rows.data, pages.start * self.geometry.target_page)
 
     def drop(self, pages: range) -> None:
         """Throw pages away."""
         size = self.geometry.target_page
-        uffd.punch_hole(self.guest.memfd, pages.start * size, len(pages) * size)
+        uffd.punch_hole(self._memfd, pages.start * size, len(pages) * size)
 
     def stop_faults(self) -> None:
         """Let a thread that waits for faults return."""
@@ -336,24 +353,25 @@ class DestinationMemory:
 class KernelDestinationMemory(DestinationMemory):
     """Memory under userfaultfd."""
 
-    def __init__(self, guest: GuestProcess) -> None:
-        self._fd = guest.descriptors[0]
+    def __init__(self, guest: MappedGuest) -> None:
+        self._fd, self._address = guest.descriptors[0], guest.address
         self._placer = uffd.Placer(self._fd, MOST_PLACED * guest.geometry.target_page)
         super().__init__(guest, self._placer.staging)
+        self._size = self.geometry.pages * self.geometry.target_page
         self._touchers: dict[int, str] = {guest.pid: "device load"}
 
     def sensitise(self) -> None:
         """Touching a missing page is a fault from here on."""
-        uffd.register(self._fd, self.guest.address, self.guest.options.size, uffd.MODE_MISSING)
+        uffd.register(self._fd, self._address, self._size, uffd.MODE_MISSING)
 
     def release(self) -> None:
         """Touching a missing page is no fault any more."""
-        uffd.unregister(self._fd, self.guest.address, self.guest.options.size)
+        uffd.unregister(self._fd, self._address, self._size)
 
     def place(self, pages: range, data: Contents | None) -> None:
         """Place whole host pages."""
         size = self.geometry.target_page
-        address, length = self.guest.address + pages.start * size, len(pages) * size
+        address, length = self._address + pages.start * size, len(pages) * size
         if data is None:
             self._placer.place_zeros(address, length)
         else:
@@ -368,7 +386,7 @@ class KernelDestinationMemory(DestinationMemory):
         found = []
         for address, thread in uffd.read_faults(self._fd):
             who = self._touchers.setdefault(thread, f"vCPU {len(self._touchers) - 1}")
-            found.append(((address - self.guest.address) // self.geometry.target_page, who))
+            found.append(((address - self._address) // self.geometry.target_page, who))
         return found
 
 
@@ -377,6 +395,7 @@ class TableDestinationMemory(DestinationMemory):
 
     def __init__(self, guest: GuestProcess) -> None:
         super().__init__(guest, bytearray(MOST_PLACED * guest.geometry.target_page))
+        self.guest = guest
         assert guest.table is not None
         self._table = guest.table
         self._lock = threading.Lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from postcopy.engine.destination_host import DestinationHost, DestinationReport
 from postcopy.engine.errors import EngineError, GuestError, also
 from postcopy.engine.eventlog import EventLog, Line
 from postcopy.engine.memory import GuestOptions, GuestProcess, destination_memory, source_memory
+from postcopy.engine.placing_process import PlacingProcess
 from postcopy.engine.reconnecting import called, called_for_urgent, caller
+from postcopy.engine.sending_process import SendingProcess
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions, SourceReport
 from postcopy.engine.transport import Listener, Tls, connect
@@ -93,7 +95,11 @@ def run_source(
         EngineError: it could not begin.
     """
     log = EventLog(keep=keep_log)
-    with closing(GuestProcess(guest_options, incoming=False, timeout=network.timeout)) as guest:
+    with ExitStack() as held:
+        guest = held.enter_context(closing(GuestProcess(guest_options, incoming=False, timeout=network.timeout)))
+        sending = None
+        if options.preempt and network.tls is None:  # a connection under TLS is this process's alone
+            sending = held.enter_context(closing(SendingProcess(guest.geometry, guest.memfd)))
         guest.work("fill", guest_options.filled)
         tls = Tls(network.tls) if network.tls else None
         call = partial(connect, network.host, network.port, network.timeout, tls, insecure=network.insecure)
@@ -101,7 +107,7 @@ def run_source(
         guest.ask("start")
         core = make_core(guest.geometry, preempt=options.preempt, recovery=options.recover > 0, log=log)
         reconnect = caller(call, connection.peer)
-        host = SourceHost(core, guest, source_memory(guest), connection, options, log, reconnect)
+        host = SourceHost(core, guest, source_memory(guest), connection, options, log, reconnect, sending)
         report = migrate(host, look)
         check = _check(guest, "source", 0.0, report)
     return SourceResult(report, check, log.lines)
@@ -135,7 +141,11 @@ def run_destination(
     log = EventLog(keep=keep_log)
     tls = Tls(network.tls) if network.tls else None
     listener = Listener(network.host, network.port, network.timeout, tls, insecure=network.insecure)
-    with closing(GuestProcess(guest_options, incoming=True, timeout=network.timeout)) as guest:
+    with ExitStack() as held:
+        guest = held.enter_context(closing(GuestProcess(guest_options, incoming=True, timeout=network.timeout)))
+        placing = None
+        if network.preempt and network.tls is None and guest.descriptors:
+            placing = held.enter_context(closing(PlacingProcess(guest)))
         announce(listener.host, listener.port)
         connection = listener.accept(network.patience, more=network.preempt)
         core = make_core(guest.geometry, preempt=network.preempt, recovery=network.recover > 0, log=log)
@@ -151,6 +161,7 @@ def run_destination(
             reconnect=reconnect,
             recover=network.recover,
             accept_urgent=called_for_urgent(listener, network.timeout, connection.peer) if network.preempt else None,
+            placing=placing,
         )
         report = host.run()
         check = _check(guest, "destination", settle, report)

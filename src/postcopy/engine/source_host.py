@@ -21,6 +21,7 @@ from postcopy.engine.log import Step, Thread
 from postcopy.engine.messages import Footer, Pages, RamEnd, SectionPart, StreamMessage
 from postcopy.engine.reconnecting import Patience
 from postcopy.engine.return_path import ReplyParser
+from postcopy.engine.sending_process import BATCH, SendingProcess, Sent
 from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 from postcopy.engine.transport import Connection
 from postcopy.engine.writing import StreamWriter
@@ -103,6 +104,8 @@ class SourceHost:
         memory: the guest's.
         reconnect: makes a new connection to the same destination, or raises an `EngineError`; needed by a core that
             recovers the migration, or has a connection for urgent pages.
+        sending: the process that sends the pages of postcopy that nobody has asked for; without one the migration
+            thread does. Closing it is the caller's.
     """
 
     def __init__(
@@ -114,10 +117,11 @@ class SourceHost:
         options: SourceOptions,
         log: EventLog,
         reconnect: Callable[[], Connection] | None = None,
+        sending: SendingProcess | None = None,
     ) -> None:
         self.core, self._guest, self._connection, self._options, self._log = core, guest, connection, options, log
         self.report = SourceReport()
-        self._memory, self._reconnect = memory, reconnect
+        self._memory, self._reconnect, self._sending = memory, reconnect, sending
         self._patience = Patience(options.recover, log.counts, *SENT)
         self._urgent: Connection | None = None
         self._urgent_writer = StreamWriter()
@@ -336,6 +340,11 @@ class SourceHost:
             else:
                 self.report.precopy_bytes += sent
 
+    def _count_sent(self, sent: Sent) -> None:
+        with self._lock:
+            self.report.zero_pages += sent.zeros
+        self._count(sent.size)
+
     def _precopy(self) -> bool:
         """Send pages pass by pass; whether it is postcopy that comes next."""
         begin = last_sent = time.monotonic()
@@ -413,6 +422,10 @@ class SourceHost:
     def _postcopy(self) -> None:
         """All pages are one section: the less there is between them, the more the destination can take together."""
         self._send([SectionPart(RAM_SECTION)])
+        calm = CALM_BATCH
+        if self._sending is not None:
+            self._sending.begin(self._connection)
+            calm = BATCH
         requests = hurried = 0
         while True:
             with self._lock:
@@ -423,14 +436,18 @@ class SourceHost:
                 before, requests = requests, self._log.counts[Step.GOT_REQUEST]
                 asked = requests > before and not self.core.preempt
                 hurried = HURRIED if asked else max(0, hurried - 1)
-                runs = self._take(SLOW_BATCH if self._is_early else HURRIED_BATCH if hurried else CALM_BATCH)
+                runs = self._take(SLOW_BATCH if self._is_early else HURRIED_BATCH if hurried else calm)
                 end = [] if runs else self.core.end_postcopy()
             if end:
+                if self._sending is not None:
+                    self._count_sent(self._sending.settle())
                 self._send([RamEnd(), Footer(RAM_SECTION), *end])
                 return
-            contents = self._contents(runs)
             self._break_if_asked(runs)
-            self._send(contents)
+            if self._sending is not None:
+                self._count_sent(self._sending.send(runs))
+            else:
+                self._send(self._contents(runs))
 
     def _break_if_asked(self, runs: Sequence[range]) -> None:
         """These pages count as sent, and never arrive: only a recovery can find that out."""

@@ -58,6 +58,11 @@ class Connection:
         self._close_lock = threading.Lock()
         self.peer = _address_of(sock)
 
+    @property
+    def descriptor(self) -> int:
+        """Of the socket, for a process that reads or writes in this one's place."""
+        return self._socket.fileno()
+
     def send(self, buffers: Sequence[Buffer]) -> int:
         """Write all of it, in order; how many bytes that were. One thread at a time.
 
