@@ -33,6 +33,11 @@ class PageContents:
     def messages(self, run: range) -> Iterator[Pages]:
         """Neighbouring pages as they are now, those of zeros apart."""
         geometry = self._geometry
+        if len(run) == 1:  # an urgent one: looking at whole arrays takes longer
+            words, (block, offset) = self._words[run.start], geometry.locate(run.start)
+            zeros = not words[0] and not words.any()
+            yield Pages(block, offset, 1, geometry.target_page, None if zeros else self.rows[run.start].data)
+            return
         zero = self._words[run.start : run.stop, 0] == 0  # one word suffices for most pages
         ends = [len(run)]
         if zero.any():

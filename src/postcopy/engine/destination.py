@@ -444,6 +444,10 @@ class DestinationCore:
         here = known if known is not None else self.received.first_of(pages)
         if here is not None:
             raise RemoteProtocolError(f"urgent page {here} comes although it is here", "R13")
+        if group == 1 and isinstance(message, Page):
+            self._take(Step.PLACED_URGENT, pages)
+            self._mark_received(pages)
+            return [PlacePages(pages, message.data)]
         first = pages.start // group * group
         if self.urgent_assembly and first != next(iter(self.urgent_assembly)) // group * group:
             raise RemoteProtocolError(f"urgent page {pages.start} comes before the host page under way is whole", "R21")

@@ -436,6 +436,8 @@ class DestinationHost:
             for page, who in self.memory.faults(self._timeout):
                 first = page // group * group
                 self._asked.setdefault(first, time.perf_counter())
+                if self.core.preempt and self._is_coming(page):
+                    continue
                 self.report.requests += 1
                 self.report.duplicate_requests += first in self._requested
                 self._requested.add(first)
@@ -445,6 +447,15 @@ class DestinationHost:
                     return  # given up meanwhile
                 except ConnectionLost:
                     pass  # what is on its way may yet be all that is needed: the listen thread reads it to its end
+
+    def _is_coming(self, page: int) -> bool:
+        """The core has taken the page, and it is here or about to be placed, which wakes whoever waits for it.
+
+        Two threads place: the guest may go on with one's page, and touch one that the other has not placed yet. For the
+        core, and the model, that page is here: there is no fault. QEMU asks for no page that has arrived either.
+        """
+        with self._lock:
+            return page in self.core.received
 
     def _request_unread(self) -> None:
         """After a recovery: what the guest waits for, as far as it is known."""

@@ -376,7 +376,10 @@ class KernelDestinationMemory(DestinationMemory):
             self._placer.place_zeros(address, length)
         else:
             with self._staging_lock:
-                self._staged(pages, data)
+                if len(pages) == 1:  # an urgent one: an array for it takes longer than the copy
+                    self._placer.staging[:length] = data
+                else:
+                    self._staged(pages, data)
                 self._placer.place(address, length)
 
     def faults(self, timeout: float) -> list[Fault]:

@@ -104,8 +104,10 @@ class StreamWriter:
         return (head + b"\0",) if data is None else (head, data)
 
     def pages(self, pages: Pages) -> list[Buffer]:
-        """The records of neighbouring pages, their contents copied into one buffer."""
+        """The records of neighbouring pages, their contents copied into one buffer; of one page, as they are."""
         count, block, offset, size = pages.count, pages.block, pages.offset, pages.page_size
+        if count == 1:
+            return [*self.page(block, offset, pages.data)]
         rows = None if pages.data is None else np.asarray(memoryview(pages.data)).reshape(count, size)
         first: tuple[Buffer, ...] = ()
         if block != self._block:
