@@ -79,4 +79,4 @@ def test_programs_beyond_the_engine_are_found() -> None:
 
 def test_the_programs_that_the_engine_starts_are_found() -> None:
     found = {name for path in ENGINE.glob("*.py") for name in started_in(path.read_text())}
-    assert found == {"postcopy.engine.guest", "postcopy.engine.destination_process"}
+    assert found == {f"postcopy.engine.{name}" for name in ("guest", "destination_process", "background_process")}

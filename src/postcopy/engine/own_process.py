@@ -1,8 +1,7 @@
-"""A process of a host's own, for work that would keep the host's threads from the interpreter: how it is started, how
-the two talk, and how it ends.
+"""A process of a host's own, for work that would keep the host's threads from the interpreter: how the
+two talk, and how it ends.
 
-It decides nothing, and it ends with its host, however that ends: the kernel kills it when the thread that has started
-it ends, as it does with a guest process.
+It decides nothing, and it ends with its host, however that ends. `starting` starts it.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ import select
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from postcopy.engine.errors import ConnectionLost
 
@@ -87,20 +85,12 @@ class OwnProcess:
     """The host's end.
 
     Args:
-        what: it does; one of those that `postcopy.engine.background_process` knows.
+        what: it does, for messages: ``sends pages``.
+        sock: the host's end of the line.
     """
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.line = Line(ours)
-        with its:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "postcopy.engine.background_process", what, str(its.fileno())],
-                pass_fds=[its.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # an interrupt at the terminal is for the engine to act on
-            )
+    def __init__(self, what: str, sock: socket.socket, process: subprocess.Popen[bytes]) -> None:
+        self._what, self._line, self._process = what, Line(sock), process
 
     @property
     def pid(self) -> int:
@@ -114,7 +104,7 @@ class OwnProcess:
             ConnectionLost: the process is gone.
         """
         try:
-            self.line.send(what, descriptors)
+            self._line.send(what, descriptors)
         except Gone:
             raise self.gone() from None
 
@@ -128,7 +118,7 @@ class OwnProcess:
             ConnectionLost: the process is gone, or has not answered for longer.
         """
         try:
-            found = self.line.receive(timeout + GRACE)
+            found = self._line.receive(timeout + GRACE)
         except Gone:
             raise self.gone() from None
         if found is None:
@@ -144,4 +134,8 @@ class OwnProcess:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
-        self.line.close()
+        self._line.close()
+
+
+Start: TypeAlias = Callable[[str], OwnProcess]
+"""Starts the process that does this."""

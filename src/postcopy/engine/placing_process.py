@@ -15,7 +15,8 @@ import pickle
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 
 import msgspec
 
@@ -23,7 +24,7 @@ from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, Remo
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.memory import MOST_PLACED, KernelDestinationMemory, MappedGuest
 from postcopy.engine.messages import Block, Contents, Page, Pages, StreamMessage
-from postcopy.engine.own_process import MOST_BYTES, Line, OwnProcess
+from postcopy.engine.own_process import MOST_BYTES, Line, OwnProcess, Start
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.transport import Connection
 
@@ -100,20 +101,18 @@ class PlacingProcess:
         guest: its memory is under userfaultfd.
     """
 
-    def __init__(self, guest: MappedGuest) -> None:
+    def __init__(self, guest: MappedGuest, start: Start) -> None:
         self._geometry = guest.geometry
         self._descriptors = (guest.memfd, guest.descriptors[0])
         self._address, self._guest = guest.address, guest.pid
         self._blank = memoryview(bytes(MOST_PLACED * guest.geometry.target_page))
-        self._process: OwnProcess | None = self._start()
+        self._start = start
+        self._process: OwnProcess | None = start(WHAT)
         self._note: Callable[[range, float], None] = lambda _pages, _at: None
         self._begun = self._ended = False
         self._timeout = 0.0
         self._arrived: deque[StreamMessage | Held] = deque()
         self._under_way = 0
-
-    def _start(self) -> OwnProcess:
-        return OwnProcess(WHAT)
 
     def begin(
         self, connection: Connection, parser: StreamParser, timeout: float, note: Callable[[range, float], None]
@@ -131,7 +130,7 @@ class PlacingProcess:
         """
         if self._begun or self._process is None:
             self.close()
-            self._process = self._start()
+            self._process = self._start(WHAT)
         self._begun, self._ended, self._timeout, self._note = True, False, timeout, note
         self._arrived.clear()
         self._under_way = 0
@@ -242,15 +241,16 @@ class _Guest(msgspec.Struct):
 class _Placer:
     """The process's end, and what it has to tell."""
 
-    def __init__(self, line: Line, setup: Setup, descriptors: Sequence[int]) -> None:
-        memory, userfaultfd, sock, state = descriptors
-        geometry = Geometry(setup.blocks, setup.target_page, setup.host_page)
-        self._line, self._group, self._timeout = line, geometry.group, setup.timeout
-        self._memory = KernelDestinationMemory(_Guest(geometry, memory, setup.address, setup.guest, [userfaultfd]))
-        self._connection = Connection(socket.socket(fileno=sock), setup.timeout)
-        with os.fdopen(state, "rb") as file:
-            file.seek(0)
-            self._parser: StreamParser = pickle.load(file)
+    def __init__(
+        self,
+        line: Line,
+        connection: Connection,
+        parser: StreamParser,
+        memory: KernelDestinationMemory,
+        timeout: float,
+    ) -> None:
+        self._line, self._connection, self._parser, self._memory = line, connection, parser, memory
+        self._group, self._timeout = memory.geometry.group, timeout
         self._placed: list[Placed] = []
 
     def run(self) -> None:
@@ -330,4 +330,15 @@ def serve(line: Line) -> None:
     """Place pages until the stream ends or the host says so."""
     received = line.receive(None)
     assert received is not None
-    _Placer(line, *received).run()
+    setup, (memfd, userfaultfd, sock, state) = received
+    geometry = Geometry(setup.blocks, setup.target_page, setup.host_page)
+    guest = _Guest(geometry, memfd, setup.address, setup.guest, [userfaultfd])
+    with (
+        os.fdopen(state, "rb") as file,
+        socket.socket(fileno=sock) as stream,
+        closing(KernelDestinationMemory(guest)) as memory,
+    ):
+        file.seek(0)
+        _Placer(line, Connection(stream, setup.timeout), pickle.load(file), memory, setup.timeout).run()
+    os.close(memfd)
+    os.close(userfaultfd)

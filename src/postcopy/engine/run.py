@@ -20,6 +20,7 @@ from postcopy.engine.reconnecting import called, called_for_urgent, caller
 from postcopy.engine.sending_process import SendingProcess
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import SourceHost, SourceOptions, SourceReport
+from postcopy.engine.starting import start_process
 from postcopy.engine.transport import Listener, Tls, connect
 
 
@@ -99,7 +100,7 @@ def run_source(
         guest = held.enter_context(closing(GuestProcess(guest_options, incoming=False, timeout=network.timeout)))
         sending = None
         if options.preempt and network.tls is None:  # a connection under TLS is this process's alone
-            sending = held.enter_context(closing(SendingProcess(guest.geometry, guest.memfd)))
+            sending = held.enter_context(closing(SendingProcess(guest.geometry, guest.memfd, start_process)))
         guest.work("fill", guest_options.filled)
         tls = Tls(network.tls) if network.tls else None
         call = partial(connect, network.host, network.port, network.timeout, tls, insecure=network.insecure)
@@ -145,7 +146,7 @@ def run_destination(
         guest = held.enter_context(closing(GuestProcess(guest_options, incoming=True, timeout=network.timeout)))
         placing = None
         if network.preempt and network.tls is None and guest.descriptors:
-            placing = held.enter_context(closing(PlacingProcess(guest)))
+            placing = held.enter_context(closing(PlacingProcess(guest, start_process)))
         announce(listener.host, listener.port)
         connection = listener.accept(network.patience, more=network.preempt)
         core = make_core(guest.geometry, preempt=network.preempt, recovery=network.recover > 0, log=log)

@@ -21,7 +21,7 @@ from postcopy.engine.contents import PageContents
 from postcopy.engine.errors import ConnectionLost
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.messages import Block
-from postcopy.engine.own_process import Line, OwnProcess
+from postcopy.engine.own_process import Line, OwnProcess, Start
 from postcopy.engine.transport import Connection
 from postcopy.engine.writing import StreamWriter
 
@@ -69,15 +69,13 @@ class SendingProcess:
         memory: the descriptor of the guest's memory.
     """
 
-    def __init__(self, geometry: Geometry, memory: int) -> None:
+    def __init__(self, geometry: Geometry, memory: int, start: Start) -> None:
         self._geometry, self._memory = geometry, memory
-        self._process: OwnProcess | None = self._start()
+        self._start = start
+        self._process: OwnProcess | None = start(WHAT)
         self._timeout = 0.0
         self._begun = False
         self._under_way = 0
-
-    def _start(self) -> OwnProcess:
-        return OwnProcess(WHAT)
 
     def begin(self, connection: Connection) -> None:
         """From here on the process writes to this connection, until `settle` returns. Each connection has a process of
@@ -88,7 +86,7 @@ class SendingProcess:
         """
         if self._begun or self._process is None:
             self.close()
-            self._process = self._start()
+            self._process = self._start(WHAT)
         self._begun, self._under_way, self._timeout = True, 0, connection.timeout
         geometry = self._geometry
         setup = Setup(geometry.blocks, geometry.target_page, geometry.host_page, connection.timeout)
@@ -144,7 +142,11 @@ def serve(line: Line) -> None:
     geometry = Geometry(setup.blocks, setup.target_page, setup.host_page)
     contents = PageContents(mmap.mmap(memory, 0, prot=mmap.PROT_READ), geometry)
     os.close(memory)
-    connection = Connection(socket.socket(fileno=sock), setup.timeout)
+    with socket.socket(fileno=sock) as stream:
+        _send_batches(line, contents, Connection(stream, setup.timeout))
+
+
+def _send_batches(line: Line, contents: PageContents, connection: Connection) -> None:
     writer = StreamWriter()
     while (received := line.receive(None)) is not None:
         pages = [p for first, count in received[0] for p in contents.messages(range(first, first + count))]

@@ -107,7 +107,9 @@ class StreamWriter:
         """The records of neighbouring pages, their contents copied into one buffer; of one page, as they are."""
         count, block, offset, size = pages.count, pages.block, pages.offset, pages.page_size
         if count == 1:
-            return [*self.page(block, offset, pages.data)]
+            data = pages.data
+            flat = data if data is None or memoryview(data).ndim == 1 else memoryview(data).tobytes()
+            return [*self.page(block, offset, flat)]
         rows = None if pages.data is None else np.asarray(memoryview(pages.data)).reshape(count, size)
         first: tuple[Buffer, ...] = ()
         if block != self._block:
