@@ -16,7 +16,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 import msgspec
 
@@ -159,7 +159,7 @@ class PlacingProcess:
         while not self._arrived:
             answer = self._answer()
             if isinstance(answer, Ended):
-                raise answer.error or self._gone()
+                raise answer.error or ConnectionLost("the process that places pages has been stopped")
             for run in answer.runs:
                 data: Contents | None = None if run.zero else self._blank[: run.count * self._geometry.target_page]
                 self._arrived.append(Held(Pages(run.block, run.offset, run.count, self._geometry.target_page, data)))
@@ -178,7 +178,7 @@ class PlacingProcess:
         try:
             self._process.send(pages.start)
         except ConnectionLost:
-            raise self._gone() from None
+            self.settle()  # its last word says why
 
     def settle(self) -> None:
         """Wait until all pages that were to be placed have been; after that the process does nothing.
@@ -189,13 +189,13 @@ class PlacingProcess:
         if not self._begun or self._ended:
             return
         assert self._process is not None
-        try:
+        with suppress(ConnectionLost):
             self._process.send(STOP)
-            while not isinstance(self._answer(), Ended):
+        with suppress(ConnectionLost):
+            while not isinstance(answer := self._answer(), Ended):
                 pass
-        except ConnectionLost:
-            if self._under_way:
-                raise
+            if isinstance(answer.error, GuestError):
+                raise answer.error
 
     def _answer(self) -> Arrived | Ended:
         assert self._process is not None
@@ -209,12 +209,6 @@ class PlacingProcess:
             self._under_way -= 1
             self._note(range(first, first + count), at)
         return answer
-
-    def _gone(self) -> EngineError:
-        assert self._process is not None
-        error = self._process.gone()
-        self._ended = True
-        return GuestError(str(error)) if self._under_way else error
 
     @property
     def pid(self) -> int | None:

@@ -99,8 +99,11 @@ class SendingProcess:
             ConnectionLost: the connection is lost, or the process is gone.
         """
         assert self._process is not None
-        self._process.send([(run.start, len(run)) for run in runs])
         self._under_way += 1
+        try:
+            self._process.send([(run.start, len(run)) for run in runs])
+        except ConnectionLost:
+            return self._answers(0)  # its last word says why
         return self._answers(MOST_UNDER_WAY - 1)
 
     def settle(self) -> Sent:
