@@ -76,6 +76,7 @@ class DestinationReport(msgspec.Struct):
     Attributes:
         latencies: in seconds, from the reading of each fault to the placing of its page.
         processor: seconds that the listen thread has computed.
+        guest_processor: seconds that the guest process has computed until the end of the migration.
         breaks: why the connection broke, each time that the migration paused.
     """
 
@@ -88,6 +89,7 @@ class DestinationReport(msgspec.Struct):
     duplicate_requests: int = 0
     latencies: list[float] = []
     processor: float = 0.0
+    guest_processor: float = 0.0
     breaks: list[str] = []
     counts: dict[str, int] = {}
 

@@ -196,13 +196,14 @@ class GuestProcess:
 
     def _wait(self, timeout: float | None, *, while_computing: bool) -> None:
         """Wait for an answer."""
-        computed = self._processor_time()
+        computed = self.processor_time
         while not self._link.wait(timeout):
-            before, computed = computed, self._processor_time()
+            before, computed = computed, self.processor_time
             if not while_computing or computed <= before:
                 raise GuestError(f"the guest process has not answered for {timeout:g} s")
 
-    def _processor_time(self) -> float:
+    @property
+    def processor_time(self) -> float:
         """Seconds that the guest process has computed."""
         try:
             return time.clock_gettime(~self.pid << 3 | 2)  # its clock, see clock_getcpuclockid(3)

@@ -164,7 +164,9 @@ def run_destination(
             accept_urgent=called_for_urgent(listener, network.timeout, connection.peer) if network.preempt else None,
             placing=placing,
         )
+        idle = guest.processor_time
         report = host.run()
+        report.guest_processor = guest.processor_time - idle
         check = _check(guest, "destination", settle, report)
     return DestinationResult(report, check, log.lines)
 
