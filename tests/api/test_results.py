@@ -187,6 +187,14 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "no protocol": (lambda: check(42), "a protocol is a class, a name or FILE.py:Class, and not 42"),  # type: ignore[arg-type]
     "an object": (lambda: check(Tiny()), "give the class Tiny itself, without () behind it"),  # type: ignore[arg-type]
     "a name": (lambda: check("prempt"), "there is no protocol prempt; did you mean preempt?"),
+    "a name that is like none": (
+        lambda: check("zzz"),
+        "there is no protocol zzz: listing('faults') shows what there is",
+    ),
+    "half a name": (
+        lambda: check("Postcopy+"),
+        "Postcopy+: there is no name on one side of a +: write PROTOCOL+CHANGE",
+    ),
     "a size in words": (lambda: check(Tiny, pages="2"), "pages is a whole number, and not '2'"),  # type: ignore[arg-type]
     "no size": (lambda: check(Tiny, pages=0), "pages=0 is out of range: 1 to 16"),
     "a property": (
@@ -213,7 +221,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: prove(Tiny, pages=1).named("refutd"),
         "there is no answer refutd; did you mean refuted?",
     ),
-    "an ending": (lambda: check(Tiny, pages=1).save("x.pdf"), "save: x.pdf: the name has to end in"),
+    "an ending": (lambda: check(Tiny, pages=1).save("x.pdf"), "save: x.pdf: the name has to end in .html, .itf.json"),
 }
 """Mistakes with the API, and what is said of each."""
 

@@ -210,6 +210,18 @@ class CarriesNumber(Innocent):
     wire = Channel(3)  # type: ignore[arg-type]  # here
 
 
+@declared("Underived.left is a plain class in the place of left: derive it from that, class left(Innocent.left)")
+class Underived(Innocent):
+    class left:  # type: ignore[assignment]  # noqa: N801  # here
+        """No machine."""
+
+
+@declared("Misspelled.lefft is a plain class, and no part of a protocol; did you mean left?")
+class Misspelled(Innocent):
+    class lefft:  # noqa: N801  # here
+        """No machine."""
+
+
 @declared('Innocent has no machine lefts; did you mean left? A second one stands beside it: Beside(left="lefts", ...)')
 class NearlyReplaces(Innocent):
     class lefts(Base):  # noqa: N801  # here

@@ -90,3 +90,12 @@ def test_more_arguments_go_to_the_function(folder: Path) -> None:
     assert found.violated == ["no-deadlock"]
     wrong = answer(msgspec.structs.replace(entry(protocol="tiny.py"), arguments={"pages": 1, "engine": "fast"}))
     assert wrong.sentence == "there is no engine fast: auto, compiled, interpreted"
+
+
+def test_a_name_that_is_expected_and_that_there_is_not_is_an_error_and_no_finding(folder: Path) -> None:
+    for expected in (entry(protocol="tiny.py", violates=["no-dedlock"]), entry(accepted={"no-dedlock": "known"})):
+        found = answer(expected)
+        assert (found.verdict, found.sentence) == (
+            "error",
+            "there is no property no-dedlock; did you mean no-deadlock?",
+        )

@@ -20,7 +20,7 @@ from postcopy.api.schema_names import Schema
 from postcopy.suites.entries import Found
 from postcopy.suites.running import run as run_all
 from postcopy.suites.suite_file import read_suite
-from tests.cli.conftest import CHANGE, Run, refused, run
+from tests.cli.conftest import Run, refused, run
 from tests.cli.test_schemas import strict
 
 __all__ = ["run"]
@@ -259,9 +259,10 @@ def test_a_proof_is_ended_when_its_time_is_over(folder: Path) -> None:
 @pytest.mark.slow
 def test_the_suite_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     monkeypatch.chdir(tmp_path)
-    (text,) = re.findall(r"Save this as `suite\.toml`[^`]*`my_change\.py`:\n\n```toml\n(.*?)```", PAGE, re.DOTALL)
+    (text,) = re.findall(r"save this as `suite\.toml` beside it:\n\n```toml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "suite.toml").write_text(text)
-    (tmp_path / "my_change.py").write_text(CHANGE)
+    assert "`postcopy new my_change.py`" in PAGE
+    assert run("new", "my_change.py").code == 0
     done = run("suite", "suite.toml")
     assert done.code == 0, done.out
     assert done.out.endswith("my change: 5 questions: 4 as expected, 1 accepted\n")

@@ -62,7 +62,8 @@ MISTAKES = {
     "no reason": (f'{ONE}accepted.no-page-lost = ""\n', "accepted.no-page-lost gives no reason: write accepted."),
     "accepted and expected": (f'{ONE}expect = "violated"\naccepted.x = "y"\n', "leave expect and violates away"),
     "no time": (f"{ONE}seconds = 0\n", "seconds = 0: a time greater than 0"),
-    "an amount": (f'{ONE}max_memory = "much"\n', "max_memory=much: a size from 1M to 16T"),
+    "an amount": (f'{ONE}max_memory = "much"\n', '[[check]] 1: max_memory = "much": a size from 1M to 16T'),
+    "an amount for all": (f'[suite]\nmax_memory = "4X"\n{ONE}', '[suite]: max_memory = "4X": a size from 1M to 16T'),
     "too much": (f'[suite]\nmax_memory = "1G"\n{ONE}max_memory = "2G"\n', "may take 2,048 MiB, and all together 1,024"),
     "twins": (f"{ONE}{ONE}", 'two questions are called "check Postcopy": give one of them a name = "..."'),
     "a size without pages": (

@@ -87,7 +87,13 @@ MISTAKES: tuple[tuple[Callable[[], object], str], ...] = (
         lambda: assert_violates(Postcopy, "no-page-lots"),
         "there is no property no-page-lots; did you mean no-page-lost?",
     ),
-    (lambda: at_sizes(pages=(1, 3), host_page=(2,)), "no size is left: each host_page has to divide one of the pages"),
+    (
+        lambda: assert_violates(Postcopy, ["no-page-lost"]),  # type: ignore[arg-type]
+        "violated is the name of one property, and not ['no-page-lost']",
+    ),
+    (lambda: at_sizes(pages=(1, 3), host_page=(2,)), "no size is left: give numbers, and a host_page that divides one"),
+    (lambda: at_sizes(pages=1), "at_sizes: pages are whole numbers in a list, such as pages=(1, 2), and not 1"),  # type: ignore[arg-type]
+    (lambda: at_sizes(in_flight=("1",)), "at_sizes: in_flight are whole numbers in a list"),  # type: ignore[arg-type]
 )
 
 

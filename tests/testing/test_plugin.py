@@ -82,6 +82,17 @@ def fault() -> str:
     return next(iter(FAULTS))
 
 
+def test_a_mistake_is_shown_where_it_was_made_and_a_page_needs_no_cache(pytester: pytest.Pytester) -> None:
+    test(pytester, "assert_holds('prempt')", f"assert_holds({fault()!r}, pages=1, in_flight=1)")
+    done = run(pytester, "-p", "no:cacheprovider")
+    done.assert_outcomes(failed=2)
+    shown = "\n".join(done.outlines).partition("test_1")[0]
+    assert "UsageError: there is no protocol prempt; did you mean preempt?" in shown
+    assert "catalogue" not in shown
+    done.stdout.fnmatch_lines(["postcopy-reports/*test_1.html"])
+    assert "_no_protocol" in "\n".join(run(pytester, "--full-trace", "-k", "test_0").outlines)
+
+
 @pytest.mark.slow
 def test_where_pages_go_is_an_option_and_a_page_that_cannot_be_written_costs_no_verdict(
     pytester: pytest.Pytester,

@@ -116,7 +116,7 @@ class Result(Shown):
             PAGE.refuse(goal, force=force)
             PAGE.save(goal, self.page())
             return
-        form = format_of(goal, "save:")
+        form = format_of(goal, "save:", PAGE.ending)
         if self.counterexample is None:
             raise UsageError(f"save: {goal}: there is no counterexample; only a name that ends in .html takes it all")
         form.refuse(goal, force=force)

@@ -24,10 +24,26 @@ def size_of(text: str, name: str, least: str, most: str, multiple: int = 1) -> i
     Raises:
         UsageError: it is no amount, too small, too large, or no multiple.
     """
+    return bytes_of(text, setting(name, text), least, most, multiple)
+
+
+def bytes_of(text: str, given: str, least: str, most: str, multiple: int = 1) -> int:
+    """As `size_of`, of an amount that no setting gives.
+
+    Args:
+        text: the amount.
+        given: the amount and where it stands, for the message.
+        least: the smallest amount allowed.
+        most: the largest.
+        multiple: the amount has to be a multiple of so many bytes.
+
+    Raises:
+        UsageError: as `size_of`.
+    """
     size = _bytes(text)
     if size is None or not (_bytes(least) or 0) <= size <= (_bytes(most) or 0) or size % multiple:
         whole = "" if multiple == 1 else f", a multiple of {multiple} bytes"
-        raise UsageError(f"{setting(name, text)}: a size from {least} to {most}{whole}, e.g. {least} or 1G")
+        raise UsageError(f"{given}: a size from {least} to {most}{whole}, e.g. {least} or 1G")
     return size
 
 

@@ -71,6 +71,8 @@ def resolve(text: str) -> tuple[str, type[Protocol]]:
         SpecError: a file's own code errs as a specification while it is read.
     """
     given = _split(text)
+    if "" in given:
+        raise UsageError(f"{text}: there is no name on one side of a +: write PROTOCOL+CHANGE")
     files = UserFiles()
     return _whole(text, [_one(part, files) for part in given if not is_term(part)], list(filter(is_term, given)))
 
@@ -145,7 +147,7 @@ def _no_protocol(name: str) -> str:
     meant = (
         f"; did you mean {close}?"
         if close
-        else f": {command('list')} faults, changes, history, qemu and others show what there is"
+        else f": {command('list', 'faults')} shows what there is, and so do changes, history, qemu and others"
     )
     return f"there is no protocol {name}" + meant
 

@@ -113,6 +113,7 @@ def _check_names(protocol: type[Protocol]) -> None:
                 _check_removed_part(base, name)
             kind = _kind(value)
             if kind is None:
+                _check_plain_class(base, name, value)
                 continue
             if kinds.setdefault(name, kind) != kind:
                 raise SpecError(
@@ -133,6 +134,25 @@ def _check_removed_part(change: type, name: str) -> None:
         raise SpecError(
             f"{change.__name__}.{name} = None removes a part that no base has{did_you_mean(name, parts)}",
             of_class(change, name),
+        )
+
+
+def _check_plain_class(change: type, name: str, value: object) -> None:
+    """Refuse ``class source:``: nobody would read it, and a machine of that name would be gone."""
+    if not isinstance(value, type) or name.startswith("_"):
+        return
+    bases = [base for base in change.__mro__[1:] if issubclass(base, Protocol)]
+    parts = [part for kind in (Machine, Ghost) for base in bases[:1] for part in base.parts(kind)]
+    if name in parts:
+        raise SpecError(
+            f"{change.__name__}.{name} is a plain class in the place of {name}: derive it from that, "
+            f"class {name}({bases[0].__name__}.{name})",
+            of_class(change, name),
+        )
+    if value.__bases__ == (object,):
+        meant = did_you_mean(name, parts) or ": derive it from Machine or Ghost"
+        raise SpecError(
+            f"{change.__name__}.{name} is a plain class, and no part of a protocol{meant}", of_class(change, name)
         )
 
 

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
-from postcopy.api.sizes import size_of
+from postcopy.api.sizes import bytes_of, size_of
 from postcopy.errors import UsageError
 from postcopy.input_files import read_input
 from postcopy.suggestions import not_among
@@ -55,6 +55,9 @@ COMMON: dict[str, type] = {
     "strict": bool,
 }
 
+MEMORY = ("1M", "16T")
+"""The least and the most that may be given."""
+
 SUITE: Mapping[str, type] = {"name": str, "max_memory": str, "jobs": int}
 
 WORDS = {
@@ -87,7 +90,8 @@ def read_suite(path: Path, max_memory: str | None = None) -> Suite:
             raise UsageError(f"{path}: {not_among('table', name, tables)}")
     about = _table(text.get("suite", {}), f"{path}: [suite]")
     _known(about, SUITE, f"{path}: [suite]")
-    budget = size_of(max_memory or str(about.get("max_memory", "4G")), "max_memory", "1M", "16T")
+    given = _memory(about, "4G", f"{path}: [suite]")
+    budget = given if max_memory is None else size_of(max_memory, "max_memory", *MEMORY)
     defaults = _table(text.get("defaults", {}), f"{path}: [defaults]")
     known = COMMON | {name: kind for of in ARGUMENTS.values() for name, kind in of.items()}
     _known(defaults, known, f"{path}: [defaults]")
@@ -108,6 +112,12 @@ def read_suite(path: Path, max_memory: str | None = None) -> Suite:
                 "raise max_memory of [suite]"
             )
     return Suite(path, str(about.get("name", path.stem)), tuple(entries), budget, _at_least_one(path, about))
+
+
+def _memory(given: Table, usual: str, where: str) -> int:
+    """Bytes that a table gives as max_memory."""
+    text = str(given.get("max_memory", usual))
+    return bytes_of(text, f'{where}: max_memory = "{text}"', *MEMORY)
 
 
 def _at_least_one(path: Path, about: Table) -> int:
@@ -157,7 +167,7 @@ def _entries(path: Path, kind: Kind, number: int, given: Table, defaults: Table)
             protocol=str(asked["protocol"]),
             arguments=arguments,
             seconds=float(seconds),
-            max_memory=size_of(str(asked.get("max_memory", "1G")), f"{where}: max_memory", "1M", "16T"),
+            max_memory=_memory(asked, "1G", where),
             expect=expect,
             violates=violates,
             accepted=accepted,

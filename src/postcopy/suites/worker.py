@@ -17,6 +17,7 @@ from postcopy.api.proving import ProveResult, prove
 from postcopy.api.result import Result
 from postcopy.api.simulating import simulate
 from postcopy.catalogue.import_errors import in_words
+from postcopy.catalogue.properties import choose
 from postcopy.errors import MemoryLimitError, PostcopyError
 from postcopy.suites.entries import Entry, Found, Kind
 from postcopy.suites.guards import class_of, guard_of
@@ -37,6 +38,8 @@ def answer(entry: Entry, page: Path | None = None) -> Found:
     began = time.monotonic()
     try:
         named = load(entry.protocol)
+        if expected := [*entry.violates, *entry.accepted]:
+            choose(expected, named.protocol)  # a name that there is not would read as a finding that is gone
         result, violated, states, warnings = _asked(entry, named)
         verdict = "inconclusive" if isinstance(result, ProveResult) and result.gave_up else result.verdict
     except MemoryLimitError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from postcopy.errors import PostcopyError
+from postcopy.errors import PostcopyError, UsageError
 
 if TYPE_CHECKING:
     from postcopy.api.asking import PropertiesLike, ProtocolLike
@@ -25,6 +25,8 @@ class VerdictError(AssertionError):
         result: what was found.
     """
 
+    __module__ = "postcopy.testing"  # where users import it from, and how pytest names it
+
     def __init__(self, message: str, result: Result) -> None:
         super().__init__(message)
         self.result = result
@@ -36,6 +38,8 @@ class InconclusiveError(PostcopyError):
     Attributes:
         result: what was found until then.
     """
+
+    __module__ = "postcopy.testing"  # where users import it from, and how pytest names it
 
     def __init__(self, message: str, result: Result) -> None:
         super().__init__(message)
@@ -131,6 +135,8 @@ def assert_violates(
         SpecError: as `postcopy.check`.
     """
     __tracebackhide__ = True
+    if not isinstance(violated, str):
+        raise UsageError(f"violated is the name of one property, and not {violated!r}")
     result = _checked(protocol, pages, in_flight, host_page, violated, True, seconds, max_memory, workers)
     _refuse_inconclusive(result, result.verdict)
     if result.violated is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -19,6 +20,8 @@ OUTCOME = "inconclusive"
 
 _WHY = "postcopy_inconclusive"
 """The attribute of a report that says why there is no verdict. It travels from xdist's workers with the report."""
+
+_PACKAGE = Path(__file__).parents[1]
 
 _PAGE = "postcopy report"
 """The section of a report that has the path of the page."""
@@ -39,9 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Write the page of a verdict that is not as expected, and mark what has no verdict."""
-    report = yield
+    """Write the page of a verdict that is not as expected, mark what has no verdict, and show a mistake where it was
+    made."""
     error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, PostcopyError) and not item.config.getoption("fulltrace"):
+        call.excinfo = pytest.ExceptionInfo.from_exception(error.with_traceback(_outside(error.__traceback__)))
+    report = yield
     if not isinstance(error, VerdictError | InconclusiveError) or not report.failed:
         return report
     where = _save(error, item)
@@ -50,6 +56,16 @@ def pytest_runtest_makereport(
     if isinstance(error, InconclusiveError):
         setattr(report, _WHY, str(error))
     return report
+
+
+def _outside(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of this package, which say nothing that the message of its errors does not."""
+    if traceback is None:
+        return None
+    inner = _outside(traceback.tb_next)
+    if Path(traceback.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE):
+        return inner
+    return TracebackType(inner, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
 
 
 def _save(error: VerdictError | InconclusiveError, item: pytest.Item) -> str:
@@ -71,7 +87,8 @@ def _directory(config: pytest.Config) -> Path:
         return Path(given)
     if junit:
         return Path(junit).parent / "postcopy-reports"
-    return config.cache.mkdir("postcopy") if config.cache is not None else Path("postcopy-reports")
+    cache: pytest.Cache | None = getattr(config, "cache", None)  # -p no:cacheprovider takes it away
+    return cache.mkdir("postcopy") if cache is not None else Path("postcopy-reports")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -21,12 +21,13 @@ def formats() -> tuple[StoryFormat, ...]:
     return itf.FORMAT, markdown.FORMAT, mermaid.FORMAT, svg.FORMAT, text.FORMAT
 
 
-def format_of(path: Path, option: str) -> StoryFormat:
+def format_of(path: Path, option: str, *further: str) -> StoryFormat:
     """The format of a file's name.
 
     Args:
         path: the file.
         option: the option that named it, for the message.
+        further: endings that the caller writes itself, for the message.
 
     Raises:
         UsageError: there is none.
@@ -34,4 +35,4 @@ def format_of(path: Path, option: str) -> StoryFormat:
     for form in formats():
         if form.fits(path):
             return form
-    raise UsageError(f"{option} {path}: the name has to end in {ENDINGS}")
+    raise UsageError(f"{option} {path}: the name has to end in {', '.join((*further, ENDINGS))}")
