@@ -212,7 +212,7 @@ class CarriesNumber(Innocent):
 
 @declared("Underived.left is a plain class in the place of left: derive it from that, class left(Innocent.left)")
 class Underived(Innocent):
-    class left:  # type: ignore[assignment]  # noqa: N801  # here
+    class left:  # noqa: N801  # here
         """No machine."""
 
 

@@ -495,6 +495,21 @@ class Indexes(Base):
         require((True, False)[page])  # here
 
 
+@case("~ is for sets of pages: of a truth value write not")
+class InvertsTruth(Base):
+    @action(Base.thread)
+    def act(self: Any, page: Page) -> None:
+        require(~self.dirty[page])  # here
+
+
+@case("Phase has no IDEL; did you mean IDLE?")
+class MisspellsMember(Base):
+    @action(Base.thread)
+    def act(self: Any, page: Page) -> None:
+        require(self.dirty[page])
+        self.busy = Phase.IDEL is Phase.IDLE  # type: ignore[attr-defined]  # here
+
+
 @case("compare sets of pages with same_as() or subset_of()")
 class ComparesSets(Base):
     @action(Base.thread)

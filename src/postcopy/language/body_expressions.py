@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, EnumMeta
 from types import FunctionType
 from typing import Any, cast
 
@@ -45,6 +45,7 @@ from postcopy.language.python_values import library_of, plain_function
 from postcopy.language.source_locations import is_machinery, place
 from postcopy.language.values import Cpu
 from postcopy.language.view import View
+from postcopy.suggestions import did_you_mean
 
 MOST_WORK = 100_000
 """Nodes of the syntax tree that one run of a body may evaluate, loops and helpers included."""
@@ -387,7 +388,8 @@ class Expressions:
         if is_namespace(of.value):
             value = attribute_of(of.value, name)
             if value is MISSING:
-                raise self.refused(node, f"{of.text} has no {name}")
+                members = list(of.value.__members__) if isinstance(of.value, EnumMeta) else []
+                raise self.refused(node, f"{of.text} has no {name}{did_you_mean(name, members)}")
             function = plain_function(value)
             if function is not None and isinstance(of.value, type) and not is_machinery(function.__code__.co_filename):
                 bound = isinstance(value, staticmethod)

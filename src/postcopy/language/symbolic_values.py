@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing
 from enum import Enum
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from postcopy.errors import SpecError, UnknownNameError
 from postcopy.language import expressions as ex
@@ -73,6 +73,9 @@ class SymbolicTruth(Symbol[TruthExpr], Truth):
         return SymbolicTruth(self.run, ex.disjunction(self.expr, self.run.truth_of(other)))
 
     __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> NoReturn:
+        raise SpecError("~ is for sets of pages: of a truth value write not", self.run.where())
 
     __hash__ = Symbol.__hash__
 
