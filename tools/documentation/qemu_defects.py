@@ -37,26 +37,29 @@ _COMMIT = re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{10}\b")
 
 _TEXT = """# Defects of postcopy in QEMU 11.1
 
-The protocol [`qemu-11`](qemu.md) is QEMU 11.1 step by step. Each defect below breaks a property that knows nothing of
-it, and has a smallest mend: a change of its own, which `postcopy list qemu` shows. One defect often hides behind
-another one that breaks the same property in fewer steps. So each is shown in a protocol in which all others are
-mended: `qemu-11-without-NAME` has all mends but one, `qemu-11-with-CODE` all but for one defect of a mend that is for
-several. With the mend the property holds at the same size and options; the slow tests ask for both.
+Each row of the table leads to a section: what goes wrong and in which function, since which commit, who is hurt, how
+likely that is, the smallest mend, the command that finds it, and the model's shortest run. Behind them stand two things
+that no mend of one host can give, since neither host can know what the other one has read, `G1` and `G2`, and what
+[QEMU 7.2](#in-qemu-72) has of all these. All functions are in QEMU's folder `migration` unless it is named. Rare means
+what it says: postcopy migrations succeed every day. Words of the field are in the [glossary](glossary.md).
 
-H0 to H14, D1, D1b and D2 were found by reading the source, and most were run on QEMU 11.1.3. N1 to N6 and N9 to N11 by
-the model, and looked up in the source (v11.1.0-rc2) afterwards. All functions are in QEMU's folder `migration` unless
-it is named. Rare means what it says: postcopy migrations succeed every day. Words of the field are in the
-[glossary](glossary.md).
+**How each is shown.** The protocol [`qemu-11`](qemu.md) is QEMU 11.1 step by step. Each defect breaks a property that
+knows nothing of it, and has a smallest mend: a change of its own, which `postcopy list qemu` shows. One defect often
+hides behind another one that breaks the same property in fewer steps. So each is shown in a protocol in which all
+others are mended: `qemu-11-without-NAME` has all mends but one, `qemu-11-with-CODE` all but for one defect of a mend
+that is for several. With the mend the property holds at the same size and options; the slow tests ask for both.
 
-The last column says how often real QEMUs (Debian's 7.2, 10.0 and 11.1, on the dates below) came to the end of the
-model's own story, driven along it by [`postcopy replay --qemu`](engine.md#replaying-on-real-qemus). Stories found where
-other defects are mended cannot be followed to their end by a QEMU that has them. So for H4, H8 and H9 the story is
-asked of the model as shipped, and D1, H2 and H6 have a property of their own
-(`tools/documentation/qemu_protocols.py`). In H9 the valve asks for a page in the place of a thread that nothing outside
-can delay. [All results](qemu-reproduced.json); `python -m documentation.qemu_reproduced QEMU...` makes them anew.
+**How they were found.** H0 to H14, D1, D1b and D2 by reading the source, and most were run on QEMU 11.1.3; N7 and N8 by
+reading it again while the model was made; N1 to N6 and N9 to N11 by the model, and looked up in the source
+(v11.1.0-rc2) afterwards.
 
-With all mends two things are not given, and no mend of one host can give them, since neither host can know what the
-other one has read: `G1` and `G2` at the end.
+**What real QEMUs did.** The last column says how often real QEMUs (Debian's 7.2, 10.0 and 11.1, on the dates below)
+came to the end of the model's own story, driven along it by
+[`postcopy replay --qemu`](engine.md#replaying-on-real-qemus). Stories found where other defects are mended cannot be
+followed to their end by a QEMU that has them. So for H4, H8 and H9 the story is asked of the model as shipped, and D1,
+H2 and H6 have a property of their own (`tools/documentation/qemu_protocols.py`). In H9 the valve asks for a page in the
+place of a thread that nothing outside can delay. [All results](qemu-reproduced.json);
+`python -m documentation.qemu_reproduced QEMU...` makes them anew.
 """
 
 
