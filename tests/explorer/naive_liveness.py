@@ -99,7 +99,7 @@ def _is_excused(case: Case, number: int, nodes: Iterable[int]) -> bool:
     return not any(able) if number in case.strong else not all(able)
 
 
-def faults_of(case: Case, lasso: Lasso) -> Iterator[str]:
+def faults_of(case: Case, lasso: Lasso[int, int]) -> Iterator[str]:
     """What is wrong with a lasso, by the definition of what it should be."""
     node, owed = lasso.start, lasso.start in case.when - case.then
     if node not in case.initial:

@@ -16,7 +16,7 @@ from postcopy.explorer.liveness.lasso import Answer, Fairness, Graph, Nodes, fai
 from tests.explorer.naive_liveness import Case, faults_of, shortest_stem
 
 
-def searched(case: Case) -> Answer:
+def searched(case: Case) -> Answer[int, int]:
     graph = case.graph
     initial = np.array(sorted(case.initial), dtype=np.int64)
     return fair_lasso(

@@ -100,15 +100,14 @@ def graph_of(case: Case, loop: ModuleType) -> tuple[Recomputed, list[int]]:
     return Recomputed(loop, space, np.array(parents, dtype=np.int32), promised, len(case.units), strong), order
 
 
-def searched(case: Case, loop: ModuleType) -> Lasso | None:
+def searched(case: Case, loop: ModuleType) -> Lasso[int, int] | None:
     if not case.initial:
         return None
     graph, order = graph_of(case, loop)
     promises = OpenPromises(graph, 0, 1 << 20, lambda: None)
     if not promises.find_fair(0):
         return None
-    found = LassoSearch(promises, 0).find()
-    return Lasso(order[found.start], *(tuple(hop.leaf for hop in part) for part in (found.stem, found.loop)))
+    return LassoSearch(promises, 0).find().told(lambda state: order[state], lambda hop: hop.leaf)
 
 
 def wrong(case: Case, loop: ModuleType) -> str | None:

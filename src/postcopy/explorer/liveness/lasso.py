@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,11 @@ from postcopy.explorer.liveness.components import components
 
 Nodes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+Node = TypeVar("Node")
+Step = TypeVar("Step")
+OtherNode = TypeVar("OtherNode")
+OtherStep = TypeVar("OtherStep")
 
 _UNSEEN, _START, _PROMISE = -1, -1, -2
 
@@ -50,31 +56,35 @@ class Graph:
 
 
 @dataclass(frozen=True)
-class Lasso:
-    """A run that goes on for ever, as edges.
+class Lasso(Generic[Node, Step]):
+    """A run that goes on for ever.
 
     Attributes:
-        start: the node that it starts in.
-        stem: what is taken once.
-        loop: what is taken over and over; empty where it idles.
+        start: where it starts.
+        stem: the steps that are taken once.
+        loop: the steps that are taken over and over; empty where it idles.
     """
 
-    start: int
-    stem: tuple[int, ...]
-    loop: tuple[int, ...]
+    start: Node
+    stem: tuple[Step, ...]
+    loop: tuple[Step, ...]
+
+    def told(self, node: Callable[[Node], OtherNode], step: Callable[[Step], OtherStep]) -> Lasso[OtherNode, OtherStep]:
+        """The same run in other terms, which the functions give."""
+        return Lasso(node(self.start), tuple(map(step, self.stem)), tuple(map(step, self.loop)))
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was found.
+class Answer(Generic[Node, Step]):
+    """What was found of a promise.
 
     Attributes:
         open: how many nodes can be reached with the promise made and not yet kept.
-        lasso: a run that never keeps it, with a stem as short as any has; None where every fair run keeps it.
+        lasso: a fair run that never keeps it, with a stem as short as any has; None where every fair run keeps it.
     """
 
     open: int
-    lasso: Lasso | None
+    lasso: Lasso[Node, Step] | None
 
 
 @dataclass
@@ -129,8 +139,8 @@ def fairness(graph: Graph, own: Flags, strong: Flags) -> Fairness:
     return Fairness(own, can_move, strong)
 
 
-def fair_lasso(graph: Graph, fair: Fairness, initial: Nodes, when: Flags, then: Flags) -> Answer:
-    """Look for a fair run from an initial node that comes to `when` and from there on never to `then`."""
+def fair_lasso(graph: Graph, fair: Fairness, initial: Nodes, when: Flags, then: Flags) -> Answer[int, int]:
+    """Look for a fair run, as edges, from an initial node that comes to `when` and from there on never to `then`."""
     before, after = _promised(graph, initial, when & ~then, then)
     region = np.flatnonzero(after.depth != _UNSEEN)
     inside, component, is_fair = _fair_components(graph, fair, region)

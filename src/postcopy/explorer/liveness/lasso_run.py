@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from postcopy.errors import TraceError
 from postcopy.explorer.kernel.kernel import Kernel, Words
 from postcopy.explorer.liveness.fairness import broken, is_fair, moves
+from postcopy.explorer.liveness.lasso import Answer, Lasso
 from postcopy.language.concrete import Transition, take
 from postcopy.language.instance import Instance, State
 from postcopy.language.properties import Property
@@ -29,32 +31,10 @@ class StoredStep:
     moves: bool
 
 
-@dataclass(frozen=True)
-class StoredLasso:
-    """A run that goes on for ever, up to renamings.
+StoredLasso: TypeAlias = Lasso[Words, StoredStep]
+"""A run that goes on for ever, up to renamings: where it starts is a packed state."""
 
-    Attributes:
-        start: the packed state that it starts in.
-        stem: what is taken once.
-        loop: what is taken over and over; empty where it idles.
-    """
-
-    start: Words
-    stem: tuple[StoredStep, ...]
-    loop: tuple[StoredStep, ...]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found of a promise.
-
-    Attributes:
-        open: how many states can be reached with the promise made and not yet kept.
-        lasso: a fair run that never keeps it, with a stem as short as any has; None where every fair run keeps it.
-    """
-
-    open: int
-    lasso: StoredLasso | None
+Found: TypeAlias = Answer[Words, StoredStep]
 
 
 def run_of(instance: Instance, kernel: Kernel, lasso: StoredLasso, prop: Property) -> Trace:

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from postcopy.explorer.kernel.calling_convention import BLOCK
+from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.liveness.history_bits import history_masks
-from postcopy.explorer.liveness.lasso_run import Found, StoredLasso, StoredStep
+from postcopy.explorer.liveness.lasso import Lasso
+from postcopy.explorer.liveness.lasso_run import Found, StoredStep
 from postcopy.explorer.liveness.recomputed import TOGETHER, OpenPromises, recomputed
 from postcopy.explorer.liveness.records import MOVES
 from postcopy.explorer.search.compiled import Compiled
@@ -40,21 +42,6 @@ class Hop:
     target: int
     leaf: int
     moves: bool
-
-
-@dataclass(frozen=True)
-class NumberedLasso:
-    """A run that goes on for ever.
-
-    Attributes:
-        start: the state that it starts in.
-        stem: what is taken once.
-        loop: what is taken over and over; empty where it idles.
-    """
-
-    start: int
-    stem: tuple[Hop, ...]
-    loop: tuple[Hop, ...]
 
 
 @dataclass
@@ -112,7 +99,7 @@ class LassoSearch:
         self.promises, self.graph, self.bit = promises, promises.graph, promises.bit(promise)
         self.flags, self.loop = promises.flags, promises.graph.loop
 
-    def find(self) -> NumberedLasso:
+    def find(self) -> Lasso[int, Hop]:
         """A fair lasso with a stem as short as any.
 
         Raises:
@@ -121,7 +108,7 @@ class LassoSearch:
         way = self._way()
         members = self.promises.component_of(way[-1])
         stem = tuple(self._hop(a, b)[0] for a, b in pairwise(way))
-        return NumberedLasso(way[0], stem, self._round(way[-1], members))
+        return Lasso(way[0], stem, self._round(way[-1], members))
 
     # -- the stem -----------------------------------------------------------------------------------------------------
 
@@ -303,18 +290,17 @@ def recomputed_answers(
     seen = store._replace(states=store.states[:count], parents=store.parents[:count])
     graph = recomputed(search.machine, seen, history_masks(kernel.layout), own, action_of, strong, asked)
 
-    def steps(hops: tuple[Hop, ...]) -> tuple[StoredStep, ...]:
-        return tuple(
-            StoredStep(action_of[hop.leaf], words_of(graph.space.states[hop.target]), hop.moves) for hop in hops
-        )
+    def words(state: int) -> Words:
+        return words_of(graph.space.states[state])
+
+    def step(hop: Hop) -> StoredStep:
+        return StoredStep(action_of[hop.leaf], words(hop.target), hop.moves)
 
     for first in range(0, asked, TOGETHER):
         promises = OpenPromises(graph, first, max_bytes, pause)
         for promise in range(first, min(first + TOGETHER, asked)):
             lasso = None
             if promises.find_fair(promise):
-                found = LassoSearch(promises, promise).find()
-                start = words_of(graph.space.states[found.start])
-                lasso = StoredLasso(start, steps(found.stem), steps(found.loop))
+                lasso = LassoSearch(promises, promise).find().told(words, step)
             yield Found(promises.open(promise), lasso)
         del promises  # before the next ones take their memory

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.liveness.history_bits import history_masks
 from postcopy.explorer.liveness.lasso import Graph, Lasso, fair_lasso, fairness
 from postcopy.explorer.liveness.lasso_run import Found, StoredLasso, StoredStep
@@ -49,16 +50,16 @@ def stored_answers(
         yield Found(answer.open, None if answer.lasso is None else _stored(answer.lasso, graph, states))
 
 
-def _stored(lasso: Lasso, graph: Graph, states: npt.NDArray[np.uint64]) -> StoredLasso:
+def _stored(lasso: Lasso[int, int], graph: Graph, states: npt.NDArray[np.uint64]) -> StoredLasso:
     """A lasso with the states themselves."""
 
-    def steps(edges: tuple[int, ...]) -> tuple[StoredStep, ...]:
-        return tuple(
-            StoredStep(int(graph.action[edge]), tuple(states[graph.target[edge]].tolist()), bool(graph.moves[edge]))
-            for edge in edges
-        )
+    def words(node: int) -> Words:
+        return tuple(states[node].tolist())
 
-    return StoredLasso(tuple(states[lasso.start].tolist()), steps(lasso.stem), steps(lasso.loop))
+    def step(edge: int) -> StoredStep:
+        return StoredStep(int(graph.action[edge]), words(int(graph.target[edge])), bool(graph.moves[edge]))
+
+    return lasso.told(words, step)
 
 
 def recorded(
