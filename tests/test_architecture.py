@@ -201,7 +201,13 @@ def test_a_package_that_is_run_is_seen() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['"""import p.high.b"""', "def f():\n    '''from p.high import b'''", "# import p.high.b", "x = 'see p.high.b'"],
+    [
+        '"""import p.high.b"""',
+        "def f():\n    '''from p.high import b'''",
+        "# import p.high.b",
+        "x = 'see p.high.b'",
+        "class A:\n    __module__ = 'p.high.b'",
+    ],
 )
 def test_what_is_not_an_import_is_not_seen(text: str) -> None:
     assert package(low__a=text, high__b="") == []

@@ -96,7 +96,7 @@ def _imported_modules(
     package: str, file: str, tree: ast.Module, find: Callable[[str], str | None]
 ) -> Iterator[tuple[int, str]]:
     """The lines and names of the package's modules that a file imports."""
-    strings_without_effect = _docstrings(tree)
+    strings_without_effect = _docstrings(tree) | _what_classes_are_named_by(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -145,6 +145,16 @@ def _running(inside: ast.AST) -> Iterator[ast.stmt]:
 def _docstrings(tree: ast.Module) -> set[ast.expr]:
     """Strings that stand alone as a statement: nothing runs them."""
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+
+
+def _what_classes_are_named_by(tree: ast.Module) -> set[ast.expr]:
+    """The module that a class says it is in, so that users see where to import it from: that imports nothing."""
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id == "__module__" for target in node.targets)
+    }
 
 
 def _run_with_m(elements: list[ast.expr], find: Callable[[str], str | None]) -> Iterator[tuple[int, str]]:
