@@ -7,7 +7,6 @@ a guest process; and where it waits for its host it finds the line closed.
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import socket
 import sys
@@ -21,8 +20,6 @@ BODIES: dict[str, Callable[[Line], None]] = {
     placing_process.WHAT: placing_process.serve,
 }
 """By what they do."""
-NICE = 10
-"""What a guest waits for comes first, where there are too few cores."""
 _SET_DEATH_SIGNAL = 1
 """See prctl(2)."""
 
@@ -30,7 +27,6 @@ _SET_DEATH_SIGNAL = 1
 def main(what: str, descriptor: str) -> None:
     """Be such a process."""
     ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
-    os.nice(NICE)
     try:
         BODIES[what](Line(socket.socket(fileno=int(descriptor))))
     except (Gone, KeyboardInterrupt):

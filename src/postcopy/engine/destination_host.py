@@ -64,6 +64,7 @@ from postcopy.engine.reconnecting import Patience, Reconnect
 from postcopy.engine.return_path import ReplyWriter
 from postcopy.engine.stream_reader import StreamReader
 from postcopy.engine.transport import GLANCE, Connection
+from postcopy.engine.urgency import prefer_this_thread
 from postcopy.engine.wire import Begin
 
 ANSWERED = (Ping, AskBitmap, Resume)
@@ -246,6 +247,8 @@ class DestinationHost:
                 pass
 
     def _guarded(self, thread: Thread) -> None:
+        if self._placing is not None and thread is not Thread.MAIN:
+            prefer_this_thread()
         try:
             self.BODIES[thread](self)
         except (ConnectionLost, RemoteProtocolError) as error:

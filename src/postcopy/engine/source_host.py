@@ -24,6 +24,7 @@ from postcopy.engine.return_path import ReplyParser
 from postcopy.engine.sending_process import BATCH, SendingProcess, Sent
 from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
 from postcopy.engine.transport import Connection
+from postcopy.engine.urgency import prefer_this_thread
 from postcopy.engine.writing import StreamWriter
 
 PRECOPY_BATCH = 256
@@ -424,6 +425,7 @@ class SourceHost:
         self._send([SectionPart(RAM_SECTION)])
         calm = CALM_BATCH
         if self._sending is not None:
+            prefer_this_thread()
             self._sending.begin(self._connection)
             calm = BATCH
         requests = hurried = 0
@@ -497,6 +499,8 @@ class SourceHost:
                 self._changed.wait(left)
 
     def _read_replies(self) -> None:
+        if self._sending is not None:
+            prefer_this_thread()
         parser = ReplyParser()
         while True:
             self._open_urgent()
