@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,6 +22,7 @@ from postcopy.engine import own_process, placing_process, run, sending_process
 from postcopy.engine.destination_steps import Main, State
 from postcopy.engine.errors import ConnectionLost, GuestError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
+from postcopy.engine.log import Thread
 from postcopy.engine.memory import GuestOptions, GuestProcess, destination_memory
 from postcopy.engine.messages import (
     Block,
@@ -91,11 +93,21 @@ def check_whole(source: SourceResult, destination: DestinationResult) -> None:
     assert found.unexplained is None
 
 
+def preferred_threads(monkeypatch: pytest.MonkeyPatch, host: str) -> list[str]:
+    """The threads of a host that ask to run first."""
+    found: list[str] = []
+    monkeypatch.setattr(
+        f"postcopy.engine.{host}.prefer_this_thread", lambda: found.append(threading.current_thread().name)
+    )
+    return found
+
+
 # -- whole migrations -------------------------------------------------------------------------------------------------
 
 
 def test_background_pages_are_sent_by_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Sent] = []
+    preferred = preferred_threads(monkeypatch, "source_host")
     source, destination = migrate_with(
         monkeypatch, sending_process.WHAT, says=lambda said: sent.append(said) if isinstance(said, Sent) else None
     )
@@ -104,15 +116,18 @@ def test_background_pages_are_sent_by_the_process(monkeypatch: pytest.MonkeyPatc
     assert len(sent) >= background / sending_process.BATCH
     assert sum(answer.zeros for answer in sent) <= source.report.zero_pages
     assert 0 < sum(answer.size for answer in sent) < source.report.postcopy_bytes
+    assert sorted(preferred) == [Thread.MIGRATION, Thread.RETURN_PATH]
 
 
 @needs_uffd
 def test_background_pages_are_placed_by_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[Any] = []
+    preferred = preferred_threads(monkeypatch, "destination_host")
     source, destination = migrate_with(monkeypatch, placing_process.WHAT, says=said.append)
     check_whole(source, destination)
     placed = sum(count for answer in said for _, count, _ in answer.placed)
     assert placed == destination.report.counts["received a page in postcopy"]
+    assert sorted(preferred) == [Thread.FAULT, Thread.LISTEN, Thread.PREEMPT]
 
 
 def test_a_page_that_is_about_to_be_placed_is_not_asked_for() -> None:

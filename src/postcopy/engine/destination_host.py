@@ -338,8 +338,10 @@ class DestinationHost:
                     assert_never(output)
 
     def _note_placed(self, pages: range, at: float) -> None:
-        for page in [page for page in list(self._asked) if page in pages]:
-            self.report.latencies.append(at - self._asked.pop(page))
+        asked = self._asked
+        for page in [page for page in pages if page in asked] if len(pages) == 1 else [*asked]:
+            if page in pages:
+                self.report.latencies.append(at - asked.pop(page))
 
     # -- threads ------------------------------------------------------------------------------------------------------
 
