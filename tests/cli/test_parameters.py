@@ -32,7 +32,7 @@ CONTRADICTING = (
     replace(PLAIN, checkpoint=Path("a"), resume=Path("b")),
     replace(PLAIN, resume=Path("a"), engine=Driver.INTERPRETED),
     replace(PLAIN, disk=Path(), cluster=2),
-    replace(PLAIN, small_table=True, cluster=2),
+    replace(PLAIN, small_table=True, disk=Path()),
     replace(PLAIN, small_table=True, engine=Driver.INTERPRETED),
     replace(PLAIN, cluster=2, workers=2),
     replace(PLAIN, cluster=2, engine=Driver.INTERPRETED),

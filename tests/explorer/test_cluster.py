@@ -25,7 +25,8 @@ from postcopy.properties.witnesses import WITNESSES
 
 ray: Any = pytest.importorskip("ray", reason="Ray, the optional extra `cluster`, is not installed")
 
-from postcopy.explorer.search.cluster import Cluster, MemberLost  # noqa: E402  (it needs Ray)
+from postcopy.explorer.search.cluster import Cluster  # noqa: E402  (it needs Ray)
+from postcopy.explorer.search.cluster_team import MemberLost  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

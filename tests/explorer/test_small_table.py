@@ -227,7 +227,7 @@ def test_where_no_bucket_near_home_has_room_the_table_grows_and_the_block_goes_o
 def test_the_queue_does_not_move_while_a_block_waits(
     whole: tuple[Exploration, Compiled, Small], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is entered later takes the tags of the states that it comes from: they have to be there still."""
+    """Its worker has noted where the block stands: what it finds there is said of that place."""
     made, ordinary, _ = whole
     full_to_the_brim(monkeypatch)
     monkeypatch.setattr(small_store, "STRETCH", 256)
@@ -286,8 +286,8 @@ LOOP = {
         "min(BLOCK, tables.shared[TAKEN] - at), alone",
     ),
     "takes the wrong milestone": (
-        "tables.tags[new[i]] = tables.tags[control[HEAD] + scratch.origin[new_of[i]]]",
-        "tables.tags[new[i]] = tables.tags[control[HEAD]]",
+        "numbering.tags[j] = tables.tags[at + origin[j]]",
+        "numbering.tags[j] = tables.tags[at]",
     ),
     "loses what is left of a block when the table grows": (
         "    pending[ENTERED] = came\n",

@@ -151,8 +151,8 @@ CONTRADICTIONS: tuple[tuple[Callable[[CheckSettings], bool], str], ...] = (
         "{disk} does not go with {cluster}",
     ),
     (
-        lambda o: o.small_table and (o.disk is not None or o.cluster > 0),
-        "{small_table} goes with neither {disk} nor {cluster}",
+        lambda o: o.small_table and o.disk is not None,
+        "{small_table} does not go with {disk}",
     ),
     (
         lambda o: o.small_table and o.interpreted,

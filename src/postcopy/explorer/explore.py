@@ -97,10 +97,14 @@ class Exploration:
     def _compile(self) -> None:
         self._report(Progress("compiling"))
         machine = loops.machine_of(self.kernel.plan)
-        if self.options.cluster:
+        if self.options.cluster and self.options.small_table:
+            from postcopy.explorer.search.cluster_small import SmallCluster
+
+            # compiled here already, so that this machine's members find it in the cache; so below
+            self.search = SmallCluster(self.kernel.plan, self.question, self.options.cluster)
+        elif self.options.cluster:
             from postcopy.explorer.search.cluster import Cluster
 
-            # compiled here already, so that this machine's members find it in the cache
             self.search = Cluster(self.kernel.plan, self.question, self.options.cluster)
         elif self.options.small_table:
             from postcopy.explorer.search.small import Small
@@ -237,7 +241,7 @@ class Exploration:
     @property
     def _smaller_would_do(self) -> bool:
         """Whether the same states would take less memory with the small table, which liveness cannot use."""
-        others = self._keeps_edges or self.options.small_table or self.findings.disk or self.options.cluster
+        others = self._keeps_edges or self.options.small_table or self.findings.disk
         return not others and self.options.engine != Engine.INTERPRETED
 
     @property

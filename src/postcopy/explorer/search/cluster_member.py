@@ -51,7 +51,7 @@ class Member:
             How the shard stands, and what it has for each of the others.
         """
         shard = self.shard
-        shard.control[LEVEL_END], shard.control[WITNESSES] = level_end, reached
+        self._agree(level_end, reached)
         shard.forget_sent()
         shard.run(steps)
         nothing = np.empty((0, self.shard.code.words + 1), dtype=np.int64)
@@ -65,6 +65,9 @@ class Member:
                 break
         return self.shard.report()
 
+    def _agree(self, level_end: int, reached: int) -> None:
+        self.shard.control[LEVEL_END], self.shard.control[WITNESSES] = level_end, reached
+
     def row(self, place: int) -> tuple[Words, int]:
         """A state and its parent's number."""
         return self.shard.row(place)
@@ -73,8 +76,14 @@ class Member:
         """All states; int64[count, words]."""
         return self.shard.states[: int(self.shard.control[COUNT])].copy()
 
-    def save(self, directory: Path) -> Values:
-        """Append what is new to this shard's files. Raises as `SavedShard.save` does."""
+    def save(self, directory: Path, level_end: int, reached: int) -> Values:
+        """Append what is new to this shard's files. Raises as `SavedShard.save` does.
+
+        Args:
+            directory: where they are.
+            level_end, reached: as of `run`.
+        """
+        self._agree(level_end, reached)
         self.part = self.part or SavedShard(directory, self.number, self.count)
         return self.part.save(self.shard)
 

@@ -90,7 +90,8 @@ class Outboxes(NamedTuple):
     """States that belong to other shards, until these enter them.
 
     Attributes:
-        rows: for each shard states with their parents' numbers behind them; int64[shards, length, words + 1].
+        rows: for each shard states with their parents' numbers behind them; int64[shards, length, words + 1]. With the
+            small table their tags, or nothing, are behind them; int64[shards, length, words + 1 or words].
         filled: how many there are for each; uint64[shards].
         shard: the number of the shard that sends.
         shards: how many there are.
@@ -148,6 +149,7 @@ class Numbering(NamedTuple):
         asked: what is looked up at a node; int64[most].
         homes: where a successor's pair belongs; uint64[most].
         rests: and what its entry says of it; uint64[most].
+        tags: its tag, where places of the queue have tags; uint32[most].
         pending: what has to be entered of the block (see `small_loop`); int64[2].
         own: for each node, the worker's next number for what is new there, and the first that is not its own;
             int64[nodes, 2].
@@ -157,5 +159,6 @@ class Numbering(NamedTuple):
     asked: I64
     homes: U64
     rests: U64
+    tags: U32
     pending: I64
     own: I64

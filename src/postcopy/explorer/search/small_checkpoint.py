@@ -23,12 +23,14 @@ class SavedSmall:
     Args:
         directory: where.
         store: what is kept. It has to be new, with nothing left out of its queue yet.
+        number: which process of the search it is of.
+        count: of how many.
     """
 
-    def __init__(self, directory: Path, store: SmallStore) -> None:
-        self.directory, self.store = directory, store
-        self._pairs = Column(directory / "pairs-0-of-1")
-        self._words = [Column(directory / f"words-{node}-0-of-1") for node in range(len(store.tables.known))]
+    def __init__(self, directory: Path, store: SmallStore, number: int = 0, count: int = 1) -> None:
+        self.directory, self.store, part = directory, store, f"{number}-of-{count}"
+        self._pairs = Column(directory / f"pairs-{part}")
+        self._words = [Column(directory / f"words-{node}-{part}") for node in range(len(store.tables.known))]
         store.before_shift = self._write
 
     def _write(self, end: int) -> None:

@@ -12,6 +12,9 @@ Several workers may expand a level together. Each takes the next block that no w
 by the chunk for what it finds; in the end the last pairs move to the places that are left over. Tables grow while no
 worker runs. What was not entered then is pending, and the worker enters it before it takes another block.
 
+On a cluster each process has tables of its own, so numbers mean nothing to another one. Successors are dealt by their
+words: only those that belong here get numbers, the others go into outboxes as they are.
+
 `small_store` calls all this. `loops` runs this text, so that the machine code is kept.
 """
 
@@ -44,7 +47,7 @@ from postcopy.explorer.search.intrinsics import call, fetch_add, prefetch
 from postcopy.explorer.search.pair_table import BUCKET_BITS, NEW, SHAPE, STUCK, enter, move, pair_at, place
 from postcopy.explorer.search.pair_table import spread as spread_in_place
 from postcopy.explorer.search.pair_table import spread_first as spread_first_in_place
-from postcopy.explorer.search.records import Notes, Numbering, Tables
+from postcopy.explorer.search.records import Notes, Numbering, Outboxes, Tables
 from postcopy.explorer.search.status import AT, DETAIL, HEAD, STATUS, WITNESSES, Status
 from postcopy.explorer.search.word_table import LAST, NEXT, UNKNOWN, hash_of, number_all, number_of
 from postcopy.explorer.search.word_table import fill as fill_index
@@ -53,7 +56,7 @@ from postcopy.explorer.search.word_table import find as find_word
 compiled: Any = globals()["compiled"]
 """Compiles a function for one signature, or takes its machine code from the cache: `loops` sets it."""
 
-LEVEL, STATE, FULL = int(Status.LEVEL), int(Status.STATE), int(Status.FULL)
+LEVEL, STATE, FULL, OUTBOX_FULL = (int(each) for each in (Status.LEVEL, Status.STATE, Status.FULL, Status.OUTBOX_FULL))
 
 U = np.uint64
 ZERO, ONE, HALF = U(0), U(1), U(32)
@@ -79,7 +82,41 @@ TABLES = types.NamedTuple(
     (U32S, types.int64[:, ::1], types.uint32[:, ::1], U64S, U64S, U64S, types.int64[:, ::1], U64S, U32S, I64S), Tables
 )
 NOTES = types.NamedTuple((I64S, I64S, U64S, I64S), Notes)
-NUMBERING = types.NamedTuple((types.uint64[:, ::1], I64S, U64S, U64S, I64S, types.int64[:, ::1]), Numbering)
+NUMBERING = types.NamedTuple((types.uint64[:, ::1], I64S, U64S, U64S, U32S, I64S, types.int64[:, ::1]), Numbering)
+OUTBOXES = types.NamedTuple((types.int64[:, :, ::1], U64S, types.uint64, types.uint64), Outboxes)
+
+
+@njit
+def owner(columns, at, shards):
+    """The shard of a state, by a hash of its words that nothing here uses for a place."""
+    mixed = ZERO
+    for k in range(len(columns)):
+        mixed = hash_of(mixed ^ U(columns[k, at]))
+    return (mixed >> HALF) * shards >> HALF
+
+
+@njit
+def share_out(outboxes, out, tags, count):
+    """Put those of some states that belong to others into outboxes, and close up the rest; how many stay here.
+
+    Tags are those of the states; they go with them where an outbox has room for them behind the words. No jump depends
+    on whose a state is: every second one would be guessed wrongly. Each is put into both places, and whether it stays
+    there is a number.
+    """
+    rows, filled, shard, shards = outboxes
+    words, kept = len(out), 0
+    for j in range(count):
+        to = owner(out, j, shards)
+        at = filled[to]
+        for k in range(words):
+            rows[to, at, k] = out[k, j]
+            out[k, kept] = out[k, j]
+        if rows.shape[2] > words:
+            rows[to, at, words] = tags[j]
+        tags[kept] = tags[j]
+        filled[to] = at + U(to != shard)
+        kept += int(to == shard)
+    return kept
 
 
 @njit
@@ -198,7 +235,7 @@ def enter_block(code, tables, shape, scratch, notes, numbering, wanted, alone):
     pending[ENTERED] = came
     if len(tables.tags) != 0:
         for i in range(found):
-            tables.tags[new[i]] = tables.tags[control[HEAD] + scratch.origin[new_of[i]]]
+            tables.tags[new[i]] = numbering.tags[new_of[i]]
     if not check_new(code, scratch.out, new, new_of, np.int64(found), scratch, control, notes.first, wanted):
         return False
     if came < count:
@@ -218,7 +255,24 @@ def has_room(tables, room):
 
 
 @njit
-def expand(code, tables, scratch, notes, numbering, wanted, at, n, alone):
+def inherit_tags(tables, origin, numbering, at, count):
+    """Give successors of a block the tags of the states that they are of."""
+    if len(tables.tags) != 0:
+        for j in range(count):
+            numbering.tags[j] = tables.tags[at + origin[j]]
+
+
+@njit
+def number_pending(tables, scratch, numbering, outboxes, count, alone):
+    """Share out the states in `out` and number those that stay here: they are pending then."""
+    if outboxes.shards != ONE:
+        count = share_out(outboxes, scratch.out, numbering.tags, count)
+    number_states(tables, numbering, scratch.hashes, scratch.out, U(count), alone)
+    numbering.pending[SUCCESSORS], numbering.pending[ENTERED] = count, 0
+
+
+@njit
+def expand(code, tables, scratch, notes, numbering, outboxes, wanted, at, n, alone):
     """Expand a block of the queue and number its successors, which are pending then; False where one is wrong."""
     block, out, moved, control = scratch.block, scratch.out, scratch.moved, notes.control
     control[HEAD] = at
@@ -232,13 +286,22 @@ def expand(code, tables, scratch, notes, numbering, wanted, at, n, alone):
     if wanted.deadlock and not check_deadlock(code, block, moved, scratch.seen, n, at, control):
         return False
     call(code[CANONICAL], (out, count))
-    number_states(tables, numbering, scratch.hashes, out, U(count), alone)
-    numbering.pending[SUCCESSORS], numbering.pending[ENTERED] = count, 0
+    inherit_tags(tables, scratch.origin, numbering, at, count)
+    number_pending(tables, scratch, numbering, outboxes, count, alone)
     return True
 
 
-@compiled(types.void(I64S, TABLES, SHAPE, SCRATCH, NOTES, NUMBERING, WANTED, I64, I64, types.boolean))
-def run(code, tables, shape, scratch, notes, numbering, wanted, end, room, alone):
+@njit
+def has_room_to_send(outboxes, most):
+    """Whether each outbox has room for all successors of a block."""
+    for to in range(outboxes.shards):
+        if outboxes.filled[to] + U(most) > U(outboxes.rows.shape[1]) and to != outboxes.shard:
+            return False
+    return True
+
+
+@compiled(types.void(I64S, TABLES, SHAPE, SCRATCH, NOTES, NUMBERING, OUTBOXES, WANTED, I64, I64, types.boolean))
+def run(code, tables, shape, scratch, notes, numbering, outboxes, wanted, end, room, alone):
     """Expand states of the queue up to `end`, a block at a time, until there is no room or something is found.
 
     `room` is how many places of the queue may be taken before the last blocks are begun.
@@ -251,19 +314,45 @@ def run(code, tables, shape, scratch, notes, numbering, wanted, end, room, alone
         if not has_room(tables, room):
             control[STATUS] = FULL
             return
+        if not has_room_to_send(outboxes, len(scratch.origin)):
+            control[STATUS] = OUTBOX_FULL
+            return
         at = fetch_add(tables.shared, GIVEN, BLOCK)
         if at >= end:
             return
-        if not expand(code, tables, scratch, notes, numbering, wanted, at, min(BLOCK, end - at), alone):
+        if not expand(code, tables, scratch, notes, numbering, outboxes, wanted, at, min(BLOCK, end - at), alone):
             return
 
 
-@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, I64, types.boolean))
-def number(code, tables, scratch, numbering, count, alone):
-    """Give numbers to some initial states, which lie in `out`: they are pending then."""
+@compiled(I64(I64S, TABLES, SHAPE, SCRATCH, NOTES, NUMBERING, WANTED, types.int64[:, ::1], I64, I64))
+def receive(code, tables, shape, scratch, notes, numbering, wanted, rows, begin, room):
+    """Enter what other shards have sent, from `begin` on; returns how far it came. No other worker may run."""
+    control, pending, out = notes.control, numbering.pending, scratch.out
+    control[STATUS] = LEVEL
+    while True:
+        if pending[SUCCESSORS] != 0 and not enter_block(code, tables, shape, scratch, notes, numbering, wanted, True):
+            return begin
+        if not has_room(tables, room):
+            control[STATUS] = FULL
+            return begin
+        if begin >= len(rows):
+            return begin
+        count = min(len(scratch.origin), len(rows) - begin)
+        for j in range(count):
+            for k in range(len(out)):
+                out[k, j] = rows[begin + j, k]
+            if rows.shape[1] > len(out):
+                numbering.tags[j] = rows[begin + j, len(out)]
+        number_states(tables, numbering, scratch.hashes, out, U(count), True)
+        pending[SUCCESSORS], pending[ENTERED] = count, 0
+        begin += count
+
+
+@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, OUTBOXES, I64, types.boolean))
+def number(code, tables, scratch, numbering, outboxes, count, alone):
+    """Give numbers to those of some initial states that belong here, which lie in `out`: they are pending then."""
     call(code[CANONICAL], (scratch.out, count))
-    number_states(tables, numbering, scratch.hashes, scratch.out, U(count), alone)
-    numbering.pending[SUCCESSORS], numbering.pending[ENTERED] = count, 0
+    number_pending(tables, scratch, numbering, outboxes, count, alone)
 
 
 @compiled(I64(TABLES, SHAPE, U64S, I64))

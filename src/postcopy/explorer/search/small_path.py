@@ -31,6 +31,62 @@ _SHARE = 16
 """What part of the memory allowed the milestones may take beside the search: one of so many."""
 
 
+class Milestones:
+    """The states of some levels of a search with tags, by which a run to a later state is found.
+
+    Args:
+        store: the states of the search, or those of one of several processes.
+        number: which process.
+        count: of how many. A tag is a state's place in its process's part of the milestone, times `count`, plus the
+            number of the process.
+    """
+
+    def __init__(self, store: SmallStore, number: int = 0, count: int = 1) -> None:
+        self.store, self.number, self.count = store, number, count
+        self._kept: list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]] = []
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keep(self) -> None:
+        """Make a milestone of the level that is about to be expanded."""
+        begin, end = (int(self.store.control[which]) for which in (HEAD, COUNT))
+        tables = self.store.tables
+        self._kept.append((tables.queue[begin:end].copy(), tables.tags[begin:end].copy()))
+        tables.tags[begin:end] = np.arange(end - begin) * self.count + self.number
+
+    def place(self, begin: int, state: npt.NDArray[np.int64]) -> int | None:
+        """Where in the queue, from a place on, a state stands."""
+        pair = self.store.pair_of(state)
+        if pair is None:
+            return None
+        queue = self.store.tables.queue[begin : int(self.store.control[COUNT])]
+        found = np.flatnonzero(queue == np.uint64(pair))
+        return begin + int(found[0]) if len(found) else None
+
+    def at(self, place: int) -> tuple[int, int]:
+        """The pair at a place of the queue, and its tag."""
+        return int(self.store.tables.queue[place]), int(self.store.tables.tags[place])
+
+    def of(self, which: int, tag: int) -> tuple[int, int]:
+        """The pair that a tag says of a milestone, which lies here, and its tag of the milestone before."""
+        pairs, tags = self._kept[which]
+        return int(pairs[tag // self.count]), int(tags[tag // self.count])
+
+
+def asked_again(question: Question) -> Question:
+    """What a search is asked that is made again, only to find a run: nothing but its states, and memory for tags."""
+    for_tags = question.max_bytes // (2 * _SHARE)
+    return replace(
+        question, state_bits=0, step_bits=0, witness_bits=0, deadlock=False, max_bytes=question.max_bytes + for_tags
+    )
+
+
+def interval_of(question: Question, states: int) -> int:
+    """Levels from one milestone to the next, where a search has so many states."""
+    return max(INTERVAL, -(-_KEPT * _SHARE * states // question.max_bytes))
+
+
 class _Again:
     """The search made again, up to a state of a level.
 
@@ -42,51 +98,34 @@ class _Again:
     """
 
     def __init__(self, machine: Machine, question: Question, interval: int, workers: int) -> None:
-        anything = replace(question, state_bits=0, step_bits=0, witness_bits=0, deadlock=False)
-        for_tags = question.max_bytes // (2 * _SHARE)
-        self.store = SmallStore(machine, anything, question.max_bytes + for_tags, tagged=True, workers=workers)
-        self.interval = interval
-        self.milestones: list[tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]] = []
+        asked = asked_again(question)
+        self.store = SmallStore(machine, asked, asked.max_bytes, tagged=True, workers=workers)
+        self.interval, self.milestones = interval, Milestones(self.store)
         self.store.begin()
 
     def through(self, state: npt.NDArray[np.int64], depth: int) -> list[int]:
         """The pairs of an initial state, of a state of each milestone, and of the state itself, on one run."""
-        control, tables = self.store.control, self.store.tables
+        control, milestones = self.store.control, self.milestones
         for level in range(depth):
             if level % self.interval == 0:
-                self._keep()
+                milestones.keep()
             self._expand_level(state if level == depth - 1 else None)
             control[LEVEL_END] = control[COUNT]
-        at = self._place(int(control[HEAD]), state)
+        at = milestones.place(int(control[HEAD]), state)
         assert at is not None, "a state that the search has found is not found again"
-        found, tag = [int(tables.queue[at])], int(tables.tags[at]) if self.milestones else -1
-        for pairs, tags in reversed(self.milestones):
-            found.append(int(pairs[tag]))
-            tag = int(tags[tag])
+        pair, tag = milestones.at(at)
+        found = [pair]
+        for which in reversed(range(len(milestones))):
+            pair, tag = milestones.of(which, tag)
+            found.append(pair)
         return found[::-1]
-
-    def _place(self, begin: int, state: npt.NDArray[np.int64]) -> int | None:
-        """Where in the queue, from a place on, a state stands."""
-        pair = self.store.pair_of(state)
-        if pair is None:
-            return None
-        queue = self.store.tables.queue[begin : int(self.store.control[COUNT])]
-        found = np.flatnonzero(queue == np.uint64(pair))
-        return begin + int(found[0]) if len(found) else None
-
-    def _keep(self) -> None:
-        """Make a milestone of the level that is about to be expanded."""
-        begin, end = (int(self.store.control[which]) for which in (HEAD, LEVEL_END))
-        tables = self.store.tables
-        self.milestones.append((tables.queue[begin:end].copy(), tables.tags[begin:end].copy()))
-        tables.tags[begin:end] = np.arange(end - begin)
 
     def _expand_level(self, state: npt.NDArray[np.int64] | None) -> None:
         """Expand the level; or as much of it as is needed to find a state of the next one."""
         control, looked_at = self.store.control, 0
         while control[HEAD] < control[LEVEL_END]:
             self.store.run(max(STRETCH, int(control[LEVEL_END] - control[HEAD]) // 64))
-            if state is not None and self._place(int(control[LEVEL_END]) + looked_at, state) is not None:
+            if state is not None and self.milestones.place(int(control[LEVEL_END]) + looked_at, state) is not None:
                 control[HEAD] = control[LEVEL_END]
             elif self.store.status in ENDED:
                 raise NoMemoryForRun("the run to it has to be searched for again, and the memory does not suffice")
@@ -109,11 +148,22 @@ def run_to(
     Raises:
         NoMemoryForRun: the memory allowed does not suffice.
     """
-    interval = max(INTERVAL, -(-_KEPT * _SHARE * states // question.max_bytes))
+    interval = interval_of(question, states)
     again, row = _Again(machine, question, interval, workers), np.array(state, dtype=np.uint64).view(np.int64)
-    through = again.store.words(np.array(again.through(row, depth), dtype=np.uint64)).view(np.int64)
-    run = [words_of(through[0])]
-    for begin, end in pairwise(through):
+    return joined(machine, again.store.words(np.array(again.through(row, depth), dtype=np.uint64)), interval)
+
+
+def joined(machine: Machine, through: npt.NDArray[np.uint64], interval: int) -> list[Words]:
+    """The packed states of a run through an initial state, states of milestones, and its last one.
+
+    Args:
+        machine: what the search ran on.
+        through: uint64[states, words].
+        interval: levels from one milestone to the next.
+    """
+    rows = through.view(np.int64)
+    run = [words_of(rows[0])]
+    for begin, end in pairwise(rows):
         run += steps_between(machine, begin, end, interval)
     return run
 

@@ -4,6 +4,9 @@ All memory that a part may ever need is reserved at once, and the system gives i
 grow in their place, so that old and new never stand side by side: an index of words is made again from the words, and
 the table of pairs is spread from its end. Only while the table is small is it moved into another: then a key gets more
 bits, and they are dealt anew to its two numbers.
+
+The states may be one part of all, dealt by their words. Then there are outboxes for the other parts, as in `shard`, and
+one worker.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from postcopy.explorer.kernel.kernel import Words
 from postcopy.explorer.search.findings import Question
 from postcopy.explorer.search.loops import Machine, load_small
 from postcopy.explorer.search.pair_table import FARTHEST, SLOTS, Shape, apart_from, copied_buckets, most_key_bits, shape
-from postcopy.explorer.search.records import Numbering, Tables, Wanted
+from postcopy.explorer.search.records import Numbering, Outboxes, Tables, Wanted
 from postcopy.explorer.search.shard import words_of
 from postcopy.explorer.search.small_layout import tree
 from postcopy.explorer.search.status import AT, COUNT, DETAIL, ENDED, FOUND, HEAD, LEVEL_END, STATUS, WITNESSES, Status
@@ -43,6 +46,9 @@ MOVED_BUCKETS = 1 << 20
 
 MOST_BITS = 31
 """Bits of an entry's place in an index of words at the most: an entry of 32 bits has to keep one for its tag."""
+
+OUTBOX = 1 << 17
+"""States that may wait for another part until it enters them, beside those of a block."""
 
 STRETCH = 1 << 15
 """States that are expanded at least before the queue may be shifted."""
@@ -94,6 +100,7 @@ class SmallWorker(Worker):
             asked=np.zeros(most, dtype=np.int64),
             homes=np.zeros(most, dtype=np.uint64),
             rests=np.zeros(most, dtype=np.uint64),
+            tags=np.zeros(most, dtype=np.uint32),
             pending=np.zeros(2, dtype=np.int64),
             own=lines(8 * 2 * nodes).view(np.int64).reshape(nodes, 2),
         )
@@ -110,11 +117,14 @@ class SmallStore:
         workers: threads that expand states together.
         alone_until: until there are so many states, one of them works alone.
         children: the tree, in place of the one that a sample says is best.
+        number: which part of all states.
+        shards: of how many. With several there is one worker.
 
     Attributes:
         tables: see `records.Tables`.
         shape: see `pair_table.Shape`.
         workers: the workers.
+        outboxes: states that other parts have to enter, with their tags behind them where places have tags.
         control: where the search stands (see `status`), in places of the queue; int64[7].
         fired: that of all workers together; see `records.Notes`.
         reached: for each bit of a witness, the pair of a first state that reaches it.
@@ -135,6 +145,8 @@ class SmallStore:
         workers: int = 1,
         alone_until: int = ALONE_UNTIL,
         children: npt.NDArray[np.int64] | None = None,
+        number: int = 0,
+        shards: int = 1,
     ) -> None:
         self.code, self.loop, self.max_bytes = machine.code, load_small(), max_bytes
         self.question, self.alone_until = question, alone_until
@@ -143,6 +155,14 @@ class SmallStore:
         nodes = len(children) - 1
         self.workers = [SmallWorker(machine, nodes) for _ in range(workers)]
         self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        assert workers == 1 or shards == 1
+        waiting = self.code.most + OUTBOX if shards > 1 else 1
+        self.outboxes = Outboxes(
+            rows=np.zeros((shards, waiting, self.code.words + tagged), dtype=np.int64),
+            filled=np.zeros(shards, dtype=np.uint64),
+            shard=np.uint64(number),
+            shards=np.uint64(shards),
+        )
         self.reserve = workers * (self.loop.CHUNK + self.code.most)
         self.reserve_words = workers * (CHUNK + self.code.most)
         capacity = max(max_bytes // 8, 4 * self.reserve)
@@ -193,7 +213,7 @@ class SmallStore:
     def _bytes_with(self, buckets: int) -> int:
         """Memory in use but for the queue, with so many buckets."""
         words = 8 * int(self.tables.known.sum()) + sum(4 << int(bits) for bits in self.tables.bits)
-        return words + LINE * (buckets + FARTHEST)
+        return words + LINE * (buckets + FARTHEST) + self.outboxes.rows.nbytes
 
     def _table(self) -> npt.NDArray[np.uint32]:
         return reserved(SLOTS * (max(self.max_bytes // LINE, self.buckets) + FARTHEST), np.uint32)
@@ -201,13 +221,16 @@ class SmallStore:
     # -- searching ----------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Enter the initial states."""
+        """Enter those initial states that belong here."""
         columns = np.array(self.question.initial, dtype=np.uint64).T.view(np.int64)
         worker = self.workers[0]
         for at in range(0, columns.shape[1], self.code.most):
             some = columns[:, at : at + self.code.most]
             worker.scratch.out[:, : some.shape[1]] = some
-            self.loop.number(self.code.addresses, self.tables, worker.scratch, worker.numbering, some.shape[1], True)
+            self.loop.number(
+                self.code.addresses, self.tables, worker.scratch, worker.numbering, self.outboxes, some.shape[1], True
+            )
+            self.forget_sent()  # each part begins with all of them
             self._expand(0)
             while self.status == Status.FULL and self._grow():
                 self._expand(0)
@@ -241,11 +264,36 @@ class SmallStore:
             worker.notes.control[WITNESSES] = self.control[WITNESSES]
             self.loop.run(
                 self.code.addresses, self.tables, self.shape, worker.scratch, worker.notes, worker.numbering,
-                self.wanted, end, room, len(workers) == 1,
+                self.outboxes, self.wanted, end, room, len(workers) == 1,
             )  # fmt: skip
 
         self._each(expand, workers)
         self._sum_up(workers, end)
+
+    def sent(self, to: int) -> npt.NDArray[np.int64]:
+        """What is on its way to another part: states, with their tags behind them where places have tags."""
+        return self.outboxes.rows[to, : int(self.outboxes.filled[to])]
+
+    def forget_sent(self) -> None:
+        """Empty the outboxes."""
+        self.outboxes.filled[:] = 0
+
+    def take(self, rows: npt.NDArray[np.int64]) -> bool:
+        """Enter states that other parts have sent; False where that ends the search."""
+        (worker,), shared, came = self.workers, self.tables.shared, 0
+        while True:
+            head = worker.notes.control[HEAD] = self.control[HEAD]
+            shared[self.loop.TAKEN], shared[self.loop.GIVEN] = self.control[COUNT], head
+            worker.notes.control[WITNESSES] = self.control[WITNESSES]
+            came = self.loop.receive(
+                self.code.addresses, self.tables, self.shape, worker.scratch, worker.notes, worker.numbering,
+                self.wanted, rows, came, self._room,
+            )  # fmt: skip
+            self._sum_up(self.workers, int(head))
+            if self.status != Status.FULL:
+                return self.status not in ENDED
+            if not self._grow():
+                return False
 
     @property
     def _busy(self) -> list[SmallWorker]:
@@ -298,7 +346,7 @@ class SmallStore:
     def _shift_queue(self) -> int:
         """Give the room of what was expanded to what is still to come, if it is worth it; returns by how much."""
         head, count = int(self.control[HEAD]), int(self.control[COUNT])
-        if self.is_pending or head < STRETCH or head < count // 4:  # what is pending inherits tags of what was expanded
+        if self.is_pending or head < STRETCH or head < count // 4:  # a worker has noted where its pending block stands
             return 0
         self.before_shift(head)
         self.shifted += head

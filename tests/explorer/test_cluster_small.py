@@ -1,0 +1,349 @@
+"""A search with the small table on several processes finds what one process finds with the ordinary table.
+
+Most tests call the members one after the other in this process (`one_process`); those at the end start them with Ray.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from postcopy.explorer import explore
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.kernel import compiler
+from postcopy.explorer.kernel.reductions import PAGES
+from postcopy.explorer.results import Engine, Options, Outcome
+from postcopy.explorer.search import cluster_team, loops, small_store
+from postcopy.explorer.search.cluster import Cluster
+from postcopy.explorer.search.cluster_small import SmallCluster
+from postcopy.explorer.search.cluster_small_member import SearchingMember, SmallMember
+from postcopy.explorer.search.compiled import Compiled
+from postcopy.explorer.search.loops import machine_of
+from postcopy.explorer.search.status import COUNT, FOUND, Status
+from postcopy.language import NO_DEADLOCK, Protocol
+from postcopy.language.instance import Instance
+from postcopy.model.faults import FAULTS
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.safety import SAFETY
+from postcopy.properties.witnesses import WITNESSES
+from tests.explorer.killed import killed
+from tests.explorer.one_process import OneProcess
+from tests.explorer.test_small_table import full_to_the_brim, is_run
+from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
+
+SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "changed", "witnesses")
+INTERPRETED = Options(reductions=(), engine=Engine.INTERPRETED)
+INSTANCE = Instance(Postcopy, 2, 2, (*SAFETY, *WITNESSES))
+
+
+@pytest.fixture(autouse=True)
+def in_one_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "with_ray" not in request.fixturenames:
+        monkeypatch.setattr(cluster_team, "_connect", lambda _: OneProcess())
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[Exploration, Compiled]:
+    made = Exploration(INSTANCE, INTERPRETED)
+    ordinary = Compiled(machine_of(made.kernel.plan), made.question)
+    ordinary.run(1 << 40)
+    return made, ordinary
+
+
+def on(members: int, made: Exploration, **changed: Any) -> SmallCluster:
+    return SmallCluster(made.kernel.plan, replace(made.question, **changed), members)
+
+
+def agrees(made: Exploration, ordinary: Compiled, small: SmallCluster, runs: int = 4) -> bool:
+    """Whether it finds what the ordinary search has found, and as short runs, of which some are looked at."""
+    there, found = ordinary.run(1 << 40), small.run(1 << 40)
+    if found.status != there.status:
+        return False
+    if found.status in FOUND:
+        asked = [(found.at, there.at)]
+    else:
+        if [getattr(found, a) for a in SAME] != [getattr(there, a) for a in SAME]:
+            return False
+        if len(small.stored()) != found.states or set(small.stored()) != set(ordinary.stored()):
+            return False
+        deepest = sorted(there.first.items(), key=lambda each: -len(ordinary.path(each[1])))
+        asked = [(found.first[bit], at) for bit, at in deepest[:runs]]
+    for here, other in asked:
+        try:
+            run = small.path(here)
+        except AssertionError:  # there is no run between two milestones
+            return False
+        if len(run) != len(ordinary.path(other)) or not is_run(made, run):
+            return False
+    return True
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    protocol=random_protocols(),
+    pages=st.integers(1, 3),
+    in_flight=st.integers(1, 2),
+    symmetry=st.booleans(),
+    prop=st.sampled_from([None, heard_once, sends_stay, stale_has_history, NO_DEADLOCK]),
+    members=st.integers(1, 4),
+)
+def test_random_searches_agree(
+    protocol: type[Protocol], pages: int, in_flight: int, symmetry: bool, prop: Any, members: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "OPTIMIZE", 0)  # each kernel runs once
+        instance = Instance(protocol, pages, in_flight, () if prop is None else (prop,))
+        made = Exploration(instance, Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
+        if len(made.kernel.initial) > 3000:
+            return
+        ordinary = Compiled(machine_of(made.kernel.plan), made.question)
+        if ordinary.run(20_000).status is Status.RUNNING:
+            return
+        assert agrees(made, ordinary, on(members, made))
+
+
+@pytest.mark.parametrize("members", [1, 2, 3])
+def test_several_members_find_what_one_process_finds(whole: tuple[Exploration, Compiled], members: int) -> None:
+    small = on(members, whole[0])
+    assert agrees(*whole, small, runs=2)
+    assert all(each.control[COUNT] > 0 for each in small.reports), "one of them had all of it"
+
+
+def test_outboxes_that_are_soon_full_and_a_queue_that_moves_change_nothing(
+    whole: tuple[Exploration, Compiled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_store, "OUTBOX", 1000)
+    monkeypatch.setattr(small_store, "STRETCH", 256)
+    full_to_the_brim(monkeypatch)
+    assert agrees(*whole, on(3, whole[0]), runs=1)
+
+
+@pytest.mark.slow_but("3-unpackaged")
+@pytest.mark.parametrize("fault", ["shut-sent-again", "lost-wake-up", "unpackaged"])
+@pytest.mark.parametrize("members", [1, 2, 3])
+def test_counterexamples_are_as_short(fault: str, members: int) -> None:
+    """One in a state, one by a step, one as a deadlock."""
+    made = Exploration(Instance(FAULTS[fault], 2, 2, SAFETY), INTERPRETED)
+    ordinary = Compiled(machine_of(made.kernel.plan), made.question)
+    assert ordinary.run(1 << 40).status in FOUND
+    assert agrees(made, ordinary, on(members, made))
+
+
+def test_a_check_goes_this_way() -> None:
+    instance, options = Instance(FAULTS["unpackaged"], 2, 2, SAFETY), Options((), engine=Engine.COMPILED)
+    here, there = (Exploration(instance, replace(options, cluster=n, small_table=n > 0)) for n in (2, 0))
+    here.run()
+    there.run()
+    assert isinstance(here.search, SmallCluster)
+    verdict, expected = here.verdict(), there.verdict()
+    assert (verdict.outcome, verdict.violated) == (expected.outcome, expected.violated)
+    assert verdict.outcome is not Outcome.HOLDS
+    assert verdict.counterexample is not None
+    assert expected.counterexample is not None
+    assert len(verdict.counterexample.steps) == len(expected.counterexample.steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pages", "words"), [(1, 1), (7, 3), (16, 5)])
+def test_states_of_any_number_of_words_are_dealt(pages: int, words: int) -> None:
+    made = Exploration(Instance(Postcopy, pages, 1, ()), Options(engine=Engine.INTERPRETED))
+    assert made.kernel.layout.words == words
+    machine, levels = machine_of(made.kernel.plan), 8
+    ordinary, small = Compiled(machine, made.question), on(3, made)
+    while ordinary.depth < levels and ordinary.status == Status.RUNNING:
+        ordinary.run(1)
+    while small.depth < levels and small.status == Status.RUNNING:
+        small.round(1 << 20)
+    level_end = ordinary.levels[min(levels, ordinary.depth)]
+    assert small.findings().states == level_end
+    assert {tuple(words) for words in ordinary.array()[:level_end].tolist()} == set(small.stored())
+
+
+def test_they_keep_to_the_memory_allowed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_store, "OUTBOX", 1 << 10)
+    made = Exploration(Instance(Postcopy, 3, 2, ()), INTERPRETED)
+    found = on(2, made, max_bytes=5_000_000).run(1 << 40)
+    assert found.status is Status.FULL
+    assert 5_000_000 // 3 <= found.bytes <= 5_000_000
+
+
+def test_where_there_is_no_memory_for_both_the_states_are_given_up_for_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_store, "OUTBOX", 1 << 10)
+    made = Exploration(Instance(FAULTS["unpackaged"], 2, 2, SAFETY), INTERPRETED)
+    ordinary = Compiled(machine_of(made.kernel.plan), made.question)
+    ordinary.run(1 << 40)
+    found = on(2, made).run(1 << 40)
+    tight = on(2, made, max_bytes=found.bytes * 3 // 2)
+    assert agrees(made, ordinary, tight)
+    assert all(member.made.store.given_up for member in tight.members)
+
+
+# -- kept --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explore, "_SLICE", 1_500)
+    monkeypatch.setattr(small_store, "STRETCH", 300)
+
+
+def exploration(**options: Any) -> Exploration:
+    return Exploration(INSTANCE, Options((), engine=Engine.COMPILED, cluster=2, small_table=True, **options))
+
+
+def test_a_search_that_was_kept_ends_as_if_nothing_had_happened(
+    whole: tuple[Exploration, Compiled], tmp_path: Path, small_slices: None
+) -> None:
+    died = killed(exploration(), tmp_path, 5)
+    assert isinstance(died.search, SmallCluster)
+    assert all(member.made.store.shifted > 0 for member in died.search.members)
+    again = exploration()
+    again.resume(tmp_path, every=1_000)
+    assert isinstance(again.search, SmallCluster)
+    assert 0 < again.findings.states < whole[1].run(0).states
+    assert agrees(*whole, again.search, runs=1)
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_a_search_kept_at_the_end_of_a_level_goes_on_at_the_next(
+    whole: tuple[Exploration, Compiled], tmp_path: Path, small: bool
+) -> None:
+    made = exploration() if small else exploration_of_whole_states()
+    assert isinstance(made.search, Cluster)
+    made.keep(tmp_path, every=0)
+    while made.findings.depth == 0:
+        made.findings = made.search.run(1)
+    assert made.search.expanded == len(made.kernel.initial), "the first level is over, and no other has begun"
+    made._save()
+    again = exploration() if small else exploration_of_whole_states()
+    again.resume(tmp_path, every=1_000)
+    again.run()
+    assert [getattr(again.findings, a) for a in SAME] == [getattr(whole[1].run(0), a) for a in SAME]
+
+
+def exploration_of_whole_states() -> Exploration:
+    made = Exploration(INSTANCE, Options((), engine=Engine.COMPILED, cluster=2))
+    assert type(made.search) is Cluster
+    return made
+
+
+# -- faults ------------------------------------------------------------------------------------------------------------
+
+LOOP = {
+    "deals by a part of the words": (
+        "    for k in range(len(columns)):\n        mixed = hash_of(mixed ^ U(columns[k, at]))",
+        "    for k in range(len(columns)):\n        mixed = hash_of(mixed ^ U(columns[k, 0]))",
+    ),
+    "loses what it does not keep": ("filled[to] = at + U(to != shard)", "filled[to] = at + U(to + ONE < shards)"),
+    "keeps another state": ("out[k, kept] = out[k, j]", "out[k, kept] = out[k, kept]"),
+    "sends a word of another state": ("rows[to, at, k] = out[k, j]", "rows[to, at, k] = out[k, j if k else 0]"),
+    "keeps another state's tag": ("tags[kept] = tags[j]", "tags[kept] = tags[kept]"),
+    "sends another state's tag": ("rows[to, at, words] = tags[j]", "rows[to, at, words] = tags[0]"),
+    "enters another state's tag": (
+        "numbering.tags[j] = rows[begin + j, len(out)]",
+        "numbering.tags[j] = rows[begin, len(out)]",
+    ),
+    "enters the first of what was sent only": (
+        "        begin += count\n\n\n@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, OUTBOXES",
+        "        begin = len(rows)\n\n\n@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, OUTBOXES",
+    ),
+    "writes over what waits in an outbox": (
+        "filled[to] + U(most) > U(outboxes.rows.shape[1])",
+        "filled[to] > U(outboxes.rows.shape[1])",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", [None, *LOOP])
+def test_a_loop_with_a_fault_is_noticed(
+    what: str | None, whole: tuple[Exploration, Compiled], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    *others, text = loops._small_texts()
+    if what is not None:
+        old, new = LOOP[what]
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+        monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path))
+    monkeypatch.setattr(loops, "_small_texts", lambda: (*others, text))
+    assert agrees(*whole, on(3, whole[0])) is (what is None)
+
+
+_TAKE = SmallMember.take
+
+PROCESSES: dict[str, tuple[type, str, Any]] = {
+    "reads what one of the others has sent": (SmallMember, "take", lambda member, *sent: _TAKE(member, *sent[:1])),
+    "loses the last state that it was sent": (
+        SmallMember,
+        "take",
+        lambda member, *sent: _TAKE(member, *(rows[:-1] for rows in sent)),
+    ),
+    "knows milestones by its own numbers": (
+        SearchingMember,
+        "milestone",
+        lambda member, which, tag: (member._words(member.milestones.of(which, 0)[0]), 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PROCESSES)
+def test_a_member_with_a_fault_is_noticed(
+    what: str, whole: tuple[Exploration, Compiled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_store, "STRETCH", 256)
+    kind, method, wrong = PROCESSES[what]
+    monkeypatch.setattr(kind, method, wrong)
+    assert not agrees(*whole, on(3, whole[0]), runs=1)
+
+
+# -- with Ray ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_ray() -> Iterator[Any]:
+    if find_spec("ray") is None:
+        pytest.skip("Ray, the optional extra `cluster`, is not installed")
+    import ray
+
+    yield ray
+    ray.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_processes_of_ray_find_the_same(whole: tuple[Exploration, Compiled], with_ray: Any) -> None:
+    made = exploration()
+    made.run()
+    assert isinstance(made.search, SmallCluster)
+    assert agrees(*whole, made.search)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_process_that_dies_is_said_to_have_and_the_search_is_resumed(
+    whole: tuple[Exploration, Compiled], tmp_path: Path, small_slices: None, with_ray: Any
+) -> None:
+    made = exploration()
+    made.keep(tmp_path, every=0)
+    made.findings = made.search.run(3_000)
+    made._save()
+    assert isinstance(made.search, SmallCluster)
+    victim = with_ray.get(made.search.members[1].__ray_call__.remote(lambda _: os.getpid()))
+    os.kill(victim, signal.SIGKILL)
+    with pytest.raises(cluster_team.MemberLost, match=r"has died.*resume"):
+        made.run()
+    again = exploration()
+    again.resume(tmp_path, every=1_000)
+    assert isinstance(again.search, SmallCluster)
+    assert 0 < again.findings.states < whole[1].run(0).states
+    assert agrees(*whole, again.search, runs=1)
