@@ -240,9 +240,9 @@ def exploration_of_whole_states() -> Exploration:
 # -- faults ------------------------------------------------------------------------------------------------------------
 
 LOOP = {
-    "deals by a part of the words": (
-        "    for k in range(len(columns)):\n        mixed = hash_of(mixed ^ U(columns[k, at]))",
-        "    for k in range(len(columns)):\n        mixed = hash_of(mixed ^ U(columns[k, 0]))",
+    "deals by another state's words": (
+        "mixed ^ U(columns[k, at] & dealt[k])",
+        "mixed ^ U(columns[k, at & ~1] & dealt[k])",
     ),
     "loses what it does not keep": ("filled[to] = at + U(to != shard)", "filled[to] = at + U(to + ONE < shards)"),
     "keeps another state": ("out[k, kept] = out[k, j]", "out[k, kept] = out[k, kept]"),

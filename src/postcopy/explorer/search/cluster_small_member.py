@@ -7,6 +7,7 @@ its queue, so that the leading process need not know which table its members hav
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +46,9 @@ class SmallMember:
         self.noted: list[Words] = []
         self.first = np.full(REST_BIT, -1, dtype=np.int64)
 
-    def _new_store(self, tagged: bool = False, children: npt.NDArray[np.int64] | None = None) -> SmallStore:
-        return SmallStore(
-            self.machine, self.question, self.question.max_bytes // self.count, tagged=tagged, children=children,
-            number=self.number, shards=self.count,
-        )  # fmt: skip
+    def _new_store(self, **more: Any) -> SmallStore:  # noqa: ANN401  (as of SmallStore)
+        share = self.question.max_bytes // self.count
+        return SmallStore(self.machine, self.question, share, number=self.number, shards=self.count, **more)
 
     def begin(self) -> Report:
         """Enter those initial states that belong here."""
@@ -125,11 +124,13 @@ class SmallMember:
         """
         self._agree(level_end, reached)
         self.part = self.part or SavedSmall(directory, self.store, self.number, self.count)
-        return self.part.save() | {"noted": self.noted, "first": self.first.tolist()}
+        dealt = self.store.tables.dealt.tolist()
+        return self.part.save() | {"dealt": dealt, "noted": self.noted, "first": self.first.tolist()}
 
     def load(self, directory: Path, values: Values) -> Report | None:
         """Stand where such a part stood; None where the memory does not suffice. Raises as `SavedSmall.load` does."""
-        self.store = self._new_store(children=np.array(values["tree"], dtype=np.int64))
+        tree, dealt = (np.array(values[name], dtype=np.int64) for name in ("tree", "dealt"))
+        self.store = self._new_store(children=tree, dealt=dealt)
         self.part = SavedSmall(directory, self.store, self.number, self.count)
         self.noted, self.first[:] = [tuple(words) for words in values["noted"]], values["first"]
         return self._report() if self.part.load(values) else None

@@ -123,6 +123,7 @@ class Tables(NamedTuple):
         known: how many numbers were taken of each; uint64[nodes].
         room: how many there may be before a block is begun; uint64[nodes].
         children: of each node, which come before it; int64[nodes, 2]. The last row is the root's.
+        dealt: the bits of each word that say whose a state is where several parts share the states; int64[words].
         queue: pairs to be expanded, those of this level and behind them those of the next; the left number in the low
             half; uint64[capacity].
         tags: a number for each place of the queue, which successors inherit; uint32[capacity], or empty.
@@ -136,6 +137,7 @@ class Tables(NamedTuple):
     known: U64
     room: U64
     children: I64
+    dealt: I64
     queue: U64
     tags: U32
     shared: I64

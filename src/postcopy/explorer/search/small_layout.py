@@ -1,4 +1,4 @@
-"""Which words of a state the small table pairs with which: a tree chosen by a sample of states.
+"""Which words of a state the small table pairs with which, a tree chosen by a sample of states; and how it is dealt.
 
 Each node of the tree but the root has a table of the different values that were found there. The tree is chosen whose
 tables are expected to be smallest together. How many values a table will have is estimated from how many a sample has,
@@ -22,6 +22,9 @@ MOST_WORDS = 8
 
 _WALKERS, _LEVELS, _LEAST_WORDS = 256, 128, 3
 
+_HALVES = (1 << 32) - 1, -1 << 32
+"""The bits of the two halves of a word."""
+
 Tree = tuple["int | Tree", "int | Tree"]
 """Two subtrees; a leaf is the number of a word."""
 
@@ -35,6 +38,37 @@ def tree(machine: Machine, question: Question) -> npt.NDArray[np.int64]:
     if not _LEAST_WORDS <= words <= MOST_WORDS:
         return in_order(words)
     return rows_of(best_tree(sample(machine, question)), words)
+
+
+def dealt_by(machine: Machine, question: Question, children: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The bits of each word that say to which of several parts a state belongs; int64[words].
+
+    They are the words below that child of the root which has more values. So each of its values is known to one part
+    only: dealt by all words, most values would be known to all parts, and take their memory in each. There are at least
+    as many as the square root of the number of states, so the parts are about the same.
+
+    Args:
+        machine: what the search runs on.
+        question: what it is asked.
+        children: the tree.
+    """
+    states = sample(machine, question)
+    masks = [_bits_below(child, children, states.shape[1]) for child in children[-1].tolist()]
+    return max(masks, key=lambda mask: classes(states & mask))
+
+
+def _bits_below(node: int, children: npt.NDArray[np.int64], words: int) -> npt.NDArray[np.int64]:
+    """Which bits of each word are below a node of the tree; int64[words]."""
+    if words == 1:
+        return np.array([_HALVES[node]])
+    below, left = np.zeros(words, dtype=np.int64), [node]
+    while left:
+        node = left.pop()
+        if node < words:
+            below[node] = -1
+        else:
+            left += children[node].tolist()
+    return below
 
 
 def in_order(words: int) -> npt.NDArray[np.int64]:

@@ -12,8 +12,8 @@ Several workers may expand a level together. Each takes the next block that no w
 by the chunk for what it finds; in the end the last pairs move to the places that are left over. Tables grow while no
 worker runs. What was not entered then is pending, and the worker enters it before it takes another block.
 
-On a cluster each process has tables of its own, so numbers mean nothing to another one. Successors are dealt by their
-words: only those that belong here get numbers, the others go into outboxes as they are.
+On a cluster each process has tables of its own, so numbers mean nothing to another one. Successors are dealt by
+words of theirs: only those that belong here get numbers, the others go into outboxes as they are.
 
 `small_store` calls all this. `loops` runs this text, so that the machine code is kept.
 """
@@ -33,6 +33,7 @@ from postcopy.explorer.search.block import (
     EXAMINE,
     I64,
     I64S,
+    ROWS,
     SCRATCH,
     U32S,
     U64S,
@@ -79,7 +80,8 @@ SUCCESSORS, ENTERED = range(2)
 
 
 TABLES = types.NamedTuple(
-    (U32S, types.int64[:, ::1], types.uint32[:, ::1], U64S, U64S, U64S, types.int64[:, ::1], U64S, U32S, I64S), Tables
+    (U32S, ROWS, types.uint32[:, ::1], U64S, U64S, U64S, ROWS, I64S, U64S, U32S, I64S),
+    Tables,
 )
 NOTES = types.NamedTuple((I64S, I64S, U64S, I64S), Notes)
 NUMBERING = types.NamedTuple((types.uint64[:, ::1], I64S, U64S, U64S, U32S, I64S, types.int64[:, ::1]), Numbering)
@@ -87,16 +89,17 @@ OUTBOXES = types.NamedTuple((types.int64[:, :, ::1], U64S, types.uint64, types.u
 
 
 @njit
-def owner(columns, at, shards):
-    """The shard of a state, by a hash of its words that nothing here uses for a place."""
-    mixed = ZERO
+def owner(columns, at, dealt, shards):
+    """The shard of a state, by a hash of the words that say so. Nothing here has this hash of them for a place."""
+    mixed = ONE
     for k in range(len(columns)):
-        mixed = hash_of(mixed ^ U(columns[k, at]))
+        if dealt[k] != 0:
+            mixed = hash_of(hash_of(mixed ^ U(columns[k, at] & dealt[k])))
     return (mixed >> HALF) * shards >> HALF
 
 
 @njit
-def share_out(outboxes, out, tags, count):
+def share_out(outboxes, dealt, out, tags, count):
     """Put those of some states that belong to others into outboxes, and close up the rest; how many stay here.
 
     Tags are those of the states; they go with them where an outbox has room for them behind the words. No jump depends
@@ -106,7 +109,7 @@ def share_out(outboxes, out, tags, count):
     rows, filled, shard, shards = outboxes
     words, kept = len(out), 0
     for j in range(count):
-        to = owner(out, j, shards)
+        to = owner(out, j, dealt, shards)
         at = filled[to]
         for k in range(words):
             rows[to, at, k] = out[k, j]
@@ -266,7 +269,7 @@ def inherit_tags(tables, origin, numbering, at, count):
 def number_pending(tables, scratch, numbering, outboxes, count, alone):
     """Share out the states in `out` and number those that stay here: they are pending then."""
     if outboxes.shards != ONE:
-        count = share_out(outboxes, scratch.out, numbering.tags, count)
+        count = share_out(outboxes, tables.dealt, scratch.out, numbering.tags, count)
     number_states(tables, numbering, scratch.hashes, scratch.out, U(count), alone)
     numbering.pending[SUCCESSORS], numbering.pending[ENTERED] = count, 0
 
@@ -324,7 +327,7 @@ def run(code, tables, shape, scratch, notes, numbering, outboxes, wanted, end, r
             return
 
 
-@compiled(I64(I64S, TABLES, SHAPE, SCRATCH, NOTES, NUMBERING, WANTED, types.int64[:, ::1], I64, I64))
+@compiled(I64(I64S, TABLES, SHAPE, SCRATCH, NOTES, NUMBERING, WANTED, ROWS, I64, I64))
 def receive(code, tables, shape, scratch, notes, numbering, wanted, rows, begin, room):
     """Enter what other shards have sent, from `begin` on; returns how far it came. No other worker may run."""
     control, pending, out = notes.control, numbering.pending, scratch.out

@@ -5,8 +5,8 @@ grow in their place, so that old and new never stand side by side: an index of w
 the table of pairs is spread from its end. Only while the table is small is it moved into another: then a key gets more
 bits, and they are dealt anew to its two numbers.
 
-The states may be one part of all, dealt by their words. Then there are outboxes for the other parts, as in `shard`, and
-one worker.
+The states may be one part of all, dealt by some of their words. Then there are outboxes for the other parts, as in
+`shard`, and one worker.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from postcopy.explorer.search.loops import Machine, load_small
 from postcopy.explorer.search.pair_table import FARTHEST, SLOTS, Shape, apart_from, copied_buckets, most_key_bits, shape
 from postcopy.explorer.search.records import Numbering, Outboxes, Tables, Wanted
 from postcopy.explorer.search.shard import words_of
-from postcopy.explorer.search.small_layout import tree
+from postcopy.explorer.search.small_layout import dealt_by, tree
 from postcopy.explorer.search.status import AT, COUNT, DETAIL, ENDED, FOUND, HEAD, LEVEL_END, STATUS, WITNESSES, Status
 from postcopy.explorer.search.word_table import CHUNK, LAST, NEXT
 from postcopy.explorer.search.worker import ALONE_UNTIL, LINE, Worker, lines
@@ -119,6 +119,7 @@ class SmallStore:
         children: the tree, in place of the one that a sample says is best.
         number: which part of all states.
         shards: of how many. With several there is one worker.
+        dealt: what says whose a state is (see `records.Tables`), in place of what a sample says is best.
 
     Attributes:
         tables: see `records.Tables`.
@@ -147,11 +148,15 @@ class SmallStore:
         children: npt.NDArray[np.int64] | None = None,
         number: int = 0,
         shards: int = 1,
+        dealt: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.code, self.loop, self.max_bytes = machine.code, load_small(), max_bytes
         self.question, self.alone_until = question, alone_until
         self.wanted = Wanted(question.step_bits, question.state_bits, question.witness_bits, question.deadlock)
         children = tree(machine, question) if children is None else children
+        if dealt is None:
+            whole = np.full(self.code.words, -1, dtype=np.int64)
+            dealt = dealt_by(machine, question, children) if shards > 1 else whole
         nodes = len(children) - 1
         self.workers = [SmallWorker(machine, nodes) for _ in range(workers)]
         self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
@@ -177,6 +182,7 @@ class SmallStore:
             known=np.zeros(nodes, dtype=np.uint64),
             room=np.zeros(nodes, dtype=np.uint64),
             children=children,
+            dealt=dealt,
             queue=reserved(capacity, np.uint64),
             tags=reserved(capacity if tagged else 0, np.uint32),
             shared=lines(2 * LINE).view(np.int64),
