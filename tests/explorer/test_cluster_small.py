@@ -73,6 +73,8 @@ def agrees(made: Exploration, ordinary: Compiled, small: SmallCluster, runs: int
     else:
         if [getattr(found, a) for a in SAME] != [getattr(there, a) for a in SAME]:
             return False
+        if found.levels != there.levels[-len(found.levels) :]:  # where it was resumed, those from there on
+            return False
         if len(small.stored()) != found.states or set(small.stored()) != set(ordinary.stored()):
             return False
         deepest = sorted(there.first.items(), key=lambda each: -len(ordinary.path(each[1])))
@@ -80,7 +82,7 @@ def agrees(made: Exploration, ordinary: Compiled, small: SmallCluster, runs: int
     for here, other in asked:
         try:
             run = small.path(here)
-        except AssertionError:  # there is no run between two milestones
+        except (AssertionError, ValueError):  # there is no run between two milestones, or nothing comes after one
             return False
         if len(run) != len(ordinary.path(other)) or not is_run(made, run):
             return False

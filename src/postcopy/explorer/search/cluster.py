@@ -14,7 +14,7 @@ from postcopy.explorer.search.checkpoint import Values
 from postcopy.explorer.search.cluster_member import Member
 from postcopy.explorer.search.cluster_team import Team
 from postcopy.explorer.search.findings import Findings, Question, follow
-from postcopy.explorer.search.status import Status
+from postcopy.explorer.search.status import LEVEL_END, Status
 from postcopy.surface import setting
 
 
@@ -65,7 +65,7 @@ class Cluster(Team):
             )
         reports = self.ask_each("load", ((directory.absolute(), values) for values in kept))
         self.reports = [each for each in reports if each is not None]
-        self.status, self.depth = Status.RUNNING, depth
+        self.status, self.depth, self.levels = Status.RUNNING, depth, [self._total(LEVEL_END)]
         return len(self.reports) == len(self.members)
 
     def _row(self, at: int) -> tuple[Words, int]:

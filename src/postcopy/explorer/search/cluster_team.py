@@ -17,7 +17,7 @@ from postcopy.errors import PostcopyError, UsageError
 from postcopy.explorer.kernel.machine_code import Plan
 from postcopy.explorer.search.findings import Findings, Question
 from postcopy.explorer.search.shard import Report, gather, judge
-from postcopy.explorer.search.status import ENDED, HEAD, LEVEL_END, STATUS, WITNESSES
+from postcopy.explorer.search.status import COUNT, ENDED, HEAD, LEVEL_END, STATUS, WITNESSES
 from postcopy.surface import setting
 
 
@@ -39,6 +39,7 @@ class Team:
         members: Ray's handles of them.
         reports: how they stand.
         depth: the level that is being expanded.
+        levels: see `Findings`.
         status: how the search stands.
 
     Raises:
@@ -54,6 +55,7 @@ class Team:
         self.members = [actor.remote(plan, question, i, members, *more) for i in range(members)]
         self.reports: list[Report] = self.ask_all("begin")
         self.status, _ = judge([each.control for each in self.reports])
+        self.levels = [self._total(COUNT)]
 
     def round(self, steps: int) -> None:
         """Let every member run until it can do no more alone, then let all enter what they were sent.
@@ -74,7 +76,9 @@ class Team:
                 for to, member in enumerate(self.members)
             )
         self.status, deeper = judge([each.control for each in self.reports])
-        self.depth += deeper
+        if deeper:
+            self.depth += 1
+            self.levels.append(self._total(COUNT))
 
     def _orders(self) -> list[tuple[int, int]]:
         """For each member, where the level ends that it has to expand, and the witnesses that are known by now."""
@@ -83,11 +87,16 @@ class Team:
     @property
     def expanded(self) -> int:
         """States that were expanded."""
-        return sum(int(each.control[HEAD]) for each in self.reports)
+        return self._total(HEAD)
+
+    def _total(self, what: int) -> int:
+        return sum(int(each.control[what]) for each in self.reports)
 
     def findings(self) -> Findings:
         """What was found so far."""
-        return gather(self.status, self.depth, self.reports)
+        found = gather(self.status, self.depth, self.reports)
+        found.levels = self.levels
+        return found
 
     def ask(self, member: int, what: str, *given: object) -> Any:  # noqa: ANN401  (what methods give differs)
         """What one member's method gives."""
