@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.cache import Cache
@@ -60,6 +60,7 @@ def test_a_damaged_object_is_absent(cache: Cache, damage: str) -> None:
     assert cache.get("kernel.o", "key") == b"made anew"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_each_flipped_bit_is_noticed(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     cache = Cache(tmp_path_factory.getbasetemp() / "flipped")
@@ -125,28 +126,53 @@ def test_data_is_on_disk_before_its_name(cache: Cache, monkeypatch: pytest.Monke
 # -- machine code -----------------------------------------------------------------------------------------------------
 
 
-def run_kernel(number: int, cache: Cache) -> int:
+MAKERS = {compiler.KIND: compiler.load, compiler.SOON: compiler.load_soon}
+
+
+def run_kernel(number: int, cache: Cache, kind: str) -> int:
     import ctypes
 
-    native = compiler.load(KERNEL.format(number), ("answer",), cache)
+    native = MAKERS[kind](KERNEL.format(number), ("answer",), cache)
     return int(ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(native.addresses[0])(40))
 
 
+@pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_kernel_is_compiled_anew(cache: Cache, damage: str) -> None:
-    assert run_kernel(2, cache) == 42
+def test_a_damaged_kernel_is_compiled_anew(cache: Cache, damage: str, kind: str) -> None:
+    assert run_kernel(2, cache, kind) == 42
     (path,) = cache.directory.iterdir()
     right = path.read_bytes()
     path.write_bytes(DAMAGES[damage](right))
-    assert run_kernel(2, cache) == 42
+    assert run_kernel(2, cache, kind) == 42
     assert path.read_bytes() == right
 
 
-def test_the_kernel_of_another_text_is_not_run(cache: Cache) -> None:
-    assert (run_kernel(2, cache), run_kernel(3, cache)) == (42, 43)
-    one, two = (cache.path(compiler.KIND, compiler.key_of(KERNEL.format(number))) for number in (2, 3))
+@pytest.mark.parametrize("kind", MAKERS)
+def test_the_kernel_of_another_text_is_not_run(cache: Cache, kind: str) -> None:
+    assert (run_kernel(2, cache, kind), run_kernel(3, cache, kind)) == (42, 43)
+    one, two = (cache.path(kind, compiler.key_of(KERNEL.format(number))) for number in (2, 3))
     two.write_bytes(one.read_bytes())
-    assert run_kernel(3, cache) == 43
+    assert run_kernel(3, cache, kind) == 43
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("what", ["_own_text", "processor"])
+def test_the_kernel_of_another_version_or_processor_is_not_run(
+    cache: Cache, kind: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_kernel(2, cache, kind) == 42
+    (old,) = cache.directory.iterdir()
+    old.write_bytes(b"machine code that would end this process")
+    monkeypatch.setattr(compiler, what, {"_own_text": lambda: "another", "processor": lambda: ("another", "")}[what])
+    assert not cache.path(kind, compiler.key_of(KERNEL.format(2))).exists()
+    assert run_kernel(2, cache, kind) == 42
+    assert len(list(cache.directory.iterdir())) == 2, "the old one is another's, and stays"
+
+
+def test_code_that_was_made_well_is_taken_for_code_that_is_wanted_soon(cache: Cache) -> None:
+    run_kernel(2, cache, compiler.KIND)
+    run_kernel(2, cache, compiler.SOON)
+    assert [path.name.partition("_")[0] for path in cache.directory.iterdir()] == ["kernel"]
 
 
 def run_compiled(number: int, cache: Cache) -> tuple[Any, bool]:

@@ -6,6 +6,7 @@ and a line in the table.
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import warnings
@@ -112,6 +113,10 @@ app = typer.Typer(
 
 INSTALLED_QEMU = "qemu-system-x86_64"
 
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""How many objects are made until Python looks for cycles among them: with its own 700 that takes a tenth of a check,
+and what a command makes has hardly any."""
+
 
 def with_value(given: list[str], command: str, option: str, value: str) -> list[str]:
     """The same command line, in which an option that may stand alone has its value."""
@@ -147,6 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in ("utf-8", "utf8"):
             stream.reconfigure(encoding="utf-8")  # a check mark has no other form, and JSON is UTF-8 anyway
     warnings.showwarning = _warn
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         given = sys.argv[1:] if arguments is None else arguments
         if given[:1] and given[0] in SEARCHING:

@@ -22,6 +22,7 @@ from postcopy.explorer.search import loops
 from postcopy.explorer.search.edges import Edges
 from postcopy.explorer.search.findings import GivesUp, NoMemoryForRun, Search, Space, question_of
 from postcopy.explorer.search.interpreted import Interpreted
+from postcopy.explorer.search.quick import Quick
 from postcopy.explorer.search.status import Status
 from postcopy.explorer.vacuity import gaps
 from postcopy.language.instance import Instance
@@ -32,10 +33,13 @@ from postcopy.version import __version__
 if TYPE_CHECKING:
     from postcopy.explorer.search.checkpoint import Checkpoint
 
-__all__ = ["INTERPRETED_STATES", "Exploration", "Options", "Outcome", "Progress", "Verdict", "explore"]
+__all__ = ["INTERPRETED_STATES", "KEPT_STATES", "Exploration", "Options", "Outcome", "Progress", "Verdict", "explore"]
 
-INTERPRETED_STATES = 150_000
-"""Spaces up to here are searched without compiling: Python needs about two seconds, the compiler five to fifteen."""
+INTERPRETED_STATES = 300_000
+"""Spaces up to here are searched in Python: it takes two seconds, and to compile the loops thirteen."""
+
+KEPT_STATES = 60_000
+"""Larger ones are searched by the compiled loop where all of it is in the cache: to load it takes as long."""
 
 _SLICE = 1_000_000
 _SLICE_INTERPRETED = 2_000
@@ -85,13 +89,14 @@ class Exploration:
         self.seconds = 0.0
         self.liveness: Liveness | None = None
         self._checkpoint: Checkpoint | None = None
+        self._is_kept: bool | None = None
         self.engine = Engine.INTERPRETED
         self.search: Search
-        auto = options.engine == Engine.AUTO
-        if options.engine == Engine.COMPILED or (auto and loops.is_compiled(self.kernel.plan)):
+        if options.engine == Engine.COMPILED:
             self._compile()
         else:
-            self.search = Interpreted(self.kernel, self.question, Edges() if keep_edges else None)
+            driver = Quick if options.engine == Engine.AUTO else Interpreted
+            self.search = driver(self.kernel, self.question, Edges() if keep_edges else None)
         self.findings = self.search.run(0)
 
     def _compile(self) -> None:
@@ -175,8 +180,7 @@ class Exploration:
     def _outgrow(self) -> None:
         """Begin again with compiled code if there are many states, or go on in files if the memory is full."""
         found, interpreted = self.findings, self.engine == Engine.INTERPRETED
-        large = found.status == Status.RUNNING and found.states > INTERPRETED_STATES
-        if interpreted and self.options.engine == Engine.AUTO and (large or found.status == Status.FULL):
+        if interpreted and self.options.engine == Engine.AUTO and (self._is_large or found.status == Status.FULL):
             self._compile()
             self.findings = self.search.run(0)
             self.seconds = 0.0
@@ -189,6 +193,15 @@ class Exploration:
                 directory = self.options.disk if kept is None else kept.directory
                 self.search = OnDisk(self.search, directory, kept=kept is not None)
                 self.findings = self.search.run(0)
+
+    @property
+    def _is_large(self) -> bool:
+        """There are so many states that the compiled loop is faster, with all that has to be compiled for it."""
+        if self.findings.status != Status.RUNNING or self.findings.states <= KEPT_STATES:
+            return False
+        if self._is_kept is None:
+            self._is_kept = loops.is_compiled(self.kernel.plan)
+        return self._is_kept or self.findings.states > INTERPRETED_STATES
 
     def run(self) -> None:
         """Search to the end, then check liveness. A KeyboardInterrupt leaves what was found so far for `verdict`."""

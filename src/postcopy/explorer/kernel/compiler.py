@@ -28,6 +28,9 @@ KIND = "kernel.o"
 PART = "action.o"
 """The kind of those that are one function."""
 
+SOON = "soon.o"
+"""The kind of all of a text's machine code as LLVM makes it with the least work."""
+
 OPTIMIZE = 3
 """LLVM's level for functions that gain by it: loops without jumps, which become instructions for several states."""
 
@@ -86,6 +89,25 @@ def load(text: str, names: tuple[str, ...], cache: Cache) -> Native:
     if code is None:
         code = _bundle(_compiled(text, names, cache))
         cache.put(KIND, key_of(text), code)
+    return Native(code, names)
+
+
+def kept_soon(text: str, cache: Cache) -> bytes | None:
+    """The object files of a text, if it was compiled for this processor before, in whichever way."""
+    return kept(text, cache) or cache.get(SOON, key_of(text))
+
+
+def load_soon(text: str, names: tuple[str, ...], cache: Cache) -> Native:
+    """The same functions as of `load`, in a fifth of the time, and half as fast.
+
+    Args:
+        names: the functions that are called from outside.
+    """
+    code = kept_soon(text, cache)
+    if code is None:
+        module = llvm.parse_assembly(translate(text, names, {}))
+        code = _bundle(iter([bytes(_target(0).emit_object(module))]))
+        cache.put(SOON, key_of(text), code)
     return Native(code, names)
 
 

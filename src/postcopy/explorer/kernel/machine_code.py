@@ -58,11 +58,28 @@ def is_compiled(plan: Plan) -> bool:
     return compiler.kept(plan.text, user_cache()) is not None
 
 
-def load(plan: Plan) -> MachineCode:
-    """The machine code of a plan; from the cache where it has been compiled."""
-    import numpy as np
-
+def is_there_soon(plan: Plan) -> bool:
+    """Whether machine code that `load_soon` takes is in the cache."""
     from postcopy.explorer.kernel import compiler
 
-    native = compiler.load(plan.text, FUNCTIONS, user_cache())
+    return compiler.kept_soon(plan.text, user_cache()) is not None
+
+
+def load(plan: Plan) -> MachineCode:
+    """The machine code of a plan; from the cache where it has been compiled."""
+    from postcopy.explorer.kernel import compiler
+
+    return _of(plan, compiler.load(plan.text, FUNCTIONS, user_cache()))
+
+
+def load_soon(plan: Plan) -> MachineCode:
+    """Machine code that is there in a fifth of the time, and half as fast: for searches that are short anyway."""
+    from postcopy.explorer.kernel import compiler
+
+    return _of(plan, compiler.load_soon(plan.text, FUNCTIONS, user_cache()))
+
+
+def _of(plan: Plan, native: Native) -> MachineCode:
+    import numpy as np
+
     return MachineCode(**vars(plan), native=native, addresses=np.array(native.addresses, dtype=np.int64))

@@ -29,6 +29,13 @@ class Edges:
         self.action.append(action)
         self.after.extend(after)
 
+    def extend(self, origin: bytes, target: list[int], action: bytes, after: bytes) -> None:
+        """Keep some steps; what is not a list is the memory of an array with the elements of the one here."""
+        self.origin.frombytes(origin)
+        self.target.extend(target)
+        self.action.frombytes(action)
+        self.after.frombytes(after)
+
     @property
     def bytes(self) -> int:
         """Memory in use."""

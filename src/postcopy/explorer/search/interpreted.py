@@ -101,6 +101,10 @@ class Interpreted:
         found = self.functions.examine(*words)
         if self.edges is not None:
             self.edges.found.append(found)
+        self._note(at, found)
+
+    def _note(self, at: int, found: int) -> None:
+        """Note the witnesses and violations among what `examine` says of a new state."""
         fresh = found & self.question.witness_bits & ~self.witnesses
         self.witnesses |= fresh
         for bit in range(fresh.bit_length()):
