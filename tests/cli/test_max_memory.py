@@ -154,6 +154,8 @@ def test_a_process_in_a_call_that_hears_nothing_ends_itself() -> None:
         ("prove", "--no-cache", "--workers", "1", "--property", "no-two-guests"),
         ("prove", "--pages", "1", "--in-flight", "1", "--no-cache", "--property", "no-two-guests"),
         ("conform", "--exhaustive"),
+        ("simulate", "--walks", "100000"),
+        ("export", "aut", "--pages", "1", "--in-flight", "1"),
     ],
     ids=lambda given: " ".join(given[:2]),
 )

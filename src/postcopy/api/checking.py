@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -35,10 +36,12 @@ from postcopy.explorer.results import Outcome, Verdict
 from postcopy.language.instance import Instance
 from postcopy.language.trace import Trace
 from postcopy.model.postcopy import Postcopy
-from postcopy.report.records.check import CheckRecord, check_record
 from postcopy.report.results.check import sentence, warnings
 from postcopy.report.terminal.check import print_check
 from postcopy.surface import setting
+
+if TYPE_CHECKING:
+    from postcopy.report.records.check import CheckRecord
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,6 +93,8 @@ class CheckResult(Result):
     @property
     def record(self) -> CheckRecord:
         """All that ``--json`` prints."""
+        from postcopy.report.records.check import check_record  # classes that take a while to make
+
         return check_record(self.found, self.name, self.expected, self.further)
 
     def print_to(self, console: Console, *, every_property: bool = False) -> None:

@@ -10,8 +10,12 @@ from typing import Annotated
 import typer
 
 from postcopy.api.exporting import export_model, refuse_file
-from postcopy.cli.options import Force, Question
+from postcopy.api.progress import silent
+from postcopy.cli.memory import within_memory
+from postcopy.cli.options import Force, MaxMemory, Question
 from postcopy.cli.parameters import choice, takes
+
+TOO_LARGE = "allow more, or export fewer --pages"
 
 
 class Form(StrEnum):
@@ -31,6 +35,7 @@ class ExportOptions(Question):
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="write to this file, not to the terminal"),
     ] = None
+    max_memory: MaxMemory = "4G"
     force: Force = False
 
 
@@ -39,16 +44,17 @@ def command(asked: ExportOptions) -> int:
     """Write the model; the properties become assertions and invariants."""
     if asked.out is not None:
         refuse_file(asked.form, asked.out, force=asked.force)
-    model = export_model(
-        asked.form,
-        asked.load(),
-        pages=asked.pages,
-        in_flight=asked.in_flight,
-        host_page=asked.host_page,
-        properties=asked.properties or (),
-    )
-    if asked.out is None:
-        print(model.text, end="")
-    else:
-        model.save(asked.out, force=asked.force)
+    with within_memory(asked.max_memory, TOO_LARGE, silent):
+        model = export_model(
+            asked.form,
+            asked.load(),
+            pages=asked.pages,
+            in_flight=asked.in_flight,
+            host_page=asked.host_page,
+            properties=asked.properties or (),
+        )
+        if asked.out is None:
+            print(model.text, end="")
+        else:
+            model.save(asked.out, force=asked.force)
     return 0

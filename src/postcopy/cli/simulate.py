@@ -10,12 +10,15 @@ from rich.console import Console
 
 from postcopy.api.simulating import run_simulation
 from postcopy.cli.exits import OF_VERDICT
-from postcopy.cli.options import AsJson, Force, InFlight, KeepReport, Pages, Question
+from postcopy.cli.memory import within_memory
+from postcopy.cli.options import AsJson, Force, InFlight, KeepReport, MaxMemory, Pages, Question
 from postcopy.cli.output import KeepTrace, command_line, keep_page, keep_trace, print_json, refuse_trace
 from postcopy.cli.parameters import takes
 from postcopy.cli.progress import progress
 from postcopy.explorer.simulation.simulate import WALKS, WalkPlan
 from postcopy.report.pages.simulation import FORMAT as PAGE
+
+TOO_LARGE = "allow more, or walk for a shorter time or to a smaller --depth"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,7 @@ class SimulateOptions(Question):
     walks: Annotated[int | None, typer.Option("--walks", help="how many walks to make", show_default=f"{WALKS}")] = None
     seconds: Annotated[float | None, typer.Option("--seconds", help="how long to walk, instead of --walks")] = None
     depth: Annotated[int, typer.Option("--depth", help="no walk goes further from the start")] = WalkPlan.depth
+    max_memory: MaxMemory = "4G"
     trace: KeepTrace = None
     report: KeepReport = None
     force: Force = False
@@ -44,7 +48,7 @@ def command(asked: SimulateOptions) -> int:
     refuse_trace(asked.trace, force=asked.force)
     if asked.report is not None:
         PAGE.refuse(asked.report, option="--report", force=asked.force)
-    with progress() as show:
+    with progress() as line, within_memory(asked.max_memory, TOO_LARGE, line) as show:
         result = run_simulation(named, instance, plan, show, interruptible=True)
     if asked.as_json:
         print_json(result.record)

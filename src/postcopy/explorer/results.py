@@ -30,10 +30,11 @@ class Engine(StrEnum):
     """Which driver searches."""
 
     AUTO = "auto"
-    """Interpreted as long as the space is small, then compiled."""
+    """Interpreted as long as the space is small, with the kernel in machine code; then compiled."""
 
     COMPILED = "compiled"
     INTERPRETED = "interpreted"
+    """By Python; where it was asked for, without machine code."""
 
 
 @dataclass(frozen=True)

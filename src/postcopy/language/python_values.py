@@ -64,6 +64,9 @@ REFUSED_BUILTINS = frozenset(
 LOOKS_PAST = "builtins"
 """What `library_of` answers for the builtins that look past the language."""
 
+_WRITTEN_IN_PYTHON = 1 << 9
+"""The flag of a class that a ``class`` statement made (``Py_TPFLAGS_HEAPTYPE``): no other gets an operator."""
+
 _OPERATORS_THAT_MAY_BE = frozenset(("__new__", "__init__", "__str__", "__repr__"))
 
 
@@ -106,6 +109,7 @@ def operators_of(cls: type) -> list[str]:
     return [
         name
         for base in (*cls.__mro__, *type.mro(type(cls)))
+        if base.__flags__ & _WRITTEN_IN_PYTHON
         for name, value in vars(base).items()
         if name.startswith("__")
         and name not in _OPERATORS_THAT_MAY_BE

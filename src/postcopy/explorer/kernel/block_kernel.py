@@ -98,6 +98,12 @@ class BlockKernel:
             np.flatnonzero(self._moved[:n] == 0).tolist(),
         )
 
+    def canonical(self, state: Words) -> Words:
+        """The state that is stored for one."""
+        self._out[:, 0] = state
+        self._call_canonical(*self._successors, 1)
+        return tuple(self._out[:, 0].tolist())
+
     def examine(self, states: Sequence[Words]) -> list[int]:
         """What `examine` says of each of some states."""
         said: list[int] = []

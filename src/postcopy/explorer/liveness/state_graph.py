@@ -35,14 +35,12 @@ def stored_answers(
     Raises:
         MemoryError: it would take more.
     """
-    kernel, search = space.kernel, space.search
+    search = space.search
     assert isinstance(search, Interpreted)
     assert search.edges is not None
     states = search.array()
-    graph, found = recorded(search.edges, states, history_masks(kernel.layout), max_bytes // BYTES_PER_EDGE)
-    roots = {kernel.representative(state) for state in kernel.instance.initial_states()}
-    rows = [np.array(root, dtype=np.uint64) for root in sorted(roots)]
-    initial = np.array([np.flatnonzero((states == row).all(axis=1))[0] for row in rows], dtype=np.int64)
+    graph, found = recorded(search.edges, states, history_masks(space.kernel.layout), max_bytes // BYTES_PER_EDGE)
+    initial = np.flatnonzero(np.array(search.parents) < 0)
     fair = fairness(graph, own, strong)
     for number in range(asked):
         when, then = ((found >> bit & 1).astype(np.bool_) for bit in (2 * number, 2 * number + 1))

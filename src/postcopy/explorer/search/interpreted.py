@@ -27,6 +27,12 @@ class Interpreted:
         kernel: what states are expanded with.
         question: what is looked for.
         edges: where the steps are kept; None where they are not needed.
+
+    Attributes:
+        kernel, question, edges: the same.
+        order: the states in the order of discovery.
+        parents: for each of them the index of the one that it was first reached from; negative for an initial one.
+        number: the index of each state.
     """
 
     BYTES_PER_STATE = 250
@@ -34,7 +40,7 @@ class Interpreted:
 
     def __init__(self, kernel: Kernel, question: Question, edges: Edges | None = None) -> None:
         self.edges = edges
-        self.functions, self.labels, self.question = kernel.functions, kernel.labels, question
+        self.kernel, self.labels, self.question = kernel, kernel.labels, question
         self.order: list[Words] = []
         self.parents: list[int] = []
         self.number: dict[Words, int] = {}
@@ -43,7 +49,7 @@ class Interpreted:
         self.first: dict[int, int] = {}
         self.stopped: Findings | None = None
         for state in question.initial:
-            words = self.functions.canonical(*state)
+            words = self._stored_for(state)
             if words not in self.number and self.stopped is None:
                 self._add(words, -1)
         self.level_end = len(self.order)
@@ -58,7 +64,7 @@ class Interpreted:
         return self.stopped or self._findings(Status.DONE if self.head == len(self.order) else Status.RUNNING)
 
     def _block(self, block: range) -> None:
-        question, functions, order, labels = self.question, self.functions, self.order, self.labels
+        question, functions, order, labels = self.question, self.kernel.functions, self.order, self.labels
         stuck = set(block)
         successors = [
             (labels[label], at, label, tuple(words)) for at in block for label, *words in functions.expand(*order[at])
@@ -78,7 +84,7 @@ class Interpreted:
                     stuck.discard(at)
         self.transitions += len(successors)
         for at in sorted(stuck) if question.deadlock else ():
-            if not rests(functions.examine(*order[at])):
+            if not rests(self._examine(order[at])):
                 self._stop(Status.DEADLOCK, at, 0)
         number, edges = self.number, self.edges
         for after, at, action in new if self.stopped is None else ():
@@ -98,10 +104,18 @@ class Interpreted:
         self.number[words] = at
         self.order.append(words)
         self.parents.append(parent)
-        found = self.functions.examine(*words)
+        found = self._examine(words)
         if self.edges is not None:
             self.edges.found.append(found)
         self._note(at, found)
+
+    def _stored_for(self, words: Words) -> Words:
+        """The state that is stored for one."""
+        return self.kernel.functions.canonical(*words)
+
+    def _examine(self, words: Words) -> int:
+        """What `examine` says of a state."""
+        return self.kernel.functions.examine(*words)
 
     def _note(self, at: int, found: int) -> None:
         """Note the witnesses and violations among what `examine` says of a new state."""

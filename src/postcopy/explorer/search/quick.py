@@ -1,9 +1,9 @@
 """The search in Python with the kernel in machine code: for spaces that are not worth the compiled loop.
 
-The first states are expanded in Python, as `interpreted` does. When there are more of them, the kernel is compiled with
-as little work as LLVM can do; then a block of states takes it microseconds, and what is left to Python is to look each
-successor up. The states, their order, and all that is found are the same. A block with a bad step is expanded in
-Python, which says what is wrong with it.
+Where no machine code is in the cache, the first states are expanded in Python, as `interpreted` does. When there are
+more of them, the kernel is compiled with as little work as LLVM can do. A block of states takes it microseconds, and
+what is left to Python is to look each successor up. The states, their order, and all that is found are the same. A
+block with a bad step is expanded in Python, which says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from postcopy.explorer.kernel import machine_code
 from postcopy.explorer.kernel.calling_convention import rests
-from postcopy.explorer.kernel.kernel import Kernel
+from postcopy.explorer.kernel.kernel import Kernel, Words
 from postcopy.explorer.search.edges import Edges
 from postcopy.explorer.search.findings import Question
 from postcopy.explorer.search.interpreted import Interpreted
@@ -21,12 +21,8 @@ from postcopy.explorer.search.status import Status
 if TYPE_CHECKING:
     from postcopy.explorer.kernel.block_kernel import BlockKernel, Steps
 
-KEPT_FROM = 500
-"""When so many states are expanded, machine code that is in the cache is used: to look for it takes as long as some
-hundred states do in Python."""
-
 MADE_FROM = 6_000
-"""When so many are expanded, it is made: that takes as long as they took in Python."""
+"""When so many states are expanded in Python, machine code is made: that takes as long again."""
 
 
 class Quick(Interpreted):
@@ -36,14 +32,12 @@ class Quick(Interpreted):
         kernel: what states are expanded with.
         question: what is looked for.
         edges: where the steps are kept; None where they are not needed.
-
-    Attributes:
-        kernel: the same.
     """
 
     def __init__(self, kernel: Kernel, question: Question, edges: Edges | None = None) -> None:
-        self.kernel, self._is_kept = kernel, True
         self._fast: BlockKernel | None = None
+        if machine_code.is_there_soon(kernel.plan):
+            self._fast = _block_kernel(kernel)
         super().__init__(kernel, question, edges)
 
     @property
@@ -52,22 +46,19 @@ class Quick(Interpreted):
         return self._fast is not None
 
     def _block(self, block: range) -> None:
-        if self._fast is None and block.start >= KEPT_FROM:
-            self._hurry(block.start)
+        if self._fast is None and block.start >= MADE_FROM:
+            self._fast = _block_kernel(self.kernel)
         steps = self._fast.expand(self.order[block.start : block.stop]) if self._fast is not None else None
         if steps is None:
             super()._block(block)
         else:
             self._enter(block, steps)
 
-    def _hurry(self, expanded: int) -> None:
-        """Take machine code, if it is in the cache or there are so many states that it pays to make it."""
-        if expanded < MADE_FROM:
-            self._is_kept = self._is_kept and machine_code.is_there_soon(self.kernel.plan)
-        if self._is_kept or expanded >= MADE_FROM:
-            from postcopy.explorer.kernel.block_kernel import BlockKernel  # with NumPy, which takes a while to import
+    def _stored_for(self, words: Words) -> Words:
+        return super()._stored_for(words) if self._fast is None else self._fast.canonical(words)
 
-            self._fast = BlockKernel(machine_code.load_soon(self.kernel.plan), self.labels.action_of)
+    def _examine(self, words: Words) -> int:
+        return super()._examine(words) if self._fast is None else self._fast.examine([words])[0]
 
     def _enter(self, block: range, steps: Steps) -> None:
         """Enter the successors of a block."""
@@ -77,7 +68,7 @@ class Quick(Interpreted):
             self.changed[leaf] += int(taken[leaves + leaf])
         self.transitions += int(taken[:leaves].sum())
         for at in steps.stuck if self.question.deadlock else ():
-            if not rests(self.functions.examine(*self.order[block.start + at])):
+            if not rests(self._examine(self.order[block.start + at])):
                 return self._stop(Status.DEADLOCK, block.start + at, 0)
         number, order, parents, origin = self.number, self.order, self.parents, steps.origin + block.start
         first, targets = len(order), []
@@ -114,3 +105,10 @@ class Quick(Interpreted):
         if self.edges is not None:
             self.edges.found.extend(said)
         return True
+
+
+def _block_kernel(kernel: Kernel) -> BlockKernel:
+    """A kernel's machine code, from the cache or made now."""
+    from postcopy.explorer.kernel.block_kernel import BlockKernel  # with NumPy, which takes a while to import
+
+    return BlockKernel(machine_code.load_soon(kernel.plan), kernel.labels.action_of)
