@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from postcopy.explorer.estimate import estimate
 from postcopy.explorer.kernel.kernel import Words, kernel_to_errors
 from postcopy.explorer.kernel.reductions import PAGES
+from postcopy.explorer.liveness.beside import Beside
 from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.promises import Liveness
 from postcopy.explorer.results import Engine, Options, Outcome, Progress, Verdict
@@ -56,6 +57,7 @@ class Exploration:
         options: how.
         report: is called with the progress, now and then.
         keep_edges: whether the search is for liveness: an interpreted one keeps its steps.
+        beside: what compiles the loops of liveness meanwhile; None for one of its own.
 
     Attributes:
         kernel: the instance made executable.
@@ -77,11 +79,12 @@ class Exploration:
         options: Options,
         report: Callable[[Progress], None] | None = None,
         keep_edges: bool = False,
+        beside: Beside | None = None,
     ) -> None:
         self.options = options
         self._began = time.monotonic()
         self._report = report or (lambda _: None)
-        self._keeps_edges = keep_edges
+        self._keeps_edges, self._beside = keep_edges, beside or Beside(options.max_memory)
         self._report(Progress("interpreting the actions"))
         self.kernel = kernel_to_errors(instance, options.reductions)
         self.instance = self.kernel.instance
@@ -101,6 +104,8 @@ class Exploration:
 
     def _compile(self) -> None:
         self._report(Progress("compiling"))
+        if self._keeps_edges or any(p.of_runs for p in self.instance.properties):
+            self._beside.begin(self.kernel.plan.words)  # if promises take another number of words, it is begun again
         machine = loops.machine_of(self.kernel.plan)
         if self.options.cluster and self.options.small_table:
             from postcopy.explorer.search.cluster_small import SmallCluster
@@ -216,6 +221,8 @@ class Exploration:
         if self.findings.status == Status.DONE and asked and not self._is_late:
             left = self._make_room()
             self.liveness = check_liveness(self.instance, lambda i: self._search_again(i, left), left, self._between)
+        if not self._keeps_edges:
+            self._beside.end()
 
     def _make_room(self) -> int:
         """Memory that is left for liveness. States of which there are many are given up for it."""
@@ -270,8 +277,11 @@ class Exploration:
         )
         if options.seconds is not None:
             options = replace(options, seconds=max(0.0, options.seconds - (time.monotonic() - self._began)))
-        exploration = Exploration(other, options, self._report, keep_edges=True)
+        exploration = Exploration(other, options, self._report, keep_edges=True, beside=self._beside)
         exploration.run()
+        if exploration.engine is Engine.COMPILED:
+            self._report(Progress("compiling"))
+            self._beside.wait(exploration.kernel.plan.words)
         return Space(exploration.kernel, exploration.search, exploration.findings)
 
     def verdict(self) -> Verdict:

@@ -78,6 +78,10 @@ class _AtFirstCall:
     def __call__(self, *arguments: Any) -> Any:
         return self._compiled(*arguments)
 
+    def compile(self) -> None:
+        """Compile it now, unless it is in its archive."""
+        _ = self._compiled
+
     @property
     def _numba_type_(self) -> types.Dispatcher:
         """What Numba takes it for where another compiled function calls it."""

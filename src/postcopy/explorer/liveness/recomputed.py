@@ -15,9 +15,10 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
+from postcopy.cache import user_cache
 from postcopy.errors import UsageError
 from postcopy.explorer.kernel.calling_convention import BLOCK
-from postcopy.explorer.kernel.numba_archive import inner
+from postcopy.explorer.kernel.numba_archive import NumbaArchive, inner
 from postcopy.explorer.liveness.records import MOVES, Space, Work
 from postcopy.explorer.search import loops
 from postcopy.explorer.search.loops import Machine
@@ -45,10 +46,30 @@ _HERE = Path(__file__).parent
 _TEXTS = tuple(_HERE / name for name in ("records.py", "successor_loop.py", "component_loop.py"))
 
 
+_NEEDED = ("spread", "count_steps", "remove", "components")
+"""The functions that every check needs; the others are for runs that break a promise."""
+
+
+def _texts_of(words: int) -> tuple[str, ...]:
+    return (*loops.texts_of(words), *(path.read_text() for path in _TEXTS))
+
+
+def is_compiled(words: int) -> bool:
+    """Whether the functions that every check needs are in the cache, for states of so many words."""
+    return len(NumbaArchive(user_cache(), loops.KIND, *_texts_of(words)).functions) >= len(_NEEDED)
+
+
+def compile_all(words: int) -> None:
+    """Compile what is not in the cache of the functions that every check needs, and keep it there."""
+    module = load(words)
+    for name in _NEEDED:
+        getattr(module, name).compile()
+
+
 @cache
 def load(words: int) -> ModuleType:
     """The compiled functions for states of so many words; from the cache where they have been compiled."""
-    loop, texts = loops.load(words), (*loops.texts_of(words), *(path.read_text() for path in _TEXTS))
+    loop, texts = loops.load(words), _texts_of(words)
     needed = {name: getattr(loop, name) for name in ("hash_of", "ask", "look_up", "number_in")}
     below = loops.module_of(_TEXTS[1], texts[:-1], WORDS=words, **needed)
     return loops.module_of(_TEXTS[2], texts, njit=inner, successors=below.successors, SPACE=below.SPACE)

@@ -1,0 +1,91 @@
+"""The loops of liveness are compiled by another process meanwhile, on which nothing depends but time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from postcopy.explorer.explore import Exploration
+from postcopy.explorer.liveness import beside, recomputed
+from postcopy.explorer.liveness.beside import LEAST_MEMORY, Beside
+from postcopy.explorer.results import Engine, Options
+from postcopy.explorer.search import loops
+from postcopy.language.instance import Instance
+from postcopy.model.faults import FAULTS
+from postcopy.properties.liveness import LIVENESS
+from postcopy.properties.safety import SAFETY
+
+SLEEPS = [sys.executable, "-c", "import time; time.sleep(100)"]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that were started; each only sleeps."""
+    processes: list[subprocess.Popen[bytes]] = []
+    plain = subprocess.Popen
+
+    def sleeping(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        processes.append(plain(SLEEPS))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", sleeping)
+    monkeypatch.setattr(recomputed, "is_compiled", lambda _: False)
+    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    return processes
+
+
+def test_each_number_of_words_is_compiled_once_and_what_nobody_waits_for_is_ended(
+    started: list[subprocess.Popen[bytes]],
+) -> None:
+    made = Beside(LEAST_MEMORY)
+    for words in (1, 2, 2):
+        made.begin(words)
+    assert [process.poll() for process in started] == [None, None]
+    started[1].kill()
+    made.wait(2)
+    assert all(process.poll() is not None for process in started)
+
+
+def test_it_ends_with_what_it_was_begun_for(started: list[subprocess.Popen[bytes]]) -> None:
+    made = Beside(LEAST_MEMORY)
+    made.begin(1)
+    del made
+    assert started[0].poll() is not None
+
+
+@pytest.mark.parametrize("why", ["little memory", "one core", "in the cache"])
+def test_there_is_none_where_it_is_of_no_use(
+    started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    if why == "one core":
+        monkeypatch.setattr(beside, "_cores", lambda: 1)
+    if why == "in the cache":
+        monkeypatch.setattr(recomputed, "is_compiled", lambda _: True)
+    Beside(LEAST_MEMORY - (why == "little memory")).begin(1)
+    assert started == []
+
+
+@pytest.mark.slow
+def test_a_search_that_finds_something_ends_it(started: list[subprocess.Popen[bytes]]) -> None:
+    fault = FAULTS["loss-in-one-direction"]
+    search = Exploration(
+        Instance(fault, fault.pages, 1, (*SAFETY, *LIVENESS), fault.group), Options(engine=Engine.COMPILED)
+    )
+    assert len(started) == 1
+    search.run()
+    assert search.verdict().counterexample is not None
+    assert started[0].poll() is not None
+
+
+@pytest.mark.slow
+def test_what_it_has_compiled_is_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path))
+    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    assert not recomputed.is_compiled(1)
+    made = Beside(LEAST_MEMORY)
+    made.begin(1)
+    made.wait(1)
+    assert recomputed.is_compiled(1)
+    monkeypatch.setattr(loops, "texts_of", lambda _: ("another version of the text",))
+    assert not recomputed.is_compiled(1)
