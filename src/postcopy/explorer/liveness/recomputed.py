@@ -15,10 +15,9 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from postcopy.cache import user_cache
 from postcopy.errors import UsageError
 from postcopy.explorer.kernel.calling_convention import BLOCK
-from postcopy.explorer.kernel.numba_archive import NumbaArchive, inner
+from postcopy.explorer.kernel.numba_archive import inner
 from postcopy.explorer.liveness.records import MOVES, Space, Work
 from postcopy.explorer.search import loops
 from postcopy.explorer.search.loops import Machine
@@ -56,7 +55,7 @@ def _texts_of(words: int) -> tuple[str, ...]:
 
 def is_compiled(words: int) -> bool:
     """Whether the functions that every check needs are in the cache, for states of so many words."""
-    return len(NumbaArchive(user_cache(), loops.KIND, *_texts_of(words)).functions) >= len(_NEEDED)
+    return loops.functions_kept(_texts_of(words)) >= len(_NEEDED)
 
 
 def compile_all(words: int) -> None:

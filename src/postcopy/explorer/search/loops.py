@@ -58,6 +58,13 @@ def is_compiled(plan: Plan) -> bool:
     return user_cache().get(KIND, archive_key(*_texts(plan.words))) is not None
 
 
+def functions_kept(texts: tuple[str, ...]) -> int:
+    """How many functions are in the cache of a module whose machine code depends on these texts."""
+    from postcopy.explorer.kernel.numba_archive import NumbaArchive  # Numba takes long to import
+
+    return len(NumbaArchive(user_cache(), KIND, *texts).functions)
+
+
 def load(words: int) -> ModuleType:
     """The module of the loop's functions; their machine code comes from the cache where they have been compiled."""
     return module_of(_HERE / "loop.py", _texts(words), WORDS=words)
