@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postcopy.conformance.logs import Explanation, explain
-from postcopy.engine.arrived import Buffer
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_host import DestinationHost
 from postcopy.engine.destination_steps import State
@@ -28,6 +27,7 @@ from postcopy.engine.guest import Guest, Setup
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess, destination_memory, source_memory
 from postcopy.engine.messages import Device, Packaged, Reply, Resume, Shut, StreamMessage
+from postcopy.engine.page_vectors import Part, Slots, joined
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.return_path import ReplyParser
 from postcopy.engine.source import RAM_SECTION, SourceCore
@@ -171,9 +171,9 @@ class Line(Connection):
         self.deaf = self.trickle = False
         self.aside: list[socket.socket] = []
 
-    def send(self, buffers: Sequence[Buffer]) -> int:
+    def send(self, parts: Sequence[Part]) -> int:
         """Message by message."""
-        data = b"".join(buffers)
+        data = b"".join(joined(parts))
         if not self._sent:
             self.after(0)
         before = self._parser.offset + self._parser.buffered
@@ -201,7 +201,7 @@ class Line(Connection):
                 time.sleep(min(left, GLANCE))
         return False
 
-    def receive(self, room: memoryview, timeout: float | None = None) -> int | None:
+    def receive(self, room: memoryview | Slots, timeout: float | None = None) -> int | None:
         """As the connection."""
         if self._hears_nothing:
             self._ready(select.POLLIN, self.timeout if timeout is None else timeout)

@@ -535,8 +535,9 @@ def test_a_source_that_breaks_a_rule_is_refused_by_the_destination(variant: type
 
 def test_a_page_shown_before_it_is_filled_is_found_out_by_the_guest(monkeypatch: pytest.MonkeyPatch) -> None:
     def torn(self: TableDestinationMemory, pages: range, data: Contents | None) -> None:
-        for page, row in zip(pages, self._staged(pages, data), strict=True):
-            os.pwrite(self.guest.memfd, row[:512].data, page * 4096)
+        with self._dense(pages, data) as rows:
+            for page, row in zip(pages, rows, strict=True):
+                os.pwrite(self.guest.memfd, row[:512].data, page * 4096)
         sound(self, pages, None)
 
     sound = TableDestinationMemory.place

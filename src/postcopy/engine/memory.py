@@ -20,7 +20,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -34,6 +35,7 @@ from postcopy.engine.guest import Setup
 from postcopy.engine.guests import Fault, SourceMemory
 from postcopy.engine.link import Link
 from postcopy.engine.messages import Block, Contents, Device
+from postcopy.engine.page_vectors import address_of
 
 KINDS = ("userfaultfd", "software")
 FIRST_DEVICE_SECTION = 3
@@ -316,12 +318,20 @@ class DestinationMemory:
 
     def load(self, pages: range, data: Contents | None) -> None:
         """Write target pages of precopy."""
-        self._write(pages, self._staged(pages, data))
+        with self._dense(pages, data) as rows:
+            self._write(pages, rows)
 
-    def _staged(self, pages: range, data: Contents | None) -> Rows:
-        rows: Rows = self._staging[: len(pages)]
-        rows[:] = 0 if data is None else np.asarray(memoryview(data)).reshape(rows.shape)
-        return rows
+    @contextmanager
+    def _dense(self, pages: range, data: Contents | None) -> Iterator[Rows]:
+        """Contents without gaps: where they are, or in the staging area, if they have gaps."""
+        rows = None if data is None else np.asarray(memoryview(data)).reshape(len(pages), -1)
+        if rows is not None and rows.flags.c_contiguous:
+            yield rows
+            return
+        with self._staging_lock:
+            staged = self._staging[: len(pages)]
+            staged[:] = 0 if rows is None else rows
+            yield staged
 
     def _write(self, pages: range, rows: Rows) -> None:
         """Writes to the file, which takes half the time of writing to a mapping of it."""
@@ -376,12 +386,13 @@ class KernelDestinationMemory(DestinationMemory):
         if data is None:
             self._placer.place_zeros(address, length)
         else:
-            with self._staging_lock:
-                if len(pages) == 1:  # an urgent one: an array for it takes longer than the copy
+            if len(pages) == 1:  # an urgent one: an array for it takes longer than the copy
+                with self._staging_lock:
                     self._placer.staging[:length] = data
-                else:
-                    self._staged(pages, data)
-                self._placer.place(address, length)
+                    self._placer.place(address, length)
+                return
+            with self._dense(pages, data) as rows:
+                self._placer.place(address, length, address_of(rows))
 
     def faults(self, timeout: float) -> list[Fault]:
         """Faults, as soon as there are some, after `stop_faults`, or after the timeout, in seconds."""
@@ -430,8 +441,8 @@ class TableDestinationMemory(DestinationMemory):
         if found >= 0:
             raise GuestError(f"page {found} is there already (R13)")
         if data is not None:
-            with self._staging_lock:
-                self._write(pages, self._staged(pages, data))
+            with self._dense(pages, data) as rows:
+                self._write(pages, rows)
         with self._lock:
             self._table[pages.start : pages.stop] = b"\1" * len(pages)
             woken = [line for page in self._waited_for(pages) for line in self._waiting.pop(page)]

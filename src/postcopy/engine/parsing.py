@@ -9,6 +9,7 @@ read without knowing the guest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from postcopy.engine.messages import (
     TargetPageBits,
     Uuid,
 )
+from postcopy.engine.page_vectors import Heads, Slots
 from postcopy.engine.wire import (
     CAPABILITIES,
     FIXED_COMMANDS,
@@ -66,6 +68,17 @@ ROOM = 1 << 18
 """Bytes for which a parser of the stream has room at a time."""
 BRACE = ord("{")
 """With what the description of the devices begins, which is JSON."""
+MOST_ALIKE = 1024
+"""Pages that are given as one."""
+SLOTS = 128
+"""Records of pages for which it has room at a time."""
+_PAGE, _ZERO = Ram.PAGE | Ram.CONTINUE, Ram.ZERO | Ram.CONTINUE
+
+
+@cache
+def _offsets(page_size: int) -> Heads:
+    """Of neighbouring pages, from 0 on."""
+    return np.arange(MOST_ALIKE, dtype=np.uint64) * page_size
 
 
 class StreamParser(Parser):
@@ -101,6 +114,8 @@ class StreamParser(Parser):
         self._in_configuration = False
         self._parts_of_configuration: set[str] = set()
         self._with_addresses = False
+        self._slots: Slots | None = None
+        self._pages_follow = False  # most likely: what was read last were several
         self._read: Callable[[], StreamMessage] = self._top
         if begin is Begin.HEADER:
             self._read = self._header
@@ -114,12 +129,45 @@ class StreamParser(Parser):
         """The number of the section of memory, once it was started: for the connection after this one."""
         return self._ram_section
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait for the rest of their message."""
+        return super().buffered + (self._slots.pending if self._slots else 0)
+
+    def room(self) -> memoryview:
+        """See `Parser.room`."""
+        self._leave_slots()
+        return super().room()
+
+    def slots(self) -> Slots | None:
+        """Where to put what arrives next, instead of the `room`, if that are pages, as far as one can know.
+
+        All messages should have been fetched before. What comes to be in the slots counts as fed.
+        """
+        begun = super().buffered
+        if not self._pages_follow or self._read != self._ram_record or begun >= 8 + self.page_size:
+            return None
+        if self._slots is None:
+            self._slots = Slots(SLOTS, self.page_size)
+        if not self._slots.pending:
+            self._slots.put(self._buffer[self._at : self._end])
+            self._consumed += self._at
+            self._at = self._end = 0
+        return self._slots
+
+    def _leave_slots(self) -> None:
+        """What is in the slots is to be read as a stream of bytes."""
+        self._pages_follow = False
+        if self._slots and self._slots.pending:
+            self.feed(self._slots.take_all())
+
     def next_message(self) -> StreamMessage | None:
         """The next message, or None where more bytes are needed.
 
         Raises:
             WireError: what comes next is no message; from then on always.
         """
+        self._leave_slots()
         return self._attempt(self._read)
 
     def next_pages(self, most: int, group: int = 1) -> StreamMessage | None:
@@ -129,11 +177,18 @@ class StreamParser(Parser):
             most: so many pages at most.
             group: target pages of a host page: several pages are whole host pages.
         """
+        if self._slots and self._slots.pending:
+            heads = self._slots.heads
+            pages = self._from_slots(self._slots, heads, most, group) if len(heads) else None
+            if pages is not None or not len(heads) or (not self._slots.whole and int(heads[0]) & FLAG_BITS == _PAGE):
+                return pages
+            self._leave_slots()
         if self._read == self._ram_record and self._error is None:
             pages = self._neighbours(most, group)
             if pages is not None:
+                self._pages_follow = pages.data is not None
                 return pages
-        return self.next_message()
+        return self._attempt(self._read)
 
     def __iter__(self) -> Iterator[StreamMessage]:
         while (message := self.next_message()) is not None:
@@ -395,26 +450,45 @@ class StreamParser(Parser):
             return None
         head: int = U64.unpack_from(self._buffer, at)[0]
         flags = head & FLAG_BITS
-        if flags not in (Ram.PAGE | Ram.CONTINUE, Ram.ZERO | Ram.CONTINUE) or (head - flags) % (group * size):
+        if flags not in (_PAGE, _ZERO):
             return None
-        zero = flags == Ram.ZERO | Ram.CONTINUE
+        zero = flags == _ZERO
         length = 9 if zero else 8 + size
-        count = min(most, (self._end - at) // length, ((1 << 64) - head) // size)
-        if count < 2:
-            return None
-        heads = np.ndarray(count, ">u8", self._buffer, at, length)
-        alike = heads == np.arange(count, dtype=np.uint64) * size + head
-        if zero:
-            alike &= np.ndarray(count, np.uint8, self._buffer, at + 8, length) == 0
-        unlike = alike.tobytes().find(b"\0")
-        count = count if unlike < 0 else unlike
-        count -= count % group
+        heads = np.ndarray((self._end - at) // length, ">u8", self._buffer, at, length)
+        count = self._alike(heads, most, group)
+        if zero and count:
+            filled = np.ndarray(count, np.uint8, self._buffer, at + 8, length).tobytes()
+            count = len(filled) - len(filled.lstrip(b"\0"))
+            count -= count % group
         if count < 2:
             return None
         self._begin = at
         self._at = at + count * length
         data = None if zero else np.ndarray((count, size), np.uint8, self._buffer, at + 8, (length, 1)).data
         return Pages(self._block, head - flags, count, size, data)
+
+    def _alike(self, heads: Heads, most: int, group: int) -> int:
+        """How many heads differ in their offsets only, page by page: those of whole host pages."""
+        size = self.page_size
+        head = int(heads[0]) if len(heads) else 0
+        if (head & ~FLAG_BITS) % (group * size):
+            return 0
+        count = min(most, len(heads), MOST_ALIKE, ((1 << 64) - head) // size)
+        alike = heads[:count] == _offsets(size)[:count] + head
+        unlike = alike.tobytes().find(b"\0")
+        count = count if unlike < 0 else unlike
+        return count - count % group
+
+    def _from_slots(self, slots: Slots, heads: Heads, most: int, group: int) -> Pages | None:
+        """The same, of records that are in slots; also a single one."""
+        head = int(heads[0])
+        if head & FLAG_BITS != _PAGE or self._block is None:
+            return None
+        count = self._alike(heads[: slots.whole], most, group)
+        if not count:
+            return None
+        self._consumed += count * (8 + self.page_size)
+        return Pages(self._block, head & ~FLAG_BITS, count, self.page_size, slots.take(count))
 
     def _sizes(self, total: int) -> RamSize:
         blocks: list[Block] = []

@@ -332,7 +332,7 @@ class SourceHost:
             raise ConnectionLost(self.report.why or self.core.phase.name.lower())
 
     def _send(self, messages: Sequence[StreamMessage]) -> None:
-        self._count(self._connection.send(self._writer.encode(messages)))
+        self._count(self._connection.send(self._writer.parts(messages)))
 
     def _count(self, sent: int) -> None:
         with self._lock:  # the return-path thread counts urgent pages
@@ -545,7 +545,7 @@ class SourceHost:
                 self._changed.notify_all()
             if pages:
                 assert self._urgent is not None
-                self._count(self._urgent.send(self._urgent_writer.encode(self._contents([pages]))))
+                self._count(self._urgent.send(self._urgent_writer.parts(self._contents([pages]))))
 
     BODIES: ClassVar[dict[Thread, Callable[[SourceHost], None]]] = {
         Thread.MIGRATION: _migrate,

@@ -40,11 +40,14 @@ class StreamReader:
             message = parser.next_pages(most, group)
             if message is not None:
                 return message
-            size = self._connection.receive(parser.room(), max(0.0, end - time.monotonic()))
+            slots = parser.slots() if self._connection.scatters else None
+            room = parser.room() if slots is None else slots
+            size = self._connection.receive(room, max(0.0, end - time.monotonic()))
             if size is None:
                 sent = "only a part of a message" if parser.buffered else "nothing"
                 raise ConnectionLost(f"the source has sent {sent} for {timeout:g} s")
             if not size:
                 within = " within a message" if parser.buffered else ""
                 raise ConnectionLost(f"the source closed the connection{within}")
-            parser.filled(size)
+            if slots is None:
+                parser.filled(size)

@@ -15,14 +15,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from postcopy.engine import page_vectors
 from postcopy.engine.arrived import Buffer
 from postcopy.engine.errors import ConnectionLost, EngineError
+from postcopy.engine.page_vectors import IOV_MAX, Outgoing, Part, Records, Slots, joined
 from postcopy.surface import setting
 
-IOV_MAX = 1024
+T = TypeVar("T")
 CHUNK = 1 << 20
 CIPHER_ROOM = 1 << 16
 SOCKET_BUFFER = 1 << 18
@@ -63,26 +66,39 @@ class Connection:
         """Of the socket, for a process that reads or writes in this one's place."""
         return self._socket.fileno()
 
-    def send(self, buffers: Sequence[Buffer]) -> int:
+    @property
+    def scatters(self) -> bool:
+        """What arrives may be put into `Slots`."""
+        return page_vectors.AVAILABLE
+
+    def send(self, parts: Sequence[Part]) -> int:
         """Write all of it, in order; how many bytes that were. One thread at a time.
 
         Raises:
             ConnectionLost: the other side is gone or does not read.
         """
-        total = 0
+        if page_vectors.AVAILABLE and any(isinstance(part, Records) for part in parts):
+            outgoing = Outgoing(parts)
+            total = outgoing.left
+            while outgoing.left:
+                self._attempt(lambda: outgoing.send(self._socket.fileno()))
+                if outgoing.left:
+                    self._wait_for_room()  # a try would be in vain
+            return total
+        buffers, total = joined(parts), 0
         for begin in range(0, len(buffers), IOV_MAX):
             part = list(buffers[begin : begin + IOV_MAX])
             size = sum(map(len, part))
             total += size
             while True:
-                sent = self._write(part)
+                sent = self._attempt(partial(self._socket.sendmsg, part))
                 if sent == size:
                     break
                 size -= sent
                 part = _rest(part, sent)
         return total
 
-    def receive(self, room: memoryview, timeout: float | None = None) -> int | None:
+    def receive(self, room: memoryview | Slots, timeout: float | None = None) -> int | None:
         """Put there what has arrived; how many bytes, 0 at the end, None after the timeout, in seconds.
 
         Raises:
@@ -91,6 +107,8 @@ class Connection:
         waited = False
         while True:
             try:
+                if isinstance(room, Slots):
+                    return room.receive(self._socket.fileno())
                 return self._socket.recv_into(room)
             except BlockingIOError:
                 if waited or not self._ready(select.POLLIN, self.timeout if timeout is None else timeout):
@@ -131,15 +149,19 @@ class Connection:
         self.close()
         self._socket.close()
 
-    def _write(self, buffers: list[Buffer]) -> int:
+    def _attempt(self, write: Callable[[], T]) -> T:
+        """Write as soon as there is room."""
         while True:
             try:
-                return self._socket.sendmsg(buffers)
+                return write()
             except BlockingIOError:
-                if not self._ready(select.POLLOUT, self.timeout):
-                    raise ConnectionLost(f"the other side has read nothing for {self.timeout:g} s") from None
+                self._wait_for_room()
             except OSError as error:
                 raise self._lost(error) from None
+
+    def _wait_for_room(self) -> None:
+        if not self._ready(select.POLLOUT, self.timeout):
+            raise ConnectionLost(f"the other side has read nothing for {self.timeout:g} s")
 
     def _ready(self, event: int, timeout: float) -> bool:
         if self._closed and event == select.POLLOUT:
@@ -207,9 +229,14 @@ class TlsConnection(Connection):
         except ConnectionLost:
             pass
 
-    def send(self, buffers: Sequence[Buffer]) -> int:
+    @property
+    def scatters(self) -> bool:
+        """No: TLS deciphers into one piece."""
+        return False
+
+    def send(self, parts: Sequence[Part]) -> int:
         """Write all of it, in order; how many bytes that were."""
-        data = b"".join(buffers)
+        data = b"".join(joined(parts))
         with self._write_lock:
             with self._lock:
                 at = 0
@@ -219,8 +246,9 @@ class TlsConnection(Connection):
             super().send([out])
         return len(data)
 
-    def receive(self, room: memoryview, timeout: float | None = None) -> int | None:
+    def receive(self, room: memoryview | Slots, timeout: float | None = None) -> int | None:
         """Put there what has arrived; how many bytes, 0 at the end, None after the timeout, in seconds."""
+        assert isinstance(room, memoryview)
         end = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
             with self._lock:

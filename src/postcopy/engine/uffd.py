@@ -94,13 +94,13 @@ class Placer:
         self.staging = mmap.mmap(-1, most)
         self._from = ctypes.addressof(ctypes.c_char.from_buffer(self.staging))
 
-    def place(self, address: int, length: int) -> None:
-        """Place so many bytes of the staging area.
+    def place(self, address: int, length: int, source: int | None = None) -> None:
+        """Place so many bytes of the staging area, or of what begins at another address of this process.
 
         Raises:
             GuestError: there is a page already, or no guest any more.
         """
-        self._call(_COPY, "=QQQQq", address, length, self._from)
+        self._call(_COPY, "=QQQQq", address, length, self._from if source is None else source)
 
     def place_zeros(self, address: int, length: int) -> None:
         """Place so many bytes of zeros; the same errors."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 
@@ -35,6 +34,7 @@ from postcopy.engine.messages import (
     TargetPageBits,
     Uuid,
 )
+from postcopy.engine.page_vectors import Part, Records, joined
 from postcopy.engine.wire import (
     CAPABILITIES,
     COMMAND,
@@ -51,11 +51,6 @@ from postcopy.engine.wire import (
 )
 
 _ZERO_RECORD = np.dtype([("head", ">u8"), ("fill", "u1")])
-
-
-@cache
-def _page_record(page_size: int) -> np.dtype[Any]:
-    return np.dtype([("head", ">u8"), ("data", "u1", (page_size,))])
 
 
 def _command_bytes(code: int, payload: bytes = b"") -> bytes:
@@ -87,11 +82,15 @@ class StreamWriter:
         self._opaque = opaque_devices
 
     def encode(self, messages: Iterable[StreamMessage]) -> list[Buffer]:
-        """The bytes of messages, in order; the contents of pages and packages are not copied."""
-        buffers: list[Buffer] = []
+        """The bytes of messages, in order; the contents of packages and single pages are not copied."""
+        return joined(self.parts(messages))
+
+    def parts(self, messages: Iterable[StreamMessage]) -> list[Part]:
+        """The same, for a connection to write: the contents of neighbouring pages are not copied either."""
+        parts: list[Part] = []
         for message in messages:
-            buffers += self._written(message)
-        return buffers
+            parts += self._written(message)
+        return parts
 
     def page(self, block: str, offset: int, data: Buffer | None, *, name_block: bool = False) -> tuple[Buffer, ...]:
         """One page's record, its contents as they are; it names its block if that is another, or always."""
@@ -103,26 +102,27 @@ class StreamWriter:
             self._block = block
         return (head + b"\0",) if data is None else (head, data)
 
-    def pages(self, pages: Pages) -> list[Buffer]:
-        """The records of neighbouring pages, their contents copied into one buffer; of one page, as they are."""
+    def pages(self, pages: Pages) -> list[Part]:
+        """The records of neighbouring pages; of one page, its contents as they are."""
         count, block, offset, size = pages.count, pages.block, pages.offset, pages.page_size
         if count == 1:
             data = pages.data
             flat = data if data is None or memoryview(data).ndim == 1 else memoryview(data).tobytes()
             return [*self.page(block, offset, flat)]
         rows = None if pages.data is None else np.asarray(memoryview(pages.data)).reshape(count, size)
-        first: tuple[Buffer, ...] = ()
+        parts: list[Part] = []
         if block != self._block:
-            first = self.page(block, offset, None if rows is None else rows[0].tobytes())
-        done = 1 if first else 0
+            parts += self.page(block, offset, None if rows is None else rows[0].tobytes())
+        done = len(parts) and 1
         flags = (Ram.ZERO if rows is None else Ram.PAGE) | Ram.CONTINUE
-        records = np.zeros(count - done, _ZERO_RECORD) if rows is None else np.empty(count - done, _page_record(size))
-        records["head"] = np.arange(count - done, dtype=np.uint64) * size + (offset + done * size | flags)
+        heads = np.arange(done, count, dtype=np.uint64) * size + (offset | flags)
         if rows is not None:
-            records["data"] = rows[done:]
-        return [*first, records.data.cast("B")]
+            return [*parts, Records(heads.astype(">u8"), rows[done:])]
+        records = np.zeros(count - done, _ZERO_RECORD)
+        records["head"] = heads
+        return [*parts, records.data.cast("B")]
 
-    def _written(self, message: StreamMessage) -> Sequence[Buffer]:
+    def _written(self, message: StreamMessage) -> Sequence[Part]:
         match message:
             case Page(block, offset, data, names_again):
                 return self.page(block, offset, data, name_block=names_again)
