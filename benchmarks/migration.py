@@ -1,6 +1,6 @@
 """The engine against the bare means it stands on, in one run: page throughput, and fault latency.
 
-Usage: ``python benchmarks/migration.py [--size 256M] [--rounds 3]``; 1 GiB: ``--size 1G --rounds 1``.
+Usage: ``python benchmarks/migration.py [--size 256M] [--rounds 3] [--throughput]``; 1 GiB: ``--size 1G --rounds 1``.
 
 Each round measures all of this, one after the other; what is printed are medians.
 
@@ -11,8 +11,9 @@ Each round measures all of this, one after the other; what is printed are median
   fault, asks another process for 4 KiB over TCP, and places them.
 - Both with userfaultfd, where it is permitted, and with the page table in software.
 
-Before all that, as much memory is written once as the measurements need at a time. In a virtual machine the first write
-to a page that the machine's host has not provided yet takes several times as long as placing.
+Before each measurement as much memory is written as it needs. In a virtual machine the first write to a page takes
+several times as long as placing, if the machine's host has not provided it yet or has taken it back
+(``benchmarks/first_writes.py``).
 """
 
 from __future__ import annotations
@@ -175,31 +176,50 @@ def migration(
     return run.source.report, run.destination.report
 
 
+def beside_placing(found: dict[str, list[float]], what: str) -> str:
+    """How many times as long as the bare socket that also places, the median over rounds."""
+    if what == "bare socket" or "bare socket and placing" not in found:
+        return ""
+    ratios = [ours / bare for ours, bare in zip(found[what], found["bare socket and placing"], strict=True)]
+    return f", {statistics.median(ratios):.2f} times as long as the one that places"
+
+
+def measure_latency(size: int, kinds: tuple[str, ...], found: dict[str, list[float]]) -> None:
+    """Milliseconds from a fault to its page, in one round."""
+    if "userfaultfd" in kinds:
+        found["bare fault"].append(bare_faults())
+    for kind in kinds:
+        for preempt, name in ((False, ""), (True, URGENT)):
+            touch_memory(3 * size)
+            _, destination = migration(size, "readonly", kind, preempt=preempt)
+            latencies = sorted(1000 * seconds for seconds in destination.latencies)
+            found[f"{kind} fault{name}"].append(statistics.median(latencies))
+            found[f"{kind} fault{name}, 99 %"].append(latencies[99 * len(latencies) // 100])
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="256M")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--throughput", action="store_true", help="leave the latencies out")
     arguments = parser.parse_args()
     size = int(arguments.size[:-1]) << {"M": 20, "G": 30}[arguments.size[-1]]
     kinds = ("userfaultfd", "software") if permitted() else ("software",)
     found: dict[str, list[float]] = defaultdict(list)
-    touch_memory(3 * size)  # of both guests, and the buffers
     for _ in range(arguments.rounds):
         found["bare socket"].append(socket_copy(size, placing=False))
         if "userfaultfd" in kinds:
+            touch_memory(3 * size)
             found["bare socket and placing"].append(socket_copy(size, placing=True))
-            found["bare fault"].append(bare_faults())
         for kind in kinds:
+            touch_memory(3 * size)  # of both guests, and the buffers
             source, destination = migration(size, "idle", kind)
             found[kind].append(source.ended - source.started)
             found[f"{kind} source"].append(source.processor)
             found[f"{kind} destination"].append(destination.processor)
-            for preempt, name in ((False, ""), (True, URGENT)):
-                _, destination = migration(size, "readonly", kind, preempt=preempt)
-                latencies = sorted(1000 * seconds for seconds in destination.latencies)
-                found[f"{kind} fault{name}"].append(statistics.median(latencies))
-                found[f"{kind} fault{name}, 99 %"].append(latencies[99 * len(latencies) // 100])
+        if not arguments.throughput:
+            measure_latency(size, kinds, found)
     median = {what: statistics.median(values) for what, values in found.items()}
     print(f"{size >> 20} MiB, each page once, medians of {arguments.rounds}:")
     for what in ("bare socket", "bare socket and placing", *kinds):
@@ -207,10 +227,13 @@ def main() -> None:
             print(
                 f"  {what}: {median[what]:.2f} s, {(size >> 20) / median[what]:,.0f} MiB/s, "
                 f"{median[what] / median['bare socket']:.1f} times as long as the bare socket"
+                f"{beside_placing(found, what)}"
             )
     for kind in kinds:
         each = [1e6 * median[f"{kind} {host}"] / (size // PAGE) for host in ("source", "destination")]
         print(f"  {kind}: the source computes {each[0]:.1f} us a page, the destination {each[1]:.1f} us")
+    if arguments.throughput:
+        return
     print("fault latency, median and 99th percentile, with all other pages in the background:")
     faults = [f"{kind} fault{name}{part}" for kind in kinds for name in ("", URGENT) for part in ("", ", 99 %")]
     for what in ("bare fault", *faults):
