@@ -67,6 +67,11 @@ from postcopy.engine.transport import GLANCE, Connection
 from postcopy.engine.urgency import prefer_this_thread
 from postcopy.engine.wire import Begin
 
+HURRIED_RUN = 64
+"""The most pages that are placed at once while pages are asked for, which may come after them. Each run takes the same
+time in Python, most of it because the copying before it has emptied the caches: long runs are faster."""
+CALM = 0.05
+"""Seconds after which no other request is expected."""
 ANSWERED = (Ping, AskBitmap, Resume)
 """Messages that the listen thread answers."""
 
@@ -138,6 +143,7 @@ class DestinationHost:
         self._reply_lock = threading.Lock()  # taken before the core's: replies go out in the order of their steps
         self._guest_died = False
         self._asked: dict[int, float] = {}
+        self._last_request = 0.0
         self._requested: set[int] = set()
         self._threads = {  # the main thread is the caller's
             thread: self._new_thread(thread) for thread in self.BODIES if thread is not Thread.MAIN
@@ -434,7 +440,10 @@ class DestinationHost:
             self._carry_out(effects)
 
     def _next_message(self) -> StreamMessage:
-        return self._reader.next_message(self._timeout, MOST_PLACED, self._guest.geometry.group)
+        hurried = time.monotonic() < self._last_request + CALM
+        self._connection.set_pace(hurried=hurried)
+        most = HURRIED_RUN if hurried else MOST_PLACED
+        return self._reader.next_message(self._timeout, most, self._guest.geometry.group)
 
     def _faults(self) -> None:
         group = self._guest.geometry.group
@@ -443,6 +452,7 @@ class DestinationHost:
             for page, who in self.memory.faults(self._timeout):
                 first = page // group * group
                 self._asked.setdefault(first, time.perf_counter())
+                self._last_request = time.monotonic()
                 if self.core.preempt and self._is_coming(page):
                     continue
                 self.report.requests += 1

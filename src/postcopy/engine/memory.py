@@ -39,8 +39,8 @@ from postcopy.engine.page_vectors import address_of
 
 KINDS = ("userfaultfd", "software")
 FIRST_DEVICE_SECTION = 3
-MOST_PLACED = 64
-"""The most pages that are placed at once: a request for another page has to wait while the core places them."""
+MOST_PLACED = 256
+"""The most pages that are placed at once."""
 BOOT_TIMEOUT = 30.0
 """Seconds."""
 

@@ -205,6 +205,11 @@ class Slots:
         return self._filled - self._taken * self._record
 
     @property
+    def full(self) -> bool:
+        """There is no room."""
+        return self._filled == len(self._heads) * self._record
+
+    @property
     def heads(self) -> Heads:
         """The heads that are here, the last perhaps of a page that is not whole."""
         count = (self._filled + self._record - HEAD) // self._record
@@ -235,18 +240,23 @@ class Slots:
         return data
 
     def receive(self, fd: int) -> int:
-        """Receive more, after what has not been taken, which is less than a record; how many bytes.
+        """Receive more, after what has not been taken; how many bytes.
 
         Raises:
             OSError: as a socket's method.
         """
-        assert not self.whole
-        begun, at = self.pending, self._taken
-        if at and begun:
-            self._heads[0] = self._heads[at]
-            self._pages[0, : max(0, begun - HEAD)] = self._pages[at, : max(0, begun - HEAD)]
-        self._taken, self._filled = 0, begun
-        self._vector.start_at(int(begun >= HEAD), begun - HEAD if begun >= HEAD else begun)
+        if self._taken and not self.whole:
+            self._move_to_front()
+        record, inside = divmod(self._filled, self._record)
+        in_page = inside >= HEAD
+        self._vector.start_at(2 * record + in_page, inside - HEAD * in_page)
         size = self._vector.call("recvmsg", fd, 0)
         self._filled += size
         return size
+
+    def _move_to_front(self) -> None:
+        begun, at = self.pending, self._taken
+        if begun:
+            self._heads[0] = self._heads[at]
+            self._pages[0, : max(0, begun - HEAD)] = self._pages[at, : max(0, begun - HEAD)]
+        self._taken, self._filled = 0, begun

@@ -70,7 +70,7 @@ BRACE = ord("{")
 """With what the description of the devices begins, which is JSON."""
 MOST_ALIKE = 1024
 """Pages that are given as one."""
-SLOTS = 128
+SLOTS = 256
 """Records of pages for which it has room at a time."""
 _PAGE, _ZERO = Ram.PAGE | Ram.CONTINUE, Ram.ZERO | Ram.CONTINUE
 

@@ -28,7 +28,7 @@ from postcopy.engine.urgency import prefer_this_thread
 from postcopy.engine.writing import StreamWriter
 
 PRECOPY_BATCH = 256
-CALM_BATCH, HURRIED_BATCH = 128, 32
+CALM_BATCH, HURRIED_BATCH = 256, 32
 """Pages of one write in postcopy, for which a request has to wait: few while the guest misses pages."""
 SLOW_BATCH = 4
 """Pages of one write while a break is wanted and would come too early."""
@@ -436,15 +436,16 @@ class SourceHost:
                     self._changed.wait(IDLE)
                     self._check()
                 before, requests = requests, self._log.counts[Step.GOT_REQUEST]
-                asked = requests > before and not self.core.preempt
-                hurried = HURRIED if asked else max(0, hurried - 1)
-                runs = self._take(SLOW_BATCH if self._is_early else HURRIED_BATCH if hurried else calm)
+                hurried = HURRIED if requests > before else max(0, hurried - 1)
+                few = hurried and not self.core.preempt
+                runs = self._take(SLOW_BATCH if self._is_early else HURRIED_BATCH if few else calm)
                 end = [] if runs else self.core.end_postcopy()
             if end:
                 if self._sending is not None:
                     self._count_sent(self._sending.settle())
                 self._send([RamEnd(), Footer(RAM_SECTION), *end])
                 return
+            self._connection.set_pace(hurried=hurried > 0)
             self._break_if_asked(runs)
             if self._sending is not None:
                 self._count_sent(self._sending.send(runs))

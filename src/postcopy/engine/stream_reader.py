@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 from postcopy.engine.errors import ConnectionLost
 from postcopy.engine.messages import StreamMessage
@@ -51,3 +52,6 @@ class StreamReader:
                 raise ConnectionLost(f"the source closed the connection{within}")
             if slots is None:
                 parser.filled(size)
+            elif slots.whole < most // 2 and not slots.full:
+                with suppress(ConnectionLost):  # what has come is read first; an end is found again
+                    self._connection.receive(slots, 0.0)  # there may be more by now

@@ -28,15 +28,15 @@ from postcopy.surface import setting
 T = TypeVar("T")
 CHUNK = 1 << 20
 CIPHER_ROOM = 1 << 16
-SOCKET_BUFFER = 1 << 18
-"""Bytes in the kernel's buffer. Bytes that wait here go out before a requested page; with a smaller buffer both sides
-wait for each other."""
+HURRIED_BUFFER, CALM_BUFFER = 1 << 18, 1 << 20
+"""Bytes in the kernel's buffer while pages are asked for, and otherwise. Bytes that wait here come before a requested
+page; the fewer there are, the more often each side waits until the other has a core."""
 GLANCE = 0.2
 """Seconds between two looks while a source is waited for."""
 MOST_CALLERS = 32
 """Callers that are heard at a time, before one of them turns out to be the source."""
-NOT_SENT = 1 << 15
-"""Bytes that may wait on this side for room at the other."""
+HURRIED_UNSENT, CALM_UNSENT = 1 << 15, 1 << 18
+"""Bytes that may wait on this side for room at the other; the same."""
 
 
 class Connection:
@@ -54,12 +54,23 @@ class Connection:
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
+        self._hurried = False
+        self.set_pace(hurried=True)
         self._closed = False
         self._close_lock = threading.Lock()
         self.peer = _address_of(sock)
+
+    def set_pace(self, *, hurried: bool) -> None:
+        """Whether pages are asked for, which come after all that is on its way: then that is to be little."""
+        if hurried == self._hurried:
+            return
+        self._hurried = hurried
+        buffer, unsent = (HURRIED_BUFFER, HURRIED_UNSENT) if hurried else (CALM_BUFFER, CALM_UNSENT)
+        with suppress(OSError):  # it is broken: who reads or writes will hear of it
+            if self._socket.family != socket.AF_UNIX:
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
 
     @property
     def descriptor(self) -> int:
