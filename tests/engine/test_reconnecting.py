@@ -123,7 +123,8 @@ def test_a_caller_from_another_address_is_not_accepted() -> None:
 
 
 def test_it_is_said_why_a_caller_was_not_accepted() -> None:
-    callers = _Callers(LONG, None, b"192.0.2.1")
+    callers = _Callers(LONG, None)
+    callers.expect(b"192.0.2.1")
     with socket.create_server(("127.0.0.1", 0)) as server:
         strangers = [socket.create_connection(server.getsockname()) for _ in range(3)]
         for stranger in strangers:

@@ -48,6 +48,7 @@ def take(
     switch_after: float | None = None,
     timeout: float = SOON,
     tls: Path | None = None,
+    preempt: bool = False,
     make_core: Callable[..., DestinationCore] = DestinationCore,
 ) -> FromQemu:
     """Take the guest of a QEMU."""
@@ -60,7 +61,7 @@ def take(
         ready.set()
 
     def run() -> None:
-        network = Network(timeout=timeout, patience=SOON, tls=tls)
+        network = Network(timeout=timeout, patience=SOON, tls=tls, preempt=preempt)
         try:
             found.append(run_from_qemu(network, keep_log=False, announce=announce, make_core=make_core))
         except EngineError as error:
@@ -88,10 +89,19 @@ def taken(found: FromQemu) -> KeptGuest:
     return found.guest
 
 
-def give(guest: KeptGuest, qemu: OneQemu, switch: str, tls: Path | None = None) -> dict[str, int]:
+def give(
+    guest: KeptGuest,
+    qemu: OneQemu,
+    switch: str,
+    tls: Path | None = None,
+    *,
+    preempt: bool = False,
+    make_core: Callable[..., SourceCore] = SourceCore,
+) -> dict[str, int]:
     """Give a guest to a QEMU that waits; how often the source's core took each step."""
     network = Network(port=qemu.listen(), timeout=SOON, tls=tls)
-    found = run_to_qemu(guest, SourceOptions(switch=switch, timeout=SOON), network, keep_log=False)
+    options = SourceOptions(switch=switch, timeout=SOON, preempt=preempt)
+    found = run_to_qemu(guest, options, network, keep_log=False, make_core=make_core)
     assert (found.report.outcome, found.report.why, found.kept) == ("completed", "", False), qemu.errors.read_text()
     assert qemu.qmp.status("completed", "failed") == "completed"
     return found.report.counts

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from postcopy.api.asking import functions, path_of, path_or_none
-from postcopy.api.migration_settings import check_times, host_and_port, looking, refuse_log, switching
+from postcopy.api.migration_settings import check_preempt, check_times, host_and_port, looking, refuse_log, switching
 from postcopy.api.progress import Show, silent
 from postcopy.api.text_result import LinesResult
 from postcopy.engine.errors import EngineError
@@ -156,6 +156,7 @@ def take_from_qemu(
     timeout: float = 30.0,
     patience: float = 60.0,
     recover: float = 0.0,
+    preempt: bool = False,
     tls: str | Path | None = None,
     insecure: bool = False,
     log_to: str | Path | None = None,
@@ -170,6 +171,8 @@ def take_from_qemu(
         timeout: seconds that anything may stand still.
         patience: seconds to wait for the QEMU.
         recover: after a break in postcopy, seconds to wait for a new connection; 0: the migration fails.
+        preempt: pages that are asked for have a connection of their own; the QEMU needs its capability
+            postcopy-preempt.
         tls: directory with ca.pem, cert.pem and key.pem.
         insecure: cross a network in the clear.
         log_to: file for the event log.
@@ -185,8 +188,9 @@ def take_from_qemu(
     file, log = path_of("keep", keep), path_or_none("log_to", log_to)
     refuse_log(log, force=force)
     check_times(timeout=timeout, patience=patience, recover=recover)
+    check_preempt(preempt=preempt, recover=recover)
     KEPT.refuse(file, option=setting("keep"), force=force)
-    network = Network(host, port, path_or_none("tls", tls), insecure, timeout, patience, recover)
+    network = Network(host, port, path_or_none("tls", tls), insecure, timeout, patience, recover, preempt)
     found = run_from_qemu(
         network, keep_log=log is not None, announce=lambda at, port: announce(f"waiting on {at}:{port}")
     )
@@ -233,6 +237,7 @@ def give_to_qemu(
     switch: str | float = AT_ONCE,
     timeout: float = 30.0,
     recover: float = 0.0,
+    preempt: bool = False,
     tls: str | Path | None = None,
     insecure: bool = False,
     log_to: str | Path | None = None,
@@ -247,6 +252,8 @@ def give_to_qemu(
         switch: to postcopy: ``at-once``, ``first-pass``, ``never``, or after so many seconds.
         timeout: seconds that anything may stand still.
         recover: after a break in postcopy, seconds to try for a new connection; 0: the migration fails.
+        preempt: pages that are asked for have a connection of their own; the QEMU needs its capability
+            postcopy-preempt.
         tls: directory with ca.pem, cert.pem and key.pem.
         insecure: cross a network in the clear.
         log_to: file for the event log.
@@ -261,7 +268,7 @@ def give_to_qemu(
     host, port = host_and_port(to)
     file, log = path_of("devices_from", devices_from), path_or_none("log_to", log_to)
     refuse_log(log, force=force)
-    options = switching(switch, timeout, recover)
+    options = switching(switch, timeout, recover, preempt=preempt)
     network = Network(host, port, path_or_none("tls", tls), insecure, timeout)
     guest = read_kept(file)
     found = run_to_qemu(guest, options, network, keep_log=log is not None, look=looking(progress))

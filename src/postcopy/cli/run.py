@@ -230,7 +230,8 @@ def source(asked: SourceCommandOptions) -> int:
         if asked.devices_from is None:
             return _said(run_source(asked.to, **asked.of_source(), **common, progress=show), asked.as_json)
         switch = asked.switch if given_on_command_line(asked.context, ["switch"]) else AT_ONCE
-        own: dict[str, Any] = {"switch": switch, "timeout": asked.timeout, "recover": asked.recover}
+        own: dict[str, Any] = {"switch": switch, "timeout": asked.timeout}
+        own |= {"recover": asked.recover, "preempt": asked.preempt}
         return _said(give_to_qemu(asked.to, asked.devices_from, **own, **common, progress=show), asked.as_json)
 
 
@@ -240,10 +241,11 @@ def destination(asked: DestinationOptions) -> int:
     """Wait for a source and take its guest."""
     check_options(asked.context, qemu=asked.qemu, file="keep")
     common = asked.of_connection() | {"log_to": asked.log, "force": asked.force, "announce": _announce}
-    times: dict[str, Any] = {"timeout": asked.timeout, "patience": asked.patience, "recover": asked.recover}
+    times: dict[str, Any] = {"timeout": asked.timeout, "patience": asked.patience}
+    times |= {"recover": asked.recover, "preempt": asked.preempt}
     if asked.keep is not None:
         return _said(take_from_qemu(asked.keep, asked.listen, **times, **common), asked.as_json)
-    own = asked.of_guest() | times | {"settle": asked.settle, "preempt": asked.preempt}
+    own = asked.of_guest() | times | {"settle": asked.settle}
     return _said(run_destination(asked.listen, **own, **common), asked.as_json)
 
 

@@ -36,8 +36,6 @@ def check_options(context: typer.Context, *, qemu: bool, file: str) -> None:
     has_file = bool(given_on_command_line(context, [file]))
     if qemu and (own := given_on_command_line(context, OWN)):
         raise UsageError(f"{', '.join(own)}: not with --qemu, for the guest comes from a QEMU, with its memory")
-    if qemu and given_on_command_line(context, ["preempt"]):
-        raise UsageError("--preempt and --qemu: the engine does not have both together")
     if qemu and not has_file:
         raise UsageError(f"--qemu needs {option} FILE: the engine keeps a guest of QEMU in a file, and does not run it")
     if has_file and not qemu:

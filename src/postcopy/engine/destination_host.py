@@ -60,7 +60,7 @@ from postcopy.engine.messages import (
 )
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.placing_process import Held, PlacingProcess
-from postcopy.engine.reconnecting import Patience, Reconnect
+from postcopy.engine.reconnecting import AcceptUrgent, Patience, Reconnect, needed
 from postcopy.engine.return_path import ReplyWriter
 from postcopy.engine.stream_reader import StreamReader
 from postcopy.engine.transport import GLANCE, Connection
@@ -109,8 +109,7 @@ class DestinationHost:
         reader: of the stream, where a part of it has been read from the connection.
         reconnect: needed by a core that recovers the migration.
         recover: seconds to wait for that (see `Patience`).
-        accept_urgent: waits for the source to make the connection for urgent pages, and looks now and then whether that
-            is of use still; needed by a core that has one.
+        accept_urgent: needed by a core that has a connection for urgent pages.
         placing: the process that reads the stream and places its pages in postcopy; without one the listen thread does.
             Closing it is the caller's.
     """
@@ -126,7 +125,7 @@ class DestinationHost:
         reader: StreamReader | None = None,
         reconnect: Reconnect | None = None,
         recover: float = 0.0,
-        accept_urgent: Callable[[Callable[[], None]], Connection] | None = None,
+        accept_urgent: AcceptUrgent | None = None,
         placing: PlacingProcess | None = None,
     ) -> None:
         self.core, self._guest, self._connection, self._log, self._timeout = core, guest, connection, log, timeout
@@ -376,7 +375,7 @@ class DestinationHost:
         with self._changed:
             self._changed.wait_for(lambda: self._urgent or self.core.state is State.FAILED, self._timeout)
             if self._urgent is None:
-                raise ConnectionLost(f"no connection for urgent pages within {self._timeout:g} s")
+                raise ConnectionLost(f"no connection for urgent pages within {self._timeout:g} s{needed()}")
             self.core.accept_urgent()
 
     def _receive_urgent(self) -> None:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from postcopy.engine.errors import ConnectionLost, EngineError
 from postcopy.engine.log import Step
 from postcopy.engine.transport import GLANCE, Connection, Listener
+from postcopy.surface import setting
 
 
 class Patience:
@@ -66,17 +67,20 @@ Reconnect: TypeAlias = Callable[[float, Callable[[], None]], Connection]
 whether that is of use still."""
 
 
-def called(listener: Listener, peer: bytes) -> Reconnect:
+def called(listener: Listener, peer: bytes, *, more: bool = False, early: bool = False) -> Reconnect:
     """For a destination: waits for its source to call once more, where it has called before.
 
     Args:
         peer: what the source was known by (see `Connection`).
+        more: there will be a connection for urgent pages, too.
+        early: it may be made at once (see `Listener.accept`).
     """
 
     def wait(seconds: float, look: Callable[[], None]) -> Connection:
         end = time.monotonic() + seconds
         while True:
             try:
+                listener.close()
                 listener.listen()
                 break
             except EngineError:
@@ -84,16 +88,29 @@ def called(listener: Listener, peer: bytes) -> Reconnect:
                 if time.monotonic() > end:
                     raise
                 time.sleep(GLANCE)
-        return listener.accept(max(0.0, end - time.monotonic()), peer=peer, look=look)
+        return listener.accept(max(0.0, end - time.monotonic()), peer=peer, look=look, more=more, early=early)
 
     return wait
 
 
-def called_for_urgent(listener: Listener, seconds: float, peer: bytes) -> Callable[[Callable[[], None]], Connection]:
+AcceptUrgent: TypeAlias = Callable[[Callable[[], None]], Connection]
+"""Waits for the source to make the connection for urgent pages, or raises an `EngineError`; looks now and then whether
+that is of use still."""
+
+
+def called_for_urgent(listener: Listener, seconds: float, peer: bytes) -> AcceptUrgent:
     """For a destination: waits for its source to make the connection for urgent pages. Nothing is said on it at first.
+
+    A QEMU makes it when it switches to postcopy. Where it is needed and does not come, the host waits no longer.
 
     Args:
         listener: it has accepted the source, and is to accept more.
+        seconds: to wait at most.
         peer: what the source was known by (see `Connection`).
     """
     return lambda look: listener.accept(seconds, peer=peer, look=look, silent=True)
+
+
+def needed() -> str:
+    """What a source needs for that: the end of a sentence."""
+    return f": is it switched on at the source ({setting('preempt')}, at a QEMU postcopy-preempt)?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
@@ -161,7 +162,7 @@ def run_destination(
             network.timeout,
             reconnect=reconnect,
             recover=network.recover,
-            accept_urgent=called_for_urgent(listener, network.timeout, connection.peer) if network.preempt else None,
+            accept_urgent=called_for_urgent(listener, math.inf, connection.peer) if network.preempt else None,
             placing=placing,
         )
         idle = guest.processor_time

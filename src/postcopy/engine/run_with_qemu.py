@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -9,21 +10,22 @@ import msgspec
 
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_host import DestinationHost, DestinationReport
-from postcopy.engine.errors import EngineError, also
+from postcopy.engine.errors import ConnectionLost, EngineError, also
 from postcopy.engine.eventlog import EventLog, Line
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.kept_guest import KeptGuest
 from postcopy.engine.kept_memory import KeptMemory
 from postcopy.engine.log import Step
 from postcopy.engine.messages import OpenReturnPath
+from postcopy.engine.old_machines import opens_urgent_early
 from postcopy.engine.opening import TARGET_PAGE, Opening, read_opening
 from postcopy.engine.parsing import StreamParser
-from postcopy.engine.reconnecting import called, caller
+from postcopy.engine.reconnecting import AcceptUrgent, called, called_for_urgent, caller, needed
 from postcopy.engine.run import Look, Network, migrate
 from postcopy.engine.source import SourceCore
 from postcopy.engine.source_host import NEVER, SourceHost, SourceOptions, SourceReport
 from postcopy.engine.stream_reader import StreamReader
-from postcopy.engine.transport import Listener, Tls, connect
+from postcopy.engine.transport import Connection, Listener, Tls, connect
 from postcopy.engine.uffd import SYSTEM_PAGE
 
 
@@ -90,23 +92,55 @@ def run_from_qemu(
     tls = Tls(network.tls) if network.tls else None
     listener = Listener(network.host, network.port, network.timeout, tls, insecure=network.insecure)
     announce(listener.host, listener.port)
-    connection = listener.accept(network.patience)
+    connection = listener.accept(network.patience, more=network.preempt, early=network.preempt)
     try:
         reader = StreamReader(connection, StreamParser(TARGET_PAGE, opaque_devices=True))
         opening = _opening(reader, network.timeout)
         guest = KeptGuest(opening)
+        early = opens_urgent_early(opening.machine)
+        if not early:
+            listener.send_away()  # who has called before the source was answered is somebody else
+        accept_urgent = _urgent(listener, connection, network, early=early) if network.preempt else None
     except EngineError:
         connection.release()
+        listener.close()
         raise
-    core = make_core(guest.geometry, machine=opening.machine, qemu=True, recovery=network.recover > 0, log=log)
-    reconnect = called(listener, connection.peer)
+    core = make_core(
+        guest.geometry,
+        machine=opening.machine,
+        qemu=True,
+        preempt=network.preempt,
+        recovery=network.recover > 0,
+        log=log,
+    )
     host = DestinationHost(
-        core, guest, KeptMemory(guest), connection, log, network.timeout, reader, reconnect, network.recover
+        core,
+        guest,
+        KeptMemory(guest),
+        connection,
+        log,
+        network.timeout,
+        reader,
+        called(listener, connection.peer),
+        network.recover,
+        accept_urgent,
     )
     report = host.run()
     came = report.outcome == "completed"
     source_has_it = not came and not (log.counts[Step.LOST_GUEST] or log.counts[Step.GAVE_UP_GUEST])
     return FromQemu(report, guest.geometry, guest if came else None, source_has_it, log.lines)
+
+
+def _urgent(listener: Listener, connection: Connection, network: Network, *, early: bool) -> AcceptUrgent:
+    """How the connection for urgent pages is accepted. An old QEMU makes it at once, and is not answered before: where
+    it does not come, that costs the guest nothing yet."""
+    if not early:
+        return called_for_urgent(listener, math.inf, connection.peer)
+    try:
+        urgent = called_for_urgent(listener, network.timeout, connection.peer)(lambda: None)
+    except ConnectionLost as error:
+        raise ConnectionLost(f"no connection for urgent pages: {error}{needed()}") from None
+    return lambda _look: urgent
 
 
 def _opening(reader: StreamReader, timeout: float) -> Opening:
@@ -146,6 +180,8 @@ def run_to_qemu(
         machine=opening.machine,
         configuration=opening.configuration,
         qemu=True,
+        preempt=options.preempt and options.switch != NEVER,
+        early=opens_urgent_early(opening.machine),
         recovery=options.recover > 0,
         log=log,
     )

@@ -188,6 +188,7 @@ class SourceCore:
         qemu: the other side is a QEMU: the whole migration bitmap is discarded, without a sent map; there are PINGs
             before, in and after the package; the states of devices have no length.
         preempt: pages that are asked for go out on a connection of their own, by the return-path thread.
+        early: that connection is made without an answer of the destination, which may wait for it (see `old_machines`).
         recovery: where the connection breaks in postcopy, the migration pauses, and goes on over another one.
         log: where the records go.
 
@@ -210,6 +211,7 @@ class SourceCore:
         configuration: Iterable[ConfigurationPart] = (),
         qemu: bool = False,
         preempt: bool = False,
+        early: bool = False,
         recovery: bool = False,
         log: Sink = nowhere,
     ) -> None:
@@ -217,7 +219,7 @@ class SourceCore:
             raise ValueError("a migration with a connection for urgent pages is not recovered")
         self.geometry, self.capability, self.machine, self.log = geometry, capability, machine, log
         self.configuration, self.qemu, self.recovery = tuple(configuration), qemu, recovery
-        self.preempt = preempt
+        self.preempt, self.early = preempt, early
         self.phase = Phase.IDLE
         self.guest_may_run = True
         self.switch_asked = False
@@ -431,7 +433,8 @@ class SourceCore:
     @property
     def urgent_may_open(self) -> bool:
         """The connection for urgent pages is to be made now: after the main one, which has been answered (A25)."""
-        return self.answered and not self.urgent_open and self.capability and self.phase is Phase.PRECOPY
+        may = self.answered or (self.preempt and self.early)
+        return may and not self.urgent_open and self.capability and self.phase is Phase.PRECOPY
 
     @property
     def may_switch(self) -> bool:

@@ -126,6 +126,7 @@ class SourceHost:
         self._patience = Patience(options.recover, log.counts, *SENT)
         self._urgent: Connection | None = None
         self._urgent_writer = StreamWriter()
+        self._urgent_lock = threading.Lock()  # taken before the core's: its last record follows the last urgent page
         self._breaks = list(options.break_after)
         self._writer = StreamWriter(opaque_devices=core.qemu)
         self._lock = threading.Lock()
@@ -444,13 +445,17 @@ class SourceHost:
                 if self._sending is not None:
                     self._count_sent(self._sending.settle())
                 self._send([RamEnd(), Footer(RAM_SECTION), *end])
+                self._end_urgent()
                 return
             self._connection.set_pace(hurried=hurried > 0)
-            self._break_if_asked(runs)
-            if self._sending is not None:
-                self._count_sent(self._sending.send(runs))
-            else:
-                self._send(self._contents(runs))
+            self._send_background(runs)
+
+    def _send_background(self, runs: Sequence[range]) -> None:
+        self._break_if_asked(runs)
+        if self._sending is not None:
+            self._count_sent(self._sending.send(runs))
+        else:
+            self._send(self._contents(runs))
 
     def _break_if_asked(self, runs: Sequence[range]) -> None:
         """These pages count as sent, and never arrive: only a recovery can find that out."""
@@ -539,14 +544,24 @@ class SourceHost:
     def _serve_urgent(self) -> None:
         """Each request is served before the next reply is read, whatever the migration thread sends meanwhile."""
         while self.core.preempt:
-            with self._changed:
-                if self.core.phase is not Phase.POSTCOPY or not self.core.requests:
-                    return
-                pages = self.core.next_urgent()
-                self._changed.notify_all()
-            if pages:
-                assert self._urgent is not None
-                self._count(self._urgent.send(self._urgent_writer.parts(self._contents([pages]))))
+            with self._urgent_lock:
+                with self._changed:
+                    if self.core.phase is not Phase.POSTCOPY or not self.core.requests:
+                        return
+                    pages = self.core.next_urgent()
+                    self._changed.notify_all()
+                if pages:
+                    self._send_urgent(self._contents([pages]))
+
+    def _send_urgent(self, messages: Sequence[StreamMessage]) -> None:
+        assert self._urgent is not None
+        self._count(self._urgent.send(self._urgent_writer.parts(messages)))
+
+    def _end_urgent(self) -> None:
+        """An old QEMU comes to its end only with this record (A24: the other thread serves no request any more)."""
+        if self.core.preempt and self.core.early:
+            with self._urgent_lock:
+                self._send_urgent([RamEnd()])
 
     BODIES: ClassVar[dict[Thread, Callable[[SourceHost], None]]] = {
         Thread.MIGRATION: _migrate,

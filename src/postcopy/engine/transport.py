@@ -138,6 +138,10 @@ class Connection:
         except OSError:
             return True
 
+    def heard(self, timeout: float) -> bool:
+        """Wait for something to read, or for the end; whether there is one within the timeout, in seconds."""
+        return self._ready(select.POLLIN, timeout)
+
     def finish(self) -> None:
         """Nothing more will be written."""
         try:
@@ -275,6 +279,15 @@ class TlsConnection(Connection):
             if not (taken := self._take_in(max(0.0, end - time.monotonic()))):
                 return taken
 
+    def heard(self, timeout: float) -> bool:
+        """As in the clear: what came with the end of the handshake has been taken in."""
+        return bool(self._incoming.pending) or super().heard(timeout)
+
+    @property
+    def broken(self) -> bool:
+        """As in the clear."""
+        return not self._incoming.pending and super().broken
+
     def _take_in(self, timeout: float) -> int | None:
         size = super().receive(memoryview(self._cipher), timeout)
         if size:
@@ -366,6 +379,7 @@ class Listener:
         self._timeout = timeout
         self._context = tls.context(server=True) if tls else None
         self.host, self.port = host, port
+        self._kept: _Callers | None = None
         self.listen()
 
     def listen(self) -> None:
@@ -389,6 +403,7 @@ class Listener:
         look: Callable[[], None] = lambda: None,
         silent: bool = False,
         more: bool = False,
+        early: bool = False,
     ) -> Connection:
         """Accept the first source that calls and is trusted, and no other.
 
@@ -400,11 +415,14 @@ class Listener:
             look: is called now and then; an error of it ends the wait.
             silent: a source that has called before need not say anything.
             more: another connection is to be accepted after this one.
+            early: with `more`: it may be made at once, and say nothing: callers that have said nothing yet are kept,
+                and the first that says something is accepted, under TLS as well.
 
         Raises:
             ConnectionLost: no source called within the timeout, in seconds.
         """
-        callers = _Callers(self._timeout, self._context, peer, silent=silent)
+        callers, self._kept = self._kept or _Callers(self._timeout, self._context), None
+        callers.expect(peer, silent=silent, early=early)
         end = time.monotonic() + timeout
         accepted = None
         try:
@@ -423,7 +441,21 @@ class Listener:
         finally:
             if accepted is None or not more:
                 self._socket.close()
-            callers.dismiss()
+            if accepted is not None and more and early:
+                self._kept = callers
+            else:
+                callers.dismiss()
+
+    def send_away(self) -> None:
+        """Keep no caller that has called early (see `accept`)."""
+        if self._kept is not None:
+            self._kept.dismiss()
+            self._kept = None
+
+    def close(self) -> None:
+        """Wait for nobody any more."""
+        self.send_away()
+        self._socket.close()
 
 
 class _Callers:
@@ -433,17 +465,25 @@ class _Callers:
         changed: a descriptor that can be read when one has been accepted.
     """
 
-    def __init__(
-        self, timeout: float, context: ssl.SSLContext | None, peer: bytes | None, *, silent: bool = False
-    ) -> None:
-        self._timeout, self._context, self._peer, self._silent = timeout, context, peer, silent
+    def __init__(self, timeout: float, context: ssl.SSLContext | None) -> None:
+        self._timeout, self._context = timeout, context
+        self._peer: bytes | None = None
+        self._silent = self._early = False
         self._lock = threading.Lock()
         self._heard: list[socket.socket] = []
         self._accepted: Connection | None = None
         self._refused, self._last_refusal = 0, ""
         self._over = False
         self._awake, self._wake = socket.socketpair()
+        self._awake.setblocking(False)
         self.changed = self._awake.fileno()
+
+    def expect(self, peer: bytes | None, *, silent: bool = False, early: bool = False) -> None:
+        """Who is waited for from now on: see `Listener.accept`."""
+        with self._lock:
+            self._peer, self._silent, self._early, self._accepted = peer, silent, early, None
+            with suppress(BlockingIOError):
+                self._awake.recv(1)
 
     def hear(self, caller: socket.socket) -> None:
         """Hear a caller. If there are too many, the one that has taken longest makes room."""
@@ -475,39 +515,50 @@ class _Callers:
             self._wake.close()
 
     def _listen_to(self, caller: socket.socket) -> None:
-        connection: Connection | None = None
         why = "another was accepted"
         try:
-            if self._context:
-                connection = TlsConnection(caller, self._timeout, self._context, None)
-            else:
-                if not self._silent:
-                    _wait_for_a_byte(caller, self._timeout, or_end=self._peer is not None)
-                connection = Connection(caller, self._timeout)
-            if self._peer not in (None, connection.peer):
-                connection = None
-                raise ConnectionLost("it is not the source that has called before")
+            connection = (
+                TlsConnection(caller, self._timeout, self._context, None)
+                if self._context
+                else Connection(caller, self._timeout)
+            )
+            if self._offer(caller, connection):
+                return
         except (EngineError, OSError) as error:
             why = str(error)
         with self._lock:
             if caller in self._heard:
                 self._heard.remove(caller)
-            if connection is not None and self._accepted is None and not self._over:
-                self._accepted = connection
-                self._wake.send(b"x")
-                return
             self._refused, self._last_refusal = self._refused + 1, why
         caller.close()
 
+    def _offer(self, caller: socket.socket, connection: Connection) -> bool:
+        """Whether a connection is accepted, as soon as that can be said."""
+        end = time.monotonic() + self._timeout
+        while True:
+            self._wait_for_a_word(connection, end)
+            with self._lock:
+                if self._peer not in (None, connection.peer):
+                    raise ConnectionLost("it is not the source that has called before")
+                if caller in self._heard and self._accepted is None and not self._over:
+                    self._heard.remove(caller)
+                    self._accepted = connection
+                    self._wake.send(b"x")
+                    return True
+                if self._over or not self._early or caller not in self._heard:
+                    return False
+            time.sleep(GLANCE)  # until the next one is waited for
 
-def _wait_for_a_byte(caller: socket.socket, timeout: float, *, or_end: bool) -> None:
-    """Return when a caller has sent something, which stays to be read; or has hung up, where that counts too."""
-    caller.settimeout(timeout)
-    try:
-        if not caller.recv(1, socket.MSG_PEEK) and not or_end:
-            raise ConnectionLost("it hung up without a word")
-    except TimeoutError:
-        raise ConnectionLost(f"it said nothing for {timeout:g} s") from None
+    def _wait_for_a_word(self, connection: Connection, end: float) -> None:
+        """Return when a caller has said something, which stays to be read; or need not, or has hung up where that
+        counts too."""
+        while not self._silent and (self._early or not self._context):
+            if connection.heard(max(0.0, min(GLANCE, end - time.monotonic()))):
+                if connection.broken and self._peer is None:
+                    raise ConnectionLost("it hung up without a word")
+                return
+            if time.monotonic() > end:
+                raise ConnectionLost(f"it said nothing for {self._timeout:g} s")
 
 
 def _hang_up(caller: socket.socket) -> None:
