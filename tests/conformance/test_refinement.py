@@ -13,6 +13,7 @@ from postcopy.conformance import moves as conformance_moves
 from postcopy.conformance.comparison import (
     COMPARED,
     COMPARED_IN_RECOVERY,
+    COMPARED_WITH_BOTH,
     COMPARED_WITH_PREEMPT,
     NOT_COMPARED,
     variables_of_channels,
@@ -27,11 +28,13 @@ from postcopy.engine.source import SourceCore
 from postcopy.language.instance import Instance
 from postcopy.model.changes.preempt import Preempt
 from postcopy.model.changes.recovery import Recovery
+from postcopy.model.changes.recovery_with_preempt import RecoveryWithPreempt
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from tests.conformance.mutants import MUTANTS, WRONG_VARIABLES, Mutant
 from tests.conformance.mutants_in_recovery import IN_RECOVERY
 from tests.conformance.mutants_towards_qemu import TOWARDS_A_QEMU
+from tests.conformance.mutants_with_both import WITH_BOTH
 from tests.conformance.mutants_with_preempt import WITH_PREEMPT
 
 
@@ -111,6 +114,8 @@ def test_every_variable_of_recovery_and_preempt_is_compared() -> None:
     on_channels = variables_of_channels(preempt)
     compared = {name for entry in COMPARED_WITH_PREEMPT for name in on_channels.get(entry, (entry,))}
     assert compared == {v.name for v in preempt.variables} - document
+    both = {v.name for v in Instance(RecoveryWithPreempt, 2, 2, group=2).variables}
+    assert set(COMPARED_WITH_BOTH) == both - recovery - {v.name for v in preempt.variables}
 
 
 def test_every_interleaving_with_a_connection_for_urgent_pages_is_the_models() -> None:
@@ -133,6 +138,27 @@ def test_so_is_every_other_interleaving_with_it(pages: int, group: int, qemu: bo
 
 @pytest.mark.parametrize("mutant", WITH_PREEMPT, ids=[mutant.core.__name__ for mutant in WITH_PREEMPT])
 def test_a_mistake_with_urgent_pages_is_found_out(mutant: Mutant) -> None:
+    failure = refine(mutant.world).failure
+    assert failure is not None
+    assert mutant.says in failure.why
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("pages", "group", "qemu", "size"),
+    [(1, 1, False, (9899, 73379)), (2, 2, False, (62055, 554008)), (1, 1, True, (16310, 123435))],
+)
+def test_every_interleaving_with_both_is_the_models(pages: int, group: int, qemu: bool, size: tuple[int, int]) -> None:
+    found = refine(World.new(pages, 1, group, qemu=qemu, recovery=True, preempt=True))
+    assert found.failure is None
+    assert (found.states, found.transitions) == size
+    assert found.actions["source.receives_resume_ack"] > 0
+    assert found.actions["destination.places_urgent_page"] > 0
+
+
+@pytest.mark.slow_but("WaitsForUrgentPagesForEver")
+@pytest.mark.parametrize("mutant", WITH_BOTH, ids=[mutant.core.__name__ for mutant in WITH_BOTH])
+def test_a_mistake_with_both_is_found_out(mutant: Mutant) -> None:
     failure = refine(mutant.world).failure
     assert failure is not None
     assert mutant.says in failure.why

@@ -156,6 +156,9 @@ class Pair:
         """From a break to the acknowledgement on a new connection."""
         self.to_connection()
         self.deliver(self.source.ask_what_arrived())
+        if self.source.urgent_may_reopen:
+            self.source.reopen_urgent()
+            self.destination.accept_urgent_again()
         self.deliver(self.source.resume())
 
     @property

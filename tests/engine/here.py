@@ -162,12 +162,14 @@ class Line(Connection):
     Args:
         sent: where to put the messages that go out.
         after: is told how many there were, before the first and after each.
+        before: is told the number of each before it goes out.
     """
 
     def __init__(self, sock: socket.socket, timeout: float, parser: Any, sent: list[Any]) -> None:
         super().__init__(sock, timeout)
         self._parser, self._sent = parser, sent
         self.after: Callable[[int], None] = lambda _: None
+        self.before: Callable[[int], None] = lambda _: None
         self.deaf = self.trickle = False
         self.aside: list[socket.socket] = []
 
@@ -181,6 +183,7 @@ class Line(Connection):
         self._parser.feed(data)
         for message in self._parser:
             end = self._parser.offset - before
+            self.before(len(self._sent) + 1)
             step = 1 if self.trickle else end - at
             for begin in range(at, end, step):
                 super().send([data[begin : min(begin + step, end)]])
@@ -274,7 +277,7 @@ class Hosts:
             self.lines[0],
             SourceOptions(timeout=TIMEOUT, recover=RECOVER),
             self.logs[0],
-            self._call_urgent if preempt else self._call,
+            self._call_either,
         )
         self.destination = DestinationHost(
             make_destination(geometry, log=self.logs[1], recovery=recovery, preempt=preempt),
@@ -288,11 +291,16 @@ class Hosts:
             accept_urgent=self._accept_urgent if preempt else None,
         )
 
+    def _call_either(self) -> Line:
+        """Without a connection the source makes one, and with it the one for urgent pages."""
+        return self._call() if self.source.core.paused else self._call_urgent()
+
     def _call_urgent(self) -> Line:
         """The source makes the connection for urgent pages."""
         a, b = socket.socketpair()
         ours = Line(a, TIMEOUT, StreamParser(4096, Begin.PREEMPT), self.run_.urgent)
         ours.after = lambda count: self._happens("urgent", count)
+        ours.before = lambda count: self._happens("losing", count)
         with self._meeting:
             self.lines = (*self.lines, ours, Line(b, TIMEOUT, ReplyParser(), []))
             self._meeting.notify_all()
@@ -319,7 +327,7 @@ class Hosts:
                 self.source._patience.seconds = 0  # no destination will listen
             if not self._awaited:
                 raise ConnectionLost("no destination listens")
-            after = [line.after for line in self.lines]
+            after = [line.after for line in self.lines[:2]]
             self._old += self.lines
             self.calls += 1
             self.lines = self._connection(StreamParser(4096, Begin.RESUMED, ram_section=RAM_SECTION))
@@ -384,7 +392,7 @@ class Hosts:
 
         Args:
             more: what else happens: ``stream_22`` after 22 messages of the stream, ``calls_2`` once the second
-                connection is made.
+                connection is made, ``losing_2`` before the second urgent page goes out.
         """
         self.plan = {(kind, int(n)): what for key, what in more.items() for kind, n in [key.split("_")]}
         if place is not None:
@@ -398,7 +406,10 @@ class Hosts:
                 if self.source.core.preempt:  # and goes out before all others
                     self._wait_for(lambda: bool(self.run_.urgent))
             if count and isinstance(self.run_.stream[count - 1], Resume):
+                urgent = len(self.run_.urgent)
                 self._wait_for(lambda: self._has_asked_again)
+                if self.source.core.preempt:
+                    self._wait_for(lambda: len(self.run_.urgent) > urgent)
 
         self.lines[0].after = after_message
         self.lines[1].after = lambda count: self._happens("replies", count)

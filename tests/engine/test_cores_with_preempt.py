@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from postcopy.engine.destination import DestinationCore
 from postcopy.engine.effects import PlacePages
 from postcopy.engine.errors import LocalProtocolError, RemoteProtocolError
 from postcopy.engine.messages import Eof, Page, Pages, RamEnd
-from postcopy.engine.source import Phase, SourceCore
+from postcopy.engine.source import Phase
 from tests.engine.cores import PAGE, Pair, small, snapshot
 
 
@@ -188,9 +187,3 @@ def test_whole_host_pages_follow_each_other() -> None:
     pair = in_postcopy(8, 2)
     placed = [output for page in (2, 3, 5, 4) for output in pair.destination.receive_urgent(pair.page(page))]
     assert [output.pages for output in placed if isinstance(output, PlacePages)] == [range(2, 4), range(4, 6)]
-
-
-@pytest.mark.parametrize("core", [SourceCore, DestinationCore])
-def test_it_is_not_recovered(core: type[SourceCore] | type[DestinationCore]) -> None:
-    with pytest.raises(ValueError, match="is not recovered"):
-        core(small(), preempt=True, recovery=True)

@@ -85,6 +85,12 @@ def answered(core: SourceCore) -> None:
     core.preempt = core.answered = True
 
 
+def reopens(core: SourceCore) -> None:
+    """Towards an old QEMU at once, towards others when it is known what has arrived."""
+    core.early = core.phase is Phase.RECONNECTED
+    core.reopen_urgent()
+
+
 def with_a_request(core: SourceCore) -> None:
     core.preempt = core.urgent_open = True
     requested(core)
@@ -138,6 +144,7 @@ SOURCE: dict[Step, tuple[Callable[[SourceCore], object], Callable[[SourceCore], 
     Step.ASKED_WHAT_ARRIVED: (ready, lambda c: c.ask_what_arrived()),
     Step.GOT_PART_OF_WHAT_ARRIVED: (asked_what_arrived, lambda c: c.receive(ReceivedBitmap("low", bytes(8)))),
     Step.GOT_WHAT_ARRIVED: (one_bitmap_left, lambda c: c.receive(ReceivedBitmap("high", bytes(8)))),
+    Step.REOPENED_URGENT: (answered, reopens),
     Step.SENT_RESUME: (ready, lambda c: c.resume()),
     Step.GOT_RESUME_ACK: (ready, lambda c: c.receive(ResumeAck(1))),
     Step.SOURCE_GAVE_UP: (recoverable, lambda c: c.give_up("no connection")),
@@ -211,6 +218,7 @@ DESTINATION: dict[Step, tuple[Callable[[DestinationCore], object], Callable[[Des
     Step.READ_PACKAGE: (ready, lambda c: c.receive(PACKAGE)),
     Step.ENDED_IN_PRECOPY: (whole, lambda c: c.receive(Eof())),
     Step.ACCEPTED_URGENT: (ready, lambda c: c.accept_urgent()),
+    Step.ACCEPTED_URGENT_AGAIN: (ready, lambda c: c.accept_urgent_again()),
     Step.PLACED_URGENT: (ready, lambda c: c.receive_urgent(Page("low", 0, None))),
     Step.LISTENS: (ready, lambda c: c.listen()),
     Step.DEVICES_LOADED: (ready, lambda c: c.devices_loaded()),

@@ -153,8 +153,6 @@ def conform_exhaustively(
             f"{setting('pages')} and {setting('in_flight')} from 1 on, {setting('host_page')} 1, 2 or 4 "
             f"and a divisor of {setting('pages')}"
         )
-    if recovery and preempt:
-        raise UsageError(f"{setting('recovery')} and {setting('preempt')}: the engine does not have both together")
     begin = time.monotonic()
 
     def report(states: int, frontier: int) -> None:

@@ -10,7 +10,6 @@ from rich.console import Console
 from postcopy.api.asking import functions, path_or_none
 from postcopy.api.migration_settings import (
     GuestSettings,
-    check_preempt,
     check_times,
     host_and_port,
     looking,
@@ -190,7 +189,6 @@ def run_destination(
     log = path_or_none("log_to", log_to)
     refuse_log(log, force=force)
     check_times(timeout=timeout, patience=patience, recover=recover, settle=settle)
-    check_preempt(preempt=preempt, recover=recover)
     settings = GuestSettings(size=size, target_page=target_page, memory=memory, vcpus=vcpus, rate=0, seed=0)
     guest = settings.guest()
     network = Network(host, port, path_or_none("tls", tls), insecure, timeout, patience, recover, preempt)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from postcopy.api.asking import functions, path_of, path_or_none
-from postcopy.api.migration_settings import check_preempt, check_times, host_and_port, looking, refuse_log, switching
+from postcopy.api.migration_settings import check_times, host_and_port, looking, refuse_log, switching
 from postcopy.api.progress import Show, silent
 from postcopy.api.text_result import LinesResult
 from postcopy.engine.errors import EngineError
@@ -188,7 +188,6 @@ def take_from_qemu(
     file, log = path_of("keep", keep), path_or_none("log_to", log_to)
     refuse_log(log, force=force)
     check_times(timeout=timeout, patience=patience, recover=recover)
-    check_preempt(preempt=preempt, recover=recover)
     KEPT.refuse(file, option=setting("keep"), force=force)
     network = Network(host, port, path_or_none("tls", tls), insecure, timeout, patience, recover, preempt)
     found = run_from_qemu(

@@ -88,7 +88,7 @@ def switching(switch: str | float, timeout: float, recover: float = 0.0, *, pree
         preempt: pages that are asked for have a connection of their own.
 
     Raises:
-        UsageError: it is no such time, or the engine does not have both together.
+        UsageError: it is no such time.
     """
     when = f"{switch:g}" if isinstance(switch, int | float) else switch
     texts(switch=when)
@@ -97,7 +97,6 @@ def switching(switch: str | float, timeout: float, recover: float = 0.0, *, pree
     if when[0].isdigit() and float(when) > DAY:
         raise UsageError(f"{setting('switch', when)}: at most {DAY:,} seconds")
     check_times(timeout=timeout, recover=recover)
-    check_preempt(preempt=preempt, recover=recover)
     return SourceOptions(switch=when, timeout=timeout, recover=recover, preempt=preempt)
 
 
@@ -112,16 +111,6 @@ def check_times(**seconds: float) -> None:
         if not 0 <= value <= DAY or (value == 0 and name not in MAY_BE_ZERO):
             more = "0" if name in MAY_BE_ZERO else "more than 0"
             raise UsageError(f"{setting(name, f'{value:g}')}: {more} to {DAY:,} seconds")
-
-
-def check_preempt(*, preempt: bool, recover: float) -> None:
-    """Refuse what the engine does not have together.
-
-    Raises:
-        UsageError: a connection for urgent pages, and recovery.
-    """
-    if preempt and recover:
-        raise UsageError(f"{setting('preempt')} and {setting('recover')}: the engine does not have both together")
 
 
 def refuse_log(log_to: Path | None, *, force: bool) -> None:

@@ -218,6 +218,9 @@ COMPARED_WITH_PREEMPT: dict[str, Callable[[World], Value]] = {
 }
 """What is compared in addition where the cores have a connection for urgent pages."""
 
+COMPARED_WITH_BOTH: dict[str, Callable[[World], Value]] = {"fast.listening": lambda w: w.awaited}
+"""What is compared in addition where the cores have both: in the model both connections are made by one step."""
+
 
 def variables_of_channels(instance: Instance) -> dict[str, tuple[str, ...]]:
     """The variables of the model that one entry of `COMPARED` stands for, by the entry: the places of a channel."""
@@ -231,9 +234,11 @@ def differences(world: World, expected: dict[str, Value]) -> list[str]:
     """What an engine and a state of the model do not agree on, each time the engine's value first."""
     compared = COMPARED
     if world.source.recovery:
-        compared = COMPARED | COMPARED_IN_RECOVERY
-    elif world.source.preempt:
-        compared = COMPARED | COMPARED_WITH_PREEMPT
+        compared = compared | COMPARED_IN_RECOVERY
+    if world.source.preempt:
+        compared = compared | COMPARED_WITH_PREEMPT
+    if world.source.recovery and world.source.preempt:
+        compared = compared | COMPARED_WITH_BOTH
     return [
         f"{name}: {_words(ours)} and {_words(expected[name])}"
         for name, value in compared.items()

@@ -30,6 +30,7 @@ from postcopy.language.single_run import Forbidden, ManyPages, SingleRun
 from postcopy.model.changes.preempt import Preempt
 from postcopy.model.changes.recovery import Recovery
 from postcopy.model.changes.recovery_messages import RecoveryReply
+from postcopy.model.changes.recovery_with_preempt import RecoveryWithPreempt
 from postcopy.model.destination import State
 from postcopy.model.network import Command, Reply
 from postcopy.model.postcopy import Postcopy
@@ -91,7 +92,7 @@ class _Explainer:
         steps = {r.step for r in records}
         self.protocol: type[Postcopy] = Postcopy
         if steps & OF_RECOVERY:
-            self.protocol = Recovery
+            self.protocol = RecoveryWithPreempt if Step.OPENED_URGENT in steps else Recovery
         elif Step.OPENED_URGENT in steps:
             self.protocol = Preempt
         self.instance = Instance(self.protocol, 1, 1)

@@ -31,7 +31,7 @@ from postcopy.conformance.steps import (
 from postcopy.conformance.world import CPU, CPUS, FRESH, PAGE, STALE, StaleRead, Stopping, Unit, World
 from postcopy.engine.bitmap import Bitmap
 from postcopy.engine.destination_steps import BROKEN_OFF, Main, State
-from postcopy.engine.errors import LocalProtocolError
+from postcopy.engine.errors import ConnectionLost, LocalProtocolError
 from postcopy.engine.log import Record, Step, Thread
 from postcopy.engine.messages import (
     Advise,
@@ -109,6 +109,8 @@ class Kind(StrEnum):
     OPENS_URGENT = "opens the connection for urgent pages"
     SERVES_URGENT = "serves or drops a request"
     ACCEPTS_URGENT = "accepts the connection for urgent pages"
+    OPENS_URGENT_AGAIN = "opens the connection for urgent pages again"
+    ACCEPTS_URGENT_AGAIN = "accepts the connection for urgent pages again"
     RECEIVES_URGENT = "receives an urgent page"
     REQUESTS_UNREAD = "requests after the recovery"
 
@@ -246,9 +248,11 @@ def _migration(world: World) -> Iterator[Move]:
 
 
 def _urgent(world: World) -> Iterator[Move]:
-    """What the return-path thread does on the connection for urgent pages."""
+    """What is done about the connection for urgent pages."""
     core = world.source
     room = len(world.urgent) < world.capacity
+    if core.urgent_may_reopen:
+        yield Move(Thread.MIGRATION, Kind.OPENS_URGENT_AGAIN, _reopen_urgent)
     if core.urgent_may_open and room:
         yield Move(Thread.RETURN_PATH, Kind.OPENS_URGENT, _open_urgent)
     if core.preempt and core.phase is Phase.POSTCOPY and core.requests:
@@ -274,7 +278,7 @@ def _sending(world: World, room: int) -> Iterator[Move]:
         yield Move(Thread.MIGRATION, Kind.SENDS_PACKAGE, _sends(lambda w: w.source.send_package([CPU])))
     if core.phase == Phase.RECONNECTED:
         yield Move(Thread.MIGRATION, Kind.ASKS_WHAT_ARRIVED, _sends(lambda w: w.source.ask_what_arrived()))
-    if core.phase == Phase.RELOADED:
+    if core.phase == Phase.RELOADED and (core.urgent_stands or not core.preempt):
         yield Move(Thread.MIGRATION, Kind.RESUMES, _sends(lambda w: w.source.resume()))
     if core.phase == Phase.POSTCOPY and not core.waits_for_urgent:
         yield Move(Thread.MIGRATION, Kind.SENDS_PAGE_OR_ENDS, _send_pages(1))
@@ -327,6 +331,8 @@ def _receiving_urgent(world: World) -> Iterator[Move]:
     core = world.destination
     if world.broken and core.listening and core.end_seen and not core.all_here:
         yield Move(Thread.LISTEN, Kind.NOTICES_LOSS, _destination_loses)
+    if core.state is State.RECOVERING and world.urgent_made and not world.broken and not core.urgent_stands:
+        yield Move(Thread.LISTEN, Kind.ACCEPTS_URGENT_AGAIN, _accept_urgent_again)
     if not world.urgent:
         return
     if not world.urgent[0] and core.main == Main.STREAM and core.state < State.END:
@@ -348,8 +354,8 @@ def _reading(world: World, *, room: bool) -> Iterator[Move]:
     )
     if neighbours := _neighbours(world):
         yield Move(reader, Kind.RECEIVES_PAGES, _receive_neighbours(neighbours))
-    waits = core.preempt and not core.urgent_ready
-    if waits and world.stream and any(isinstance(m, Packaged) for m in world.stream[0]):
+    waits = core.preempt and not core.urgent_stands
+    if waits and world.stream and any(isinstance(m, Packaged | Resume) for m in world.stream[0]):
         pass  # the connection for urgent pages comes first
     elif world.stream and (not answers or (room and not world.broken)):  # an answer needs room on the return path
         yield Move(reader, Kind.RECEIVES, _receive)
@@ -398,20 +404,36 @@ def _lose_urgent(world: World) -> None:
 def _open_urgent(world: World) -> None:
     world.source.open_urgent()
     world.urgent += ((),)
+    world.urgent_made = True
+
+
+def _reopen_urgent(world: World) -> None:
+    world.source.reopen_urgent()
+    world.urgent_made = True
 
 
 def _serve_urgent(world: World) -> None:
     units = [_page(world, page) for page in world.source.next_urgent()]
     if units:
+        if not world.urgent_made:
+            raise ConnectionLost("there is no connection for urgent pages")
         world.urgent += (tuple(message for unit in units for message in unit if isinstance(message, Page)),)
 
 
 def _accept_urgent(world: World) -> None:
     world.urgent = world.urgent[1:]
     world.destination.accept_urgent()
+    world.urgent_taken = True
+
+
+def _accept_urgent_again(world: World) -> None:
+    world.destination.accept_urgent_again()
+    world.urgent_taken = True
 
 
 def _receive_urgent(world: World) -> None:
+    if not world.urgent_taken:
+        raise ConnectionLost("the connection for urgent pages was not accepted")
     unit, *rest = world.urgent
     world.urgent = tuple(rest)
     for message in unit:
@@ -459,7 +481,7 @@ def _source_stops_waiting(world: World) -> None:
 def _reconnect(world: World) -> None:
     world.source.reconnect()
     world.broken = world.awaited = world.accepted = False
-    world.stream = world.replies = ()
+    world.stream = world.replies = world.urgent = ()
 
 
 def _source_dies(world: World) -> None:

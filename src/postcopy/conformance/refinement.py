@@ -27,6 +27,7 @@ from postcopy.language.protocol import Protocol
 from postcopy.language.single_run import SingleRun
 from postcopy.model.changes.preempt import Preempt
 from postcopy.model.changes.recovery import Recovery
+from postcopy.model.changes.recovery_with_preempt import RecoveryWithPreempt
 from postcopy.model.changes.whole_bitmap import WholeBitmapDiscard
 from postcopy.model.postcopy import Postcopy
 
@@ -99,7 +100,6 @@ class _Search:
             world, model, key = frontier.popleft()
             moved = False
             for move in moves(world):
-                moved = moved or not move.environment
                 after = world.copy()
                 try:
                     move.do(after)
@@ -112,6 +112,7 @@ class _Search:
                     return self.result
                 self.result.transitions += 1
                 node = (after.key(), reached)
+                moved = moved or (not move.environment and node != key)  # a step that changes nothing leads nowhere
                 if node not in self.parents:
                     self.parents[node] = (key, move)
                     frontier.append((after, reached, node))
@@ -172,15 +173,23 @@ class _Search:
         return self.result
 
 
+OF_CORES: dict[tuple[bool, bool], type[Postcopy]] = {
+    (False, False): Postcopy,
+    (True, False): Recovery,
+    (False, True): Preempt,
+    (True, True): RecoveryWithPreempt,
+}
+"""What cores are held against, with recovery or without, and with a connection for urgent pages or without."""
+
+
 def _protocol(start: World) -> type[Protocol]:
     """The model of these cores."""
-    if start.source.qemu and start.source.recovery:
-        return compose([("whole-bitmap", WholeBitmapDiscard), ("recovery", Recovery)])
-    if start.source.recovery:
-        return Recovery
-    if start.source.preempt:
-        return compose([("whole-bitmap", WholeBitmapDiscard), ("preempt", Preempt)]) if start.source.qemu else Preempt
-    return WholeBitmapDiscard if start.source.qemu else Postcopy
+    core = start.source
+    more = OF_CORES[core.recovery, core.preempt]
+    if not core.qemu:
+        return more
+    whole = ("whole-bitmap", WholeBitmapDiscard)
+    return WholeBitmapDiscard if more is Postcopy else compose([whole, (more.__name__, more)])
 
 
 def _may_rest(world: World) -> bool:

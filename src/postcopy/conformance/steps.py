@@ -91,8 +91,8 @@ ACTIONS: dict[Step, str] = {
     Step.PLACED_URGENT: "destination.places_urgent_page",
 }
 
-BESIDE = frozenset({Step.ANSWERED_LATER, Step.GOT_LATER_PONG})
-"""Steps that the document does not have: they change nothing in the model."""
+BESIDE = frozenset({Step.ANSWERED_LATER, Step.GOT_LATER_PONG, Step.REOPENED_URGENT, Step.ACCEPTED_URGENT_AGAIN})
+"""Steps that change nothing in the model: the document does not have them, or both connections are made by one step."""
 
 IN_PARTS = {
     Step.SAID_PART_OF_WHAT_ARRIVED: Step.SAID_WHAT_ARRIVED,

@@ -72,6 +72,8 @@ class World:
         stream, replies, urgent: what is on its way, oldest first; an empty unit stands for the connection for urgent
             pages itself.
         broken, failed: the connection is gone; and it is the network that lost it.
+        urgent_made, urgent_taken: the source has made the connection for urgent pages, and the destination has accepted
+            it; nobody has closed it.
         accepted: the destination has accepted the connection, and may reply.
         awaited: the destination waits for a new connection, and none has been made.
         paused_in: the source's phase, as the model has it, when it paused last.
@@ -96,6 +98,8 @@ class World:
     stream: tuple[Unit, ...] = ()
     replies: tuple[Reply, ...] = ()
     urgent: tuple[Unit, ...] = ()
+    urgent_made: bool = False
+    urgent_taken: bool = False
     broken: bool = False
     failed: bool = False
     accepted: bool = True
@@ -163,12 +167,13 @@ class World:
 
     def source_closes(self) -> None:
         """The source has closed the connection: replies on their way are lost."""
-        self.broken, self.accepted = True, True
+        self.broken, self.accepted, self.urgent_made = True, True, False
         self.replies = ()
 
     def destination_closes(self) -> None:
         """The destination has closed the connection: what is on the stream is lost."""
         self.broken, self.awaited = True, False
+        self.urgent_made = self.urgent_taken = False
         self.stream = self.urgent = ()
 
     # -- memory -------------------------------------------------------------------------------------------------------

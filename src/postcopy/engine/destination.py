@@ -102,6 +102,7 @@ class DestinationCore:
         return_path_open: replies may be written.
         guest_runs: the guest's CPUs run here.
         urgent_ready: the connection for urgent pages was accepted.
+        urgent_stands: there is one now: a break takes it away.
         urgent_assembly: as `assembly`, of a host page that comes on that.
         unread: pages whose fault has been read, and for which no request may go out yet: the target page, and the
             toucher, or None where it was asked for on an earlier connection.
@@ -119,8 +120,6 @@ class DestinationCore:
         recovery: bool = False,
         log: Sink = nowhere,
     ) -> None:
-        if preempt and recovery:
-            raise ValueError("a migration with a connection for urgent pages is not recovered")
         self.geometry, self.machine, self.qemu, self.recovery, self.log = geometry, machine, qemu, recovery, log
         self.capability, self.host_support, self.preempt = capability, host_support, preempt
         self.state = State.NONE
@@ -134,7 +133,7 @@ class DestinationCore:
         self._sized = False
         self._package: list[Device | Ping] = []
         self.assembly: dict[int, bytes | None] = {}
-        self.urgent_ready = False
+        self.urgent_ready = self.urgent_stands = False
         self.urgent_assembly: dict[int, bytes | None] = {}
         self.unread: dict[int, str | None] = {}
         self._open: dict[int, None] = {}  # target pages that are asked for and have not come
@@ -422,7 +421,15 @@ class DestinationCore:
         if self.urgent_ready:
             raise RemoteProtocolError("a second connection for urgent pages", "R18")
         self._take(Step.ACCEPTED_URGENT)
-        self.urgent_ready = True
+        self.urgent_ready = self.urgent_stands = True
+
+    def accept_urgent_again(self) -> None:
+        """After a break, the listen thread has accepted the connection for urgent pages that was made anew."""
+        self._require(Step.ACCEPTED_URGENT_AGAIN)
+        if self.urgent_stands:
+            raise RemoteProtocolError("a second connection for urgent pages", "R18")
+        self._take(Step.ACCEPTED_URGENT_AGAIN)
+        self.urgent_stands = True
 
     def receive_urgent(self, message: StreamMessage) -> Sequence[Output]:
         """A message on the connection for urgent pages.
@@ -534,11 +541,12 @@ class DestinationCore:
 
     def _pause(self, why: str) -> Sequence[Output]:
         """What has come of a host page that is not whole comes again with the rest."""
-        if self.end_seen:
-            return []  # all is here, and the end is next
+        if self.end_seen and self.all_here:
+            return []  # the end is next
         self._take(Step.PAUSED, why=why)
-        self.return_path_open = False
+        self.return_path_open = self.end_seen = self.urgent_stands = False
         self.assembly.clear()
+        self.urgent_assembly.clear()
         return []
 
     def give_up(self, why: str) -> Sequence[Output]:
@@ -591,6 +599,8 @@ class DestinationCore:
         self._require(Step.RESUMED)
         if missing := [block.name for block in self.geometry.blocks if block.name not in self._blocks_said]:
             raise RemoteProtocolError(f"RESUME comes before the bitmap of {missing[0]} was asked for")
+        if self.preempt and not self.urgent_stands:
+            raise LocalProtocolError("the connection for urgent pages was not accepted again yet", "R18")
         self._take(Step.RESUMED)
         self.unread = self.unread | dict.fromkeys(self._open)
         self._open.clear()

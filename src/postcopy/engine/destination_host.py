@@ -134,7 +134,7 @@ class DestinationHost:
         self._accept_urgent, self._placing = accept_urgent, placing
         self._urgent: Connection | None = None
         self._urgent_lock = threading.Lock()  # taken before the core's: memory is released when all has been placed
-        self._patience = Patience(recover, log.counts, Step.PLACED)
+        self._patience = Patience(recover, log.counts, Step.PLACED, Step.PLACED_URGENT)
         self._reader = reader or StreamReader(connection, StreamParser(guest.geometry.target_page))
         self._replies = ReplyWriter()
         self._lock = threading.Lock()
@@ -144,27 +144,34 @@ class DestinationHost:
         self._asked: dict[int, float] = {}
         self._last_request = 0.0
         self._requested: set[int] = set()
-        self._threads = {  # the main thread is the caller's
+        self._caller = self._new_caller()
+        self._threads: dict[Thread, threading.Thread] = {  # the main thread is the caller's
             thread: self._new_thread(thread) for thread in self.BODIES if thread is not Thread.MAIN
         }
 
     def _new_thread(self, thread: Thread) -> threading.Thread:
         return threading.Thread(target=self._guarded, args=(thread,), name=thread, daemon=True)
 
+    def _new_caller(self) -> threading.Thread:
+        return threading.Thread(target=self._take_urgent, name="caller", daemon=True)
+
+    def _end_caller(self) -> None:
+        """It looks now and then whether it is needed."""
+        if self._accept_urgent is not None:
+            self._caller.join()
+
     def run(self) -> DestinationReport:
         """Be the main thread, until the migration is over. Where it pauses, wait for a connection, as its operator."""
         threading.Thread(target=self._watch, name="guest watch", daemon=True).start()
-        caller = threading.Thread(target=self._take_urgent, name="caller", daemon=True)
         if self._accept_urgent is not None:
-            caller.start()
+            self._caller.start()
         self._guarded(Thread.MAIN)
         while self._pauses():
             self._recover()
         for thread in self._threads.values():
             if thread.ident is not None:
                 thread.join()
-        if self._accept_urgent is not None:
-            caller.join()  # it looks now and then whether it is needed
+        self._end_caller()
         self._connection.finish()
         if self._urgent is not None:
             self._urgent.release()
@@ -185,7 +192,7 @@ class DestinationHost:
         """It is accepted here, and not by the main thread, for which the source may wait meanwhile (A25)."""
         assert self._accept_urgent is not None
         try:
-            connection = self._accept_urgent(self._check_reading)
+            connection = self._accept_urgent(self._check_awaited)
         except EngineError as error:
             if self.core.state <= State.ADVISE:
                 self._fail(str(error))  # in precopy, so that the guest goes on at the source
@@ -196,21 +203,26 @@ class DestinationHost:
             self._urgent = connection
             self._changed.notify_all()
 
-    def _check_reading(self) -> None:
-        if self.core.state > State.ADVISE:
+    def _check_awaited(self) -> None:
+        if self.core.state > State.ADVISE and self.core.state is not State.RECOVERING:
             raise ConnectionLost("no connection for urgent pages is needed any more")
 
     def _pauses(self) -> bool:
-        """Wait for the end of the listen thread; whether it has left a migration that can be recovered."""
-        if self._threads[Thread.LISTEN].ident is not None:
-            self._threads[Thread.LISTEN].join()
+        """Wait for the end of a connection's threads; whether they have left a migration that can be recovered."""
+        for thread in (Thread.LISTEN, Thread.PREEMPT):  # the first starts the second
+            if self._threads[thread].ident is not None:
+                self._threads[thread].join()
         return self.core.state is State.PAUSED
 
     def _recover(self) -> None:
-        """The listen thread of the old connection has ended; the new one has a listen thread of its own."""
+        """The threads of the old connection have ended; the new one has threads of its own."""
         assert self._reconnect is not None
+        self._end_caller()
         with self._reply_lock:  # the fault thread may be writing a reply to the old connection
             self._connection.release()
+        if self._urgent is not None:
+            self._urgent.release()
+            self._urgent = None
         self._patience.pause()
         try:
             with self._lock:
@@ -236,8 +248,14 @@ class DestinationHost:
         if not accepted:
             connection.close()
             return
-        self._threads[Thread.LISTEN] = self._new_thread(Thread.LISTEN)
-        self._threads[Thread.LISTEN].start()
+        self._start_anew(Thread.LISTEN)
+        if self._accept_urgent is not None:
+            self._caller = self._new_caller()
+            self._caller.start()
+
+    def _start_anew(self, thread: Thread) -> None:
+        self._threads[thread] = self._new_thread(thread)
+        self._threads[thread].start()
 
     def _check_guest(self) -> None:
         """Without its guest this host has nothing to wait for."""
@@ -278,6 +296,8 @@ class DestinationHost:
             self._changed.notify_all()
         if paused:
             self._connection.close()
+            if (urgent := self._urgent) is not None:
+                urgent.close()
             return
         self._carry_out(effects)
         self.memory.stop_faults()
@@ -371,28 +391,35 @@ class DestinationHost:
         self._step(self.core.run)
 
     def _wait_for_urgent(self) -> None:
-        """The main thread takes the connection for urgent pages before it acts on the package."""
+        """The connection for urgent pages is taken before the package is acted on, and in recovery before RESUME is."""
+        over = (State.FAILED, State.PAUSED)
         with self._changed:
-            self._changed.wait_for(lambda: self._urgent or self.core.state is State.FAILED, self._timeout)
+            self._changed.wait_for(lambda: self._urgent or self.core.state in over, self._timeout)
             if self._urgent is None:
                 raise ConnectionLost(f"no connection for urgent pages within {self._timeout:g} s{needed()}")
-            self.core.accept_urgent()
+            recovers = self.core.state is State.RECOVERING
+            (self.core.accept_urgent_again if recovers else self.core.accept_urgent)()
 
     def _receive_urgent(self) -> None:
         """What comes is placed under a lock that the end of postcopy takes too: memory is released after it."""
         connection, parser = self._urgent, StreamParser(self._guest.geometry.target_page, Begin.PREEMPT)
-        while connection is not None and State.LISTEN <= self.core.state < State.END:
+        while connection is not None and self.core.listening:
             size = connection.receive(parser.room(), GLANCE)
             if size == 0:
                 with self._lock:
-                    over = self.core.all_here or self.core.state >= State.END
+                    over = self.core.all_here or not self.core.listening
                 if not over:
                     raise ConnectionLost("the source closed the connection for urgent pages")
                 return
             parser.filled(size or 0)
             while (message := parser.next_pages(MOST_PLACED, self._guest.geometry.group)) is not None:
                 with self._urgent_lock:
-                    self._step(partial(self.core.receive_urgent, message))
+                    with self._changed:
+                        if not self.core.listening:
+                            return  # another thread has found the connections broken
+                        effects = self.core.receive_urgent(message)
+                        self._changed.notify_all()
+                    self._carry_out(effects)
 
     def _listen(self) -> None:
         try:
@@ -402,8 +429,10 @@ class DestinationHost:
         with self._changed:
             if not self._changed.wait_for(lambda: self.core.state != State.LISTEN, self._timeout):
                 raise GuestError(f"the devices have not been loaded within {self._timeout:g} s")
-            if not self._changed.wait_for(lambda: self.core.all_here or self.core.state >= State.END, self._timeout):
+            if not self._changed.wait_for(lambda: self.core.all_here or not self.core.listening, self._timeout):
                 raise ConnectionLost(f"urgent pages have not come within {self._timeout:g} s")
+            if self.core.state is State.PAUSED:
+                return
         with self._urgent_lock:
             self._step(self.core.end)
         self._step_with_reply(self.core.shut)
@@ -429,14 +458,24 @@ class DestinationHost:
                         self._placing.place(placed.pages)
                 continue
             if isinstance(message, ANSWERED):
-                self._step_with_reply(partial(self.core.receive_listening, message))
+                if isinstance(message, Resume) and self.core.preempt:
+                    self._wait_for_urgent()
+                self._step_with_reply(partial(self._read, message))
                 if isinstance(message, Resume):
                     self.memory.stop_faults()  # so that the fault thread looks for what it may ask for again
+                    if self.core.preempt:
+                        self._start_anew(Thread.PREEMPT)
                 continue
             with self._lock:
-                effects = self.core.receive_listening(message)
+                effects = self._read(message)
             # a vCPU that is woken by this, and faults again, does so after the step in the log
             self._carry_out(effects)
+
+    def _read(self, message: StreamMessage) -> Sequence[Output]:
+        """Another thread may have found the connections broken, or said so."""
+        if self.core.state is State.PAUSED:
+            raise ConnectionLost("the connection for urgent pages has broken")
+        return self.core.receive_listening(message)
 
     def _next_message(self) -> StreamMessage:
         hurried = time.monotonic() < self._last_request + CALM

@@ -102,6 +102,9 @@ TRANSITIONS = Transitions[Place](
         Transition(Step.SHUT, _LISTEN, (END,), None, f"there is no SHUT to send in {_IN}", "R24"),
         Transition(Step.REQUESTED, _FAULT, LISTENING, None, f"memory is not sensitive in {_IN}", "R16"),
         # the connection
+        Transition(
+            Step.ACCEPTED_URGENT_AGAIN, _LISTEN, (RECOVERING,), None, f"it is made anew in recovery, not in {_IN}"
+        ),
         Transition(Step.GAVE_UP, _MAIN, (*READING, PACKAGE_READ), FAILED, f"there is nothing to give up in {_IN}"),
         Transition(Step.LOST_GUEST, _LISTEN, LISTENING, FAILED, f"there is no guest to lose in {_IN}"),
         # recovery

@@ -73,6 +73,7 @@ class Step(StrEnum):
     OPENED_URGENT = "opened the connection for urgent pages"
     SERVED_URGENT = "served a request on the connection for urgent pages"
     DROPPED_URGENT = "dropped a request on the connection for urgent pages"
+    REOPENED_URGENT = "opened the connection for urgent pages again"
     SOURCE_GAVE_UP = "gave up for good"
     # the destination
     RETURN_PATH_OPEN = "opened its return path"
@@ -102,6 +103,7 @@ class Step(StrEnum):
     RESUMED = "acknowledged RESUME"
     REQUESTED_AGAIN = "requested a page again"
     ACCEPTED_URGENT = "accepted the connection for urgent pages"
+    ACCEPTED_URGENT_AGAIN = "accepted the connection for urgent pages again"
     PLACED_URGENT = "received an urgent host page"
     GAVE_UP_GUEST = "gave up the guest for good"
 

@@ -152,7 +152,7 @@ def run_destination(
         connection = listener.accept(network.patience, more=network.preempt)
         core = make_core(guest.geometry, preempt=network.preempt, recovery=network.recover > 0, log=log)
         memory = destination_memory(guest)
-        reconnect = called(listener, connection.peer)
+        reconnect = called(listener, connection.peer, more=network.preempt)
         host = DestinationHost(
             core,
             guest,

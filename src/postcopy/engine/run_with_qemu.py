@@ -121,7 +121,7 @@ def run_from_qemu(
         log,
         network.timeout,
         reader,
-        called(listener, connection.peer),
+        called(listener, connection.peer, more=network.preempt, early=early and network.preempt),
         network.recover,
         accept_urgent,
     )
@@ -140,7 +140,8 @@ def _urgent(listener: Listener, connection: Connection, network: Network, *, ear
         urgent = called_for_urgent(listener, network.timeout, connection.peer)(lambda: None)
     except ConnectionLost as error:
         raise ConnectionLost(f"no connection for urgent pages: {error}{needed()}") from None
-    return lambda _look: urgent
+    first, others = [urgent], called_for_urgent(listener, math.inf, connection.peer)
+    return lambda look: first.pop() if first else others(look)
 
 
 def _opening(reader: StreamReader, timeout: float) -> Opening:

@@ -101,6 +101,8 @@ HANDED_OVER = Phase.POSTCOPY
 
 RECOVERING = (Phase.RECONNECTED, Phase.ASKED, Phase.RELOADED, Phase.RESUMING)
 """There is a new connection, and the migration does not go on yet."""
+REOPENED_IN = (Phase.RECONNECTED, Phase.RELOADED)
+"""The connection for urgent pages is made anew: in the first where the destination waits for it."""
 BROKEN_OFF = (Phase.PAUSED, *RECOVERING)
 """Between a broken connection and the acknowledgement on another one (QEMU: postcopy-paused, postcopy-recover)."""
 
@@ -169,6 +171,7 @@ TRANSITIONS = Transitions[Phase](
         Transition(Step.ASKED_WHAT_ARRIVED, _MIGRATION, (Phase.RECONNECTED,), Phase.ASKED, "it is asked once, first"),
         Transition(Step.GOT_PART_OF_WHAT_ARRIVED, _RETURN_PATH, (Phase.ASKED,), None, _NO_BITMAP, "R19"),
         Transition(Step.GOT_WHAT_ARRIVED, _RETURN_PATH, (Phase.ASKED,), Phase.RELOADED, _NO_BITMAP, "R19"),
+        Transition(Step.REOPENED_URGENT, _MIGRATION, REOPENED_IN, None, "it is made anew in recovery", "R18"),
         Transition(Step.SENT_RESUME, _MIGRATION, (Phase.RELOADED,), Phase.RESUMING, "the bitmap is not right yet"),
         Transition(Step.GOT_RESUME_ACK, _RETURN_PATH, (Phase.RESUMING,), Phase.POSTCOPY, _NO_ACK, "R19"),
         Transition(Step.SOURCE_GAVE_UP, _OPERATOR, GIVEN_UP_FROM, Phase.FAILED, "the guest can go on here", "R15"),
@@ -198,7 +201,8 @@ class SourceCore:
         sent: the sent map; only up to the switch (R12).
         guest_may_run: whether the guest's CPUs may run here.
         answered: where there is to be a connection for urgent pages: the destination has answered the ping.
-        urgent_open: there is a connection for urgent pages.
+        urgent_open: the connection for urgent pages has been made.
+        urgent_stands: there is one now: a break takes it away, and it is made anew before RESUME.
         recoverable: the package is out, and a break of the connection makes the migration pause.
     """
 
@@ -215,8 +219,6 @@ class SourceCore:
         recovery: bool = False,
         log: Sink = nowhere,
     ) -> None:
-        if preempt and recovery:
-            raise ValueError("a migration with a connection for urgent pages is not recovered")
         self.geometry, self.capability, self.machine, self.log = geometry, capability, machine, log
         self.configuration, self.qemu, self.recovery = tuple(configuration), qemu, recovery
         self.preempt, self.early = preempt, early
@@ -224,7 +226,7 @@ class SourceCore:
         self.guest_may_run = True
         self.switch_asked = False
         self.recoverable = False
-        self.answered = self.urgent_open = False
+        self.answered = self.urgent_open = self.urgent_stands = False
         self.dirty = Bitmap(geometry.pages, full=True)
         self.sent = Bitmap(geometry.pages)
         self._discards: tuple[range, ...] = ()
@@ -452,7 +454,27 @@ class SourceCore:
         if not self.urgent_may_open:
             raise LocalProtocolError("it is opened once, after the answer to the ping", "R18")
         self._take(Step.OPENED_URGENT)
-        self.urgent_open = True
+        self.urgent_open = self.urgent_stands = True
+
+    @property
+    def urgent_may_reopen(self) -> bool:
+        """After a break the connection is to be made anew now: when it is known what has arrived, as in QEMU.
+
+        An old QEMU answers nothing before it is there.
+        """
+        return self._lacks_urgent and self.phase is (Phase.RECONNECTED if self.early else Phase.RELOADED)
+
+    @property
+    def _lacks_urgent(self) -> bool:
+        return self.preempt and not self.urgent_stands
+
+    def reopen_urgent(self) -> None:
+        """The connection for urgent pages has been made anew."""
+        self._require(Step.REOPENED_URGENT)
+        if not self.urgent_may_reopen:
+            raise LocalProtocolError("it is made anew once, when that is its turn", "R18")
+        self._take(Step.REOPENED_URGENT)
+        self.urgent_stands = True
 
     def next_urgent(self) -> range:
         """Serve the oldest request: the host page to send on the connection for urgent pages, which counts as sent.
@@ -561,6 +583,7 @@ class SourceCore:
             self._take(Step.SOURCE_PAUSED, why=why, thread=thread)
             self._requests.clear()
             self._sending = range(0)
+            self.urgent_stands = False
             self._pongs_awaited, self._bitmaps_awaited = frozenset(), frozenset()
             self._arrived = 0
             return
@@ -613,6 +636,9 @@ class SourceCore:
 
     def resume(self) -> list[StreamMessage]:
         """The migration bitmap is right again: the migration may go on."""
+        self._require(Step.SENT_RESUME)
+        if self._lacks_urgent:
+            raise LocalProtocolError("the connection for urgent pages has not been made anew yet", "R18")
         self._take(Step.SENT_RESUME)
         return [Resume()]
 

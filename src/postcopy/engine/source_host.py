@@ -41,7 +41,7 @@ RETRY = 0.05
 IDLE = 0.01
 """Seconds between two looks at the dirty log when there is nothing to send."""
 
-SENT = (Step.SERVED, Step.SENT_BACKGROUND, Step.SENT_REST)
+SENT = (Step.SERVED, Step.SENT_BACKGROUND, Step.SENT_REST, Step.SERVED_URGENT)
 """Steps that send a page in postcopy."""
 
 NEVER = "never"
@@ -206,6 +206,9 @@ class SourceHost:
         """Both threads of the old connection have ended; whether there is a new one, with threads of its own."""
         assert self._reconnect is not None
         self._connection.release()
+        if self._urgent is not None:
+            self._urgent.release()
+            self._urgent = None
         self._patience.pause()
         why = "each one breaks"
         while True:
@@ -223,6 +226,7 @@ class SourceHost:
             self.core.reconnect()
             self._connection = connection
         self._writer = StreamWriter(opaque_devices=self.core.qemu)
+        self._urgent_writer = StreamWriter()
         self._threads = self._new_threads()
         for thread in self._threads:
             thread.start()
@@ -304,8 +308,10 @@ class SourceHost:
 
     def _resume(self) -> None:
         """On a new connection: ask what has arrived, and go on with the rest."""
+        self._reopen_urgent()
         self._send(self._step(self.core.ask_what_arrived))
         self._wait_until(lambda: self.core.phase is not Phase.ASKED, "no word of what has arrived")
+        self._reopen_urgent()
         self._send(self._step(self.core.resume))
         self._wait_until(lambda: self.core.phase is not Phase.RESUMING, "no acknowledgement of RESUME")
         self._postcopy()
@@ -540,6 +546,19 @@ class SourceHost:
             if self.core.urgent_may_open:
                 self.core.open_urgent()
             self._changed.notify_all()
+
+    def _reopen_urgent(self) -> None:
+        """The migration thread makes it, as in QEMU: the other one serves nothing before RESUME is acknowledged."""
+        if not self.core.urgent_may_reopen:
+            return
+        assert self._reconnect is not None
+        try:
+            self._urgent = self._reconnect()
+        except EngineError as error:
+            raise ConnectionLost(str(error)) from None  # the next connection may have both
+        with self._lock:
+            self._check()
+            self.core.reopen_urgent()
 
     def _serve_urgent(self) -> None:
         """Each request is served before the next reply is read, whatever the migration thread sends meanwhile."""
