@@ -23,7 +23,7 @@ from tests.engine.test_with_qemu import SLOW, SOON, each_qemu, pages_that_differ
 __all__ = ["pytestmark"]
 
 
-def take_with_breaks(qemu: OneQemu, breaks: int) -> FromQemu:
+def take_with_breaks(qemu: OneQemu, breaks: int, *, preempt: bool = False) -> FromQemu:
     """Take the guest of a QEMU whose operator pauses the migration in postcopy, and resumes it, so often."""
     ports: list[int] = []
     found: list[FromQemu] = []
@@ -41,7 +41,7 @@ def take_with_breaks(qemu: OneQemu, breaks: int) -> FromQemu:
         ready.set()
 
     def run() -> None:
-        network = Network(timeout=SOON, patience=SOON, recover=SOON)
+        network = Network(timeout=SOON, patience=SOON, recover=SOON, preempt=preempt)
         found.append(run_from_qemu(network, keep_log=False, announce=announce, make_core=Missing))
 
     thread = threading.Thread(target=run)
