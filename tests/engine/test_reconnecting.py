@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import socket
 import threading
 import time
@@ -15,10 +17,12 @@ import pytest
 from postcopy.engine import reconnecting
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
 from postcopy.engine.log import Step
-from postcopy.engine.reconnecting import Patience, called, caller
+from postcopy.engine.reconnecting import Patience, called, called_for_urgent, caller
 from postcopy.engine.transport import Connection, Listener, Tls, _Callers, connect
 from tests.engine.certificates import needs_openssl
 
+HERE = f"127.0.0.1 user {os.geteuid()}".encode()
+"""What a caller is known by."""
 LONG = 20.0
 """Seconds that nothing here takes."""
 
@@ -66,7 +70,7 @@ def test_the_same_source_is_accepted_at_the_same_port() -> None:
     listener = Listener("127.0.0.1", 0, LONG)
     port = listener.port
     theirs, ours = first_connection(listener)
-    assert theirs.peer == ours.peer == b"127.0.0.1"
+    assert theirs.peer == ours.peer + f" user {os.geteuid()}".encode() == HERE
     theirs.release()
     ours.release()
     wait = called(listener, theirs.peer)
@@ -91,7 +95,7 @@ def test_a_source_that_hangs_up_counts_as_a_connection_that_is_broken() -> None:
     listener = Listener("127.0.0.1", 0, LONG)
     for one in first_connection(listener):
         one.release()
-    thread, found = in_thread(lambda: called(listener, b"127.0.0.1")(LONG, nothing))
+    thread, found = in_thread(lambda: called(listener, HERE)(LONG, nothing))
     until_it_listens(listener.port).release()
     thread.join(LONG)
     (accepted,) = found
@@ -147,6 +151,39 @@ def test_where_no_source_has_called_no_other_connection_is_waited_for() -> None:
     assert listener._socket.fileno() == -1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_process_of_another_user_on_this_machine_is_not_accepted(host: str) -> None:
+    listener = Listener(host, 0, LONG)
+    thread, found = in_thread(lambda: listener.accept(LONG, more=True))
+    ours = connect(host, listener.port, LONG)
+    ours.send([b"x"])
+    thread.join(LONG)
+    (theirs,) = found
+    assert isinstance(theirs, Connection)
+    thread, found = in_thread(lambda: called_for_urgent(listener, LONG, theirs.peer)(nothing))
+    strangers: list[Connection] = []
+
+    def call() -> None:
+        ctypes.CDLL(None).setfsuid(65534)  # of this thread alone
+        strangers.append(connect(host, listener.port, LONG))
+
+    stranger = threading.Thread(target=call)
+    stranger.start()
+    stranger.join(LONG)
+    room = memoryview(bytearray(16))
+    assert strangers[0].receive(room, LONG) == 0, "it is sent away"
+    assert not found
+    right = connect(host, listener.port, LONG)
+    thread.join(LONG)
+    (accepted,) = found
+    assert isinstance(accepted, Connection)
+    right.send([b"a page"])
+    assert bytes(room[: accepted.receive(room, LONG) or 0]) == b"a page"
+    for one in (ours, theirs, *strangers, right, accepted):
+        one.release()
+
+
 @needs_openssl
 def test_under_tls_another_certificate_of_the_same_authority_is_not_accepted(
     certificates: Path,
@@ -193,8 +230,8 @@ def test_a_port_that_is_not_free_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
         one.release()
     taken = socket.create_server(("127.0.0.1", listener.port))
     with pytest.raises(EngineError, match="cannot listen on "):
-        called(listener, b"127.0.0.1")(0.05, nothing)
-    thread, found = in_thread(lambda: called(listener, b"127.0.0.1")(LONG, nothing))
+        called(listener, HERE)(0.05, nothing)
+    thread, found = in_thread(lambda: called(listener, HERE)(LONG, nothing))
     time.sleep(0.05)
     taken.close()
     again = until_it_listens(listener.port)
@@ -214,7 +251,7 @@ def test_a_destination_without_a_guest_waits_no_longer() -> None:
         one.release()
     begin = time.monotonic()
     with pytest.raises(GuestError):
-        called(listener, b"127.0.0.1")(LONG, look)
+        called(listener, HERE)(LONG, look)
     assert time.monotonic() - begin < LONG / 2
 
 

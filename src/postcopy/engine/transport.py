@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from postcopy.engine import page_vectors
 from postcopy.engine.arrived import Buffer
 from postcopy.engine.errors import ConnectionLost, EngineError
+from postcopy.engine.local_users import user_of_peer
 from postcopy.engine.page_vectors import IOV_MAX, Outgoing, Part, Records, Slots, joined
 from postcopy.surface import setting
 
@@ -46,7 +47,8 @@ class Connection:
         timeout: seconds that a write may stand still, and a read wait, unless it says otherwise.
 
     Attributes:
-        peer: what the other side is known by: in the clear its address, under TLS its certificate.
+        peer: what the other side is known by: under TLS its certificate, in the clear its address, and of a caller from
+            this machine the user as well (see `local_users`).
     """
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
@@ -522,6 +524,8 @@ class _Callers:
                 if self._context
                 else Connection(caller, self._timeout)
             )
+            if not self._context and (user := user_of_peer(caller)) is not None:
+                connection.peer += f" user {user}".encode()
             if self._offer(caller, connection):
                 return
         except (EngineError, OSError) as error:
@@ -538,7 +542,7 @@ class _Callers:
         while True:
             self._wait_for_a_word(connection, end)
             with self._lock:
-                if self._peer not in (None, connection.peer):
+                if not self._is_expected(connection):
                     raise ConnectionLost("it is not the source that has called before")
                 if caller in self._heard and self._accepted is None and not self._over:
                     self._heard.remove(caller)
@@ -548,6 +552,13 @@ class _Callers:
                 if self._over or not self._early or caller not in self._heard:
                     return False
             time.sleep(GLANCE)  # until the next one is waited for
+
+    def _is_expected(self, connection: Connection) -> bool:
+        """The user of a caller that has hung up is not known any more. It does no harm: its connection is broken."""
+        if self._peer in (None, connection.peer):
+            return True
+        address, _, user = (self._peer or b"").partition(b" user ")
+        return bool(user) and connection.peer.partition(b" user ")[0] == address and connection.broken
 
     def _wait_for_a_word(self, connection: Connection, end: float) -> None:
         """Return when a caller has said something, which stays to be read; or need not, or has hung up where that
