@@ -182,6 +182,42 @@ def test_it_arrives_whole_with_a_connection_for_urgent_pages(guest: GuestOptions
     assert source.report.counts.get(Step.SERVED.value, 0) == 0
 
 
+@pytest.mark.parametrize("guest", KINDS)
+def test_it_arrives_whole_after_three_breaks_of_both_connections(
+    guest: GuestOptions, runs_first: type[DestinationCore]
+) -> None:
+    more = with_(guest, size=4 << 20)
+    source, destination = migrate(
+        more, switch="at-once", recover=20, break_after=(200, 100, 100), preempt=True, make_destination=runs_first
+    )
+    assert (source.report.outcome, destination.report.outcome) == ("completed", "completed")
+    assert (len(source.report.breaks), len(destination.report.breaks)) == (3, 3)
+    assert nowhere_else(source, destination) == ["destination"]
+    assert destination.guest
+    assert destination.guest.damage == []
+    found = explain(more.geometry().pages, 1, [line.record for line in lines(source, destination)])
+    assert (found.unexplained, found.fired["source.receives_resume_ack"]) == (None, 3)
+    assert source.report.counts[Step.REOPENED_URGENT.value] == 3
+    assert source.report.counts.get(Step.SERVED.value, 0) == 0
+
+
+@needs_openssl
+def test_both_connections_are_made_anew_under_tls_too(certificates: Path, runs_first: type[DestinationCore]) -> None:
+    pems = certificates / "source", certificates / "destination"
+    source, destination = migrate(
+        with_(SOFTWARE, size=4 << 20, target_page=1024),
+        switch="at-once",
+        recover=20,
+        break_after=(400,),
+        preempt=True,
+        tls=pems,
+        make_destination=runs_first,
+    )
+    assert (source.report.outcome, len(source.report.breaks)) == ("completed", 1)
+    assert destination.guest
+    assert destination.guest.damage == []
+
+
 def test_urgent_pages_of_four_target_pages() -> None:
     source, destination = migrate(with_(SOFTWARE, size=8 << 20, target_page=1024), switch="at-once", preempt=True)
     assert source.report.outcome == "completed"

@@ -453,7 +453,7 @@ class DestinationHost:
             if isinstance(message, Held):
                 assert self._placing is not None
                 with self._lock:
-                    for placed in self.core.receive_listening(message.message):
+                    for placed in self._read(message.message):
                         assert isinstance(placed, PlacePages)
                         self._placing.place(placed.pages)
                 continue
