@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import threading
 from collections.abc import Iterator
@@ -53,8 +54,11 @@ def arrived(reader: StreamReader, most: int, group: int = 1) -> Iterator[StreamM
 
 
 @unhurried
-@given(st.data(), st.integers(1, 80), st.sampled_from([1, 2, 4]))
-def test_pages_that_arrive_in_slots_are_those_that_were_sent(data: st.DataObject, most: int, group: int) -> None:
+@given(st.data(), st.integers(1, 80), st.sampled_from([1, 2, 4]), st.booleans())
+def test_pages_that_arrive_in_slots_are_those_that_were_sent(
+    data: st.DataObject, most: int, group: int, handed_on: bool
+) -> None:
+    """Also where another process reads on from each place: it gets the parser."""
     messages = data.draw(st.one_of(long_streams(), streams()))
     sent = b"".join(StreamWriter().encode(messages))
     with ends() as (source, here):
@@ -64,6 +68,8 @@ def test_pages_that_arrive_in_slots_are_those_that_were_sent(data: st.DataObject
             for begin in range(0, len(chunk), 60_000):  # of which there is room at a time
                 source.send([chunk[begin : begin + 60_000]])
                 found += arrived(reader, most, group)
+            if handed_on:
+                reader.parser = pickle.loads(pickle.dumps(reader.parser))
     reader.parser.close()
     assert found == messages
     assert reader.parser.offset == len(sent)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -123,6 +124,11 @@ class StreamParser(Parser):
             self._read = self._ram_record
         if self._package:
             self.where = "package"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For the process that reads on: addresses of this one mean nothing there."""
+        self._leave_slots()
+        return self.__dict__ | {"_slots": None}
 
     @property
     def ram_section(self) -> int | None:

@@ -313,10 +313,12 @@ class _Placer:
         if not ready:
             sent = "only a part of a message" if within else "nothing"
             raise ConnectionLost(f"the source has sent {sent} for {self._timeout:g} s")
-        size = self._connection.receive(self._parser.room(), self._timeout)
+        slots = self._parser.slots() if self._connection.scatters else None
+        size = self._connection.receive(self._parser.room() if slots is None else slots, self._timeout)
         if not size:
             raise ConnectionLost(f"the source closed the connection{within}")
-        self._parser.filled(size)
+        if slots is None:
+            self._parser.filled(size)
         return True
 
 
