@@ -9,14 +9,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from postcopy.engine.background_process import BODIES
-from postcopy.engine.own_process import Gone, Line, OwnProcess
+from postcopy.engine.background_process import work
+from postcopy.engine.own_process import Line, OwnProcess
 
 Before = Callable[[Any], None]
 
 
+class Dies(BaseException):
+    """Of a process: at once."""
+
+
 class ListenedLine(Line):
-    """Calls a function before each thing that the process says or hears; where that raises `Gone`, the process dies."""
+    """Calls a function before each thing that the process says or hears; where that raises `Dies`, the process dies."""
 
     def __init__(self, sock: socket.socket, says: Before, hears: Before) -> None:
         super().__init__(sock)
@@ -44,8 +48,8 @@ class InThread(OwnProcess):
         self._thread.start()
 
     def _run(self, line: Line) -> None:
-        with suppress(Gone):
-            BODIES[self._what](line)
+        with suppress(Dies):
+            work(self._what, line)
         line.close()
 
     def close(self) -> None:

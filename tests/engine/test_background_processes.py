@@ -34,7 +34,7 @@ from postcopy.engine.messages import (
     SectionPart,
     StreamMessage,
 )
-from postcopy.engine.own_process import Gone, OwnProcess
+from postcopy.engine.own_process import OwnProcess
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.placing_process import Arrived, Held, PlacingProcess
 from postcopy.engine.run import DestinationResult, SourceResult
@@ -43,7 +43,7 @@ from postcopy.engine.starting import start_process
 from postcopy.engine.transport import Connection
 from postcopy.engine.wire import Begin
 from postcopy.engine.writing import StreamWriter
-from tests.engine.background import Before, InThread
+from tests.engine.background import Before, Dies, InThread
 from tests.engine.here import PAGES, Hosts
 from tests.engine.live import SMALL, lines, migrate, nowhere_else
 from tests.engine.test_live import needs_uffd
@@ -69,7 +69,7 @@ class Calls:
 
 
 def die() -> None:
-    raise Gone
+    raise Dies
 
 
 def migrate_with(
@@ -286,7 +286,7 @@ def test_another_connection_has_another_process(connections: tuple[Connection, C
 class Destination:
     """A process that places, and a host that says yes to every page."""
 
-    def __init__(self, guest: GuestProcess, **before: Before) -> None:
+    def __init__(self, guest: GuestProcess, timeout: float = TIMEOUT, **before: Before) -> None:
         a, b = socket.socketpair()
         self.there, self.here = Connection(a, TIMEOUT), Connection(b, TIMEOUT)
         self.memory = destination_memory(guest)
@@ -294,7 +294,7 @@ class Destination:
         self.process = PlacingProcess(guest, lambda what: InThread(what, **before))
         self.placed: list[range] = []
         parser = StreamParser(SIZE, Begin.RESUMED, ram_section=2)
-        self.process.begin(self.here, parser, 0.5, lambda pages, _: self.placed.append(pages))
+        self.process.begin(self.here, parser, timeout, lambda pages, _: self.placed.append(pages))
         self._writer = StreamWriter()
 
     def send(self, *messages: StreamMessage) -> None:
@@ -382,12 +382,22 @@ def test_a_message_too_large_to_be_handed_over_is_refused(guest: GuestProcess) -
     ],
 )
 def test_a_stream_that_ends_or_stands_still(guest: GuestProcess, sent: bytes, closes: bool, why: str) -> None:
-    with closing(Destination(guest)) as destination:
+    with closing(Destination(guest, 0.5)) as destination:
         destination.there.send([sent])
         if closes:
             destination.there.finish()
         with pytest.raises(ConnectionLost, match=f"^{why}$"):
             destination.take()
+
+
+@needs_uffd
+def test_the_last_word_is_heard_although_the_host_has_said_more(guest: GuestProcess) -> None:
+    with closing(Destination(guest, 0.1)) as destination:
+        destination.send(SectionPart(2), page(3))
+        destination.take(2)
+        time.sleep(0.5)  # until it has given up
+        destination.process.settle()
+        assert destination.placed == [range(3, 4)]
 
 
 @needs_uffd

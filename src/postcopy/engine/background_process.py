@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from postcopy.engine import placing_process, sending_process
 from postcopy.engine.own_process import Gone, Line
@@ -24,13 +25,18 @@ _SET_DEATH_SIGNAL = 1
 """See prctl(2)."""
 
 
+def work(what: str, line: Line) -> None:
+    """Do that until the host hangs up."""
+    with suppress(Gone):
+        BODIES[what](line)
+    line.drain()
+
+
 def main(what: str, descriptor: str) -> None:
     """Be such a process."""
     ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
-    try:
-        BODIES[what](Line(socket.socket(fileno=int(descriptor))))
-    except (Gone, KeyboardInterrupt):
-        pass
+    with suppress(KeyboardInterrupt):
+        work(what, Line(socket.socket(fileno=int(descriptor))))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from postcopy.engine.errors import ConnectionLost
@@ -75,6 +76,12 @@ class Line:
         for fd in (self.descriptor, *more):
             poll.register(fd, select.POLLIN)
         return [fd for fd, _ in poll.poll(None if timeout is None else 1000 * timeout)]
+
+    def drain(self) -> None:
+        """Return when the other end has hung up. Closing with something unread would destroy what it has not read."""
+        with suppress(Gone):
+            while True:
+                self.receive(None)
 
     def close(self) -> None:
         """Hang up."""
