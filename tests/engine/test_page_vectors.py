@@ -25,7 +25,7 @@ from tests.engine.strategies import PAGE, chunked, long_streams, streams
 from tests.engine.test_wire import each
 
 needs_vectors = pytest.mark.skipif(not page_vectors.AVAILABLE, reason="the vectors are declared for Linux")
-unhurried = settings(deadline=None)  # the machine may be busy
+unhurried = settings(deadline=None, max_examples=50)  # the machine may be busy
 HEAD: list[StreamMessage] = [Header(), SectionStart(2, "ram", 0, 4), Page("ram", 0, bytes(PAGE))]
 
 
