@@ -230,6 +230,8 @@ class Slots:
         """So many pages, which are lost when more is received."""
         rows = self._pages[self._taken : self._taken + count]
         self._taken += count
+        if not self.pending:
+            self._taken = self._filled = 0
         return rows.data
 
     def take_all(self) -> memoryview:
@@ -256,7 +258,6 @@ class Slots:
 
     def _move_to_front(self) -> None:
         begun, at = self.pending, self._taken
-        if begun:
-            self._heads[0] = self._heads[at]
-            self._pages[0, : max(0, begun - HEAD)] = self._pages[at, : max(0, begun - HEAD)]
+        self._heads[0] = self._heads[at]
+        self._pages[0, : max(0, begun - HEAD)] = self._pages[at, : max(0, begun - HEAD)]
         self._taken, self._filled = 0, begun
