@@ -24,6 +24,7 @@ import mmap
 import os
 import socket
 import statistics
+import struct
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -38,6 +39,7 @@ from postcopy.engine.source_host import SourceOptions, SourceReport
 CHUNK = 1 << 18
 FAULTS = 2000
 URGENT = " with a connection of their own"
+SOURCE, DESTINATION = ", the source's processor", ", the destination's processor"
 PAGE = mmap.PAGESIZE
 
 
@@ -61,13 +63,17 @@ def touch_memory(size: int) -> None:
     os.waitpid(in_child(write), 0)
 
 
-def socket_copy(size: int, *, placing: bool) -> float:
-    """Seconds to copy so many bytes through a loopback connection, and perhaps into memory under userfaultfd."""
+def socket_copy(size: int, *, placing: bool) -> tuple[float, float, float]:
+    """Copy so many bytes through a loopback connection, and perhaps into memory under userfaultfd.
+
+    Returns:
+        Seconds that it took, and that the sender and the receiver have computed.
+    """
     server = socket.create_server(("127.0.0.1", 0))
 
     def receive() -> None:
         connection, _ = server.accept()
-        left = size
+        left, begin = size, time.thread_time()
         if not placing:
             buffer = bytearray(CHUNK)
             while left:
@@ -82,20 +88,21 @@ def socket_copy(size: int, *, placing: bool) -> float:
                 connection.recv_into(placer.staging, CHUNK, socket.MSG_WAITALL)
                 placer.place(address + size - left, CHUNK)
                 left -= CHUNK
-        connection.sendall(b"x")
+        connection.sendall(struct.pack("d", time.thread_time() - begin))
 
     child = in_child(receive)
     sender = socket.create_connection(server.getsockname())
     data = bytes(CHUNK)
-    begin = time.perf_counter()
+    begin, computed = time.perf_counter(), time.thread_time()
     for _ in range(size // CHUNK):
         sender.sendall(data)
-    sender.recv(1)
+    computed = time.thread_time() - computed
+    there: float = struct.unpack("d", sender.recv(8))[0]
     seconds = time.perf_counter() - begin
     os.waitpid(child, 0)
     sender.close()
     server.close()
-    return seconds
+    return seconds, computed, there
 
 
 def _memory(size: int) -> mmap.mmap:
@@ -176,6 +183,12 @@ def migration(
     return run.source.report, run.destination.report
 
 
+def keep(found: dict[str, list[float]], what: str, seconds: tuple[float, float, float]) -> None:
+    """Seconds of a round: that it took, and that each side has computed."""
+    for name, value in zip((what, what + SOURCE, what + DESTINATION), seconds, strict=True):
+        found[name].append(value)
+
+
 def beside_placing(found: dict[str, list[float]], what: str) -> str:
     """How many times as long as the bare socket that also places, the median over rounds."""
     if what == "bare socket" or "bare socket and placing" not in found:
@@ -208,16 +221,14 @@ def main() -> None:
     kinds = ("userfaultfd", "software") if permitted() else ("software",)
     found: dict[str, list[float]] = defaultdict(list)
     for _ in range(arguments.rounds):
-        found["bare socket"].append(socket_copy(size, placing=False))
+        keep(found, "bare socket", socket_copy(size, placing=False))
         if "userfaultfd" in kinds:
             touch_memory(3 * size)
-            found["bare socket and placing"].append(socket_copy(size, placing=True))
+            keep(found, "bare socket and placing", socket_copy(size, placing=True))
         for kind in kinds:
             touch_memory(3 * size)  # of both guests, and the buffers
             source, destination = migration(size, "idle", kind)
-            found[kind].append(source.ended - source.started)
-            found[f"{kind} source"].append(source.processor)
-            found[f"{kind} destination"].append(destination.processor)
+            keep(found, kind, (source.ended - source.started, source.processor, destination.processor))
         if not arguments.throughput:
             measure_latency(size, kinds, found)
     median = {what: statistics.median(values) for what, values in found.items()}
@@ -229,9 +240,10 @@ def main() -> None:
                 f"{median[what] / median['bare socket']:.1f} times as long as the bare socket"
                 f"{beside_placing(found, what)}"
             )
-    for kind in kinds:
-        each = [1e6 * median[f"{kind} {host}"] / (size // PAGE) for host in ("source", "destination")]
-        print(f"  {kind}: the source computes {each[0]:.1f} us a page, the destination {each[1]:.1f} us")
+    for what in ("bare socket", "bare socket and placing", *kinds):
+        if what in median:
+            here, there = (1e6 * median[what + side] / (size // PAGE) for side in (SOURCE, DESTINATION))
+            print(f"  {what}: the source computes {here:.1f} us a page, the destination {there:.1f} us")
     if arguments.throughput:
         return
     print("fault latency, median and 99th percentile, with all other pages in the background:")
