@@ -223,6 +223,8 @@ class DestinationHost:
         if self._urgent is not None:
             self._urgent.release()
             self._urgent = None
+        if self._placing is not None:
+            self._placing.prepare()
         self._patience.pause()
         try:
             with self._lock:
@@ -438,17 +440,20 @@ class DestinationHost:
         self._step_with_reply(self.core.shut)
 
     def _receive_stream(self) -> None:
+        """In recovery the process is still being started: what comes before pages do is read here."""
         if self._placing is None:
             self._receive_messages(self._next_message)
             return
+        if self.core.state is State.RECOVERING:
+            self._receive_messages(self._next_message, State.RUNNING)
         self._placing.begin(self._connection, self._reader.parser, self._timeout, self._note_placed)
         try:
             self._receive_messages(self._placing.next_message)
         finally:
             self._placing.settle()  # what the core counts as here is placed, before anything else is done
 
-    def _receive_messages(self, next_message: Callable[[], StreamMessage | Held]) -> None:
-        while not self.core.end_seen:
+    def _receive_messages(self, next_message: Callable[[], StreamMessage | Held], until: State | None = None) -> None:
+        while not self.core.end_seen and self.core.state is not until:
             message = next_message()
             if isinstance(message, Held):
                 assert self._placing is not None

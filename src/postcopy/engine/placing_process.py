@@ -114,6 +114,11 @@ class PlacingProcess:
         self._arrived: deque[StreamMessage | Held] = deque()
         self._under_way = 0
 
+    def prepare(self) -> None:
+        """Start the process for the next connection early: it takes a moment."""
+        self.close()
+        self._process, self._begun = self._start(WHAT), False
+
     def begin(
         self, connection: Connection, parser: StreamParser, timeout: float, note: Callable[[range, float], None]
     ) -> None:
@@ -129,8 +134,7 @@ class PlacingProcess:
             ConnectionLost: the process is gone.
         """
         if self._begun or self._process is None:
-            self.close()
-            self._process = self._start(WHAT)
+            self.prepare()
         self._begun, self._ended, self._timeout, self._note = True, False, timeout, note
         self._arrived.clear()
         self._under_way = 0

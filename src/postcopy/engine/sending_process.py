@@ -77,6 +77,11 @@ class SendingProcess:
         self._begun = False
         self._under_way = 0
 
+    def prepare(self) -> None:
+        """Start the process for the next connection early: it takes a moment."""
+        self.close()
+        self._process, self._begun = self._start(WHAT), False
+
     def begin(self, connection: Connection) -> None:
         """From here on the process writes to this connection, until `settle` returns. Each connection has a process of
         its own; the first one's has been started early.
@@ -85,8 +90,7 @@ class SendingProcess:
             ConnectionLost: the process is gone.
         """
         if self._begun or self._process is None:
-            self.close()
-            self._process = self._start(WHAT)
+            self.prepare()
         self._begun, self._under_way, self._timeout = True, 0, connection.timeout
         geometry = self._geometry
         setup = Setup(geometry.blocks, geometry.target_page, geometry.host_page, connection.timeout)

@@ -209,6 +209,8 @@ class SourceHost:
         if self._urgent is not None:
             self._urgent.release()
             self._urgent = None
+        if self._sending is not None:
+            self._sending.prepare()
         self._patience.pause()
         why = "each one breaks"
         while True:
