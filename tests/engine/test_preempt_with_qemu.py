@@ -20,6 +20,7 @@ from tests.engine.one_qemu import one_qemu, qemus
 from tests.engine.test_with_qemu import (
     FAST,
     SLOW,
+    SOON,
     credentials,
     each_qemu,
     give,
@@ -112,6 +113,23 @@ def test_a_qemu_without_the_capability_keeps_its_guest(program: str) -> None:
         assert why.endswith("is it switched on at the source (preempt, at a QEMU postcopy-preempt)?")
         assert source.qmp.status("failed", "completed") == "failed"
         assert source.check_guest().errors == 0
+
+
+@pytest.mark.slow
+@each_qemu
+def test_a_guest_stays_where_the_qemu_that_is_to_get_it_lacks_the_capability(program: str) -> None:
+    """It hangs up on the second connection, which is looked at before the package goes."""
+    with one_qemu(program) as source:
+        source.set_up("postcopy-ram", **FAST)
+        source.boot()
+        guest = taken(take(source))
+    with one_qemu(program, "-incoming", "defer") as other:
+        other.set_up("postcopy-ram")
+        options = SourceOptions(switch=AT_ONCE, timeout=SOON, preempt=True)
+        given = run_to_qemu(guest, options, Network(port=other.listen(), timeout=SOON), keep_log=False)
+        assert "Extra incoming migration connection" in other.errors.read_text()
+    assert (given.report.outcome, given.kept) == ("failed", True)
+    assert given.report.why.startswith("the other side has closed the connection for urgent pages: is it switched on")
 
 
 OLD = [program for program in qemus().values() if old(program)]

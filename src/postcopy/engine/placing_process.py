@@ -135,6 +135,7 @@ class PlacingProcess:
         """
         if self._begun or self._process is None:
             self.prepare()
+        assert self._process is not None
         self._begun, self._ended, self._timeout, self._note = True, False, timeout, note
         self._arrived.clear()
         self._under_way = 0

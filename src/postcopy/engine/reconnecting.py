@@ -111,6 +111,6 @@ def called_for_urgent(listener: Listener, seconds: float, peer: bytes) -> Accept
     return lambda look: listener.accept(seconds, peer=peer, look=look, silent=True)
 
 
-def needed() -> str:
-    """What a source needs for that: the end of a sentence."""
-    return f": is it switched on at the source ({setting('preempt')}, at a QEMU postcopy-preempt)?"
+def needed(host: str) -> str:
+    """What the other host needs for that: the end of a sentence."""
+    return f": is it switched on at the {host} ({setting('preempt')}, at a QEMU postcopy-preempt)?"

@@ -139,7 +139,7 @@ def _urgent(listener: Listener, connection: Connection, network: Network, *, ear
     try:
         urgent = called_for_urgent(listener, network.timeout, connection.peer)(lambda: None)
     except ConnectionLost as error:
-        raise ConnectionLost(f"no connection for urgent pages: {error}{needed()}") from None
+        raise ConnectionLost(f"no connection for urgent pages: {error}{needed('source')}") from None
     first, others = [urgent], called_for_urgent(listener, math.inf, connection.peer)
     return lambda look: first.pop() if first else others(look)
 

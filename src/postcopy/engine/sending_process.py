@@ -91,6 +91,7 @@ class SendingProcess:
         """
         if self._begun or self._process is None:
             self.prepare()
+        assert self._process is not None
         self._begun, self._under_way, self._timeout = True, 0, connection.timeout
         geometry = self._geometry
         setup = Setup(geometry.blocks, geometry.target_page, geometry.host_page, connection.timeout)

@@ -19,7 +19,7 @@ from postcopy.engine.eventlog import EventLog
 from postcopy.engine.guests import SourceGuest, SourceMemory
 from postcopy.engine.log import Step, Thread
 from postcopy.engine.messages import Footer, Pages, RamEnd, SectionPart, StreamMessage
-from postcopy.engine.reconnecting import Patience
+from postcopy.engine.reconnecting import Patience, needed
 from postcopy.engine.return_path import ReplyParser
 from postcopy.engine.sending_process import BATCH, SendingProcess, Sent
 from postcopy.engine.source import RAM_SECTION, Phase, SourceCore
@@ -425,6 +425,8 @@ class SourceHost:
         devices = self._guest.devices()
         self._send(self._step(self.core.send_discards))
         self._wait_until(lambda: self.core.package_may_go, "no answer to the PING before the package")
+        if self._urgent is not None and self._urgent.broken:
+            raise ConnectionLost(f"the other side has closed the connection for urgent pages{needed('destination')}")
         package = self._step(lambda: self.core.send_package(devices))
         self.report.handed_over = time.time()
         self._send(package)
