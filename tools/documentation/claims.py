@@ -134,7 +134,7 @@ CLAIMS = (
         "16 pages, 48,416,722 states with 1,113,366,167 transitions and no deadlock",
         f"postcopy check --pages 16 --vcpu-symmetry --workers 2 {FEW} --max-memory 16G",
         r"48,416,722 states, 1,113,366,167 transitions[\s\S]*holds",
-        None,
+        97,
     ),
     Claim(
         "docs/performance.md",
@@ -148,7 +148,7 @@ CLAIMS = (
         "4 pages, 2 messages in flight, no reductions: 2,948,657 states, 34,061,708 transitions",
         "python benchmarks/states_per_second.py --pages 4 --in-flight 2",
         r"2,948,657",
-        None,
+        14,
     ),
     Claim(
         "docs/trust.md",
