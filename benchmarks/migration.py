@@ -1,6 +1,7 @@
 """The engine against the bare means it stands on, in one run: page throughput, and fault latency.
 
-Usage: ``python benchmarks/migration.py [--size 256M] [--rounds 3] [--throughput]``; 1 GiB: ``--size 1G --rounds 1``.
+Usage: ``python benchmarks/migration.py [--size 256M] [--rounds 3] [--throughput | --latency]``; 1 GiB: ``--size 1G``
+with ``--rounds 1``.
 
 Each round measures all of this, one after the other; what is printed are medians.
 
@@ -8,7 +9,8 @@ Each round measures all of this, one after the other; what is printed are median
   copied through a bare loopback socket between two processes, and the same with a userfaultfd that they are placed by.
 - Latency: from the fault's being read to the page's being placed, with a guest that only reads, while all other pages
   come on the same connection, and once more with a connection for urgent pages; against a bare handler that reads a
-  fault, asks another process for 4 KiB over TCP, and places them.
+  fault, asks another process for 4 KiB over TCP, and places them: alone, and beside a copy as above. How much of a core
+  the guest takes meanwhile is said, too.
 - Both with userfaultfd, where it is permitted, and with the page table in software.
 
 Before each measurement as much memory is written as it needs. In a virtual machine the first write to a page takes
@@ -22,6 +24,7 @@ import argparse
 import ctypes
 import mmap
 import os
+import signal
 import socket
 import statistics
 import struct
@@ -40,6 +43,7 @@ CHUNK = 1 << 18
 FAULTS = 2000
 URGENT = " with a connection of their own"
 SOURCE, DESTINATION = ", the source's processor", ", the destination's processor"
+BESIDE = "bare fault beside a copy"
 PAGE = mmap.PAGESIZE
 
 
@@ -111,8 +115,8 @@ def _memory(size: int) -> mmap.mmap:
     return mmap.mmap(memfd, size)
 
 
-def bare_faults() -> float:
-    """Median milliseconds of a bare fault handler that fetches each page over TCP."""
+def bare_faults() -> list[float]:
+    """Milliseconds that a bare fault handler takes for each page, which it fetches over TCP."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -156,7 +160,24 @@ def bare_faults() -> float:
     os.waitpid(guest, 0)
     os.waitpid(source, 0)
     os.close(fd)
-    return 1000 * statistics.median(taken)
+    return [1000 * seconds for seconds in taken]
+
+
+def bare_faults_beside(size: int) -> list[float]:
+    """The same, while as many bytes as in a migration are copied and placed, again and again, by other processes."""
+
+    def copy() -> None:
+        os.setpgid(0, 0)
+        while True:
+            socket_copy(size, placing=True)
+
+    copying = in_child(copy)
+    time.sleep(0.1)
+    try:
+        return bare_faults()
+    finally:
+        os.killpg(copying, signal.SIGKILL)
+        os.waitpid(copying, 0)
 
 
 def permitted() -> bool:
@@ -199,15 +220,36 @@ def beside_placing(found: dict[str, list[float]], what: str) -> str:
 
 def measure_latency(size: int, kinds: tuple[str, ...], found: dict[str, list[float]]) -> None:
     """Milliseconds from a fault to its page, in one round."""
+
+    def note(what: str, milliseconds: list[float]) -> None:
+        found[what].append(statistics.median(milliseconds))
+        found[f"{what}, 99 %"].append(sorted(milliseconds)[99 * len(milliseconds) // 100])
+
     if "userfaultfd" in kinds:
-        found["bare fault"].append(bare_faults())
+        note("bare fault", bare_faults())
+        note(BESIDE, bare_faults_beside(size))
     for kind in kinds:
         for preempt, name in ((False, ""), (True, URGENT)):
             touch_memory(3 * size)
             _, destination = migration(size, "readonly", kind, preempt=preempt)
-            latencies = sorted(1000 * seconds for seconds in destination.latencies)
-            found[f"{kind} fault{name}"].append(statistics.median(latencies))
-            found[f"{kind} fault{name}, 99 %"].append(latencies[99 * len(latencies) // 100])
+            note(f"{kind} fault{name}", [1000 * seconds for seconds in destination.latencies])
+            found[f"{kind} guest{name}"].append(
+                100 * destination.guest_processor / (destination.ended - destination.guest_started)
+            )
+
+
+def print_latency(kinds: tuple[str, ...], median: dict[str, float]) -> None:
+    """What `measure_latency` has found."""
+    print("fault latency, median and 99th percentile, with all other pages in the background:")
+    faults = [f"{kind} fault{name}" for kind in kinds for name in ("", URGENT)]
+    for what in ("bare fault", BESIDE, *faults):
+        for part in (what, f"{what}, 99 %"):
+            if part in median:
+                bare = median.get("bare fault")
+                print(f"  {part}: {median[part]:.3f} ms" + (f", {median[part] / bare:.1f} times bare" if bare else ""))
+    for kind in kinds:
+        for name in ("", URGENT):
+            print(f"  {kind}{name}: the guest takes {median[f'{kind} guest{name}']:.0f} % of a core meanwhile")
 
 
 def main() -> None:
@@ -216,11 +258,16 @@ def main() -> None:
     parser.add_argument("--size", default="256M")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--throughput", action="store_true", help="leave the latencies out")
+    parser.add_argument("--latency", action="store_true", help="leave the rest out")
     arguments = parser.parse_args()
     size = int(arguments.size[:-1]) << {"M": 20, "G": 30}[arguments.size[-1]]
     kinds = ("userfaultfd", "software") if permitted() else ("software",)
     found: dict[str, list[float]] = defaultdict(list)
+    print(f"load {os.getloadavg()[0]:.1f}")
     for _ in range(arguments.rounds):
+        if arguments.latency:
+            measure_latency(size, kinds, found)
+            continue
         keep(found, "bare socket", socket_copy(size, placing=False))
         if "userfaultfd" in kinds:
             touch_memory(3 * size)
@@ -232,6 +279,9 @@ def main() -> None:
         if not arguments.throughput:
             measure_latency(size, kinds, found)
     median = {what: statistics.median(values) for what, values in found.items()}
+    if arguments.latency:
+        print_latency(kinds, median)
+        return
     print(f"{size >> 20} MiB, each page once, medians of {arguments.rounds}:")
     for what in ("bare socket", "bare socket and placing", *kinds):
         if what in median:
@@ -246,12 +296,7 @@ def main() -> None:
             print(f"  {what}: the source computes {here:.1f} us a page, the destination {there:.1f} us")
     if arguments.throughput:
         return
-    print("fault latency, median and 99th percentile, with all other pages in the background:")
-    faults = [f"{kind} fault{name}{part}" for kind in kinds for name in ("", URGENT) for part in ("", ", 99 %")]
-    for what in ("bare fault", *faults):
-        if what in median:
-            ratio = f", {median[what] / median['bare fault']:.1f} times the bare one" if "bare fault" in median else ""
-            print(f"  {what}: {median[what]:.3f} ms{ratio}")
+    print_latency(kinds, median)
 
 
 if __name__ == "__main__":

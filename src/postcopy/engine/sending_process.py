@@ -159,7 +159,7 @@ def _send_batches(line: Line, contents: PageContents, connection: Connection) ->
     while (received := line.receive(None)) is not None:
         pages = [p for first, count in received[0] for p in contents.messages(range(first, first + count))]
         try:
-            size = connection.send(writer.encode(pages))
+            size = connection.send(writer.parts(pages))
         except ConnectionLost as error:
             line.send(Failed(str(error)))
             return
