@@ -164,7 +164,7 @@ class Outgoing:
                 entries[at] = address_of(part), len(part)
                 at += 1
         self.left = self._size = sum(map(len, self._parts))
-        self._ends: np.ndarray[Any, np.dtype[np.uintp]] | None = None
+        self._ends: np.ndarray[Any, np.dtype[np.int64]] | None = None
 
     def send(self, fd: int) -> None:
         """Send some.
@@ -176,7 +176,7 @@ class Outgoing:
         if not self.left:
             return
         if self._ends is None:
-            self._ends = self._vector.entries[:, 1].cumsum()
+            self._ends = self._vector.entries[:, 1].cumsum(dtype=np.int64)
         done = self._size - self.left
         entry = int(self._ends.searchsorted(done, "right"))
         self._vector.start_at(entry, done - (int(self._ends[entry - 1]) if entry else 0))
