@@ -397,7 +397,7 @@ class DestinationHost:
         over = (State.FAILED, State.PAUSED)
         with self._changed:
             self._changed.wait_for(lambda: self._urgent or self.core.state in over, self._timeout)
-            if self._urgent is None:
+            if self._urgent is None or self.core.state in over:
                 raise ConnectionLost(f"no connection for urgent pages within {self._timeout:g} s{needed('source')}")
             recovers = self.core.state is State.RECOVERING
             (self.core.accept_urgent_again if recovers else self.core.accept_urgent)()
