@@ -72,7 +72,6 @@ def test_the_states_the_steps_and_the_witnesses_are_the_same(reductions: tuple[R
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("stays-stopped-in-precopy", Status.STATE),
         ("mismatched-capability", Status.STATE),
         ("sends-on-broken-connection", Status.STEP),
         ("no-return-path", Status.DEADLOCK),
