@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,12 +23,13 @@ from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel import compiler
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options, Outcome
-from postcopy.explorer.search import cluster_team, loops, small_store
+from postcopy.explorer.search import cluster_team, loops, small_store, word_table
 from postcopy.explorer.search.cluster import Cluster
 from postcopy.explorer.search.cluster_small import SmallCluster
 from postcopy.explorer.search.cluster_small_member import SearchingMember, SmallMember
 from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.loops import machine_of
+from postcopy.explorer.search.records import Outboxes
 from postcopy.explorer.search.status import COUNT, FOUND, Status
 from postcopy.language import NO_DEADLOCK, Protocol
 from postcopy.language.instance import Instance
@@ -241,16 +243,62 @@ def exploration_of_whole_states() -> Exploration:
 
 # -- faults ------------------------------------------------------------------------------------------------------------
 
-LOOP = {
-    "deals by another state's words": (
-        "mixed ^ U(columns[k, at] & dealt[k])",
-        "mixed ^ U(columns[k, at & ~1] & dealt[k])",
-    ),
-    "loses what it does not keep": ("filled[to] = at + U(to != shard)", "filled[to] = at + U(to + ONE < shards)"),
+LOW = (1 << 32) - 1
+
+DEALING = {
+    "deals by another state's words": ("columns[k, at] & dealt[k]", "columns[k, at & ~1] & dealt[k]"),
+    "deals by bits that do not count": ("columns[k, at] & dealt[k]", "columns[k, at]"),
+    "loses what belongs to the last": ("at + U(to != shard)", "at + U(to != shard and to + ONE < shards)"),
+    "sends what it keeps": ("at + U(to != shard)", "at + ONE"),
+    "keeps what it sends": ("kept += int(to == shard)", "kept += 1"),
     "keeps another state": ("out[k, kept] = out[k, j]", "out[k, kept] = out[k, kept]"),
     "sends a word of another state": ("rows[to, at, k] = out[k, j]", "rows[to, at, k] = out[k, j if k else 0]"),
     "keeps another state's tag": ("tags[kept] = tags[j]", "tags[kept] = tags[kept]"),
     "sends another state's tag": ("rows[to, at, words] = tags[j]", "rows[to, at, words] = tags[0]"),
+}
+
+
+@pytest.mark.parametrize("what", [None, *DEALING])
+def test_each_state_is_kept_by_one_part_and_sent_there_by_the_others(what: str | None) -> None:
+    """In Python, which need not be compiled for each fault."""
+    text, shards = loops._small_texts()[-1], 3
+    if what is not None:
+        old, new = DEALING[what]
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    generator = np.random.default_rng(4)
+    states = generator.integers(0, 1 << 62, (62, 2))
+    states[31:, 0] = states[:31, 0] ^ 1 << 40  # alike in the bits that they are dealt by
+    tags = generator.integers(0, 1 << 32, 62, dtype=np.uint32)
+    parts = [dealt(text, states, tags, shard, shards) for shard in range(shards)]
+    kept = [parts[shard].pop(shard) for shard in range(shards)]
+    tagged = [(*words, tag) for words, tag in zip(states.tolist(), tags.tolist(), strict=True)]
+    right = (
+        sorted(state for part in kept for state in part) == sorted(tagged)
+        and all(kept[to] == sent for part in parts for to, sent in part.items())
+        and all(sum(state[0] & LOW == words[0] & LOW for state in part) == 2 for part in kept for words in part)
+        and all(kept)
+    )
+    assert right is (what is None)
+
+
+def dealt(text: str, states: Any, tags: Any, shard: int, shards: int) -> dict[int, list[tuple[int, ...]]]:
+    """What one part makes of some states: those that it keeps, as its own, and those for each of the others."""
+    names: dict[str, Any] = {"njit": lambda function: function, "hash_of": word_table.hash_of.py_func, "U": np.uint64}
+    names |= {"ZERO": np.uint64(0), "ONE": np.uint64(1), "HALF": np.uint64(32)}
+    exec(text[text.index("@njit\ndef owner") : text.index("@njit\ndef number_states")], names)
+    count, words = states.shape
+    rows = np.zeros((shards, count + 1, words + 1), dtype=np.int64)
+    outboxes = Outboxes(rows, np.zeros(shards, dtype=np.uint64), np.uint64(shard), np.uint64(shards))
+    out, own_tags, by = states.T.copy(), tags.copy(), np.array([LOW, 0])
+    with np.errstate(over="ignore"):
+        kept = names["share_out"](outboxes, by, out, own_tags, count)
+    found = {to: list(map(tuple, rows[to, : int(outboxes.filled[to])].tolist())) for to in range(shards)}
+    found[shard] += [(*state, tag) for state, tag in zip(out.T[:kept].tolist(), own_tags.tolist(), strict=False)]
+    return found
+
+
+LOOP = {
     "enters another state's tag": (
         "numbering.tags[j] = rows[begin + j, len(out)]",
         "numbering.tags[j] = rows[begin, len(out)]",
@@ -258,10 +306,6 @@ LOOP = {
     "enters the first of what was sent only": (
         "        begin += count\n\n\n@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, OUTBOXES",
         "        begin = len(rows)\n\n\n@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, OUTBOXES",
-    ),
-    "writes over what waits in an outbox": (
-        "filled[to] + U(most) > U(outboxes.rows.shape[1])",
-        "filled[to] > U(outboxes.rows.shape[1])",
     ),
 }
 
