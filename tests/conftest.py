@@ -11,6 +11,10 @@ third of their slow parameters in the slow tier, and marks the others `long` as 
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # an example takes as long as other work lets it take
 
 FAST = "not slow"
 """The expression that pyproject.toml gives for `-m`."""
