@@ -461,7 +461,7 @@ class StreamParser(Parser):
         zero = flags == _ZERO
         length = 9 if zero else 8 + size
         heads = np.ndarray((self._end - at) // length, ">u8", self._buffer, at, length)
-        count = self._alike(heads, most, group)
+        count = self._count_alike(heads, most, group)
         if zero and count:
             filled = np.ndarray(count, np.uint8, self._buffer, at + 8, length).tobytes()
             count = len(filled) - len(filled.lstrip(b"\0"))
@@ -473,7 +473,7 @@ class StreamParser(Parser):
         data = None if zero else np.ndarray((count, size), np.uint8, self._buffer, at + 8, (length, 1)).data
         return Pages(self._block, head - flags, count, size, data)
 
-    def _alike(self, heads: Heads, most: int, group: int) -> int:
+    def _count_alike(self, heads: Heads, most: int, group: int) -> int:
         """How many heads differ in their offsets only, page by page: those of whole host pages."""
         size = self.page_size
         head = int(heads[0]) if len(heads) else 0
@@ -490,7 +490,7 @@ class StreamParser(Parser):
         head = int(heads[0])
         if head & FLAG_BITS != _PAGE or self._block is None:
             return None
-        count = self._alike(heads[: slots.whole], most, group)
+        count = self._count_alike(heads[: slots.whole], most, group)
         if not count:
             return None
         self._consumed += count * (8 + self.page_size)
