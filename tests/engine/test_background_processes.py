@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ import pytest
 
 from postcopy.conformance.logs import explain
 from postcopy.engine import own_process, placing_process, run, sending_process
+from postcopy.engine.destination import DestinationCore
 from postcopy.engine.destination_steps import Main, State
+from postcopy.engine.effects import Output
 from postcopy.engine.errors import ConnectionLost, GuestError, RemoteProtocolError
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.log import Thread
@@ -73,7 +75,7 @@ def die() -> None:
 
 
 def migrate_with(
-    monkeypatch: pytest.MonkeyPatch, what: str, **before: Before
+    monkeypatch: pytest.MonkeyPatch, what: str, recover: float = 0.0, **before: Before
 ) -> tuple[SourceResult, DestinationResult]:
     """A migration in which one of the processes is looked at; the other one is a process."""
     guest = GUEST if what == placing_process.WHAT else msgspec.structs.replace(GUEST, memory="software")
@@ -82,7 +84,7 @@ def migrate_with(
         return InThread(wanted, **before) if wanted == what else start_process(wanted)
 
     monkeypatch.setattr(run, "start_process", start)
-    return migrate(guest, switch="at-once", preempt=True)
+    return migrate(guest, switch="at-once", preempt=True, recover=recover)
 
 
 def check_whole(source: SourceResult, destination: DestinationResult) -> None:
@@ -157,6 +159,28 @@ def test_without_the_sending_process_the_guest_is_lost_and_said_to_be(monkeypatc
     assert (source.report.outcome, destination.report.outcome) == ("failed", "failed")
     assert source.report.why == "the process that sends pages is gone"
     assert nowhere_else(source, destination) == []
+
+
+def test_without_the_sending_process_a_migration_that_is_recovered_has_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pages that it had count as sent, and have not come."""
+    runs = threading.Event()
+    right = DestinationCore.run
+
+    def run_guest(core: DestinationCore) -> Sequence[Output]:
+        outputs = right(core)
+        runs.set()
+        return outputs
+
+    def die_in_postcopy() -> None:
+        assert runs.wait(TIMEOUT), "a break while the devices are loaded is not recovered"
+        die()
+
+    monkeypatch.setattr(DestinationCore, "run", run_guest)
+    source, destination = migrate_with(monkeypatch, sending_process.WHAT, 20.0, says=Calls(5, die_in_postcopy, Sent))
+    assert source.report.breaks == ["the process that sends pages is gone"]
+    check_whole(source, destination)
 
 
 @needs_uffd
