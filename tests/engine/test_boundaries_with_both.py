@@ -104,14 +104,17 @@ def test_a_fault_at_every_boundary_of_the_second_pair(fault: Fault, place: Place
 # -- the engine is wrong ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", [KeepsTheOldConnection, TakesUrgentPagesForArrived])
 def test_a_source_that_is_wrong_is_found_out(core: type[SourceCore], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.engine.here.RECOVER", 1.0)
+    monkeypatch.setattr("tests.engine.here.TIMEOUT", 2.0)
     run = twice(None, cut, make_source=core)
     with pytest.raises(AssertionError, match=r"costs no guest|behaviour of the model|is whole"):
         judge(run, cut)
 
 
+@pytest.mark.slow
 def test_a_destination_without_a_thread_for_the_second_connection_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts it, and reads nothing from it."""
     monkeypatch.setattr("tests.engine.here.RECOVER", 1.0)
