@@ -112,6 +112,23 @@ def test_what_is_asked_for_comes_on_the_second_connection_in_both_directions(pro
 
 
 @pytest.mark.slow
+@each_qemu
+@pytest.mark.usefixtures("background_waits")
+def test_so_it_does_for_a_machine_of_before_8_0(program: str, tmp_path: Path) -> None:
+    """For that a later QEMU opens the connection at once, too, and takes one that is made at once."""
+    machine = ("-machine", "pc-i440fx-7.2")
+    with one_qemu(program, *machine, vcpus=4) as source:
+        source.set_up(*PREEMPT, **UNHURRIED)
+        source.boot()
+        guest = taken(take(source, switch_after=0.4, preempt=True, make_core=hurries(source)))
+        assert pages_that_differ(guest, source, tmp_path) == (0, 416)
+    with one_qemu(program, "-incoming", "defer", *machine, vcpus=4) as other:
+        other.set_up(*PREEMPT)
+        give(guest, other, AT_ONCE, preempt=True)
+        assert other.check_guest().errors == 0
+
+
+@pytest.mark.slow
 @needs_openssl
 @each_qemu
 def test_under_tls(program: str, certificates: Path, tmp_path: Path) -> None:
