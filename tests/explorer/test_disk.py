@@ -102,6 +102,19 @@ def test_counterexamples_are_as_short(tmp_path: Path, fault: str, workers: int) 
     assert len(here.counterexample.steps) == len(there.counterexample.steps)
 
 
+def test_it_says_how_far_it_has_come_and_can_end_after_each_shard(tmp_path: Path) -> None:
+    made, told = Exploration(INSTANCE, Options((), engine=Engine.COMPILED, disk=tmp_path, max_memory=TOO_LITTLE)), [0]
+
+    def report(_: object) -> None:
+        if isinstance(made.search, OnDisk):
+            told.append(made.findings.states - made.findings.frontier)
+
+    made._report = report
+    made.run()
+    assert told[-1] == made.findings.states
+    assert max(np.diff(told[1:])) < made.findings.states // 4
+
+
 def test_the_directory_is_left_empty(tmp_path: Path) -> None:
     made = on_disk(INSTANCE, tmp_path)
     assert list(tmp_path.iterdir()) == []

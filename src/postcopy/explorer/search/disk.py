@@ -293,6 +293,8 @@ class OnDisk:
         self._leave(number)
         if work.status != Status.LEVEL:
             self._stop(number)
+        else:
+            yield
 
     def _enter(self, number: int) -> bool:
         """Bring a shard into memory and enter what it was sent; False where that ends the search."""
