@@ -280,7 +280,7 @@ def test_an_error_of_a_stored_run_is_spelled_for_its_readers_too(tmp_path: Path)
     with pytest.raises(TraceError) as error:
         postcopy.trace(file)
     assert str(error.value).startswith(f"{file}: cannot be replayed: ")
-    assert "listing()" in str(error.value)
+    assert "listing('faults')" in str(error.value)
     assert "postcopy list" in error.value.spelled(COMMAND_LINE)
 
 

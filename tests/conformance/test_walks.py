@@ -57,6 +57,8 @@ OF_RECOVERY = {
 OF_URGENT_PAGES = {
     *(Kind.OPENS_URGENT, Kind.SERVES_URGENT, Kind.ACCEPTS_URGENT, Kind.RECEIVES_URGENT, Kind.LOSES_URGENT),
 }
+OF_BOTH = {Kind.OPENS_URGENT_AGAIN, Kind.ACCEPTS_URGENT_AGAIN}
+"""Of a recovery that makes the connection for urgent pages anew."""
 
 
 def test_every_thread_and_every_kind_of_move_takes_part() -> None:
@@ -75,7 +77,7 @@ def test_every_thread_and_every_kind_of_move_takes_part() -> None:
             made.add((move.who, move.kind))
             move.do(world)
     assert {who for who, _ in made} == {*Thread, *Outside} - {Thread.PREEMPT, Outside.DESTINATION_OPERATOR}
-    assert {kind for _, kind in made} == set(Kind) - OF_RECOVERY - OF_URGENT_PAGES
+    assert {kind for _, kind in made} == set(Kind) - OF_RECOVERY - OF_URGENT_PAGES - OF_BOTH
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -357,10 +356,7 @@ def test_a_member_with_a_fault_is_noticed(
 
 @pytest.fixture(scope="module")
 def with_ray() -> Iterator[Any]:
-    if find_spec("ray") is None:
-        pytest.skip("Ray, the optional extra `cluster`, is not installed")
-    import ray
-
+    ray = pytest.importorskip("ray", reason="Ray, the optional extra `cluster`, is not installed")
     yield ray
     ray.shutdown()
 
