@@ -98,6 +98,10 @@ def test_so_is_every_interleaving_with_recovery_towards_a_qemu() -> None:
     assert (found.states, found.transitions) == (12267, 96292)
 
 
+@pytest.mark.slow_but(
+    *("PausesInPrecopy", "TakesTheGuestBack", "FailsInPostcopy", "AsksWithoutAConnection", "PausesBeforeRun"),
+    *("RepliesWhilePaused", "LeavesTheGuestRunning", "KeepsRequests", "SaysThatAllHasArrived"),
+)
 @pytest.mark.parametrize("mutant", IN_RECOVERY, ids=[mutant.core.__name__ for mutant in IN_RECOVERY])
 def test_a_mistake_in_recovery_is_found_out(mutant: Mutant) -> None:
     failure = refine(mutant.world).failure
@@ -136,6 +140,7 @@ def test_so_is_every_other_interleaving_with_it(pages: int, group: int, qemu: bo
     assert (found.states, found.transitions) == size
 
 
+@pytest.mark.slow_but("OpensWithoutAnAnswer", "SwitchesWithout", "ReadsThePackageWithout", "LogsUrgentPagesAsOthers")
 @pytest.mark.parametrize("mutant", WITH_PREEMPT, ids=[mutant.core.__name__ for mutant in WITH_PREEMPT])
 def test_a_mistake_with_urgent_pages_is_found_out(mutant: Mutant) -> None:
     failure = refine(mutant.world).failure
