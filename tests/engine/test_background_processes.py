@@ -132,9 +132,10 @@ def test_background_pages_are_placed_by_the_process(monkeypatch: pytest.MonkeyPa
     assert sorted(preferred) == [Thread.FAULT, Thread.LISTEN, Thread.PREEMPT]
 
 
-def test_a_page_that_is_about_to_be_placed_is_not_asked_for() -> None:
-    """The guest goes on with an urgent page, and touches one that the process has been told to place."""
-    hosts = Hosts(preempt=True)
+@pytest.mark.parametrize("preempt", [True, False])
+def test_a_page_that_is_about_to_be_placed_is_not_asked_for(preempt: bool) -> None:
+    """The guest goes on with an urgent page, or begins to run, and touches one that the core has taken already."""
+    hosts = Hosts(preempt=preempt)
     host, core, page = hosts.destination, hosts.destination.core, len(hosts.guests[1].map) // PAGES
     core.state, core.main, core.return_path_open = State.RUNNING, Main.LEFT, True
     core.receive_listening(Pages("guest.ram", 2 * page, 2, page, bytes(2 * page)))

@@ -496,7 +496,7 @@ class DestinationHost:
                 first = page // group * group
                 self._asked.setdefault(first, time.perf_counter())
                 self._last_request = time.monotonic()
-                if self.core.preempt and self._is_coming(page):
+                if self._is_coming(range(first, first + group)):
                     continue
                 self.report.requests += 1
                 self.report.duplicate_requests += first in self._requested
@@ -508,14 +508,15 @@ class DestinationHost:
                 except ConnectionLost:
                     pass  # what is on its way may yet be all that is needed: the listen thread reads it to its end
 
-    def _is_coming(self, page: int) -> bool:
+    def _is_coming(self, host_page: range) -> bool:
         """The core has taken the page, and it is here or about to be placed, which wakes whoever waits for it.
 
-        Two threads place: the guest may go on with one's page, and touch one that the other has not placed yet. For the
-        core, and the model, that page is here: there is no fault. QEMU asks for no page that has arrived either.
+        A page is placed a moment after the core has taken it, and the guest may begin in between, or go on with an
+        urgent page that another thread has placed. For the core, and the model, the page is here: there is no fault.
+        QEMU asks for no page that has arrived either.
         """
         with self._lock:
-            return page in self.core.received
+            return all(page in self.core.received for page in host_page)
 
     def _request_unread(self) -> None:
         """After a recovery: what the guest waits for, as far as it is known."""
