@@ -6,7 +6,7 @@
 help: ## what there is to do
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
 
-test: ## the fast tests: five minutes on two idle cores
+test: ## the fast tests: a quarter of an hour on two cores where nothing is compiled yet
 	pytest
 
 test-slow: ## the tests that `make test` leaves out, but for the long ones
