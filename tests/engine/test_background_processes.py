@@ -224,8 +224,16 @@ def test_a_process_that_stands_still_is_noticed(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(own_process, "GRACE", 0.5)
     source, destination = migrate(GUEST, preempt=True, timeout=2.0)
     assert (source.report.outcome, destination.report.outcome) == ("failed", "failed")
-    assert f"the process that {what} has not answered for 2.5 s" in (source.report.why, destination.report.why)
-    assert nowhere_else(source, destination) == []
+    assert nowhere_else(source, destination) == []  # which host gives up first, and says so, depends on the machine
+
+
+@pytest.mark.parametrize("what", [sending_process.WHAT, placing_process.WHAT])
+def test_a_process_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(own_process, "GRACE", 0.1)
+    with closing(start_process(what)) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(ConnectionLost, match=f"^the process that {what} has not answered for 0.1 s$"):
+            process.receive(0.0)
 
 
 def test_the_processes_end_with_a_host_that_is_killed() -> None:

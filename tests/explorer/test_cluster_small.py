@@ -302,10 +302,7 @@ LOOP = {
         "numbering.tags[j] = rows[begin + j, len(out)]",
         "numbering.tags[j] = rows[begin, len(out)]",
     ),
-    "enters the first of what was sent only": (
-        "        begin += count\n\n\n@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, OUTBOXES",
-        "        begin = len(rows)\n\n\n@compiled(types.void(I64S, TABLES, SCRATCH, NUMBERING, OUTBOXES",
-    ),
+    "enters the first of what was sent only": ("out[k, j] = rows[begin + j, k]", "out[k, j] = rows[begin, k]"),
 }
 
 
