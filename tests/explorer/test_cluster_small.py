@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from postcopy.explorer import explore
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.kernel import compiler
-from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.explorer.search import cluster_team, loops, small_store, word_table
 from postcopy.explorer.search.cluster import Cluster
@@ -30,7 +28,6 @@ from postcopy.explorer.search.compiled import Compiled
 from postcopy.explorer.search.loops import machine_of
 from postcopy.explorer.search.records import Outboxes
 from postcopy.explorer.search.status import COUNT, FOUND, Status
-from postcopy.language import NO_DEADLOCK, Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
@@ -38,8 +35,8 @@ from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 from tests.explorer.killed import killed
 from tests.explorer.one_process import OneProcess
+from tests.explorer.random_searches import SEARCHES, SIXTY, compiled_quickly, exploration_of
 from tests.explorer.test_small_table import full_to_the_brim, is_run
-from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
 
 SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "changed", "witnesses")
 INTERPRETED = Options(reductions=(), engine=Engine.INTERPRETED)
@@ -91,23 +88,12 @@ def agrees(made: Exploration, ordinary: Compiled, small: SmallCluster, runs: int
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    protocol=random_protocols(),
-    pages=st.integers(1, 3),
-    in_flight=st.integers(1, 2),
-    symmetry=st.booleans(),
-    prop=st.sampled_from([None, heard_once, sends_stay, stale_has_history, NO_DEADLOCK]),
-    members=st.integers(1, 4),
-)
-def test_random_searches_agree(
-    protocol: type[Protocol], pages: int, in_flight: int, symmetry: bool, prop: Any, members: int
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "OPTIMIZE", 0)  # each kernel runs once
-        instance = Instance(protocol, pages, in_flight, () if prop is None else (prop,))
-        made = Exploration(instance, Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
-        if len(made.kernel.initial) > 3000:
+@SIXTY
+@given(**SEARCHES, members=st.integers(1, 4))
+def test_random_searches_agree(members: int, **drawn: Any) -> None:
+    with compiled_quickly():
+        made = exploration_of(**drawn)
+        if made is None:
             return
         ordinary = Compiled(machine_of(made.kernel.plan), made.question)
         if ordinary.run(20_000).status is Status.RUNNING:

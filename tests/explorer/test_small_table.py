@@ -10,15 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from postcopy.api.progress import of_search
 from postcopy.errors import UsageError
 from postcopy.explorer import explore
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.kernel import compiler
-from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.explorer.search import loops, small_path, small_store
 from postcopy.explorer.search.compiled import Compiled
@@ -26,14 +23,13 @@ from postcopy.explorer.search.loops import machine_of
 from postcopy.explorer.search.small import Small
 from postcopy.explorer.search.small_store import SmallStore
 from postcopy.explorer.search.status import FOUND, Status
-from postcopy.language import NO_DEADLOCK, Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
 from postcopy.report.results.check import sentence
-from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
+from tests.explorer.random_searches import SEARCHES, SIXTY, compiled_quickly, exploration_of
 
 SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "changed", "witnesses", "detail", "after")
 INTERPRETED = Options(reductions=(), engine=Engine.INTERPRETED)
@@ -67,20 +63,12 @@ def is_run(exploration: Exploration, run: list[tuple[int, ...]]) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    protocol=random_protocols(),
-    pages=st.integers(1, 3),
-    in_flight=st.integers(1, 2),
-    symmetry=st.booleans(),
-    prop=st.sampled_from([None, heard_once, sends_stay, stale_has_history, NO_DEADLOCK]),
-)
-def test_random_searches_agree(protocol: type[Protocol], pages: int, in_flight: int, symmetry: bool, prop: Any) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "OPTIMIZE", 0)  # each kernel runs once
-        instance = Instance(protocol, pages, in_flight, () if prop is None else (prop,))
-        made = Exploration(instance, Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
-        if len(made.kernel.initial) > 3000:
+@SIXTY
+@given(**SEARCHES)
+def test_random_searches_agree(**drawn: Any) -> None:
+    with compiled_quickly():
+        made = exploration_of(**drawn)
+        if made is None:
             return
         ordinary, small = both(made)
         there, found = ordinary.run(20_000), small.run(20_000)

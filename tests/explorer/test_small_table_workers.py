@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.kernel import compiler
-from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search import loops, pair_table, small_store, word_table
 from postcopy.explorer.search.compiled import Compiled
@@ -27,15 +25,14 @@ from postcopy.explorer.search.pair_table import FARTHEST, SLOTS
 from postcopy.explorer.search.small import Small
 from postcopy.explorer.search.status import FOUND, Status
 from postcopy.explorer.search.worker import lines
-from postcopy.language import NO_DEADLOCK, Protocol
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.properties.safety import SAFETY
 from postcopy.properties.witnesses import WITNESSES
+from tests.explorer.random_searches import SEARCHES, SIXTY, compiled_quickly, exploration_of
 from tests.explorer.test_pair_table import Pairs, changed, holds, some_pairs
 from tests.explorer.test_small_table import is_run
-from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
 
 SAME = ("status", "states", "transitions", "depth", "frontier", "fired", "changed", "witnesses")
 INTERPRETED = Options(reductions=(), engine=Engine.INTERPRETED)
@@ -85,23 +82,12 @@ def assert_agree(made: Exploration, ordinary: Compiled, small: Levels) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    protocol=random_protocols(),
-    pages=st.integers(1, 3),
-    in_flight=st.integers(1, 2),
-    symmetry=st.booleans(),
-    prop=st.sampled_from([None, heard_once, sends_stay, stale_has_history, NO_DEADLOCK]),
-    workers=st.integers(1, 4),
-)
-def test_random_searches_agree(
-    protocol: type[Protocol], pages: int, in_flight: int, symmetry: bool, prop: Any, workers: int
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "OPTIMIZE", 0)  # each kernel runs once
-        instance = Instance(protocol, pages, in_flight, () if prop is None else (prop,))
-        made = Exploration(instance, Options((PAGES,) if symmetry else (), engine=Engine.INTERPRETED))
-        if len(made.kernel.initial) > 3000:
+@SIXTY
+@given(**SEARCHES, workers=st.integers(1, 4))
+def test_random_searches_agree(workers: int, **drawn: Any) -> None:
+    with compiled_quickly():
+        made = exploration_of(**drawn)
+        if made is None:
             return
         machine = machine_of(made.kernel.plan)
         ordinary = Compiled(machine, made.question)
