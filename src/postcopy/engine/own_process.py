@@ -146,3 +146,41 @@ class OwnProcess:
 
 Start: TypeAlias = Callable[[str], OwnProcess]
 """Starts the process that does this."""
+
+
+class OnePerConnection:
+    """What works on a connection and has a process of its own for each, started early: that takes a moment. One thread
+    at a time.
+
+    Args:
+        what: the processes do, for messages.
+    """
+
+    def __init__(self, what: str, start: Start) -> None:
+        self._what, self._start = what, start
+        self._process: OwnProcess | None = start(what)
+        self._begun = False
+
+    def prepare(self) -> None:
+        """Start the process for the next connection."""
+        self.close()
+        self._process, self._begun = self._start(self._what), False
+
+    def _begin(self) -> OwnProcess:
+        """The process for a connection that begins now."""
+        if self._begun or self._process is None:
+            self.prepare()
+        assert self._process is not None
+        self._begun = True
+        return self._process
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process."""
+        return None if self._process is None else self._process.pid
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+        self._process = None

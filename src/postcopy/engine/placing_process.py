@@ -24,8 +24,9 @@ from postcopy.engine.errors import ConnectionLost, EngineError, GuestError, Remo
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.memory import MOST_PLACED, KernelDestinationMemory, MappedGuest
 from postcopy.engine.messages import Block, Contents, Page, Pages, StreamMessage
-from postcopy.engine.own_process import MOST_BYTES, Line, OwnProcess, Start
+from postcopy.engine.own_process import MOST_BYTES, Line, OnePerConnection, Start
 from postcopy.engine.parsing import StreamParser
+from postcopy.engine.stream_reader import still, take_in
 from postcopy.engine.transport import Connection
 
 WHAT = "places pages"
@@ -94,36 +95,29 @@ class Held(msgspec.Struct, frozen=True):
     message: Pages
 
 
-class PlacingProcess:
-    """The destination's end. One thread at a time.
+class PlacingProcess(OnePerConnection):
+    """The destination's end.
 
     Args:
         guest: its memory is under userfaultfd.
     """
 
     def __init__(self, guest: MappedGuest, start: Start) -> None:
+        super().__init__(WHAT, start)
         self._geometry = guest.geometry
         self._descriptors = (guest.memfd, guest.descriptors[0])
         self._address, self._guest = guest.address, guest.pid
         self._blank = memoryview(bytes(MOST_PLACED * guest.geometry.target_page))
-        self._start = start
-        self._process: OwnProcess | None = start(WHAT)
         self._note: Callable[[range, float], None] = lambda _pages, _at: None
-        self._begun = self._ended = False
+        self._ended = False
         self._timeout = 0.0
         self._arrived: deque[StreamMessage | Held] = deque()
         self._under_way = 0
 
-    def prepare(self) -> None:
-        """Start the process for the next connection early: it takes a moment."""
-        self.close()
-        self._process, self._begun = self._start(WHAT), False
-
     def begin(
         self, connection: Connection, parser: StreamParser, timeout: float, note: Callable[[range, float], None]
     ) -> None:
-        """From here on the process reads from this connection. Each connection has a process of its own; the first
-        one's has been started early.
+        """From here on the process reads from this connection.
 
         Args:
             parser: what it has read so far, and what the next bytes mean.
@@ -133,10 +127,8 @@ class PlacingProcess:
         Raises:
             ConnectionLost: the process is gone.
         """
-        if self._begun or self._process is None:
-            self.prepare()
-        assert self._process is not None
-        self._begun, self._ended, self._timeout, self._note = True, False, timeout, note
+        process = self._begin()
+        self._ended, self._timeout, self._note = False, timeout, note
         self._arrived.clear()
         self._under_way = 0
         geometry = self._geometry
@@ -152,7 +144,7 @@ class PlacingProcess:
         with os.fdopen(state, "wb") as file:
             pickle.dump(parser, file)
             file.flush()
-            self._process.send(setup, [*self._descriptors, connection.descriptor, state])
+            process.send(setup, [*self._descriptors, connection.descriptor, state])
 
     def next_message(self) -> StreamMessage | Held:
         """The next message of the stream, or the next pages whose contents the process holds.
@@ -214,17 +206,6 @@ class PlacingProcess:
             self._under_way -= 1
             self._note(range(first, first + count), at)
         return answer
-
-    @property
-    def pid(self) -> int | None:
-        """The number of the process."""
-        return None if self._process is None else self._process.pid
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.close()
-        self._process = None
 
 
 class _Guest(msgspec.Struct):
@@ -314,16 +295,9 @@ class _Placer:
         ready = self._line.ready(self._timeout, self._connection.descriptor)
         if self._line.descriptor in ready:
             return False  # the only word that comes now
-        within = " within a message" if self._parser.buffered else ""
         if not ready:
-            sent = "only a part of a message" if within else "nothing"
-            raise ConnectionLost(f"the source has sent {sent} for {self._timeout:g} s")
-        slots = self._parser.slots() if self._connection.scatters else None
-        size = self._connection.receive(self._parser.room() if slots is None else slots, self._timeout)
-        if not size:
-            raise ConnectionLost(f"the source closed the connection{within}")
-        if slots is None:
-            self._parser.filled(size)
+            raise still(self._parser, self._timeout)
+        take_in(self._connection, self._parser, self._timeout, self._timeout)
         return True
 
 

@@ -21,7 +21,7 @@ from postcopy.engine.contents import PageContents
 from postcopy.engine.errors import ConnectionLost
 from postcopy.engine.geometry import Geometry
 from postcopy.engine.messages import Block
-from postcopy.engine.own_process import Line, OwnProcess, Start
+from postcopy.engine.own_process import Line, OnePerConnection, Start
 from postcopy.engine.transport import Connection
 from postcopy.engine.writing import StreamWriter
 
@@ -62,40 +62,30 @@ class Failed(msgspec.Struct, frozen=True):
     why: str
 
 
-class SendingProcess:
-    """The source's end. One thread at a time.
+class SendingProcess(OnePerConnection):
+    """The source's end.
 
     Args:
         memory: the descriptor of the guest's memory.
     """
 
     def __init__(self, geometry: Geometry, memory: int, start: Start) -> None:
+        super().__init__(WHAT, start)
         self._geometry, self._memory = geometry, memory
-        self._start = start
-        self._process: OwnProcess | None = start(WHAT)
         self._timeout = 0.0
-        self._begun = False
         self._under_way = 0
 
-    def prepare(self) -> None:
-        """Start the process for the next connection early: it takes a moment."""
-        self.close()
-        self._process, self._begun = self._start(WHAT), False
-
     def begin(self, connection: Connection) -> None:
-        """From here on the process writes to this connection, until `settle` returns. Each connection has a process of
-        its own; the first one's has been started early.
+        """From here on the process writes to this connection, until `settle` returns.
 
         Raises:
             ConnectionLost: the process is gone.
         """
-        if self._begun or self._process is None:
-            self.prepare()
-        assert self._process is not None
-        self._begun, self._under_way, self._timeout = True, 0, connection.timeout
+        process = self._begin()
+        self._under_way, self._timeout = 0, connection.timeout
         geometry = self._geometry
         setup = Setup(geometry.blocks, geometry.target_page, geometry.host_page, connection.timeout)
-        self._process.send(setup, [self._memory, connection.descriptor])
+        process.send(setup, [self._memory, connection.descriptor])
 
     def send(self, runs: Iterable[range]) -> Sent:
         """Have these pages sent; what has been written since the last call.
@@ -129,17 +119,6 @@ class SendingProcess:
             self._under_way -= 1
             sent += answer
         return sent
-
-    @property
-    def pid(self) -> int | None:
-        """The number of the process."""
-        return None if self._process is None else self._process.pid
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.close()
-        self._process = None
 
 
 def serve(line: Line) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from postcopy.engine.errors import ConnectionLost
 from postcopy.engine.messages import StreamMessage
+from postcopy.engine.page_vectors import Slots
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.transport import Connection
 
@@ -41,17 +42,34 @@ class StreamReader:
             message = parser.next_pages(most, group)
             if message is not None:
                 return message
-            slots = parser.slots() if self._connection.scatters else None
-            room = parser.room() if slots is None else slots
-            size = self._connection.receive(room, max(0.0, end - time.monotonic()))
-            if size is None:
-                sent = "only a part of a message" if parser.buffered else "nothing"
-                raise ConnectionLost(f"the source has sent {sent} for {timeout:g} s")
-            if not size:
-                within = " within a message" if parser.buffered else ""
-                raise ConnectionLost(f"the source closed the connection{within}")
-            if slots is None:
-                parser.filled(size)
-            elif slots.whole < most // 2 and not slots.full:
+            slots = take_in(self._connection, parser, max(0.0, end - time.monotonic()), timeout)
+            if slots is not None and slots.whole < most // 2 and not slots.full:
                 with suppress(ConnectionLost):  # what has come is read first; an end is found again
                     self._connection.receive(slots, 0.0)  # there may be more by now
+
+
+def take_in(connection: Connection, parser: StreamParser, seconds: float, timeout: float) -> Slots | None:
+    """Let a parser have what arrives next; the slots that it is in, if the parser gave some.
+
+    Args:
+        seconds: that are left of the timeout.
+
+    Raises:
+        ConnectionLost: nothing comes in time, or the connection has ended.
+    """
+    slots = parser.slots() if connection.scatters else None
+    size = connection.receive(parser.room() if slots is None else slots, seconds)
+    if size is None:
+        raise still(parser, timeout)
+    if not size:
+        raise ConnectionLost(f"the source closed the connection{' within a message' if parser.buffered else ''}")
+    if slots is None:
+        parser.filled(size)
+    return slots
+
+
+def still(parser: StreamParser, timeout: float) -> ConnectionLost:
+    """The error that a source has sent nothing for so long."""
+    return ConnectionLost(
+        f"the source has sent {'only a part of a message' if parser.buffered else 'nothing'} for {timeout:g} s"
+    )
