@@ -71,7 +71,6 @@ class Stuck:
         number: which one of its stream, from 1; and of how many that is.
         forbidden: for each action that it could have been, the guard that does not hold.
         about: pages that the guards have asked for, beside its own.
-        exhausted: the search was given up, because it took too long.
     """
 
     observation: Observation
@@ -79,7 +78,6 @@ class Stuck:
     number: int
     forbidden: tuple[Forbidden, ...]
     about: tuple[int, ...]
-    exhausted: bool
 
 
 @dataclass
@@ -240,7 +238,7 @@ class Search:
         observation = batch.observations[0]
         about = [page for page in dict.fromkeys(self._about) if page != observation.page]
         number = self._numbers[stream] + 1
-        return Stuck(observation, stream, number, forbidden, tuple(about[:3]), exhausted=self._effort <= 0)
+        return Stuck(observation, stream, number, forbidden, tuple(about[:3]))
 
     def _try(self, batch: Batch) -> tuple[Forbidden, ...] | None:
         """Take an action that is this observation, with what it needs; None where that could be done."""

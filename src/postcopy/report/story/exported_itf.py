@@ -36,9 +36,6 @@ ACTION_TAKEN = "mbt::actionTaken"
 UNITS: tuple[object, ...] = ("U_OF_UNIT", None, {}, {"#tup": []}, {"tag": "UNIT", "value": "U_OF_UNIT"})
 """What stands in a variant that carries nothing: Apalache, older and newer versions of Quint, older Apalache."""
 
-MOST_MEMBERS = 12
-"""So many members of an enumeration a message names."""
-
 NO_MESSAGE = frozenset({"", "Nothing"})
 """What stands for no message in a slot of a channel."""
 
