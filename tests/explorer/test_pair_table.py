@@ -115,6 +115,22 @@ def holds(table: Pairs, pairs: Any) -> bool:
     return sorted(table.stored()) == expected and set(table.enter(pairs)) == {pair_table.THERE}
 
 
+def crowded(table: Pairs) -> Any:
+    """Pairs that belong to the first 24 buckets and need 54, so that the last of them is 30 buckets from home."""
+    pairs = some_pairs(SLOTS * 4 * table.buckets, table, 5)
+    homes = [int(pair_table.place(U(left), U(right), table.shape)[0]) for left, right in pairs]
+    return pairs[np.array(homes) < 24][: SLOTS * 54]
+
+
+def is_exact_where_homes_are_crowded(module: Any) -> bool:
+    """A table that grows in its place while pairs lie further from home than buckets are moved together."""
+    table = Pairs(module, 64, 256)
+    pairs = crowded(table)
+    assert len(pairs) == SLOTS * 54
+    table.enter(pairs)
+    return table.spread(85) and holds(table, pairs)
+
+
 def is_exact(module: Any, buckets: int, key_bits: int = 0) -> bool:
     """Pairs entered into a table, nearly full, that is moved; and spread in its place twice, and then moved."""
     table = Pairs(module, buckets, 4 * buckets, key_bits)
@@ -135,6 +151,10 @@ def is_exact(module: Any, buckets: int, key_bits: int = 0) -> bool:
 @pytest.mark.parametrize(("buckets", "key_bits"), [(64, 32), (300, 0), (5000, 33), ((1 << 13) - 1, 0)])
 def test_pairs_are_kept_apart_exactly_however_the_table_grows(buckets: int, key_bits: int) -> None:
     assert is_exact(pair_table, buckets, key_bits)
+
+
+def test_pairs_far_from_home_are_kept_where_the_table_grows_in_its_place() -> None:
+    assert is_exact_where_homes_are_crowded(pair_table)
 
 
 def test_what_a_home_and_a_rest_leave_of_a_key_fits_into_an_entry() -> None:
@@ -170,8 +190,8 @@ PAIRS = {
         "lowest(empty), value, alone):\n            return NEW",
     ),
     "takes the bucket for the home when it grows": (
-        "mixed_of(bucket - distance, U(entry) >> DISTANCE_BITS, before)",
-        "mixed_of(bucket, U(entry) >> DISTANCE_BITS, before)",
+        "home = U(bucket) - low_bits(entry, DISTANCE_BITS) + ONE",
+        "home = U(bucket)",
     ),
     "does not copy the first buckets": (
         "return min(before + FARTHEST, (FARTHEST + 1) * before // (after - before) + FARTHEST + 2)",
@@ -183,9 +203,15 @@ PAIRS = {
         "    return key | key >> half\n\n\n@njit\ndef unmixed",
     ),
     "leaves some behind when it is moved": (
-        "for bucket in range(before.buckets + U(FARTHEST)):",
-        "for bucket in range(before.buckets):",
+        "end, first = before.buckets + U(FARTHEST), ZERO",
+        "end, first = before.buckets, ZERO",
     ),
+    "leaves some of what is moved together behind": (
+        "for j in range(begin, count, SLOTS):",
+        "for j in range(begin, count - count % SLOTS, SLOTS):",
+    ),
+    "moves some buckets twice": ("first += U(TOGETHER)", "first += U(TOGETHER) - ONE"),
+    "does not clear what it moves": ("            entries[:] = 0\n", ""),
 }
 
 
@@ -193,7 +219,7 @@ PAIRS = {
 @pytest.mark.parametrize("what", PAIRS)
 def test_a_table_that_is_not_exact_is_noticed(what: str) -> None:
     module = changed(pair_table, PAIRS[what])
-    assert not (is_exact(module, 64, 32) and is_exact(module, 300))
+    assert not (is_exact(module, 64, 32) and is_exact(module, 300) and is_exact_where_homes_are_crowded(module))
 
 
 # -- words ----------------------------------------------------------------------------------------------------------

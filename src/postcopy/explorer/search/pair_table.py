@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, types
 
-from postcopy.explorer.search.intrinsics import lowest, places
+from postcopy.explorer.search.intrinsics import lowest, places, prefetch
 from postcopy.explorer.search.intrinsics import put as fill_entry
 
 U = np.uint64
@@ -44,6 +44,9 @@ REST_BITS = 32 - int(DISTANCE_BITS)
 """Bits of an entry for what the home does not say of a pair."""
 
 BUCKET_BITS, SLOTS = U(4), 16
+
+TOGETHER = 16
+"""How many buckets are moved into a larger table together."""
 
 STUCK, THERE, NEW = range(3)
 """What came of entering a pair: no room near its home, it was there, it is there now."""
@@ -171,33 +174,53 @@ def put(table, home, rest, alone):
 
 
 @njit
-def put_all(entries, bucket, before, table, after, alone):
-    """Enter what a bucket of a smaller table held into the larger one; False where there is no room."""
-    for entry in entries:
-        if entry == 0:
-            break
-        distance = low_bits(U(entry), DISTANCE_BITS) - ONE
-        home, rest = home_and_rest(mixed_of(bucket - distance, U(entry) >> DISTANCE_BITS, before), after)
-        if not put(table, home, rest, alone):
-            return False
+def put_placed(table, homes, rests, count, alone):
+    """Enter some pairs that are not there; False where there is no room for one.
+
+    Not one after the other: those that belong to one bucket lie side by side, and a bucket is looked through slowly as
+    long as the processor has not written what was just put there.
+    """
+    for begin in range(SLOTS):
+        for j in range(begin, count, SLOTS):
+            if not put(table, homes[j], rests[j], alone):
+                return False
     return True
+
+
+@njit
+def place_bucket(entries, bucket, before, after, homes, rests, count):
+    """Where the pairs of a bucket of a table belong in a larger one with the same keys; how many have been placed.
+
+    Their homes and rests are put behind those of `count` others.
+    """
+    for slot in range(SLOTS):
+        entry = U(entries[slot])
+        if entry == ZERO:
+            break
+        home = U(bucket) - low_bits(entry, DISTANCE_BITS) + ONE
+        homes[count], rests[count] = home_and_rest(mixed_of(home, entry >> DISTANCE_BITS, before), after)
+        count += 1
+    return count
 
 
 @njit
 def spread(table, before, after, begin, end, alone):
     """Move some buckets of a table that becomes larger in its place, those behind them having been moved already.
 
-    Bucket by bucket from the last one on: what it held belongs to it or above. That is not so of the first buckets (see
-    `copied_buckets`). Several workers may each move some of the buckets that `apart_from` allows. False where there is
-    no room for a pair, and then the table is lost.
+    Some buckets at once, from the last ones on: what they held belongs to the first of them or above. That is not so of
+    the first buckets (see `copied_buckets`). Several workers may each move some of the buckets that `apart_from`
+    allows. False where there is no room for a pair, and then the table is lost.
     """
-    entries = np.empty(SLOTS, dtype=np.uint32)
-    for down in range(end - begin):
-        bucket = end - 1 - down
-        entries[:] = table[bucket * SLOTS : (bucket + 1) * SLOTS]
-        table[bucket * SLOTS : (bucket + 1) * SLOTS] = 0
-        if not put_all(entries, U(bucket), before, table, after, alone):
+    homes, rests = np.empty(TOGETHER * SLOTS, dtype=np.uint64), np.empty(TOGETHER * SLOTS, dtype=np.uint64)
+    while end > begin:
+        first, count = max(begin, end - TOGETHER), 0
+        for bucket in range(first, end):
+            entries = table[bucket * SLOTS : (bucket + 1) * SLOTS]
+            count = place_bucket(entries, bucket, before, after, homes, rests, count)
+            entries[:] = 0
+        if not put_placed(table, homes, rests, count, alone):
             return False
+        end = first
     return True
 
 
@@ -206,24 +229,37 @@ def spread_first(table, before, after, first):
     """Move the first buckets, all others having been moved already; False where there is no room for a pair."""
     copied = table[: first * SLOTS].copy()
     table[: first * SLOTS] = 0
-    done = True
-    for up in range(first):
-        done &= put_all(copied[up * SLOTS : (up + 1) * SLOTS], U(up), before, table, after, True)
-    return done
+    homes, rests = np.empty(SLOTS, dtype=np.uint64), np.empty(SLOTS, dtype=np.uint64)
+    for bucket in range(first):
+        entries = copied[bucket * SLOTS : (bucket + 1) * SLOTS]
+        count = place_bucket(entries, bucket, before, after, homes, rests, 0)
+        if not put_placed(table, homes, rests, count, True):
+            return False
+    return True
 
 
 @njit
 def move(table, before, other, after):
-    """Enter all pairs into another table, which is empty and may have another key; False where there is no room."""
-    for bucket in range(before.buckets + U(FARTHEST)):
-        for slot in range(U(SLOTS)):
-            entry = table[bucket * U(SLOTS) + slot]
-            if entry == 0:
-                break
-            left, right = pair_at(U(bucket), U(entry), before)
-            home, rest = place(left, right, after)
-            if not put(other, home, rest, True):
-                return False
+    """Enter all pairs into another table, which is empty and may have another key; False where there is no room.
+
+    They belong anywhere there. So the places of some are asked of the memory together, before the first is entered.
+    """
+    homes, rests = np.empty(TOGETHER * SLOTS, dtype=np.uint64), np.empty(TOGETHER * SLOTS, dtype=np.uint64)
+    end, first = before.buckets + U(FARTHEST), ZERO
+    while first < end:
+        count = 0
+        for bucket in range(first, min(first + U(TOGETHER), end)):
+            for slot in range(SLOTS):
+                entry = table[bucket * SLOTS + slot]
+                if entry == 0:
+                    break
+                left, right = pair_at(U(bucket), U(entry), before)
+                homes[count], rests[count] = place(left, right, after)
+                prefetch(other, homes[count] << BUCKET_BITS)
+                count += 1
+        if not put_placed(other, homes, rests, count, True):
+            return False
+        first += U(TOGETHER)
     return True
 
 
