@@ -22,6 +22,7 @@ from postcopy.explorer.explore import Exploration
 from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.explorer.search import cluster_team, loops, small_store, word_table
 from postcopy.explorer.search.cluster import Cluster
+from postcopy.explorer.search.cluster_member import Member
 from postcopy.explorer.search.cluster_small import SmallCluster
 from postcopy.explorer.search.cluster_small_member import SearchingMember, SmallMember
 from postcopy.explorer.search.compiled import Compiled
@@ -106,6 +107,25 @@ def test_several_members_find_what_one_process_finds(whole: tuple[Exploration, C
     small = on(members, whole[0])
     assert agrees(*whole, small, runs=2)
     assert all(each.control[COUNT] > 0 for each in small.reports), "one of them had all of it"
+
+
+@pytest.mark.parametrize("kind", [SmallMember, Member])
+def test_a_member_enters_more_states_than_a_block_has(kind: type, whole: tuple[Exploration, Compiled]) -> None:
+    assert enters_all(kind, whole)
+
+
+def enters_all(kind: Any, whole: tuple[Exploration, Compiled]) -> bool:
+    """Whether a member that is sent all states of a search at once, some of them twice, has these then."""
+    made, ordinary = whole
+    states = np.array(ordinary.stored(), dtype=np.uint64).view(np.int64)
+    member = kind(made.kernel.plan, made.question, 0, 1)
+    member.begin()
+    rows = np.concatenate([states, states[::7]])
+    if kind is Member:
+        rows = np.column_stack([rows, np.zeros(len(rows), dtype=np.int64)])  # their parents
+    assert len(states) > 3 * ordinary.machine.code.most, "they fit into two blocks, or three"
+    member.take(rows)
+    return sorted(map(tuple, member.states().view(np.uint64).tolist())) == sorted(ordinary.stored())
 
 
 def test_outboxes_that_are_soon_full_and_a_queue_that_moves_change_nothing(
@@ -292,19 +312,23 @@ LOOP = {
 }
 
 
+MANY = {"enters the first block of what was sent only": ("        begin += count\n", "        begin = len(rows)\n")}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("what", [None, *LOOP])
+@pytest.mark.parametrize("what", [None, *LOOP, *MANY])
 def test_a_loop_with_a_fault_is_noticed(
     what: str | None, whole: tuple[Exploration, Compiled], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     *others, text = loops._small_texts()
     if what is not None:
-        old, new = LOOP[what]
+        old, new = (LOOP | MANY)[what]
         assert text.count(old) == 1
         text = text.replace(old, new)
         monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path))
     monkeypatch.setattr(loops, "_small_texts", lambda: (*others, text))
-    assert agrees(*whole, on(3, whole[0])) is (what is None)
+    right = enters_all(SmallMember, whole) if what in MANY else agrees(*whole, on(3, whole[0]))
+    assert right is (what is None)
 
 
 _TAKE = SmallMember.take
