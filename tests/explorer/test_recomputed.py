@@ -37,6 +37,7 @@ from tests.explorer.naive_liveness import Case, faults_of, shortest_stem
 from tests.explorer.test_lasso import NESTED, SERIES, cases, drawn
 
 TEXT = (Path(recomputed.__file__).parent / "component_loop.py").read_text()
+STEPS_TEXT = (Path(recomputed.__file__).parent / "successor_loop.py").read_text()
 
 
 @pytest.fixture
@@ -54,11 +55,24 @@ def loop_of(text: str) -> ModuleType:
         "njit": lambda function: function,
         "compiled": lambda _: lambda function: function,
         "successors": steps_from,
+        "steps": steps_from,
         "SPACE": I64,
     }
     vars(module).update(names)
     exec(text, vars(module))
     return module
+
+
+def keeping(text: str) -> ModuleType:
+    """The functions of the text that keeps steps, for Python, and those that call them."""
+    below = ModuleType("steps")
+    unused = dict.fromkeys(("hash_of", "ask", "look_up", "number_in"))
+    vars(below).update(unused, compiled=lambda _: lambda function: function, WORDS=1)
+    exec(text, vars(below))
+    vars(below).update(made_again=steps_from, kept_steps=below.kept_steps.py_func, successors=below.steps)
+    loop = loop_of(TEXT)
+    vars(loop).update(successors=below.steps, steps=below.steps, record=below.record)
+    return loop
 
 
 def steps_from(space: Any, n: int) -> int:
@@ -73,6 +87,13 @@ def steps_from(space: Any, n: int) -> int:
     return count
 
 
+class _Space(SimpleNamespace):
+    """A record of which some fields can be replaced."""
+
+    def _replace(self, **changed: object) -> "_Space":
+        return _Space(**{**vars(self), **changed})
+
+
 def graph_of(case: Case, loop: ModuleType) -> tuple[Recomputed, list[int]]:
     """The nodes that can be reached, as a search breadth first numbers them; and which node each number means."""
     order, parents = sorted(case.initial), [-1] * len(case.initial)
@@ -83,10 +104,11 @@ def graph_of(case: Case, loop: ModuleType) -> tuple[Recomputed, list[int]]:
                 parents.append(at)
     number = {node: at for at, node in enumerate(order)}
     edges: list[list[tuple[int, int, int]]] = [[] for _ in order]
+    own = []
     for edge, (origin, target, label, moves) in enumerate(case.edges):
+        own.append(MOVES | sum(1 << unit for unit, labels in enumerate(case.units) if label in labels))
         if origin in number:
-            units = sum(1 << unit for unit, labels in enumerate(case.units) if label in labels)
-            edges[number[origin]].append((number[target], edge, (MOVES | units) if moves else 0))
+            edges[number[origin]].append((number[target], edge, own[edge] if moves else 0))
     room = {name: np.zeros(BLOCK * 20, dtype=np.int64) for name in ("ids", "able", "origin", "target", "leaf", "moves")}
 
     def promised(first: int, begin: int, end: int) -> Promised:
@@ -96,23 +118,26 @@ def graph_of(case: Case, loop: ModuleType) -> tuple[Recomputed, list[int]]:
         return Promised(np.array(made, dtype=np.uint8), np.array(kept, dtype=np.uint8))
 
     strong = sum(1 << unit for unit in case.strong if unit < len(case.units))
-    space: Any = SimpleNamespace(edges=edges, **room)
+    space: Any = _Space(edges=edges, own=own, first=np.zeros(1, dtype=np.int64), targets=[], leaves=[], **room)
     return Recomputed(loop, space, np.array(parents, dtype=np.int32), promised, len(case.units), strong), order
 
 
-def searched(case: Case, loop: ModuleType) -> Lasso[int, int] | None:
+def searched(case: Case, loop: ModuleType, room: int = 0) -> Lasso[int, int] | None:
+    """What is found; the steps of the first states are kept as far as they take so many places."""
     if not case.initial:
         return None
     graph, order = graph_of(case, loop)
+    if room:
+        graph.keep_steps(room, 1 << 30, lambda: None)
     promises = OpenPromises(graph, 0, 1 << 20, lambda: None)
     if not promises.find_fair(0):
         return None
     return LassoSearch(promises, 0).find().told(lambda state: order[state], lambda hop: hop.leaf)
 
 
-def wrong(case: Case, loop: ModuleType) -> str | None:
+def wrong(case: Case, loop: ModuleType, room: int = 0) -> str | None:
     """How the search and the definition differ, or None."""
-    expected, found = shortest_stem(case), searched(case, loop)
+    expected, found = shortest_stem(case), searched(case, loop, room)
     if (found is None) != (expected is None):
         return "a lasso is missed" if found is None else "there is no lasso"
     if found is not None and len(found.stem) != expected:
@@ -164,6 +189,53 @@ def test_the_search_without_edges_agrees_with_the_definition() -> None:
 def test_so_it_does_where_it_has_almost_no_room() -> None:
     loop = loop_of(TEXT)
     assert {wrong(case, loop) for case in series()} == {None}
+
+
+@pytest.mark.parametrize("room", [1, 9, 10_000])
+def test_what_is_found_does_not_depend_on_whether_steps_are_kept(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputed, "PIECE", 4)
+    loop = keeping(STEPS_TEXT)
+    for case in series():
+        assert searched(case, loop, room) == searched(case, loop)
+
+
+KEPT_MUTANTS = {
+    "a step is kept with another state": ("places[space.origin[j]] += 1\n            targets", "targets"),
+    "a step leads elsewhere": ("targets[place] = space.target[j]", "targets[place] = space.target[0]"),
+    "a change of history counts as a move": ("0 if space.moves[j] else STAYS", "0"),
+    "a kept change of history counts as a move": ("0 if leaf & STAYS else space.own[leaf]", "space.own[leaf]"),
+    "of a state with kept steps nobody is able to move": ("able |= moves\n            space.origin", "space.origin"),
+    "a kept step comes from another state": ("places[i] = first[at + i]", "places[i] = first[at]"),
+    "the last state with room is taken twice": ("len(space.first) - 1:", "len(space.first):"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", KEPT_MUTANTS)
+def test_steps_that_are_kept_wrongly_are_found_out(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputed, "PIECE", 4)
+    right, broken = KEPT_MUTANTS[what]
+    assert STEPS_TEXT.count(right) == 1
+    loop = keeping(STEPS_TEXT.replace(right, broken))
+
+    def noticed(case: Case, room: int) -> bool:
+        try:
+            return wrong(case, loop, room) is not None
+        except (AssertionError, IndexError, OverflowError, ValueError):
+            return True
+
+    assert any(noticed(case, room) for case in series() for room in (9, 10_000))
+
+
+def test_steps_are_kept_only_in_memory_that_nothing_else_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputed, "PIECE", 1)
+    graph, _ = graph_of(SLOPE, keeping(STEPS_TEXT))
+    needed = 23 * graph.count + 4 * recomputed.LEAST_ROOM
+    own = recomputed.BYTES_PER_KEPT_STATE * (graph.count + 1)
+    assert graph.keep_steps(29, needed + 2 * own + 11, lambda: None) == 0
+    taken = graph.keep_steps(29, needed + 2 * (own + 6 * 7), lambda: None)
+    assert taken == own + 6 * 7
+    assert len(graph.kept.first) - 1 == 7
+    assert graph.keep_steps(29, 1 << 30, lambda: None) == own + 6 * 29
 
 
 def opened_together(loop: ModuleType) -> bool:

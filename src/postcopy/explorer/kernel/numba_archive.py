@@ -83,6 +83,12 @@ class _AtFirstCall:
         _ = self._compiled
 
     @property
+    def address(self) -> int:
+        """Where its machine code is, in Numba's own calling convention."""
+        made = self._compiled.overloads[self._compiled.signatures[0]]
+        return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
+
+    @property
     def _numba_type_(self) -> types.Dispatcher:
         """What Numba takes it for where another compiled function calls it."""
         return types.Dispatcher(self._compiled)

@@ -1,7 +1,7 @@
 """Fair strongly connected components of a graph whose steps are made again whenever they are needed.
 
 In the part of Python that Numba compiles. The steps that leave some states come from `successors`, which is set before
-this text runs; nothing here stores one. A promise is a bit, and eight promises are looked at together in `spread`.
+this text runs. A promise is a bit, and eight promises are looked at together in `spread`.
 
 1. `spread` finds the *region* of each promise: the states that a run reaches with the promise open. A state whose bits
    have grown since it was expanded is expanded again.
@@ -32,7 +32,7 @@ compiled: Any = globals()["compiled"]
 
 successors: Any = globals()["successors"]
 SPACE: Any = globals()["SPACE"]
-"""What makes the steps from some states again, and the type of the record that it works on."""
+"""What gives the steps from some states, and the type of the record that it works on."""
 
 BYTES, IDS = types.uint8[::1], types.int32[::1]
 
@@ -268,9 +268,3 @@ def components(space, work, units, strong, steps):
         if able & units & ~own == 0:
             flags[state] |= np.uint8(ALONE)
     return False
-
-
-@compiled(I64(SPACE, I64))
-def expand(space, n):
-    """The steps from so many states of `space.ids`; how many there are."""
-    return successors(space, n)

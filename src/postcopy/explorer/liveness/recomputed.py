@@ -1,7 +1,8 @@
 """The graph of a compiled search without its edges: the steps are made again whenever they are needed.
 
 Beside its states and its table a search needs seven bytes for each state here, and sixteen more for each that may lie
-on a cycle. `component_loop` has the algorithm.
+on a cycle. Where there is room for more, the steps are kept, from the first states on: eight bytes a state and six a
+step. `component_loop` has the algorithm.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ BYTES_PER_STATE = 7
 BYTES_PER_CANDIDATE = 16
 """And of each state that may lie on a cycle, at most."""
 
+BYTES_PER_STEP, BYTES_PER_KEPT_STATE = 6, 8
+"""What is kept of a step, and of each state beside its steps, where there is room for them."""
+
 TOGETHER = 8
 """Promises that are looked at together."""
 
@@ -42,11 +46,11 @@ PIECE = 1 << 20
 """States that are gone through between two looks at the time."""
 
 _HERE = Path(__file__).parent
-_TEXTS = tuple(_HERE / name for name in ("records.py", "successor_loop.py", "component_loop.py"))
+_TEXTS = tuple(_HERE / name for name in ("records.py", "by_address.py", "successor_loop.py", "component_loop.py"))
 
 
-_NEEDED = ("spread", "count_steps", "remove", "components")
-"""The functions that every check needs; the others are for runs that break a promise."""
+_NEEDED = ("steps", "record", "spread", "count_steps", "remove", "components")
+"""The compiled functions, in the order in which a check needs them."""
 
 
 def _texts_of(words: int) -> tuple[str, ...]:
@@ -70,8 +74,9 @@ def load(words: int) -> ModuleType:
     """The compiled functions for states of so many words; from the cache where they have been compiled."""
     loop, texts = loops.load(words), _texts_of(words)
     needed = {name: getattr(loop, name) for name in ("hash_of", "ask", "look_up", "number_in")}
-    below = loops.module_of(_TEXTS[1], texts[:-1], WORDS=words, **needed)
-    return loops.module_of(_TEXTS[2], texts, njit=inner, successors=below.successors, SPACE=below.SPACE)
+    below = loops.module_of(_TEXTS[-2], texts[:-1], WORDS=words, **needed)
+    passed = {name: getattr(below, name) for name in ("steps", "record", "successors", "SPACE")}
+    return loops.module_of(_TEXTS[-1], texts, njit=inner, **passed)
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,38 @@ class Recomputed:
         strong: int,
     ) -> None:
         self.loop, self.space, self.parents, self.promised = loop, space, parents, promised
+        self.kept = space
+        """The states with the steps that are kept."""
         self.units, self.strong = (1 << units) - 1, strong
         self.count = len(parents)
 
     def expand(self, ids: npt.NDArray[np.int64]) -> int:
-        """Make the steps from at most `BLOCK` states; how many there are. They lie in `space`."""
+        """Make the steps from at most `BLOCK` states; how many there are. They lie in `space`, leaf by leaf."""
         self.space.ids[: len(ids)] = ids
-        return int(self.loop.expand(self.space, len(ids)))
+        return int(self.loop.steps(self.space, len(ids)))
+
+    def keep_steps(self, steps: int, max_bytes: int, pause: Callable[[], None]) -> int:
+        """Keep the steps of as many states as half of the memory holds that is left over; how many bytes that takes.
+
+        Args:
+            steps: how many there are.
+            max_bytes: what may be taken, for these and all that is to come.
+            pause: is called between two pieces of work.
+        """
+        over = max_bytes - (BYTES_PER_STATE + BYTES_PER_CANDIDATE) * self.count - 4 * LEAST_ROOM
+        room = min((over // 2 - BYTES_PER_KEPT_STATE * (self.count + 1)) // BYTES_PER_STEP, steps)
+        if room <= 0:
+            return 0
+        first = np.zeros(self.count + 1, dtype=np.int64)
+        targets, leaves = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint16)
+        end = 0
+        for begin, piece_end in pieces(self.count):
+            end = int(self.loop.record(self.space, first, targets, leaves, begin, piece_end))
+            pause()
+            if end < piece_end:
+                break
+        self.kept = self.space._replace(first=first[: end + 1], targets=targets, leaves=leaves)
+        return first.nbytes + targets.nbytes + leaves.nbytes
 
 
 class OpenPromises:
@@ -144,19 +174,16 @@ class OpenPromises:
         self._require(0)
         self.opened, self.kept, self.flags = (np.zeros(graph.count, dtype=np.uint8) for _ in range(3))
         self.number = np.zeros(graph.count, dtype=np.uint32)
-        for begin, end in self._pieces():
+        for begin, end in pieces(graph.count):
             found = graph.promised(first, begin, end)
             self.opened[begin:end], self.kept[begin:end] = found.opens, found.kept
         self._sweep(graph.loop.spread, self.opened, self.kept, self.flags)
 
-    def _pieces(self) -> list[tuple[int, int]]:
-        return [(begin, min(begin + PIECE, self.graph.count)) for begin in range(0, self.graph.count, PIECE)]
-
     def _each(self, do: Callable[..., int], *arguments: object) -> int:
         """Go through all states once."""
         total = 0
-        for begin, end in self._pieces():
-            total += do(self.graph.space, *arguments, begin, end)
+        for begin, end in pieces(self.graph.count):
+            total += do(self.graph.kept, *arguments, begin, end)
             self._pause()
         return total
 
@@ -235,8 +262,13 @@ class OpenPromises:
         work.number[:], work.control[:] = 0, 0
         work.control[loop.ROOT], work.control[loop.END] = begin, graph.count if end is None else end
         work.control[loop.INDEX], work.control[loop.COMPONENT] = 1, loop.LAST_COMPONENT
-        while not loop.components(graph.space, work, graph.units, graph.strong, PIECE):
+        while not loop.components(graph.kept, work, graph.units, graph.strong, PIECE):
             self._pause()
+
+
+def pieces(count: int) -> list[tuple[int, int]]:
+    """Where so many states are cut into pieces: where each begins and ends."""
+    return [(begin, min(begin + PIECE, count)) for begin in range(0, count, PIECE)]
 
 
 def recomputed(
@@ -265,11 +297,11 @@ def recomputed(
     units = own.shape[1]
     if units >= MOVES.bit_length() - 1:
         raise UsageError(f"{units} threads and fair actions are too many to check what must happen in the end")
-    code, worker = machine.code, Worker(machine)
+    code, worker, loop = machine.code, Worker(machine), load(machine.code.words)
     most = code.most
     mask = [MOVES | sum(1 << unit for unit in np.flatnonzero(own[action]).tolist()) for action in action_of]
     space = Space(
-        code=code.addresses,
+        code=np.append(code.addresses, loop.steps.address),
         states=store.states,
         table=store.table,
         bits=store.bits,
@@ -283,6 +315,9 @@ def recomputed(
         target=np.zeros(most, dtype=np.int64),
         leaf=np.zeros(most, dtype=np.int64),
         moves=np.zeros(most, dtype=np.int64),
+        first=np.zeros(1, dtype=np.int64),
+        targets=np.zeros(0, dtype=np.int32),
+        leaves=np.zeros(0, dtype=np.uint16),
     )
 
     def promised(first: int, begin: int, end: int) -> Promised:
@@ -296,4 +331,4 @@ def recomputed(
         return Promised(opens, kept)
 
     strongly = sum(1 << unit for unit in np.flatnonzero(strong).tolist())
-    return Recomputed(load(code.words), space, store.parents, promised, units, strongly)
+    return Recomputed(loop, space, store.parents, promised, units, strongly)

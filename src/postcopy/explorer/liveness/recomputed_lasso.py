@@ -290,6 +290,8 @@ def recomputed_answers(
     seen = store._replace(states=store.states[:count], parents=store.parents[:count])
     graph = recomputed(search.machine, seen, history_masks(kernel.layout), own, action_of, strong, asked)
 
+    max_bytes -= graph.keep_steps(sum(space.findings.changed), max_bytes, pause)
+
     def words(state: int) -> Words:
         return words_of(graph.space.states[state])
 

@@ -21,7 +21,7 @@ class Space(NamedTuple):
     """The states of a search, and room for the steps that leave some of them.
 
     Attributes:
-        code: the addresses of the kernel's functions; int64[3].
+        code: the addresses of the kernel's functions, and of `successor_loop.steps`; int64[4].
         states: the packed states; int64[states, words].
         table: what finds their numbers; uint32[entries].
         bits: bits of an entry's place in it.
@@ -35,6 +35,10 @@ class Space(NamedTuple):
         target: the number of the state that it leads to; int64[most].
         leaf: its leaf; int64[most].
         moves: the units whose move it is, as bits, and `MOVES`; 0 where it changes history alone; int64[most].
+        first: for each of the first states whose steps are kept the number of its first step, and at the end how many
+            steps are kept; int64[states kept + 1].
+        targets: for each kept step the number of the state that it leads to; int32[steps].
+        leaves: its leaf, with `STAYS` where it changes history alone; uint16[steps].
     """
 
     code: I64
@@ -51,9 +55,15 @@ class Space(NamedTuple):
     target: I64
     leaf: I64
     moves: I64
+    first: I64
+    targets: npt.NDArray[np.int32]
+    leaves: npt.NDArray[np.uint16]
 
 
-SPACE_FIELDS = (I64S, ROWS, U32S, U64, SCRATCH, U64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S)
+SPACE_FIELDS = (
+    I64S, ROWS, U32S, U64, SCRATCH, U64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, types.int32[::1],
+    types.uint16[::1],
+)  # fmt: skip
 
 
 class Work(NamedTuple):
