@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 from postcopy.cache import Cache
 from postcopy.explorer.kernel import compiler as native
 from postcopy.explorer.kernel import translation
+from postcopy.explorer.kernel.kernel import Kernel
+from postcopy.language.instance import Instance
+from postcopy.model.postcopy import Postcopy
+from postcopy.properties.safety import SAFETY
 
 TEXT = """
 def sorted_pair(a, b):
@@ -269,6 +273,15 @@ def test_long_functions_stand_apart_and_only_those_that_change_are_compiled_agai
     changed = with_two_actions(1, 4)
     assert expand(changed, cache) == expected(changed) != expected(text)
     assert len(set(tmp_path.glob("*.o")) - before) == 2  # one function, and all of it
+
+
+def test_every_long_action_of_a_protocol_stands_apart() -> None:
+    """What it calls of the translation, like `lanes`, is no other function of the text."""
+    text = Kernel(Instance(Postcopy, 2, 1, SAFETY)).plan.text
+    functions = native._functions(text)
+    long = {name for name in functions if name.startswith("action") and functions[name].count("\n") >= native.APART}
+    assert len(long) > 10
+    assert {name for name in functions if native._stands_apart(name, functions)} == long
 
 
 def test_two_long_functions_of_one_text_are_compiled_once(tmp_path: Path) -> None:

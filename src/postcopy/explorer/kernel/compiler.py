@@ -123,7 +123,7 @@ def _compiled(text: str, names: tuple[str, ...], cache: Cache) -> Iterator[bytes
         for name, source in functions.items():
             if name not in needed:
                 continue
-            if not _stands_apart(name, source):
+            if not _stands_apart(name, functions):
                 rest.append(source)
                 continue
             own = source.replace(f"def {name}(", f"def {_PART}(", 1)
@@ -152,11 +152,11 @@ def _needed(name: str, functions: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _stands_apart(name: str, source: str) -> bool:
-    """A long function that calls none of the others."""
-    if not name.startswith(OUT_OF_LINE) or source.count("\n") < APART:
+def _stands_apart(name: str, functions: Mapping[str, str]) -> bool:
+    """Whether it is a long function that calls none of the others."""
+    if not name.startswith(OUT_OF_LINE) or functions[name].count("\n") < APART:
         return False
-    return set(_CALLED.findall(source)) <= {name, "range"}
+    return _needed(name, functions) == {name}
 
 
 def _heading(source: str) -> str:
