@@ -1,7 +1,9 @@
 """The loops of liveness are compiled by another process meanwhile, on which nothing depends but time."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         return processes[-1]
 
     monkeypatch.setattr(subprocess, "Popen", sleeping)
-    monkeypatch.setattr(recomputed, "is_compiled", lambda _: False)
+    for module in (loops, recomputed):
+        monkeypatch.setattr(module, "is_compiled", lambda _: False)
     monkeypatch.setattr(beside, "_cores", lambda: 2)
     return processes
 
@@ -61,9 +64,40 @@ def test_there_is_none_where_it_is_of_no_use(
     if why == "one core":
         monkeypatch.setattr(beside, "_cores", lambda: 1)
     if why == "in the cache":
-        monkeypatch.setattr(recomputed, "is_compiled", lambda _: True)
-    Beside(LEAST_MEMORY - (why == "little memory")).begin(1)
+        for module in (loops, recomputed):
+            monkeypatch.setattr(module, "is_compiled", lambda _: True)
+    made = Beside(LEAST_MEMORY - (why == "little memory"))
+    made.begin(1)
+    if why != "in the cache":
+        made.share("")
     assert started == []
+
+
+@pytest.mark.parametrize(("does", "lives"), [("print('search', flush=True); sleep(100)", True), ("exit(1)", False)])
+def test_it_is_waited_for_the_search_s_loop_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch, does: str, lives: bool
+) -> None:
+    plain, process = subprocess.Popen, [sys.executable, "-c", f"from time import sleep; sleep(0.2); {does}"]
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **how: plain(process, **how))
+    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    monkeypatch.setattr(loops, "is_compiled", lambda _: False)
+    made, began = Beside(LEAST_MEMORY), time.monotonic()
+    made.begin(1, liveness=False)
+    made.wait_for_search(1)
+    assert time.monotonic() - began > 0.2
+    assert made._loops[1].poll() is None or not lives
+    made.wait_for_search(1)  # it has been there
+    made.end()
+
+
+def test_what_is_asked_for_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name, module in (("search", loops), ("liveness", recomputed)):
+        monkeypatch.setattr(module, "compile_all", lambda words, name=name: asked.append(f"{name} {words}"))
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    for arguments in (["2", "search", "liveness"], ["1", "liveness"]):
+        beside._main(arguments)
+    assert asked == ["search 2", "liveness 2", "liveness 1"]
 
 
 @pytest.mark.slow
@@ -72,7 +106,7 @@ def test_a_search_that_finds_something_ends_it(started: list[subprocess.Popen[by
     search = Exploration(
         Instance(fault, fault.pages, 1, (*SAFETY, *LIVENESS), fault.group), Options(engine=Engine.COMPILED)
     )
-    assert len(started) == 1
+    assert len(started) == 1  # a small protocol's kernel is not shared
     search.run()
     assert search.verdict().counterexample is not None
     assert started[0].poll() is not None
@@ -87,5 +121,6 @@ def test_what_it_has_compiled_is_in_the_cache(monkeypatch: pytest.MonkeyPatch, t
     made.begin(1)
     made.wait(1)
     assert recomputed.is_compiled(1)
+    assert loops.is_compiled(1)
     monkeypatch.setattr(loops, "texts_of", lambda _: ("another version of the text",))
     assert not recomputed.is_compiled(1)

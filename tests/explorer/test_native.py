@@ -284,6 +284,22 @@ def test_every_long_action_of_a_protocol_stands_apart() -> None:
     assert {name for name in functions if native._stands_apart(name, functions)} == long
 
 
+def test_parts_that_another_process_has_compiled_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, text = Cache(tmp_path), with_two_actions(1, 3)
+    native.compile_parts(text, cache)
+    assert len(list(tmp_path.glob("*.o"))) == 2
+    compiled: list[str] = []
+    plain = native._machine_code
+
+    def counted(module: str, *, thorough: bool) -> bytes:
+        compiled.append(module)
+        return plain(module, thorough=thorough)
+
+    monkeypatch.setattr(native, "_machine_code", counted)
+    assert expand(text, cache) == expected(text)
+    assert len(compiled) == 1  # what calls them
+
+
 def test_two_long_functions_of_one_text_are_compiled_once(tmp_path: Path) -> None:
     text = with_two_actions(2, 2)
     assert expand(text, Cache(tmp_path)) == expected(text)

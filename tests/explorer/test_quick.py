@@ -13,6 +13,7 @@ from postcopy.explorer import explore as driver
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.kernel.canonical_form import Reduction
 from postcopy.explorer.kernel.reductions import PAGES, REDUCTIONS
+from postcopy.explorer.liveness.beside import Beside
 from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search import loops, quick
 from postcopy.explorer.search.interpreted import Interpreted
@@ -126,8 +127,48 @@ def test_the_loop_is_used_sooner_where_it_is_in_the_cache(cache: pytest.MonkeyPa
     cache.setattr(driver, "KEPT_STATES", 600)
     cache.setattr(driver, "INTERPRETED_STATES", 1500)
     cache.setattr(driver, "_SLICE_INTERPRETED", 1)
-    cache.setattr(loops, "is_compiled", lambda _: kept)
+    cache.setattr(loops, "is_there", lambda _: kept)
     compiled_at: list[int] = []
     cache.setattr(Exploration, "_compile", lambda self: compiled_at.append(self.findings.states))
     Exploration(Instance(Postcopy, 1, 1, SAFETY), Options(engine=Engine.AUTO)).run()
     assert expected < compiled_at[0] < expected + 300
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize(("for_liveness", "expected"), [(False, 300), (True, 1500)])
+def test_a_large_protocol_is_compiled_soon_whatever_is_in_the_cache(
+    cache: pytest.MonkeyPatch, kept: bool, for_liveness: bool, expected: int
+) -> None:
+    """But for liveness, where how it is searched decides which of several runs is shown."""
+    for name, value in {"LARGE_ACTIONS": 10, "LARGE_STATES": 300, "KEPT_STATES": 1500}.items():
+        cache.setattr(driver, name, value)
+    cache.setattr(driver, "INTERPRETED_STATES", 1500)
+    cache.setattr(driver, "_SLICE_INTERPRETED", 1)
+    cache.setattr(loops, "is_there", lambda _: kept)
+    cache.setattr(Beside, "begin", lambda *_, **__: None)
+    compiled_at: list[int] = []
+    cache.setattr(Exploration, "_compile", lambda self: compiled_at.append(self.findings.states))
+    Exploration(Instance(Postcopy, 1, 1, SAFETY), Options(engine=Engine.AUTO), keep_edges=for_liveness).run()
+    assert expected < compiled_at[0] < expected + 300
+
+
+@pytest.mark.parametrize(("states", "expected"), [(100, Engine.COMPILED), (1 << 30, Engine.AUTO)])
+def test_a_large_space_is_searched_for_liveness_by_the_compiled_loop(
+    cache: pytest.MonkeyPatch, states: int, expected: Engine
+) -> None:
+    made = Exploration(Instance(Postcopy, 1, 1, SAFETY), Options(engine=Engine.AUTO))
+    made.findings = made.search.run(2000)
+    cache.setattr(driver, "INTERPRETED_STATES", states)
+    asked: list[Engine] = []
+
+    class Asked(Exception):
+        """It has come to the second search."""
+
+    def second(_: Instance, options: Options, *__: object, **___: object) -> None:
+        asked.append(options.engine)
+        raise Asked
+
+    cache.setattr(driver, "Exploration", second)
+    with pytest.raises(Asked):
+        made._search_again(made.instance, 1 << 30)
+    assert asked == [expected]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postcopy.explorer.estimate import estimate
+from postcopy.explorer.kernel import machine_code
 from postcopy.explorer.kernel.kernel import Words, kernel_to_errors
 from postcopy.explorer.kernel.reductions import PAGES
 from postcopy.explorer.liveness.beside import Beside
@@ -23,6 +24,7 @@ from postcopy.explorer.search import loops
 from postcopy.explorer.search.edges import Edges
 from postcopy.explorer.search.findings import GivesUp, NoMemoryForRun, Search, Space, question_of
 from postcopy.explorer.search.interpreted import Interpreted
+from postcopy.explorer.search.loops import Machine
 from postcopy.explorer.search.quick import Quick
 from postcopy.explorer.search.status import Status
 from postcopy.explorer.vacuity import gaps
@@ -41,6 +43,16 @@ INTERPRETED_STATES = 300_000
 
 KEPT_STATES = 60_000
 """Larger ones are searched by the compiled loop where all of it is in the cache: to load it takes as long."""
+
+LARGE_ACTIONS = 90
+"""With so many actions a protocol is large: its kernel takes longer to compile than the loops, and its space is seldom
+small."""
+
+LARGE_STATES = 6_000
+"""Up to here a large protocol is searched in Python, then by the compiled loop, whatever is in the cache."""
+
+_USUAL_WORDS = 2
+"""Words of a state for which loops are begun to be compiled before the protocol is read."""
 
 _SLICE = 1_000_000
 _SLICE_INTERPRETED = 2_000
@@ -85,6 +97,9 @@ class Exploration:
         self._began = time.monotonic()
         self._report = report or (lambda _: None)
         self._keeps_edges, self._beside = keep_edges, beside or Beside(options.max_memory)
+        self._is_large_protocol = len(instance.actions) >= LARGE_ACTIONS and options.engine != Engine.INTERPRETED
+        if self._is_large_protocol:
+            self._begin_loops(instance, _USUAL_WORDS)
         self._report(Progress("interpreting the actions"))
         self.kernel = kernel_to_errors(instance, options.reductions)
         self.instance = self.kernel.instance
@@ -102,11 +117,21 @@ class Exploration:
             self.search = driver(self.kernel, self.question, Edges() if keep_edges else None)
         self.findings = self.search.run(0)
 
+    def _begin_loops(self, instance: Instance, words: int) -> None:
+        """Let another process compile the loops. If it is another number of words in the end, it is begun again."""
+        others = self.options.cluster or self.options.small_table
+        liveness = self._keeps_edges or any(p.of_runs for p in instance.properties)
+        self._beside.begin(words, search=not others, liveness=liveness)
+
     def _compile(self) -> None:
         self._report(Progress("compiling"))
-        if self._keeps_edges or any(p.of_runs for p in self.instance.properties):
-            self._beside.begin(self.kernel.plan.words)  # if promises take another number of words, it is begun again
-        machine = loops.machine_of(self.kernel.plan)
+        plan = self.kernel.plan
+        self._begin_loops(self.instance, plan.words)
+        if self._is_large_protocol and not machine_code.is_compiled(plan):
+            self._beside.share(plan.text)
+        code = machine_code.load(plan)
+        self._beside.wait_for_search(plan.words)
+        machine = Machine(code, loops.load(plan.words))
         if self.options.cluster and self.options.small_table:
             from postcopy.explorer.search.cluster_small import SmallCluster
 
@@ -202,10 +227,14 @@ class Exploration:
     @property
     def _is_large(self) -> bool:
         """There are so many states that the compiled loop is faster, with all that has to be compiled for it."""
-        if self.findings.status != Status.RUNNING or self.findings.states <= KEPT_STATES:
+        if self.findings.status != Status.RUNNING:
+            return False
+        if self._is_large_protocol and not self._keeps_edges:
+            return self.findings.states > LARGE_STATES
+        if self.findings.states <= KEPT_STATES:
             return False
         if self._is_kept is None:
-            self._is_kept = loops.is_compiled(self.kernel.plan)
+            self._is_kept = loops.is_there(self.kernel.plan)
         return self._is_kept or self.findings.states > INTERPRETED_STATES
 
     def run(self) -> None:
@@ -275,6 +304,8 @@ class Exploration:
         options = replace(
             self.options, max_memory=max_memory, reductions=reductions, disk=None, cluster=0, small_table=False
         )
+        if options.engine == Engine.AUTO and self.findings.states > INTERPRETED_STATES:
+            options = replace(options, engine=Engine.COMPILED)  # this space will be large too
         if options.seconds is not None:
             options = replace(options, seconds=max(0.0, options.seconds - (time.monotonic() - self._began)))
         exploration = Exploration(other, options, self._report, keep_edges=True, beside=self._beside)

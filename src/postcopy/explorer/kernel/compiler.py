@@ -126,12 +126,21 @@ def _compiled(text: str, names: tuple[str, ...], cache: Cache) -> Iterator[bytes
             if not _stands_apart(name, functions):
                 rest.append(source)
                 continue
-            own = source.replace(f"def {name}(", f"def {_PART}(", 1)
-            apart[name] = f"{_PART}_{hashlib.sha256(own.encode()).hexdigest()[:32]}"
+            own = _own_source(name, source)
+            apart[name] = _symbol(own)
             rest.append(_heading(source))
             yield _part(own, apart[name], cache)
         if rest:
             yield _machine_code(translate("\n".join(rest), tuple(together), apart), thorough=together is not calling)
+
+
+def compile_parts(text: str, cache: Cache) -> None:
+    """Keep in the cache what of a text stands apart, unless it is there; the last function first."""
+    functions = _functions(text)
+    for name in reversed(functions):
+        if _stands_apart(name, functions):
+            own = _own_source(name, functions[name])
+            _part(own, _symbol(own), cache)
 
 
 def _functions(text: str) -> dict[str, str]:
@@ -157,6 +166,16 @@ def _stands_apart(name: str, functions: Mapping[str, str]) -> bool:
     if not name.startswith(OUT_OF_LINE) or functions[name].count("\n") < APART:
         return False
     return _needed(name, functions) == {name}
+
+
+def _own_source(name: str, source: str) -> str:
+    """The text of a function that stands apart, which does not depend on its name."""
+    return source.replace(f"def {name}(", f"def {_PART}(", 1)
+
+
+def _symbol(own: str) -> str:
+    """Its name among all object files."""
+    return f"{_PART}_{hashlib.sha256(own.encode()).hexdigest()[:32]}"
 
 
 def _heading(source: str) -> str:

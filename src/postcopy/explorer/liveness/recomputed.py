@@ -49,8 +49,8 @@ _HERE = Path(__file__).parent
 _TEXTS = tuple(_HERE / name for name in ("records.py", "by_address.py", "successor_loop.py", "component_loop.py"))
 
 
-_NEEDED = ("steps", "record", "spread", "count_steps", "remove", "components")
-"""The compiled functions, in the order in which a check needs them."""
+_STEPS, _COMPONENTS = ("steps", "record"), ("spread", "count_steps", "remove", "components")
+"""The compiled functions of the two modules, in the order in which a check needs them."""
 
 
 def _texts_of(words: int) -> tuple[str, ...]:
@@ -58,14 +58,16 @@ def _texts_of(words: int) -> tuple[str, ...]:
 
 
 def is_compiled(words: int) -> bool:
-    """Whether the functions that every check needs are in the cache, for states of so many words."""
-    return loops.functions_kept(_texts_of(words)) >= len(_NEEDED)
+    """Whether the compiled functions are in the cache, for states of so many words."""
+    texts = _texts_of(words)
+    steps, components = loops.functions_kept(texts[:-1]), loops.functions_kept(texts)
+    return steps >= len(_STEPS) and components >= len(_COMPONENTS)
 
 
 def compile_all(words: int) -> None:
-    """Compile what is not in the cache of the functions that every check needs, and keep it there."""
+    """Compile what is not in the cache of them, and keep it there."""
     module = load(words)
-    for name in _NEEDED:
+    for name in _STEPS + _COMPONENTS:
         getattr(module, name).compile()
 
 

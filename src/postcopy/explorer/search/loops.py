@@ -20,6 +20,9 @@ from postcopy.explorer.kernel.machine_code import MachineCode, Plan
 KIND = "loop.pickle"
 """The kind of the objects in the cache."""
 
+_ALWAYS, _WHEN_LARGE = ("run", "canonical", "number", "receive", "close_gaps"), ("clear", "fill")
+"""The functions that every search on one core calls, and those that it calls when its table grows."""
+
 _HERE = Path(__file__).parent
 _USED = (
     *(_HERE / name for name in ("block.py", "intrinsics.py", "records.py", "status.py")),
@@ -49,13 +52,21 @@ def load_small() -> ModuleType:
     return module_of(_HERE / "small_loop.py", _small_texts())
 
 
-def is_compiled(plan: Plan) -> bool:
+def is_there(plan: Plan) -> bool:
     """Whether a machine will be there quickly, because its parts have been compiled before."""
-    if not machine_code.is_compiled(plan):
-        return False
-    from postcopy.explorer.kernel.numba_archive import archive_key  # Numba takes long to import
+    return machine_code.is_compiled(plan) and is_compiled(plan.words)
 
-    return user_cache().get(KIND, archive_key(*_texts(plan.words))) is not None
+
+def is_compiled(words: int) -> bool:
+    """Whether the functions that every search calls are in the cache, for states of so many words."""
+    return functions_kept(_texts(words)) >= len(_ALWAYS)
+
+
+def compile_all(words: int) -> None:
+    """Compile what is not in the cache of the functions that a search on one core calls, and keep it there."""
+    module = load(words)
+    for name in _ALWAYS + _WHEN_LARGE:
+        getattr(module, name).compile()
 
 
 def functions_kept(texts: tuple[str, ...]) -> int:
