@@ -52,6 +52,7 @@ ROWS = (
     Row("recovery at 3 pages", ("check", "--change", "recovery", "--pages", "3")),
     Row("16 pages, to 64 MiB of states", SIXTEEN),
     Row("QEMU 11.1, all properties", (*QEMU, *COMPILED)),
+    Row("QEMU 11.1, as asked by default", QEMU),
 )
 
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from postcopy.explorer.estimate import estimate
 from postcopy.explorer.kernel import machine_code
-from postcopy.explorer.kernel.kernel import Words, kernel_to_errors
+from postcopy.explorer.kernel.canonical_form import Reduction
+from postcopy.explorer.kernel.kernel import Kernel, Words, kernel_to_errors
 from postcopy.explorer.kernel.reductions import PAGES
+from postcopy.explorer.liveness.ahead import Ahead
 from postcopy.explorer.liveness.beside import Beside
 from postcopy.explorer.liveness.check import check_liveness
 from postcopy.explorer.liveness.promises import Liveness
@@ -69,7 +71,8 @@ class Exploration:
         options: how.
         report: is called with the progress, now and then.
         keep_edges: whether the search is for liveness: an interpreted one keeps its steps.
-        beside: what compiles the loops of liveness meanwhile; None for one of its own.
+        beside: what compiles meanwhile; None for one of its own.
+        kernel: the instance made executable, where that has been done already.
 
     Attributes:
         kernel: the instance made executable.
@@ -92,6 +95,7 @@ class Exploration:
         report: Callable[[Progress], None] | None = None,
         keep_edges: bool = False,
         beside: Beside | None = None,
+        kernel: Kernel | None = None,
     ) -> None:
         self.options = options
         self._began = time.monotonic()
@@ -101,12 +105,13 @@ class Exploration:
         if self._is_large_protocol:
             self._begin_loops(instance, _USUAL_WORDS)
         self._report(Progress("interpreting the actions"))
-        self.kernel = kernel_to_errors(instance, options.reductions)
+        self.kernel = kernel or kernel_to_errors(instance, options.reductions)
         self.instance = self.kernel.instance
         self.question = question_of(self.kernel, options.max_memory)
         self.seconds = 0.0
         self.liveness: Liveness | None = None
         self._checkpoint: Checkpoint | None = None
+        self._ahead: Ahead | None = None
         self._is_kept: bool | None = None
         self.engine = Engine.INTERPRETED
         self.search: Search
@@ -246,12 +251,32 @@ class Exploration:
             self._report(self.progress())
             self._save()
             self._outgrow()
+            self._read_ahead()
         asked = any(p.of_runs for p in self.instance.properties)
         if self.findings.status == Status.DONE and asked and not self._is_late:
             left = self._make_room()
-            self.liveness = check_liveness(self.instance, lambda i: self._search_again(i, left), left, self._between)
+            self.liveness = check_liveness(
+                self.instance,
+                lambda i: self._search_again(i, left),
+                left,
+                self._between,
+                self._ahead.watched if self._ahead is not None else None,
+            )
         if not self._keeps_edges:
             self._beside.end()
+
+    def _read_ahead(self) -> None:
+        """Begin to read what liveness will search, once the space is so large that it is worth it."""
+        found, asked = self.findings, any(p.of_runs for p in self.instance.properties)
+        if self._ahead is not None or not asked or self._keeps_edges or not self._beside.is_of_use:
+            return
+        if self.engine is Engine.COMPILED and found.status == Status.RUNNING and found.states > INTERPRETED_STATES:
+            self._ahead = Ahead(self.instance, self._reductions_of_runs, self._beside)
+
+    @property
+    def _reductions_of_runs(self) -> tuple[Reduction, ...]:
+        """The reductions with which liveness is searched."""
+        return tuple(reduction for reduction in self.options.reductions if reduction.keeps_runs)
 
     def _make_room(self) -> int:
         """Memory that is left for liveness. States of which there are many are given up for it."""
@@ -300,7 +325,7 @@ class Exploration:
 
     def _search_again(self, other: Instance, max_memory: int) -> Space:
         """Search another instance of the protocol for liveness, in so many bytes."""
-        reductions = tuple(reduction for reduction in self.options.reductions if reduction.keeps_runs)
+        reductions = self._reductions_of_runs
         options = replace(
             self.options, max_memory=max_memory, reductions=reductions, disk=None, cluster=0, small_table=False
         )
@@ -308,7 +333,8 @@ class Exploration:
             options = replace(options, engine=Engine.COMPILED)  # this space will be large too
         if options.seconds is not None:
             options = replace(options, seconds=max(0.0, options.seconds - (time.monotonic() - self._began)))
-        exploration = Exploration(other, options, self._report, keep_edges=True, beside=self._beside)
+        kernel = self._ahead.kernel_of(other) if self._ahead is not None else None
+        exploration = Exploration(other, options, self._report, keep_edges=True, beside=self._beside, kernel=kernel)
         exploration.run()
         if exploration.engine is Engine.COMPILED:
             self._report(Progress("compiling"))

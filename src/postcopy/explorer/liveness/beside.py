@@ -26,13 +26,17 @@ class Beside:
 
     Args:
         max_memory: bytes that may be taken.
+
+    Attributes:
+        is_of_use: whether there are two cores, and memory for other processes.
     """
 
     def __init__(self, max_memory: int) -> None:
         self._loops: dict[int, subprocess.Popen[bytes]] = {}
         self._kernels: list[subprocess.Popen[bytes]] = []
         self._searches: set[int] = set()
-        self._is_of_use = max_memory >= LEAST_MEMORY and _cores() > 1
+        self._shared: set[str] = set()
+        self.is_of_use = max_memory >= LEAST_MEMORY and _cores() > 1
 
     def begin(self, words: int, *, search: bool = True, liveness: bool = True) -> None:
         """Let a process compile loops, unless they are in the cache.
@@ -42,7 +46,7 @@ class Beside:
             search: whether the search's loop is needed.
             liveness: whether the loops of liveness are.
         """
-        if not self._is_of_use or words in self._loops:
+        if not self.is_of_use or words in self._loops:
             return
         from postcopy.explorer.liveness import recomputed  # Numba takes long to import
         from postcopy.explorer.search import loops
@@ -58,8 +62,9 @@ class Beside:
                 self._searches |= {words} if "search" in missing else set()
 
     def share(self, text: str) -> None:
-        """Let a process compile a kernel's long functions too, from the last one on."""
-        if self._is_of_use:
+        """Let a process compile a kernel's long functions too, from the last one on; each kernel once."""
+        if self.is_of_use and text not in self._shared:
+            self._shared.add(text)
             with suppress(OSError), tempfile.TemporaryFile() as file:
                 file.write(text.encode())
                 file.seek(0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,11 +28,33 @@ from postcopy.language.instance import Instance
 _TOO_LATE = "the time was over while liveness was checked"
 
 
+@dataclass(frozen=True)
+class Watched:
+    """What is searched for liveness.
+
+    Attributes:
+        asked: the promises.
+        instance: the protocol, with a search's witnesses of where they are made and where they are kept.
+    """
+
+    asked: list[Promise]
+    instance: Instance
+
+
+def watched(instance: Instance, pages: int) -> Watched:
+    """What is searched for an instance's properties of runs, with so many pages followed."""
+    asked = list(promises([p for p in instance.properties if p.of_runs], instance.cpus, pages))
+    witnesses = [witness for promise in asked for witness in promise.witnesses()]
+    other = Instance(instance.protocol, instance.pages, instance.in_flight, witnesses, instance.group)
+    return Watched(asked, other)
+
+
 def check_liveness(
     instance: Instance,
     explore: Callable[[Instance], Space],
     max_bytes: int,
     pause: Callable[[], None] = lambda: None,
+    first: Watched | None = None,
 ) -> Liveness:
     """Look for a fair run that violates a property of runs, for each of the instance's.
 
@@ -40,15 +63,18 @@ def check_liveness(
         explore: searches another instance of the protocol, and keeps the steps where the search is interpreted.
         max_bytes: what the search and the graph may take.
         pause: is called now and then, and may raise TimeoutError to end the check.
+        first: what is searched first, `watched` with one page, where it has been made already.
 
     Raises:
         SpecError: a property errs.
     """
     started = time.perf_counter()
-    asked, space = _search(instance, explore, 1)
+    first = first or watched(instance, 1)
+    asked, space = first.asked, explore(first.instance)
     neighbours = instance.pages > 1 and bool(space.kernel.program.looks_at_neighbours())
     if neighbours:  # pages are not interchangeable
-        asked, space = _search(instance, explore, instance.pages)
+        each = watched(instance, instance.pages)
+        asked, space = each.asked, explore(each.instance)
     found = space.findings
     if found.status == Status.RUNNING:
         return Liveness.unfinished(_TOO_LATE, found.states)
@@ -86,13 +112,6 @@ def _answers(space: Space, asked: int, max_bytes: int, pause: Callable[[], None]
     from postcopy.explorer.liveness.recomputed_lasso import recomputed_answers  # Numba takes long to import
 
     return recomputed_answers(space, own, strong, asked, max_bytes, pause)
-
-
-def _search(instance: Instance, explore: Callable[[Instance], Space], pages: int) -> tuple[list[Promise], Space]:
-    """The promises, with so many pages followed, and a search that looks for where they are made and kept."""
-    asked = list(promises([p for p in instance.properties if p.of_runs], instance.cpus, pages))
-    witnesses = [witness for promise in asked for witness in promise.witnesses()]
-    return asked, explore(Instance(instance.protocol, instance.pages, instance.in_flight, witnesses, instance.group))
 
 
 def _too_large(max_bytes: int, missing: int = 0) -> str:
