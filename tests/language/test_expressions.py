@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import reduce
 from typing import Any
 
@@ -14,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postcopy.language import expressions as ex
+from postcopy.language import interning
 from postcopy.language.expressions import Expr
 from postcopy.language.instance import Instance
 from postcopy.language.variables import Sort, Variable
@@ -200,3 +205,40 @@ def test_expressions_are_immutable_in_practice() -> None:
     """Equal expressions hash alike whichever way they came about."""
     one: dict[Expr, Any] = {ex.conjunction(BUSY, ex.is_empty(DIRTY)): 1}
     assert one[ex.conjunction(ex.conjunction(BUSY), ex.is_empty(DIRTY), ex.TRUE)] == 1
+
+
+class Colour(IntEnum):
+    RED = 1
+
+
+class Size(IntEnum):
+    LARGE = 1
+
+
+def test_what_is_equal_is_one_object() -> None:
+    """Only so may expressions and variables be compared, and looked up, as objects."""
+    assert ex.conjunction(BUSY, ex.is_empty(DIRTY)) is ex.conjunction(BUSY, ex.is_empty(DIRTY))
+    number, again, other = (Variable("n", "left", Sort.NUMBER, size=size) for size in (3, 3, 4))
+    assert ex.variable(number) is ex.variable(again)
+    assert number is again
+    assert ex.variable(number) != ex.variable(other)
+
+
+def test_members_of_two_enumerations_with_one_number_make_two_variables() -> None:
+    """They equal each other, but a value that is decoded has to be of its own enumeration."""
+    colour, size = (Variable("n", "left", Sort.NUMBER, 1, (member,)) for member in (Colour.RED, Size.LARGE))
+    assert colour != size
+    assert ex.variable(colour) != ex.variable(size)
+    assert (colour.decode(0), size.decode(0)) == (Colour.RED, Size.LARGE)
+    assert type(size.decode(0)) is Size
+    red, large = (Variable("n", "left", Sort.PAGES, role=member) for member in (Colour.RED, Size.LARGE))
+    assert red != large
+
+
+def test_what_nobody_has_any_more_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interning, "_latest", deque(maxlen=1))
+    made = weakref.ref(ex.plus(COUNT, ex.number(123_456)))
+    ex.plus(COUNT, ex.number(123_457))
+    gc.collect()
+    assert made() is None
+    assert ex.plus(COUNT, ex.number(123_456)) == ex.Plus(COUNT, ex.Number(123_456))

@@ -60,16 +60,19 @@ class Decisions:
             TooManyDecisions: this is one more than a path may need.
             RunsDiffer: the decision that is given for this place is another one.
         """
-        answer = self.implied(condition)
-        if answer is not None:
-            return answer
-        if self.used == len(self.made):
+        following = self.made[self.used] if self.used < len(self.made) else None
+        if following is not None and following[0] == condition:
+            answer = following[1]  # nothing implied it when it was decided, and nothing does now
+        else:
+            implied = self.implied(condition)
+            if implied is not None:
+                return implied
+            if following is not None:
+                raise RunsDiffer
             if self.used == MAX_DECISIONS:
                 raise TooManyDecisions
-            self.made.append((condition, True))
-        expected, answer = self.made[self.used]
-        if expected != condition:
-            raise RunsDiffer
+            answer = True
+            self.made.append((condition, answer))
         self.used += 1
         self._learn(condition, answer)
         return answer

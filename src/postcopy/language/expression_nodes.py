@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from postcopy.language.interning import Interned
 from postcopy.language.variables import Sort, Variable
 
 
-class Node:
-    """What all operators share: equality by structure, a hash computed once, and whether history is below.
+class Node(metaclass=Interned):
+    """What all operators share: there is one node for each structure, and it knows whether history is below.
 
     An operator is a frozen dataclass below this one. It names its operands, and has
 
@@ -26,11 +27,9 @@ class Node:
         ghost: whether any variable below is a ghost.
     """
 
-    __slots__ = ("_contents", "_hash", "ghost")
+    __slots__ = ("__weakref__", "ghost")
     sort: ClassVar[Sort]
     __match_args__: tuple[str, ...] = ()
-    _contents: tuple[object, ...]
-    _hash: int
     ghost: bool
 
     @property
@@ -39,27 +38,15 @@ class Node:
         """The operands that are expressions, in order."""
 
     def __post_init__(self) -> None:
-        operands = self.operands
         ghost = False
-        for operand in operands:
+        for operand in self.operands:
             if operand.ghost:
                 ghost = True
-        self._seal((type(self), operands), ghost)
+        self._is_ghost(ghost)
 
-    def _seal(self, contents: tuple[object, ...], ghost: bool) -> None:
-        """Set what is computed once; a frozen dataclass has no other way to do so."""
-        put = object.__setattr__
-        put(self, "_contents", contents)
-        put(self, "_hash", hash(contents))
-        put(self, "ghost", ghost)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, Node) and self._hash == other._hash and self._contents == other._contents
+    def _is_ghost(self, ghost: bool) -> None:
+        """Note whether history is below; a frozen dataclass has no other way to do so."""
+        object.__setattr__(self, "ghost", ghost)
 
     def __reduce__(self) -> str | tuple[object, ...]:
         return type(self), tuple(getattr(self, name) for name in self.__match_args__)
@@ -94,7 +81,7 @@ class VariableNode(WithoutOperands):
     variable: Variable
 
     def __post_init__(self) -> None:
-        self._seal((type(self), self.variable), self.variable.ghost)
+        self._is_ghost(self.variable.ghost)
 
     @property
     def history(self) -> str:

@@ -71,9 +71,6 @@ class TruthConstant(TruthNode, WithoutOperands):
 
     value: bool
 
-    def __post_init__(self) -> None:
-        self._seal((TruthConstant, self.value), ghost=False)
-
     def __reduce__(self) -> str:
         return "TRUE" if self.value else "FALSE"
 
@@ -173,9 +170,6 @@ class Number(NumberNode, WithoutOperands):
 
     value: int
 
-    def __post_init__(self) -> None:
-        self._seal((Number, self.value), ghost=False)
-
 
 class NumberVariable(NumberNode, VariableNode):
     """The value of a variable that is a number, before the step."""
@@ -241,9 +235,6 @@ class ActionPage(PagesNode, WithoutOperands):
     """
 
     second: bool
-
-    def __post_init__(self) -> None:
-        self._seal((ActionPage, self.second), ghost=False)
 
     def __reduce__(self) -> str:
         return "OTHER" if self.second else "PAGE"
@@ -317,9 +308,6 @@ class Neighbours(PagesNode):
 
     operand: PagesExpr
     previous: bool
-
-    def __post_init__(self) -> None:
-        self._seal((Neighbours, self.operand, self.previous), self.operand.ghost)
 
     @property
     def operands(self) -> tuple[PagesExpr]:

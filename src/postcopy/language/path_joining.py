@@ -115,7 +115,7 @@ def _one_for_both(
 def _chosen(condition: TruthExpr, variable: Variable, yes: Leaf, no: Leaf) -> Value:
     before = ex.variable(variable)
     a, b = (leaf.updates.get(variable, before) for leaf in (yes, no))
-    if isinstance(a, ex.NumberExpr) and isinstance(b, ex.NumberExpr):
+    if isinstance(a, ex.NumberNode) and isinstance(b, ex.NumberNode):
         return ex.choose(condition, a, b)
     return ex.choose(condition, ex.as_pages(a), ex.as_pages(b))
 

@@ -173,19 +173,26 @@ def _constants(instance: Instance, trees: list[Tree]) -> Values:
         if all(state[i] == stored for state in states) and (v.sort is Sort.NUMBER or stored in (0, everything)):
             constants[v] = ex.number(stored) if v.sort is Sort.NUMBER else ex.FULL_SET if stored else ex.EMPTY_SET
     while True:
-        changed = {v for tree in trees for v in _changed(fold_tree(tree, constants), constants)}
+        changed: set[Variable] = set()
+        folded = Substitution(constants, {})
+        for tree in trees:
+            _note_changed(tree, constants, folded, changed)
         if not changed:
             return constants
         for v in changed:
             del constants[v]
 
 
-def _changed(tree: Tree, constants: Values) -> set[Variable]:
+def _note_changed(tree: Tree, constants: Values, folded: Substitution, changed: set[Variable]) -> None:
+    """Note which of the variables taken for constant a tree changes, on branches that are possible if all are."""
     if isinstance(tree, Branch):
-        return _changed(tree.yes, constants) | _changed(tree.no, constants)
-    if tree is None:
-        return set()
-    return {v for v, e in tree.updates.items() if v in constants and e != constants[v]}
+        condition = folded(tree.condition)
+        if condition != ex.FALSE:
+            _note_changed(tree.yes, constants, folded, changed)
+        if condition != ex.TRUE:
+            _note_changed(tree.no, constants, folded, changed)
+    elif tree is not None:
+        changed.update(v for v, e in tree.updates.items() if v in constants and folded(e) != constants[v])
 
 
 def fold(e: AnySort, values: Mapping[Variable, Value], memo: dict[Expr, Expr] | None = None) -> AnySort:
@@ -195,19 +202,22 @@ def fold(e: AnySort, values: Mapping[Variable, Value], memo: dict[Expr, Expr] | 
 
 def fold_tree(tree: Tree, values: Values, memo: dict[Expr, Expr] | None = None) -> Tree:
     """The tree with variables replaced by values, without the branches that this makes impossible."""
-    memo = {} if memo is None else memo
+    return _folded(tree, Substitution(values, {} if memo is None else memo))
+
+
+def _folded(tree: Tree, folded: Substitution) -> Tree:
     if tree is None:
         return None
     if isinstance(tree, Branch):
-        condition = fold(tree.condition, values, memo)
+        condition = folded(tree.condition)
         if condition in (ex.TRUE, ex.FALSE):
-            return fold_tree(tree.yes if condition == ex.TRUE else tree.no, values, memo)
-        yes, no = fold_tree(tree.yes, values, memo), fold_tree(tree.no, values, memo)
+            return _folded(tree.yes if condition == ex.TRUE else tree.no, folded)
+        yes, no = _folded(tree.yes, folded), _folded(tree.no, folded)
         return None if yes is None and no is None else Branch(condition, yes, no)
-    violated = tuple((i, fold(e, values, memo)) for i, e in tree.violated)
-    checks = tuple((fold(e, values, memo), message, place) for e, message, place in tree.checks)
+    violated = tuple((i, folded(e)) for i, e in tree.violated)
+    checks = tuple((folded(e), message, place) for e, message, place in tree.checks)
     return Leaf(
-        {v: fold(e, values, memo) for v, e in tree.updates.items()},
+        {v: folded(e) for v, e in tree.updates.items()},
         tree.events,
         tuple((i, e) for i, e in violated if e != ex.FALSE),
         tuple(check for check in checks if check[0] != ex.TRUE),

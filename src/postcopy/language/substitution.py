@@ -24,7 +24,7 @@ class Substitution:
         """The expression with all replaced."""
         result = self._known.get(e)
         if result is None:
-            if isinstance(e, NumberVariable | PagesVariable):
+            if isinstance(e, (NumberVariable, PagesVariable)):
                 result = self._values.get(e.variable, e)
             else:
                 result = e.rebuilt(self)

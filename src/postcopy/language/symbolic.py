@@ -23,7 +23,7 @@ from postcopy.language.body_errors import Disabled, LocatingErrors
 from postcopy.language.calls import call
 from postcopy.language.channel_variables import ChannelVariables, Slot
 from postcopy.language.decisions import MAX_DECISIONS, Decisions, Given, RunsDiffer, TooManyDecisions
-from postcopy.language.expression_nodes import nodes
+from postcopy.language.expression_nodes import VariableNode, nodes
 from postcopy.language.expressions import NumberExpr, PagesExpr, TruthExpr, Value
 from postcopy.language.instance import Instance
 from postcopy.language.interpretation import Interpretation
@@ -124,7 +124,7 @@ class SymbolicInterpretation(Interpretation):
     def _assign(self, variable: Variable, expr: Value) -> None:
         if expr.ghost and not variable.ghost:
             raise self._history(f"{variable.name} is given a value that depends on", expr)
-        if expr == ex.variable(variable):
+        if isinstance(expr, VariableNode) and expr.variable == variable:
             self.updates.pop(variable, None)
         else:
             self.updates[variable] = expr

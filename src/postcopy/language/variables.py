@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from postcopy.language.interning import Interned
+
 
 class Sort(Enum):
     """What an expression denotes."""
@@ -16,9 +18,17 @@ class Sort(Enum):
     """What is on a channel of unbounded length; only the prover's interpretation has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable of a protocol's state.
+class _OneForEach(Interned):
+    """The type of `Variable`: members of IntEnums with the same number make different variables."""
+
+    def _told_apart(cls, made: object) -> tuple[object, ...]:  # noqa: N805  (of a metaclass)
+        assert isinstance(made, Variable)
+        return (super()._told_apart(made), type(made.role), *map(type, made.values))
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Variable(metaclass=_OneForEach):
+    """One variable of a protocol's state: there is one for each that differs in anything.
 
     Attributes:
         name: qualified, as ``destination.waiting[1]`` or ``stream[0].kind``.
@@ -48,10 +58,8 @@ class Variable:
     extended: bool = False
     chosen: bool = False
 
-    def __hash__(self) -> int:
-        return hash(
-            self.name
-        )  # names are unique in a protocol; hashing all the rest took a tenth of all interpretation
+    def __reduce__(self) -> tuple[object, ...]:
+        return Variable, tuple(getattr(self, name) for name in self.__match_args__)
 
     @property
     def kind(self) -> str:

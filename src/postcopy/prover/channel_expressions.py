@@ -37,8 +37,7 @@ class ChannelNode(Node):
     messages: Messages
 
     def __post_init__(self) -> None:
-        contents = (getattr(self, name) for name in self.__match_args__)
-        self._seal((type(self), *contents), ghost=bool(self.history))
+        self._is_ghost(bool(self.history))
 
     @property
     def operands(self) -> tuple[Messages | ex.Expr, ...]:
