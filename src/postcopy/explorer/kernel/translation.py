@@ -16,7 +16,7 @@ and where two ways meet, the value of either. To build LLVM's objects with llvml
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
@@ -142,10 +142,19 @@ def _result(definition: ast.FunctionDef) -> str:
     return "void"
 
 
-def _assigned(body: Iterable[ast.stmt]) -> set[str]:
-    """The variables that statements give values to."""
-    stored = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
-    return {node.id for node in stored if isinstance(node.ctx, ast.Store)}
+def _assigned(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """The variables that statements give values to. No expression does so, and most of a text is expressions."""
+    for statement in body:
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)]) | ast.Assign(targets=targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AugAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.For(target=ast.Name(id=name), body=inner):
+                yield name
+                yield from _assigned(inner)
+            case ast.While(body=inner) | ast.If(body=inner):
+                yield from _assigned(inner)
 
 
 class _Function:
@@ -285,7 +294,7 @@ class _Function:
         before, head = self.block, self.fresh()
         self.write(f"br label %{head}")
         self.begin(head)
-        changed = sorted(name for name in _assigned(body) if name in self.variables)
+        changed = sorted({name for name in _assigned(body) if name in self.variables})
         carried = {name: (f"%{self.fresh()}", self.variables[name]) for name in changed}
         self.variables.update({name: Value(text) for name, (text, _) in carried.items()})
         return _Loop(before, head, carried, len(self.lines))
