@@ -125,7 +125,9 @@ class Decisions:
 
     def _learn(self, condition: Condition, answer: bool) -> None:
         self.known[condition] = answer
-        match condition:
+        match condition:  # what is most frequent comes first
+            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
+                self.domains[variable] = frozenset({value}) if answer else self._domain(variable) - {value}
             case ex.Not(operand):
                 self._learn(operand, not answer)
             case ex.And(parts):
@@ -134,8 +136,6 @@ class Decisions:
             case ex.Or(parts):
                 for part in () if answer else parts:
                     self._learn(part, answer)
-            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
-                self.domains[variable] = frozenset({value}) if answer else self._domain(variable) - {value}
             case ex.Equal() | ex.Less() | ex.IsEmpty() | ex.TruthConstant() | ex.Atom():
                 pass
             case _:

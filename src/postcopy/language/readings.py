@@ -62,7 +62,7 @@ class Steps:
     def __init__(self, instance: Instance, bodies: Bodies) -> None:
         self._instance, self._bodies = instance, bodies
         self._watched: dict[str, tuple[Tree, dict[str, Looks]]] = {}
-        self._violations: dict[tuple[str, int, Property], tuple[TruthExpr, Looks]] = {}
+        self._violations: dict[Property, dict[tuple[str, int], tuple[TruthExpr, Looks]]] = {}
         self._judgements = Judgements(instance)
 
     def tree(
@@ -86,26 +86,26 @@ class Steps:
         asked: Mapping[str, Looks] = {} if looks is None else looks
         for name in asked.keys() & noted:
             asked[name].add(noted[name])
-        of_steps = [(index, prop) for index, prop in enumerate(properties) if prop.of_steps]
+        of_steps = [
+            (index, prop, self._violations.setdefault(prop, {}), asked.get(prop.name, Looks()))
+            for index, prop in enumerate(properties)
+            if prop.of_steps
+        ]
         numbers = iter(range(sum(1 for _ in leaves(watched))))
 
         def judged(leaf: Leaf) -> Leaf:
             number, violated = next(numbers), []
-            for index, prop in of_steps:
-                wrong, seen = self._violation(action, leaf, number, prop)
-                if prop.name in asked:
-                    asked[prop.name].add(seen)
+            for index, prop, known, sees in of_steps:
+                found = known.get((action.name, number))
+                if found is None:
+                    found = known[action.name, number] = self._judgements.of(action, leaf, prop)
+                wrong, seen = found
+                sees.add(seen)
                 if wrong is not ex.FALSE:
                     violated.append((index, wrong))
             return replace(leaf, violated=tuple(violated))
 
         return on_leaves(watched, judged)
-
-    def _violation(self, action: ActionInstance, leaf: Leaf, number: int, prop: Property) -> tuple[TruthExpr, Looks]:
-        key = (action.name, number, prop)
-        if key not in self._violations:
-            self._violations[key] = self._judgements.of(action, leaf, prop)
-        return self._violations[key]
 
 
 def bodies_of(instance: Instance, make: type[SymbolicInterpretation] = SymbolicInterpretation) -> Bodies:
