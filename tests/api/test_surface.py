@@ -13,8 +13,8 @@ import pytest
 
 import postcopy
 from postcopy.api.result import Shown
+from postcopy.cli.commands import COMMANDS
 from postcopy.cli.lazy import load
-from postcopy.cli.main import COMMANDS
 from postcopy.errors import TraceError, UndecidedError, UsageError
 from postcopy.surface import COMMAND_LINE, MARKS, PYTHON, command, setting
 

@@ -18,8 +18,9 @@ from postcopy.api.check_settings import CONTRADICTIONS, CheckSettings
 from postcopy.api.memory import PROGRAM
 from postcopy.api.sizes import size_of
 from postcopy.cli import memory
-from postcopy.cli.main import COMMANDS
-from postcopy.cli.parameters import choice, takes
+from postcopy.cli.commands import COMMANDS
+from postcopy.cli.parameters import choice
+from postcopy.cli.taking import takes
 from postcopy.errors import UsageError
 from postcopy.explorer.results import Engine as Driver
 from tests.cli.conftest import Run, refused
@@ -74,7 +75,7 @@ def records() -> Iterator[tuple[str, type]]:
 
 @pytest.mark.parametrize(("file", "record"), list(records()), ids=lambda given: getattr(given, "__name__", given))
 def test_every_option_is_read(file: str, record: type) -> None:
-    shared = read_in(CLI / "options.py") | read_in(CLI / "confirming.py")
+    shared = read_in(CLI / "selection.py") | read_in(CLI / "confirming.py")
     read = read_in(CLI / f"{file}.py") | shared
     assert [option.name for option in fields(record) if option.name not in read] == []
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from postcopy.cli.options import AllReductions
+from postcopy.cli.selection import AllReductions
 from postcopy.explorer import kernel as package
 from postcopy.explorer.explore import Exploration, Options
 from postcopy.explorer.kernel import kernel

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from documentation import reference
+from postcopy.cli.commands import COMMANDS
 from postcopy.cli.lazy import load
-from postcopy.cli.main import COMMANDS
 from postcopy.errors import UsageError
 
 ROOT = Path(__file__).parents[2]

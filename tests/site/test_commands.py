@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from postcopy.cli.commands import COMMANDS
 from postcopy.cli.lazy import load
-from postcopy.cli.main import COMMANDS, INSTALLED_QEMU, with_value
+from postcopy.cli.main import INSTALLED_QEMU, with_value
 from postcopy.errors import UsageError
 from tests.site.blocks import PAGES, ROOT, Block, all_blocks, blocks_of, is_shell
 

@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from documentation.markdown import table
+from postcopy.cli.commands import COMMANDS
 from postcopy.cli.lazy import load
-from postcopy.cli.main import COMMANDS
 from postcopy.errors import UsageError
 
 

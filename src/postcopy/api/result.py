@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from html import escape
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 
 from postcopy.api.asking import path_of
@@ -66,6 +64,8 @@ class Shown(ABC):
 
     def _repr_html_(self) -> str:
         """The page, in a frame of its own: its styles and its script touch nothing around it."""
+        from html import escape  # takes a while to import, as msgspec does
+
         return f'<iframe title="{escape(self.sentence)}" {_FRAME} srcdoc="{escape(self.page())}"></iframe>'
 
     def _undecided(self, why: str) -> UndecidedError:
@@ -99,6 +99,8 @@ class Result(Shown):
 
     def json(self) -> str:
         """The result as one JSON object, as ``--json`` prints it."""
+        import msgspec
+
         return msgspec.json.format(msgspec.json.encode(self.record), indent=2).decode()
 
     def save(self, path: str | Path, *, force: bool = False) -> None:

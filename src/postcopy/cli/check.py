@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Console
 
 from postcopy.api.check_settings import CheckSettings
@@ -12,34 +12,37 @@ from postcopy.api.checking import run_check
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.memory import memory_for_states
-from postcopy.cli.options import (
-    AllProperties,
-    AllReductions,
-    AsJson,
-    Count,
-    Disk,
-    Engine,
-    Every,
-    Force,
-    Keep,
-    KeepReport,
-    MaxMemory,
-    NoLiveness,
-    OnCluster,
-    Question,
-    Resume,
-    SearchEngine,
-    SmallTable,
-    Strict,
-    Verbose,
-    Workers,
-)
-from postcopy.cli.output import KeepTrace, again, command_line, keep_page, keep_trace, print_json, refuse_trace
-from postcopy.cli.parameters import takes
+from postcopy.cli.output import again, command_line, keep_page, keep_trace, print_json, refuse_trace
 from postcopy.cli.progress import progress
+from postcopy.cli.search_engine import SearchEngine
+from postcopy.cli.selection import AllReductions, Question
 from postcopy.explorer.results import Engine as Driver
 from postcopy.explorer.results import Outcome
 from postcopy.report.files.file_format import FileFormat
+
+if TYPE_CHECKING:
+    import typer
+
+    from postcopy.cli.options import (
+        AllProperties,
+        AsJson,
+        Count,
+        Disk,
+        Engine,
+        Every,
+        Force,
+        Keep,
+        KeepReport,
+        KeepTrace,
+        MaxMemory,
+        NoLiveness,
+        OnCluster,
+        Resume,
+        SmallTable,
+        Strict,
+        Verbose,
+        Workers,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,10 @@ class CheckOptions(AllReductions, Question):
         )
 
 
-@takes(CheckOptions)
+OPTIONS = CheckOptions
+"""What `command` takes: Typer is told of it only where it reads the command line."""
+
+
 def command(asked: CheckOptions) -> int:
     """Explore every interleaving."""
     named = asked.load()

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from postcopy.api.exploring import explore
-from postcopy.cli.options import SHOW, WHAT, HostPage, Selection
-from postcopy.cli.parameters import takes
+from postcopy.cli.options import SHOW, WHAT, HostPage
+from postcopy.cli.selection import Selection
+from postcopy.cli.taking import takes
 from postcopy.errors import UsageError
 
 

@@ -12,8 +12,10 @@ import typer
 from postcopy.api.exporting import export_model, refuse_file
 from postcopy.api.progress import silent
 from postcopy.cli.memory import within_memory
-from postcopy.cli.options import Force, MaxMemory, Question
-from postcopy.cli.parameters import choice, takes
+from postcopy.cli.options import Force, MaxMemory
+from postcopy.cli.parameters import choice
+from postcopy.cli.selection import Question
+from postcopy.cli.taking import takes
 
 TOO_LARGE = "allow more, or export fewer --pages"
 

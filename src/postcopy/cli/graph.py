@@ -12,10 +12,11 @@ from postcopy.api.graphing import graph
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.memory import memory_for_states
-from postcopy.cli.options import Force, InFlight, NoSymmetry, Pages, Question
+from postcopy.cli.options import Force, InFlight, NoSymmetry, Pages
 from postcopy.cli.output import command_line
-from postcopy.cli.parameters import takes
 from postcopy.cli.progress import progress
+from postcopy.cli.selection import Question
+from postcopy.cli.taking import takes
 from postcopy.report.state_graph.files import FORMATS, format_of
 
 ENDINGS = ", ".join(form.ending for form in FORMATS)

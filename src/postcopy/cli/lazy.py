@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -10,20 +9,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A command that has a module of its own.
-
-    Attributes:
-        name: the command; also the module in `postcopy.cli`, which has a function ``command`` or a group ``app``.
-        panel: the group in which `--help` shows it.
-        help: what it does, in one sentence.
-    """
-
-    name: str
-    panel: str
-    help: str
+from postcopy.cli.commands import Entry
+from postcopy.cli.taking import takes
 
 
 class Flagless:
@@ -72,7 +59,9 @@ def load(entry: Entry) -> TyperCommand | TyperGroup:
     app: typer.Typer | None = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        app.command(entry.name, cls=Command, help=entry.help)(module.command)
+        record = getattr(module, "OPTIONS", None)
+        taken = module.command if record is None else takes(record)(module.command)
+        app.command(entry.name, cls=Command, help=entry.help)(taken)
     command = get_command(app)
     assert isinstance(command, TyperCommand | TyperGroup)
     command.name, command.help = entry.name, entry.help

@@ -5,35 +5,42 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import msgspec
-import typer
+from typing import TYPE_CHECKING
 
 from postcopy.catalogue.loading import names_file
-from postcopy.cli.options import SHOW, Selection
+from postcopy.cli.exits import Exit
+from postcopy.cli.selection import Selection
 from postcopy.errors import UsageError
 from postcopy.language.trace import Trace
-from postcopy.report.charts.formats import ENDINGS, format_of
+from postcopy.report.charts.formats import format_of
 from postcopy.report.files.file_format import FileFormat
 from postcopy.report.story.story_format import Kept
 
-KeepTrace = Annotated[
-    Path | None,
-    typer.Option(
-        "--trace", metavar="FILE", help=f"write the counterexample to this file ({ENDINGS})", rich_help_panel=SHOW
-    ),
-]
+if TYPE_CHECKING:
+    import typer
 
 
 def print_json(found: object) -> None:
     """Print a result as one JSON object."""
+    import msgspec
+
     print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+
+
+def say(message: str) -> None:
+    """Say something on stderr, on one line."""
+    print(f"postcopy: {' '.join(message.split())}", file=sys.stderr)
+
+
+def complain(message: str) -> Exit:
+    """Say what is wrong with a command line; returns the exit code for that."""
+    say(message)
+    return Exit.USAGE
 
 
 def warn(message: str) -> None:
     """Say on stderr what does not change the verdict."""
-    print(f"postcopy: {' '.join(message.split())}", file=sys.stderr)
+    say(message)
 
 
 def refuse_trace(path: Path | None, *, force: bool) -> None:

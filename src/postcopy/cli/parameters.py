@@ -1,13 +1,11 @@
-"""The options of a command as one record: each field is an option, with what `--help` says of it in its annotation."""
+"""Options that take one of several values, and how words are completed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from functools import partial, wraps
-from inspect import Parameter, Signature
-from typing import TypeVar, get_type_hints
+from functools import partial
+from typing import TypeVar
 
 import typer
 
@@ -17,39 +15,6 @@ from postcopy.suggestions import not_among
 R = TypeVar("R")
 Member = TypeVar("Member", bound=StrEnum)
 Command = Callable[..., int]
-
-
-def takes(record: type[R]) -> Callable[[Callable[[R], int]], Command]:
-    """Make a function of one record a command whose options are the record's fields.
-
-    Args:
-        record: a dataclass; each field's annotation is ``Annotated`` with Typer's option or argument. Required
-            arguments come first, then all others in the order of the fields, a base's before its own.
-    """
-    assert is_dataclass(record)
-    hints = get_type_hints(record, include_extras=True)
-    required_first = sorted(fields(record), key=lambda field: field.default is not MISSING)
-    parameters = [
-        Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=Parameter.empty if field.default is MISSING else field.default,
-            annotation=hints[field.name],
-        )
-        for field in required_first
-    ]
-
-    def decorate(function: Callable[[R], int]) -> Command:
-        @wraps(function)
-        def command(**given: object) -> int:
-            return function(record(**given))
-
-        del command.__dict__["__wrapped__"]
-        command.__dict__["__signature__"] = Signature(parameters)
-        command.__annotations__ = {p.name: p.annotation for p in parameters}
-        return command
-
-    return decorate
 
 
 def choice(kind: type[StrEnum], noun: str, *names: str, help: str, rich_help_panel: str | None = None) -> object:

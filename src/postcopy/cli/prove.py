@@ -15,10 +15,12 @@ from postcopy.cli.cache import provide_cache
 from postcopy.cli.confirming import ConfirmingOptions, exit_of
 from postcopy.cli.exits import OF_VERDICT, Exit
 from postcopy.cli.memory import within_memory
-from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames, Selection
+from postcopy.cli.options import HOW, SHOW, WHAT, AsJson, Force, KeepReport, PropertyNames
 from postcopy.cli.output import command_line, keep_page, print_json
-from postcopy.cli.parameters import choice, takes
+from postcopy.cli.parameters import choice
 from postcopy.cli.progress import progress
+from postcopy.cli.selection import Selection
+from postcopy.cli.taking import takes
 from postcopy.errors import UsageError
 from postcopy.prover.lemmas import LemmaResult
 from postcopy.report.pages.proof import FORMAT as PAGE

@@ -19,9 +19,10 @@ from postcopy.cli.exits import Exit
 from postcopy.cli.lazy import Command, Group
 from postcopy.cli.options import AsJson, Force, KeepReport
 from postcopy.cli.output import command_line, keep_page, print_json
-from postcopy.cli.parameters import choice, completes, takes
+from postcopy.cli.parameters import choice, completes
 from postcopy.cli.progress import progress
 from postcopy.cli.run_qemu import check_options, given_on_command_line
+from postcopy.cli.taking import takes
 from postcopy.engine.source_host import AT_ONCE, FIRST_PASS, NEVER
 from postcopy.errors import UsageError
 from postcopy.report.charts.histogram import FORMAT as HISTOGRAM

@@ -11,10 +11,11 @@ from rich.console import Console
 from postcopy.api.simulating import run_simulation
 from postcopy.cli.exits import OF_VERDICT
 from postcopy.cli.memory import within_memory
-from postcopy.cli.options import AsJson, Force, InFlight, KeepReport, MaxMemory, Pages, Question
-from postcopy.cli.output import KeepTrace, command_line, keep_page, keep_trace, print_json, refuse_trace
-from postcopy.cli.parameters import takes
+from postcopy.cli.options import AsJson, Force, InFlight, KeepReport, KeepTrace, MaxMemory, Pages
+from postcopy.cli.output import command_line, keep_page, keep_trace, print_json, refuse_trace
 from postcopy.cli.progress import progress
+from postcopy.cli.selection import Question
+from postcopy.cli.taking import takes
 from postcopy.explorer.simulation.simulate import WALKS, WalkPlan
 from postcopy.report.pages.simulation import FORMAT as PAGE
 

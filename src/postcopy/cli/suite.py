@@ -15,8 +15,8 @@ from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import Exit
 from postcopy.cli.options import HOW, SHOW, AsJson, Force
 from postcopy.cli.output import print_json, warn
-from postcopy.cli.parameters import takes
 from postcopy.cli.progress import progress
+from postcopy.cli.taking import takes
 from postcopy.errors import UsageError
 from postcopy.report.files.file_format import FileFormat
 from postcopy.suites import page

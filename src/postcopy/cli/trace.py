@@ -14,8 +14,8 @@ from postcopy.api.stored_runs import TraceResult, trace
 from postcopy.api.two_runs import TraceDiffResult, diff_traces
 from postcopy.cli.options import AsJson, Force, complete_protocol
 from postcopy.cli.output import command_line, print_json
-from postcopy.cli.parameters import takes
 from postcopy.cli.stored import OwnProtocol, StoredRun
+from postcopy.cli.taking import takes
 from postcopy.errors import UsageError
 from postcopy.report.charts import svg as chart
 from postcopy.report.charts.markdown import markdown

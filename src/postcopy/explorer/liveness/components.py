@@ -49,7 +49,7 @@ def _left_by_removal(first: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
         ends = np.cumsum(of_each)
         reached = target[np.repeat(first[taken] - ends + of_each, of_each) + np.arange(ends[-1])]
         np.subtract.at(number, reached, 1)
-        taken = np.unique(reached[number[reached] == 0])
+        taken = np.unique(reached[number[reached] == 0], return_index=True)[0]  # without, NumPy imports its masks
     return left
 
 

@@ -157,7 +157,8 @@ def fair_lasso(graph: Graph, fair: Fairness, initial: Nodes, when: Flags, then: 
 def _promised(graph: Graph, initial: Nodes, made: Flags, kept: Flags) -> tuple[_Layer, _Layer]:
     """Search breadth first, before the promise and (in a layer of its own) after it, as long as it is not kept."""
     before, after = _Layer(len(made)), _Layer(len(made))
-    ahead, behind, depth = np.unique(initial).astype(np.int64), np.zeros(0, dtype=np.int64), 0
+    first = np.unique(initial, return_index=True)[0]  # without, NumPy imports its masks
+    ahead, behind, depth = first.astype(np.int64), np.zeros(0, dtype=np.int64), 0
     before.depth[ahead] = 0
     while len(ahead) or len(behind):
         promising = ahead[made[ahead] & (after.depth[ahead] == _UNSEEN)]
