@@ -6,8 +6,14 @@ marked `slow(first=True)`: it begins before the others, since all cores but one 
 
 Some tests ask every protocol of a catalogue whether two ways of the tools come to the same. `one_in(3)` leaves every
 third of their slow parameters in the slow tier, and marks the others `long` as well: they are for a release.
+
+Where coverage is measured, a search by Python takes two to three times as long. A test is marked `unmeasured` if it is
+one of those that take longest, and other fast tests run the same code: `make coverage-gate` fails where they do not.
 """
 
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -46,6 +52,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if wrong and not any("[" in argument for argument in config.args):
         raise pytest.UsageError(f"slow_but names parameters that are not there: {wrong}")
     items.sort(key=lambda item: not takes_longest(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run what is marked as unmeasured, and the fixtures that are set up for it, without coverage."""
+    if item.get_closest_marker("unmeasured") is None:
+        return (yield)
+    with without_coverage():
+        return (yield)
+
+
+@contextmanager
+def without_coverage() -> Iterator[None]:
+    """Measures neither this process nor those that it starts."""
+    measures = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
+    if measures is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+            patch.delenv(variable, raising=False)
+        measures.stop()
+        try:
+            yield
+        finally:
+            measures.start()
 
 
 def takes_longest(item: pytest.Item) -> bool:

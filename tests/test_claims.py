@@ -11,6 +11,8 @@ import pytest
 from documentation import claims
 from documentation.claims import CLAIMS, Claim, chosen, main, show
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[1]
 FALSE = Claim("docs/model.md", "nothing of the kind", "echo 14,765 states", "14,764 states", 1)
 

@@ -24,6 +24,8 @@ from postcopy.model.postcopy import Postcopy
 from postcopy.model.rules import RULES
 from postcopy.properties.beyond import refusal_costs_no_guest
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PROSE = [page for page in DOCS if page.parent.name == "docs" and page.name not in ("glossary.md", "bugs.md")]

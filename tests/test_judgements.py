@@ -19,6 +19,8 @@ from postcopy.language.properties import Property
 from postcopy.language.symbolic import SymbolicInterpretation, violation
 from postcopy.language.trees import Leaf
 
+pytestmark = pytest.mark.unmeasured
+
 Of = Callable[[Judgements, ActionInstance, Leaf, Property], tuple[TruthExpr, Looks]]
 
 

@@ -150,6 +150,7 @@ BROKEN: dict[type[Postcopy], str] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("protocol", BROKEN)
 def test_a_promise_that_is_broken_in_some_runs_is_found(protocol: type[Postcopy]) -> None:
     verdict = explore(Instance(protocol, 1, 1, asked_of(protocol)), Options(engine=Engine.INTERPRETED))

@@ -17,6 +17,8 @@ from postcopy.language.instance import Instance
 from postcopy.language.python_values import plain_function
 from tests.recipes import PAGE, recipes, save
 
+pytestmark = pytest.mark.unmeasured
+
 TEXT = PAGE.read_text(encoding="utf-8")
 GUARDED = "            require(self.buffer.empty)\n            super().ends()"
 COMMANDS = dict(re.findall(r"^postcopy check (\w+\.py(?::\w+)?) .*# (holds|violated|deadlock)$", TEXT, re.MULTILINE))

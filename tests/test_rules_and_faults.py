@@ -29,6 +29,7 @@ def sound() -> Verdict:
     return explore(Instance(Postcopy, 2, 2, DEFAULT), Options(engine=Engine.INTERPRETED))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", [p.name for p in MUST])
 def test_the_property_holds_of_the_protocol(sound: Verdict, name: str) -> None:
     assert BY_NAME[name] in sound.instance.properties
@@ -46,6 +47,7 @@ def test_some_fault_breaks_the_property(name: str) -> None:
     assert any(name in fault.breaks for fault in FAULTS.values())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("name", "broken"), [(name, broken) for name, fault in FAULTS.items() for broken in fault.breaks[1:]]
 )
@@ -57,6 +59,7 @@ def test_a_fault_breaks_each_property_that_it_names(name: str, broken: str) -> N
     assert verdict.violated is BY_NAME[broken]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.one_in(3)  # the fast tests replay each of them, and the faults are searched by the same code
 @pytest.mark.slow_but("no-discards", "lost-wake-up", "main-reads-on", "hinted-pages", "loads-before-fast-is-ready")
 @pytest.mark.parametrize("exhibit", EXHIBITS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -22,6 +23,8 @@ import coverage_gate
 from coverage_gate import Demands, Measured
 from lowest_versions import lowest
 from postcopy.export import spin
+
+pytestmark = pytest.mark.unmeasured
 
 ROOT = Path(__file__).parents[1]
 RUN = (ROOT / ".ci/run").read_text()
@@ -217,6 +220,45 @@ def test_slow_tests_run_only_when_asked_for(names: str, expression: str, run: se
 def test_of_many_parameters_one_in_so_many_is_not_long(expression: str, run: set[str], tmp_path: Path) -> None:
     done = chosen(ONE_IN, expression, tmp_path)
     assert set(re.findall(r"::(\S+) PASSED", done.stdout)) == run
+
+
+UNMEASURED = """
+import subprocess, sys
+
+import pytest
+from called import first, second
+
+def test_measured():
+    first()
+
+@pytest.mark.unmeasured
+def test_unmeasured():
+    second()
+    subprocess.run([sys.executable, "-c", "import called; called.third()"], check=True)
+
+def test_measured_again():
+    subprocess.run([sys.executable, "-c", "import called; called.fourth()"], check=True)
+"""
+
+
+def test_what_an_unmeasured_test_runs_is_no_part_of_the_coverage(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests/conftest.py", tmp_path)
+    (tmp_path / "test_some.py").write_text(UNMEASURED)
+    names = ("first", "second", "third", "fourth")
+    (tmp_path / "called.py").write_text("".join(f"def {name}():\n    print({name!r})\n" for name in names))
+    settings = {**PYPROJECT["tool"]["coverage"]["run"], "source": ["."]}
+    (tmp_path / ".coveragerc.toml").write_text(
+        "[tool.coverage.run]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    for command in (
+        ["run", "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "markers=unmeasured", "-s"],
+        ["combine", "-q"],
+        ["json", "-q", "-o", "found.json"],
+    ):
+        subprocess.run([sys.executable, "-m", "coverage", *command], cwd=tmp_path, env=clean, check=True)
+    found = json.loads((tmp_path / "found.json").read_text())["files"]["called.py"]["functions"]
+    assert {name for name in names if found[name]["executed_lines"]} == {"first", "fourth"}
 
 
 def chosen(tests: str, expression: str, directory: Path) -> subprocess.CompletedProcess[str]:

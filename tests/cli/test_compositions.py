@@ -46,6 +46,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
 def test_every_command_takes_a_composition(run: Run, command: tuple[str, ...]) -> None:
     result = run(*(word.format("switch-at-package+lock.py") for word in command))

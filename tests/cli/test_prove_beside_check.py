@@ -210,6 +210,7 @@ def test_a_false_property_of_ones_own_is_refuted(run: Run, tmp_path: Path, name:
     assert f"{SAFE} of {SAFE + 1} safety properties" in words
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("own_false")
 @pytest.mark.parametrize("name", OWN)
 def test_a_false_property_of_ones_own_is_refuted_for_every_size(run: Run, tmp_path: Path, name: str) -> None:
@@ -244,6 +245,7 @@ def test_a_number_out_of_its_range_is_said_as_check_says_it(run: Run, tmp_path: 
     assert "violates numbers-stay-in-range; the run is shown" in " ".join(proof.out.split())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("counts_down")
 @pytest.mark.parametrize("name", RANGES)
 def test_a_number_out_of_its_range_is_found_for_every_size(run: Run, tmp_path: Path, name: str) -> None:

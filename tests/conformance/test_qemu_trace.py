@@ -43,6 +43,7 @@ def judged(question: Question, recording: Recording) -> Judgement:
     return question.judge(recording)[0]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "run",
     [

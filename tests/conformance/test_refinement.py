@@ -76,6 +76,7 @@ def test_a_mistake_towards_a_qemu_is_found_out(mutant: Mutant) -> None:
     assert mutant.says in failure.why
 
 
+@pytest.mark.unmeasured
 def test_every_interleaving_with_recovery_is_the_models() -> None:
     found = refine(World.new(1, 1, recovery=True))
     assert found.failure is None
@@ -98,6 +99,7 @@ def test_so_is_every_interleaving_with_recovery_towards_a_qemu() -> None:
     assert (found.states, found.transitions) == (12267, 96292)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but(
     *("PausesInPrecopy", "TakesTheGuestBack", "FailsInPostcopy", "AsksWithoutAConnection", "PausesBeforeRun"),
     *("RepliesWhilePaused", "LeavesTheGuestRunning", "KeepsRequests", "SaysThatAllHasArrived"),
@@ -122,6 +124,7 @@ def test_every_variable_of_recovery_and_preempt_is_compared() -> None:
     assert set(COMPARED_WITH_BOTH) == both - recovery - {v.name for v in preempt.variables}
 
 
+@pytest.mark.unmeasured
 def test_every_interleaving_with_a_connection_for_urgent_pages_is_the_models() -> None:
     found = refine(World.new(1, 1, preempt=True))
     assert found.failure is None
@@ -140,6 +143,7 @@ def test_so_is_every_other_interleaving_with_it(pages: int, group: int, qemu: bo
     assert (found.states, found.transitions) == size
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("OpensWithoutAnAnswer", "SwitchesWithout", "ReadsThePackageWithout", "LogsUrgentPagesAsOthers")
 @pytest.mark.parametrize("mutant", WITH_PREEMPT, ids=[mutant.core.__name__ for mutant in WITH_PREEMPT])
 def test_a_mistake_with_urgent_pages_is_found_out(mutant: Mutant) -> None:
@@ -161,6 +165,7 @@ def test_every_interleaving_with_both_is_the_models(pages: int, group: int, qemu
     assert found.actions["destination.places_urgent_page"] > 0
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("WaitsForUrgentPagesForEver")
 @pytest.mark.parametrize("mutant", WITH_BOTH, ids=[mutant.core.__name__ for mutant in WITH_BOTH])
 def test_a_mistake_with_both_is_found_out(mutant: Mutant) -> None:
@@ -173,6 +178,7 @@ def test_a_search_that_is_cut_short_says_so() -> None:
     assert not refine(World.new(2, 1), limit=100).complete
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.core.__name__ for mutant in MUTANTS])
 def test_a_mutant_with_a_rule_missing_is_found_out(mutant: Mutant) -> None:
     assert mutant.fault in FAULTS

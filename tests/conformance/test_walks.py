@@ -80,6 +80,7 @@ def test_every_thread_and_every_kind_of_move_takes_part() -> None:
     assert {kind for _, kind in made} == set(Kind) - OF_RECOVERY - OF_URGENT_PAGES - OF_BOTH
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("which", "kinds", "who"),
     [(1, OF_RECOVERY, Outside.DESTINATION_OPERATOR), (2, OF_URGENT_PAGES, Thread.PREEMPT)],

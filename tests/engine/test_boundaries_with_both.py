@@ -104,6 +104,7 @@ def test_a_fault_at_every_boundary_of_the_second_pair(fault: Fault, place: Place
 # -- the engine is wrong ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow
 @pytest.mark.parametrize("core", [KeepsTheOldConnection, TakesUrgentPagesForArrived])
 def test_a_source_that_is_wrong_is_found_out(core: type[SourceCore], monkeypatch: pytest.MonkeyPatch) -> None:

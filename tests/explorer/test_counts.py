@@ -9,6 +9,8 @@ from postcopy.explorer.results import Engine, Options, Outcome
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 
+pytestmark = pytest.mark.unmeasured
+
 COUNTS = {
     # pages, in flight, target pages of a host page, symmetry: states, transitions, depth
     (1, 1, 1, True): (2722, 17264, 26),

@@ -142,6 +142,7 @@ def test_the_advice_comes_before_the_memory_is_full() -> None:
     assert advised[0] < len(lines) - 2
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("small", [False, True])
 def test_no_small_table_is_advised_for_liveness(small: bool) -> None:
     """The search for safety may have a small table; that for liveness may not, and says so in neither case."""

@@ -29,6 +29,8 @@ from tests.explorer.brute import orphans
 from tests.explorer.compiled_edges import compiled_edges
 from tests.export.tiny import PROPERTIES, Tiny
 
+pytestmark = pytest.mark.unmeasured
+
 FULL = Options(reductions=(), engine=Engine.INTERPRETED)
 FOUND = ("status", "states", "transitions", "depth", "fired", "changed", "witnesses")
 

@@ -23,6 +23,8 @@ from postcopy.properties.witnesses import WITNESSES
 from tests.explorer.brute import brute_force, kernel_edges, orphans
 from tests.strategies import heard_once, random_protocols, sends_stay, stale_has_history
 
+pytestmark = pytest.mark.unmeasured
+
 PLAIN = Options(reductions=(), engine=Engine.INTERPRETED)
 
 

@@ -112,6 +112,7 @@ def test_several_workers_find_what_one_finds(
     assert_agree(made, ordinary, Levels(ordinary.machine, ordinary.question, workers, alone_until))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("moved", [0, 1 << 20])
 def test_tables_that_several_workers_fill_grow(
     whole: tuple[Exploration, Compiled], moved: int, monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,7 @@ def test_a_tiny_protocol_is_written_edge_by_edge() -> None:
     assert_same_graph(Instance(Tiny, 2, 1))
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), pages=st.integers(1, 3), in_flight=st.integers(1, 2))
 def test_random_protocols_are_written_edge_by_edge(protocol: type[Protocol], pages: int, in_flight: int) -> None:

@@ -59,6 +59,7 @@ def test_faults_are_tla(name: str) -> None:
     assert errors(text) == []
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(protocol=random_protocols(), pages=st.integers(1, 3))
 def test_random_protocols_are_tla(protocol: type[Protocol], pages: int) -> None:

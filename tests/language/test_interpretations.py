@@ -23,6 +23,8 @@ from postcopy.model.source import Phase
 from tests.language.evaluator import Outcome, apply, evaluate
 from tests.strategies import RANDOM_PROPERTIES, random_protocols, random_states
 
+pytestmark = pytest.mark.unmeasured
+
 QUICK = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )

@@ -23,6 +23,8 @@ from postcopy.language.expression_nodes import WithoutOperands
 from postcopy.language.variables import Sort, Variable
 from postcopy.prover import channel_expressions
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 OPERATORS = {
     operator.__name__

@@ -63,6 +63,7 @@ def difference(one: Automaton, other: Automaton) -> list[Symbol] | None:
     return None
 
 
+@pytest.mark.unmeasured
 def test_a_byte_is_enough(compiled: Compiled) -> None:
     assert compiled.page.states <= 254
     assert compiled.whole.states <= 254

@@ -25,6 +25,8 @@ from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 from postcopy.model.source import Source
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 MODEL, WIDER, PROPERTIES = (load(ROOT / path) for path in STORED.values())
 KILLED = {

@@ -12,6 +12,8 @@ from mutation.wider import DRAWS, MACHINES, Candidate, Wider, all_drawn, candida
 from postcopy.language.instance import Instance
 from postcopy.model.postcopy import Postcopy
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture(scope="module")
 def found() -> list[tuple[str, Candidate]]:

@@ -131,6 +131,7 @@ def test_they_are_no_changes_of_the_document() -> None:
     assert {name_of(p) for p in found} == {n for n in (*OTHERS, *PROTOCOLS) if load(n)[1] in found}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_compiled_search_says_the_same(name: str) -> None:
     protocol = OTHERS[name]

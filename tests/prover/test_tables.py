@@ -51,6 +51,7 @@ def protocol_at(size: Size) -> Steps:
     return proof_tables.steps(Postcopy, size)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", CONJUNCTS)
 def test_without_a_conjunct_the_others_are_no_invariant(name: str) -> None:
     row = CONJUNCTS[name]

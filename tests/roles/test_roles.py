@@ -50,6 +50,7 @@ def test_the_stock_properties_find_a_sleeper_that_is_not_woken(protocol: type[Po
     assert violated(protocol, name) == name
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("ClientWoken", "Buffered")
 @pytest.mark.parametrize("protocol", RIGHT)
 def test_what_is_right_raises_no_alarm(protocol: type[Postcopy]) -> None:

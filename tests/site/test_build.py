@@ -13,6 +13,8 @@ from postcopy.cli.commands import COMMANDS
 from postcopy.cli.lazy import load
 from postcopy.errors import UsageError
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 BUILD = [sys.executable, "-m", "sphinx", "-q", "-W", "-n", "--keep-going", "-c", str(ROOT / "docs")]
 INDEX = "# The first page\n\n```{toctree}\npage\n```\n"

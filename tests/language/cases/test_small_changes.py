@@ -136,6 +136,7 @@ def searched(directory: Path, text: str) -> Verdict:
     return explore(load_text(directory, text), Options(engine=Engine.INTERPRETED))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", CASES)
 def test_the_verdict(tmp_path: Path, name: str) -> None:
     text, violated = CASES[name]

@@ -69,6 +69,7 @@ def test_host_pages_that_are_evaluated_wrongly_are_found(monkeypatch: pytest.Mon
     assert "state.destination.present.host_pages[page]" in _differences()
 
 
+@pytest.mark.unmeasured
 def test_arrays_say_of_each_conjunct_what_the_concrete_interpretation_says() -> None:
     states, chance = _states(60), random.Random(4)
     on_channels = [j for j, v in enumerate(INSTANCE.variables) if v.owner in INSTANCE.channels]
@@ -117,6 +118,7 @@ def test_a_clause_in_words(parts: tuple[tuple[Atom, bool], ...], sentence: str) 
     assert Clause(parts).sentence == sentence
 
 
+@pytest.mark.unmeasured
 def test_the_source_text_can_be_pasted(tmp_path: Path) -> None:
     clause = Clause(((PHASE, False), (DIRTY, False), (COMING, False)))
     text = source_of(clause, "given")
