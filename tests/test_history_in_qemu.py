@@ -14,9 +14,6 @@ from postcopy.explorer.results import Options, Outcome, Verdict
 from postcopy.language.instance import Instance
 from postcopy.model.qemu.mends import Qemu11Mended
 
-QUESTIONS = sorted({(e.terms, e.broken, e.pages, e.in_flight, resolve(e.protocol)[1].group) for e in PUT_BACK})
-"""What the mended protocol is asked: options, property and size."""
-
 
 def search(protocol: str, each: PutBack) -> Verdict:
     cls = resolve(protocol)[1]
@@ -59,12 +56,3 @@ def test_a_bug_that_is_put_back_is_found_in_a_shortest_run(each: PutBack) -> Non
         assert len(verdict.counterexample.steps) == each.steps
     else:
         assert verdict.outcome is Outcome.HOLDS
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: f"{q[1]}{q[0].split('+')[1]}-{q[2]}-{q[3]}")
-def test_with_its_mend_the_property_holds(question: tuple[str, str, int, int, int]) -> None:
-    terms, broken, pages, in_flight, group = question
-    cls = resolve("qemu-11-mended" + terms)[1]
-    verdict = explore(Instance(cls, pages, in_flight, choose([broken], cls), group), Options(max_memory=4 << 30))
-    assert verdict.outcome is Outcome.HOLDS

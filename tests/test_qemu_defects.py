@@ -122,10 +122,3 @@ def test_a_defect_is_found_in_a_shortest_run(defect: Defect) -> None:
     assert verdict.counterexample is not None
     assert verdict.outcome is OUTCOMES.get(defect.shown.broken, Outcome.VIOLATED)
     assert len(verdict.counterexample.steps) == defect.shown.steps
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("defect", SHOWN, ids=code)
-def test_with_the_mend_the_property_holds(defect: Defect) -> None:
-    assert defect.shown is not None
-    assert qemu_defects.search(defect.shown, "qemu-11-mended" + defect.shown.terms).outcome is Outcome.HOLDS

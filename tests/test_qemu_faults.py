@@ -31,6 +31,11 @@ def name(one: Searched) -> str:
     return one.name
 
 
+def size(one: Searched) -> tuple[str, int, int, int]:
+    """Where a fault is searched: the terms, pages, messages in flight, and target pages of a host page."""
+    return (one.fault.terms, one.fault.pages, one.fault.in_flight, one.fault.host_page)
+
+
 def search(one: Searched, protocol: str, engine: Engine = Engine.AUTO) -> Verdict:
     """The answer about a protocol to the question that finds a fault."""
     cls = resolve(protocol + one.fault.terms)[1]
@@ -78,6 +83,7 @@ def test_a_fault_is_found_with_actions_as_they_are_written(cheap: str) -> None:
     assert len(verdict.counterexample.steps) == one.steps
 
 
+@pytest.mark.first_of_each(kind=lambda one: (one.breaks, size(one)))
 @pytest.mark.slow
 @pytest.mark.parametrize("one", FOUND, ids=name)
 def test_a_fault_is_found_by_a_stock_property(one: Searched) -> None:
@@ -92,18 +98,3 @@ def test_a_fault_is_found_by_a_stock_property(one: Searched) -> None:
 @pytest.mark.parametrize("one", NOT_FOUND, ids=name)
 def test_a_rule_that_no_property_misses_is_not_found_where_it_was_expected(one: Searched) -> None:
     assert search(one, one.name).outcome is Outcome.HOLDS
-
-
-def size(one: Searched) -> tuple[str, int, int, int]:
-    """Where a fault is searched: the terms, pages, messages in flight, and target pages of a host page."""
-    return (one.fault.terms, one.fault.pages, one.fault.in_flight, one.fault.host_page)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("where", sorted({size(one) for one in FOUND}), ids=str)
-def test_the_properties_hold_where_the_rules_are_there(where: tuple[str, int, int, int]) -> None:
-    terms, pages, in_flight, host_page = where
-    cls = resolve(f"qemu-11-mended{terms}")[1]
-    asked = choose(sorted({one.breaks for one in FOUND if size(one) == where}), cls)
-    verdict = explore(Instance(cls, pages, in_flight, asked, host_page), Options(max_memory=4 << 30))
-    assert verdict.outcome is Outcome.HOLDS

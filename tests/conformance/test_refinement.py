@@ -155,7 +155,11 @@ def test_a_mistake_with_urgent_pages_is_found_out(mutant: Mutant) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("pages", "group", "qemu", "size"),
-    [(1, 1, False, (9899, 73379)), (2, 2, False, (62055, 554008)), (1, 1, True, (16310, 123435))],
+    [
+        (1, 1, False, (9899, 73379)),
+        pytest.param(2, 2, False, (62055, 554008), marks=pytest.mark.long),
+        (1, 1, True, (16310, 123435)),
+    ],
 )
 def test_every_interleaving_with_both_is_the_models(pages: int, group: int, qemu: bool, size: tuple[int, int]) -> None:
     found = refine(World.new(pages, 1, group, qemu=qemu, recovery=True, preempt=True))

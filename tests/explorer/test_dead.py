@@ -82,7 +82,7 @@ def test_no_state_is_told_from_its_representative(size: tuple[int, int]) -> None
 
 
 @pytest.mark.unmeasured
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(9)
 @pytest.mark.slow_but("memory-stays-locked")
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_nor_where_a_rule_is_taken_away(fault: str) -> None:
@@ -126,7 +126,7 @@ def test_the_protocol_is_smaller(symmetry: bool) -> None:
         assert len(reduced.search.path(reduced.findings.first[bit])) == len(whole.search.path(at))
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(9)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_faults_are_found_as_soon(fault: str) -> None:

@@ -110,6 +110,7 @@ def test_what_makes_a_change_inductive_does_not_make_its_unsound_twin_so(
         assert (left is None) == (change is sound), left
 
 
+@pytest.mark.long
 @pytest.mark.slow(first=True)
 @pytest.mark.parametrize("unsound", [MirroredFlagLeftOn, CompletesTooEarly], ids=lambda change: change.__name__)
 def test_nothing_that_is_found_makes_an_unsound_change_inductive(unsound: type[Postcopy]) -> None:
