@@ -12,7 +12,7 @@ test: ## the fast tests: a quarter of an hour on two cores where nothing is comp
 test-slow: ## the tests that `make test` leaves out, but for the long ones
 	pytest -m "slow and not long" --durations=40
 
-test-long: ## before a release: every parameter of tests of which the slow ones are one in three
+test-long: ## before a release: what the slow tests ask of some parameters only, asked of the others
 	pytest -m long
 
 test-all: ## all tests

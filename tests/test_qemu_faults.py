@@ -83,7 +83,7 @@ def test_a_fault_is_found_with_actions_as_they_are_written(cheap: str) -> None:
     assert len(verdict.counterexample.steps) == one.steps
 
 
-@pytest.mark.first_of_each(kind=lambda one: (one.breaks, size(one)))
+@pytest.mark.first_of_each(kind=lambda one: one.breaks)
 @pytest.mark.slow
 @pytest.mark.parametrize("one", FOUND, ids=name)
 def test_a_fault_is_found_by_a_stock_property(one: Searched) -> None:

@@ -225,9 +225,7 @@ def test_slow_tests_run_only_when_asked_for(names: str, expression: str, run: se
         ("long", {"test_each[c]", "test_each[d]", "test_each[f]", "test_other[b]", "test_kinds[A]", "test_kinds[B]"}),
     ],
 )
-def test_of_many_parameters_some_are_not_long(
-    expression: str, run: set[str], tmp_path: Path
-) -> None:
+def test_of_many_parameters_some_are_not_long(expression: str, run: set[str], tmp_path: Path) -> None:
     done = chosen(ONE_IN, expression, tmp_path)
     assert set(re.findall(r"::(\S+) PASSED", done.stdout)) == run
 
@@ -236,7 +234,7 @@ UNMEASURED = """
 import subprocess, sys
 
 import pytest
-from called import first, second
+from called import first, fourth, second
 
 def test_measured():
     first()
@@ -247,14 +245,15 @@ def test_unmeasured():
     subprocess.run([sys.executable, "-c", "import called; called.third()"], check=True)
 
 def test_measured_again():
-    subprocess.run([sys.executable, "-c", "import called; called.fourth()"], check=True)
+    fourth()
+    subprocess.run([sys.executable, "-c", "import called; called.fifth()"], check=True)
 """
 
 
 def test_what_an_unmeasured_test_runs_is_no_part_of_the_coverage(tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests/conftest.py", tmp_path)
     (tmp_path / "test_some.py").write_text(UNMEASURED)
-    names = ("first", "second", "third", "fourth")
+    names = ("first", "second", "third", "fourth", "fifth")
     (tmp_path / "called.py").write_text("".join(f"def {name}():\n    print({name!r})\n" for name in names))
     settings = {**PYPROJECT["tool"]["coverage"]["run"], "source": ["."]}
     (tmp_path / ".coveragerc.toml").write_text(
@@ -268,7 +267,7 @@ def test_what_an_unmeasured_test_runs_is_no_part_of_the_coverage(tmp_path: Path)
     ):
         subprocess.run([sys.executable, "-m", "coverage", *command], cwd=tmp_path, env=clean, check=True)
     found = json.loads((tmp_path / "found.json").read_text())["files"]["called.py"]["functions"]
-    assert {name for name in names if found[name]["executed_lines"]} == {"first", "fourth"}
+    assert {name for name in names if found[name]["executed_lines"]} == {"first", "fourth", "fifth"}
 
 
 def chosen(tests: str, expression: str, directory: Path) -> subprocess.CompletedProcess[str]:

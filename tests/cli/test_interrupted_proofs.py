@@ -65,6 +65,7 @@ def running(group: int) -> list[int]:
     return found
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.slow_but("1.0-as-a-terminal-does-every-size", "1.0-as-kill-does-at-a-size")
 @pytest.mark.parametrize("arguments", [EVERY_SIZE, IN_PROCESS, SPACER], ids=["every-size", "at-a-size", "spacer"])
 @pytest.mark.parametrize("whole_group", [True, False], ids=["as-a-terminal-does", "as-kill-does"])

@@ -211,6 +211,7 @@ def test_a_false_property_of_ones_own_is_refuted(run: Run, tmp_path: Path, name:
 
 
 @pytest.mark.unmeasured
+@pytest.mark.one_in(4)
 @pytest.mark.slow_but("own_false")
 @pytest.mark.parametrize("name", OWN)
 def test_a_false_property_of_ones_own_is_refuted_for_every_size(run: Run, tmp_path: Path, name: str) -> None:
@@ -246,6 +247,7 @@ def test_a_number_out_of_its_range_is_said_as_check_says_it(run: Run, tmp_path: 
 
 
 @pytest.mark.unmeasured
+@pytest.mark.one_in(4)
 @pytest.mark.slow_but("counts_down")
 @pytest.mark.parametrize("name", RANGES)
 def test_a_number_out_of_its_range_is_found_for_every_size(run: Run, tmp_path: Path, name: str) -> None:
@@ -263,6 +265,7 @@ def test_a_deadlock_is_refuted_at_a_size(run: Run, tmp_path: Path, name: str) ->
     assert "violates no-deadlock; the run is shown" in " ".join(proof.out.split())
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DEADLOCKS)
 def test_a_deadlock_is_refuted_for_every_size(run: Run, tmp_path: Path, name: str) -> None:

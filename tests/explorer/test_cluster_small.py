@@ -88,6 +88,7 @@ def agrees(made: Exploration, ordinary: Compiled, small: SmallCluster, runs: int
     return True
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @SIXTY
 @given(**SEARCHES, members=st.integers(1, 4))
@@ -315,6 +316,7 @@ LOOP = {
 MANY = {"enters the first block of what was sent only": ("        begin += count\n", "        begin = len(rows)\n")}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", [None, *LOOP, *MANY])
 def test_a_loop_with_a_fault_is_noticed(
@@ -368,6 +370,7 @@ def with_ray() -> Iterator[Any]:
     ray.shutdown()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_processes_of_ray_find_the_same(whole: tuple[Exploration, Compiled], with_ray: Any) -> None:

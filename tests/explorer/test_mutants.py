@@ -168,6 +168,7 @@ LOOP = {
 TAG, ONE_BIT = "return mixed >> U(24) & (ONE << (U(32) - bits)) - ONE", "return mixed >> U(24) & ONE"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", LOOP)
 def test_a_table_that_loses_states_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:

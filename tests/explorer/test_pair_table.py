@@ -215,6 +215,7 @@ PAIRS = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", PAIRS)
 def test_a_table_that_is_not_exact_is_noticed(what: str) -> None:

@@ -284,6 +284,7 @@ LOOP = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", [None, *LOOP])
 def test_a_loop_with_a_fault_is_noticed(

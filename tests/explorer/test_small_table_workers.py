@@ -235,6 +235,7 @@ SEEDED: dict[str, tuple[Callable[[Any], bool], ModuleType, str, str]] = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", SEEDED)
 def test_workers_that_do_not_mind_each_other_are_noticed(what: str) -> None:
@@ -294,6 +295,7 @@ LOOP = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", LOOP)
 def test_a_loop_with_a_fault_is_noticed(

@@ -84,6 +84,7 @@ def test_a_protocol_that_is_too_large_grows_and_is_kept(monkeypatch: pytest.Monk
     assert second.page.lookups < 5
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_recorded_migrations_conform_to_the_model_of_their_version() -> None:
     """Some 45 s: the model has 356,000 states at one page on the way of these streams."""

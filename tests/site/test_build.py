@@ -24,16 +24,11 @@ def build(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*BUILD, str(source), str(target)], capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("site")
-    done = build(ROOT, target)
-    assert not done.returncode, done.stderr
-    return target
-
-
 @pytest.mark.slow(first=True)
-def test_the_site_is_built_without_a_warning(site: Path) -> None:
+def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    done = build(ROOT, site)
+    assert not done.returncode, done.stderr
     assert 'url=docs/index.html"' in (site / "index.html").read_text(encoding="utf-8")
     commands = (site / "docs/commands.html").read_text(encoding="utf-8")
     assert all(f'id="postcopy-{entry.name}"' in commands for entry in COMMANDS)
@@ -41,10 +36,6 @@ def test_the_site_is_built_without_a_warning(site: Path) -> None:
     assert 'id="postcopy.language.require"' in language
     assert 'id="postcopy.check"' in (site / "docs/reference-python.html").read_text(encoding="utf-8")
     assert (site / "counterexamples/no-discards.html").exists()
-
-
-@pytest.mark.slow
-def test_no_page_of_the_site_loads_anything_from_elsewhere(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 200
     loading = re.compile(
