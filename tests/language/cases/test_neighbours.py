@@ -245,8 +245,8 @@ def test_each_page_is_followed_where_pages_are_not_alike(options: Options) -> No
 
 
 def test_to_follow_one_page_would_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = check._search
-    monkeypatch.setattr(check, "_search", lambda instance, explore, _pages: plain(instance, explore, 1))
+    plain = check.watched
+    monkeypatch.setattr(check, "watched", lambda instance, _pages: plain(instance, 1))
     assert explore(Instance(LeavesTheLast, 3, 1, [all_are_read])).outcome is Outcome.HOLDS
 
 
