@@ -236,9 +236,14 @@ def test_members_of_two_enumerations_with_one_number_make_two_variables() -> Non
 
 
 def test_what_nobody_has_any_more_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interning, "_latest", deque(maxlen=1))
+    table = interning._Table()
+    monkeypatch.setattr(interning, "_table", table)
+    table.latest = deque(maxlen=1)
     made = weakref.ref(ex.plus(COUNT, ex.number(123_456)))
-    ex.plus(COUNT, ex.number(123_457))
+    kept = ex.plus(COUNT, ex.number(123_457))
     gc.collect()
     assert made() is None
-    assert ex.plus(COUNT, ex.number(123_456)) == ex.Plus(COUNT, ex.Number(123_456))
+    before = len(table.known)
+    table.sweep()
+    assert len(table.known) == before - 1
+    assert ex.plus(COUNT, ex.number(123_457)) is kept
