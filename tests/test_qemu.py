@@ -78,14 +78,12 @@ def test_every_action_cites_a_function_that_the_table_has(name: str) -> None:
             assert function(action.info.qemu).cited
 
 
-@pytest.mark.unmeasured
 def test_nothing_is_declared_in_vain() -> None:
     everything = resolve("qemu-11" + "".join(f"+{option}=on" for option in sorted(OFF)))[1]
     program = read(Instance(everything, 2, 2, (), 2))
     assert {variable.name for variable in program.constants} == IN_VAIN | OFF
 
 
-@pytest.mark.unmeasured
 def test_what_an_option_needs_is_constant_without_it() -> None:
     constants = {variable.name for variable in read(Instance(Qemu11, 2, 2, (), 2)).constants}
     assert constants >= IN_VAIN | OFF

@@ -72,7 +72,6 @@ def test_what_was_not_expected_is_explained() -> None:
     assert not any(one.breaks or one.steps for one in NOT_FOUND)
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("cheap", CHEAP)
 def test_a_fault_is_found_with_actions_as_they_are_written(cheap: str) -> None:
     one = next(one for one in FOUND if one.name == cheap)

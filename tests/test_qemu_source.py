@@ -18,8 +18,6 @@ from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
 from postcopy.model.postcopy import Postcopy
 
-pytestmark = pytest.mark.unmeasured
-
 EVERY: dict[str, type[Protocol]] = {
     "Postcopy": Postcopy,
     **FAULTS,

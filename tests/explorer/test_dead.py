@@ -81,7 +81,6 @@ def test_no_state_is_told_from_its_representative(size: tuple[int, int]) -> None
     assert misjudged(Instance(Postcopy, *size, PROPERTIES)) == []
 
 
-@pytest.mark.unmeasured
 @pytest.mark.one_in(9)
 @pytest.mark.slow_but("memory-stays-locked")
 @pytest.mark.parametrize("fault", sorted(FAULTS))

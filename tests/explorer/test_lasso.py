@@ -45,7 +45,6 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(nodes, tuple(sorted(edges)), tuple(units), draw(some), draw(some), then, strong)
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=500, deadline=None)
 @given(case=cases())
 def test_the_search_agrees_with_the_definition(case: Case) -> None:

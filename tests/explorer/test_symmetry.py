@@ -27,7 +27,6 @@ def explored(instance: Instance, symmetry: bool) -> Exploration:
     return exploration
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but("2-1-1")
 @pytest.mark.parametrize(("pages", "in_flight", "group"), [(2, 1, 1), (2, 2, 1), (3, 1, 1), (2, 2, 2), (4, 1, 2)])
 def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight: int, group: int) -> None:
@@ -40,7 +39,6 @@ def test_the_orbits_of_what_is_stored_add_up_to_all_states(pages: int, in_flight
     assert reduced.findings.depth == full.findings.depth
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but("1-2-1-True")
 @pytest.mark.parametrize("symmetry", [True, False])
 @pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 2, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1)])

@@ -166,7 +166,6 @@ def test_a_write_to_a_whole_host_page_makes_no_other_copy_stale() -> None:
     assert found.status is Status.PROVED
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but(*(_named(proved) for proved in CHANGES if proved.change is not RecoveryWithPreempt))
 @pytest.mark.parametrize("proved", CHANGES, ids=_named)
 def test_its_conjuncts_are_inductive_at_a_size(proved: Proved) -> None:

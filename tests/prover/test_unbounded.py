@@ -251,7 +251,6 @@ def test_z3_marks_the_copies_that_the_concrete_reading_marks(protocol: type[Prot
     assert asked.keys() == {(0, 0), (0, 1), (1, 1)}
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("protocol", "group"),
     [

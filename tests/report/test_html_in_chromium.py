@@ -28,7 +28,7 @@ from tests.report import chromium
 from tests.report.chromium import TOO_WIDE, needs_chromium
 
 STORED = Path(__file__).parents[2] / "counterexamples"
-pytestmark = [needs_chromium, pytest.mark.unmeasured]
+pytestmark = needs_chromium
 
 SAFETY, DEADLOCK, LASSO, WIDEST = "no-discards", "listen-waits-for-main", "keep-alive-first", "does-not-ask-again"
 PAGES = [SAFETY, DEADLOCK, LASSO, WIDEST, "holds"]

@@ -23,7 +23,7 @@ from tests.report.test_graph import graph_of
 from tests.report.test_result_pages import SUMMARY, compared, walked
 from tests.suites.test_outputs import ALL
 
-pytestmark = [needs_chromium, pytest.mark.unmeasured]
+pytestmark = needs_chromium
 STORED = Path(__file__).parents[2] / "counterexamples"
 RUN, OTHER = STORED / "no-discards.itf.json", STORED / "cancel-after-switch.itf.json"
 

@@ -15,7 +15,7 @@ from postcopy.report.story.tell import tell
 from tests.report.chromium import Browser, needs_chromium
 from tests.report.examples import old_letter
 
-pytestmark = [needs_chromium, pytest.mark.unmeasured]
+pytestmark = needs_chromium
 STORED = Path(__file__).parents[2] / "counterexamples"
 
 CHARTS = [

@@ -13,7 +13,7 @@ from postcopy.api.two_runs import TraceDiffResult, diff_traces
 from tests.report.chromium import TOO_WIDE, Browser, needs_chromium
 
 STORED = Path(__file__).parents[2] / "counterexamples"
-pytestmark = [needs_chromium, pytest.mark.unmeasured]
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
