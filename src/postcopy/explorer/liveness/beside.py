@@ -122,10 +122,9 @@ def _cores() -> int:
 def _main(arguments: list[str]) -> None:
     """What such a process does: ``kernel``, or a number of words and which loops."""
     if arguments == ["kernel"]:
-        from postcopy.cache import user_cache
-        from postcopy.explorer.kernel.compiler import compile_parts
+        from postcopy.explorer.kernel.machine_code import compile_parts
 
-        compile_parts(sys.stdin.read(), user_cache())
+        compile_parts(sys.stdin.read())
         return
     from postcopy.explorer.liveness import recomputed
     from postcopy.explorer.search import loops
