@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from postcopy.explorer import explore
 from postcopy.explorer.explore import Exploration
 from postcopy.explorer.liveness import beside, recomputed
 from postcopy.explorer.liveness.beside import LEAST_MEMORY, Beside
@@ -15,6 +16,7 @@ from postcopy.explorer.results import Engine, Options
 from postcopy.explorer.search import loops
 from postcopy.language.instance import Instance
 from postcopy.model.faults import FAULTS
+from postcopy.model.postcopy import Postcopy
 from postcopy.properties.liveness import LIVENESS
 from postcopy.properties.safety import SAFETY
 
@@ -101,6 +103,16 @@ def test_what_is_asked_for_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("large", [False, True])
+def test_it_compiles_the_search_s_loop_only_beside_a_large_kernel(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small kernel is compiled in a second: this process would wait for the other one then."""
+    asked: list[bool] = []
+    monkeypatch.setattr(Beside, "begin", lambda _self, _words, *, search, liveness: asked.append(search))
+    monkeypatch.setattr(explore, "LARGE_ACTIONS", 10 if large else 1000)
+    Exploration(Instance(Postcopy, 1, 1, LIVENESS), Options(engine=Engine.COMPILED))
+    assert set(asked) == {large}
+
+
 def test_a_search_that_finds_something_ends_it(started: list[subprocess.Popen[bytes]]) -> None:
     fault = FAULTS["loss-in-one-direction"]
     search = Exploration(

@@ -123,10 +123,14 @@ class Exploration:
         self.findings = self.search.run(0)
 
     def _begin_loops(self, instance: Instance, words: int) -> None:
-        """Let another process compile the loops. If it is another number of words in the end, it is begun again."""
-        others = self.options.cluster or self.options.small_table
+        """Let another process compile loops. If it is another number of words in the end, it is begun again.
+
+        The search's own loop only where this process has a large kernel to compile meanwhile: else both would wait for
+        the other one.
+        """
+        search = self._is_large_protocol and not (self.options.cluster or self.options.small_table)
         liveness = self._keeps_edges or any(p.of_runs for p in instance.properties)
-        self._beside.begin(words, search=not others, liveness=liveness)
+        self._beside.begin(words, search=search, liveness=liveness)
 
     def _compile(self) -> None:
         self._report(Progress("compiling"))
