@@ -102,7 +102,6 @@ def test_what_is_asked_for_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["search 2", "liveness 2", "liveness 1"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("large", [False, True])
 def test_it_compiles_the_search_s_loop_only_beside_a_large_kernel(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small kernel is compiled in a second: this process would wait for the other one then."""
@@ -113,6 +112,7 @@ def test_it_compiles_the_search_s_loop_only_beside_a_large_kernel(large: bool, m
     assert set(asked) == {large}
 
 
+@pytest.mark.slow
 def test_a_search_that_finds_something_ends_it(started: list[subprocess.Popen[bytes]]) -> None:
     fault = FAULTS["loss-in-one-direction"]
     search = Exploration(
