@@ -247,10 +247,28 @@ def numbers_words(module: Any) -> Iterator[bool]:
     yield words[: int(own[0])].tolist() == list(expected)
 
 
+def numbers_few_words(module: Any) -> bool:
+    """Whether words of which there are few get the numbers of their first occurrence, as those of many do."""
+    bits, index, words = 11, lines(4 << 11).view(np.uint32), np.zeros(1 << 11, dtype=np.int64)
+    generator = np.random.default_rng(6)
+    asked = np.repeat(generator.integers(-(1 << 62), 1 << 62, 20)[generator.integers(0, 20, 300)], 3)
+    known, own = np.zeros(1, dtype=np.uint64), np.zeros(2, dtype=np.int64)
+    hashes, numbers = np.zeros(512, dtype=np.uint64), np.zeros(512, dtype=np.uint64)
+    found: list[int] = []
+    for begin in range(0, len(asked), 100):
+        some = asked[begin : begin + 100]
+        module.number_all(index, U(bits), words, known, 0, own, some, U(len(some)), hashes, numbers, True)
+        found += numbers[: len(some)].tolist()
+    first = {word: number for number, word in enumerate(dict.fromkeys(asked.tolist()))}
+    return found == [first[word] for word in asked.tolist()]
+
+
 SHORT_TAG = ("(ONE << (U(32) - bits)) - ONE\n\n\n@njit\ndef next_bucket", "ONE\n\n\n@njit\ndef next_bucket")
 """Tags that are alike as often as those of a large index."""
 
 WORDS: dict[str, tuple[str, str]] = {
+    "takes any word for that before": ("asked[j] == asked[j - ONE]", "asked[j] != ZERO"),
+    "takes another's number for that before": ("numbers[j] = numbers[j - ONE]", "numbers[j] = numbers[ZERO]"),
     "takes a word whose tag is alike for this one": (
         "if number == UNKNOWN or words[number] != asked[j]:",
         "if number == UNKNOWN:",
@@ -268,10 +286,15 @@ IN_TWO_FUNCTIONS = {
 """What stands where words get their numbers, and where a word is looked up."""
 
 
+def numbers_all(module: Any) -> bool:
+    """Many words, and few."""
+    return all(numbers_words(module)) and numbers_few_words(module)
+
+
 @pytest.mark.slow
 def test_each_word_has_one_number() -> None:
-    assert all(numbers_words(word_table))
-    assert all(numbers_words(changed(word_table, SHORT_TAG)))
+    assert numbers_all(word_table)
+    assert numbers_all(changed(word_table, SHORT_TAG))
     assert int(UNKNOWN) > 1 << 32
 
 
@@ -279,4 +302,4 @@ def test_each_word_has_one_number() -> None:
 @pytest.mark.parametrize("what", WORDS)
 def test_an_index_that_takes_a_word_for_another_is_noticed(what: str) -> None:
     places = 2 if what in IN_TWO_FUNCTIONS else 1
-    assert not all(numbers_words(changed(word_table, SHORT_TAG, WORDS[what], places=places)))
+    assert not numbers_all(changed(word_table, SHORT_TAG, WORDS[what], places=places))

@@ -34,8 +34,9 @@ from postcopy.explorer.search.word_table import CHUNK, LAST, NEXT
 from postcopy.explorer.search.worker import ALONE_UNTIL, LINE, Worker, lines
 from postcopy.surface import setting
 
-FULLEST = 85
-"""Hundredths of the table of pairs that may be taken."""
+FULLEST = 78
+"""Hundredths of the table of pairs that may be taken. With more a home is often full, and with less states take more
+than eight bytes where the table has just grown."""
 
 EIGHTHS = 7
 """Eighths of an index of words that may be taken."""

@@ -28,6 +28,9 @@ BUCKET_BITS = U(4)
 CHUNK = 16
 """How many numbers a worker takes at once."""
 
+FEW = 64
+"""Up to so many words of a node are few."""
+
 NEXT, LAST = range(2)
 """Where in a worker's `own` the next of its numbers stands, and the first that is not its own."""
 
@@ -101,8 +104,16 @@ def number_of(index, bits, words, known, node, own, word, mixed, alone):
 def number_all(index, bits, words, known, node, own, asked, count, hashes, numbers, alone):
     """Write the numbers of some words.
 
-    In four rounds, so that the memory brings a round's buckets, and then its words, all at once.
+    In four rounds, so that the memory brings a round's buckets, and then its words, all at once. Where there are few
+    words, each is mostly that of the state before, and all are near.
     """
+    if known[node] <= FEW:
+        for j in range(count):
+            if j != ZERO and asked[j] == asked[j - ONE]:
+                numbers[j] = numbers[j - ONE]
+            else:
+                numbers[j] = number_of(index, bits, words, known, node, own, asked[j], hash_of(asked[j]), alone)
+        return
     for j in range(count):
         hashes[j] = hash_of(asked[j])
         prefetch(index, bucket_of(hashes[j], bits))
