@@ -26,7 +26,7 @@ from postcopy.engine.eventlog import EventLog
 from postcopy.engine.guest import Guest, Setup
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess, destination_memory, source_memory
-from postcopy.engine.messages import Device, Packaged, Reply, Resume, Shut, StreamMessage
+from postcopy.engine.messages import AskBitmap, Device, Packaged, Reply, Resume, Shut, StreamMessage
 from postcopy.engine.page_vectors import Part, Slots, joined
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.return_path import ReplyParser
@@ -264,6 +264,7 @@ class Hosts:
         self.plan: dict[Place, Callable[[Hosts], None]] = {}
         self._place: Place | None = None
         self._struck = math.inf  # when the fault happened
+        self._urgent_before = 0  # urgent pages that were out before the newest connection was asked to go on
         self.guests = GuestHere(incoming=False), GuestHere(incoming=True)
         self.guests[0].others, self.guests[1].others = [self.guests[1]], [self.guests[0]]
         self.guests[0].ask("fill", 1.0)
@@ -405,11 +406,12 @@ class Hosts:
                 self._wait_for(lambda: self._has_asked or not self.destination_thread.is_alive())
                 if self.source.core.preempt:  # and goes out before all others
                     self._wait_for(lambda: bool(self.run_.urgent))
+            if count and isinstance(self.run_.stream[count - 1], AskBitmap):
+                self._urgent_before = len(self.run_.urgent)  # behind RESUME one may be out by now
             if count and isinstance(self.run_.stream[count - 1], Resume):
-                urgent = len(self.run_.urgent)
                 self._wait_for(lambda: self._has_asked_again)
                 if self.source.core.preempt:
-                    self._wait_for(lambda: len(self.run_.urgent) > urgent)
+                    self._wait_for(lambda: len(self.run_.urgent) > self._urgent_before)
 
         self.lines[0].after = after_message
         self.lines[1].after = lambda count: self._happens("replies", count)
