@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 from postcopy.cache import user_cache
-from postcopy.cli.output import warn
+from postcopy.cli.output import say
 
 
 def provide_cache() -> None:
@@ -24,7 +24,7 @@ def provide_cache() -> None:
             return
     except OSError as error:
         why = error.strerror
-    warn(f"cannot keep compiled kernels in {usual}: {why}; they are compiled for this run only (set POSTCOPY_CACHE)")
+    say(f"cannot keep compiled kernels in {usual}: {why}; they are compiled for this run only (set POSTCOPY_CACHE)")
     try:
         instead = tempfile.mkdtemp(prefix="postcopy-")
     except OSError:

@@ -11,7 +11,7 @@ import typer
 from postcopy.api.confirming import Confirmed, Confirming
 from postcopy.cli.exits import Exit
 from postcopy.cli.options import HOW, SHOW
-from postcopy.cli.output import warn
+from postcopy.cli.output import say
 from postcopy.report.results.confirmation import disagreement
 
 
@@ -51,5 +51,5 @@ def exit_of(second: Confirmed, otherwise: Exit) -> Exit:
     if second.found is None or not second.disagrees:
         return otherwise
     for answer, file in zip(second.found.disagreements, second.files, strict=True):
-        warn(f"{disagreement(answer)}; the question is {file}")
+        say(f"{disagreement(answer)}; the question is {file}")
     return Exit.DISAGREEMENT

@@ -12,7 +12,7 @@ from postcopy.api.progress import silent
 from postcopy.cli.exits import Exit
 from postcopy.cli.memory import within_memory
 from postcopy.cli.options import AsJson, Force, MaxMemory, complete_protocol
-from postcopy.cli.output import print_json, warn
+from postcopy.cli.output import print_json, say
 from postcopy.cli.progress import progress
 from postcopy.errors import UsageError
 from postcopy.report.files.file_format import WRITTEN, FileFormat
@@ -106,7 +106,7 @@ def command(
         try:
             RUN.save(keep, "".join(f"{line}\n" for line in result.run))
         except UsageError as error:
-            warn(f"--keep {error}")
+            say(f"--keep {error}")
     if as_json:
         print_json(result.record)
     else:

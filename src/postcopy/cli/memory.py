@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from postcopy.api.memory import asked_for_states, left_for_states, limit
 from postcopy.api.memory_watch import MemoryWatch, kept_to
 from postcopy.api.progress import Show
-from postcopy.cli.output import warn
+from postcopy.cli.output import say
 from postcopy.errors import UsageError
 
 LEAST = 1 << 30
@@ -58,5 +58,5 @@ def memory_for_states(text: str) -> int:
     asked = asked_for_states(text)
     left = left_for_states(asked)
     if left < asked:
-        warn(f"states may take {left >> 20:,} MiB and not {asked >> 20:,}: the system allows no more (ulimit -v)")
+        say(f"states may take {left >> 20:,} MiB and not {asked >> 20:,}: the system allows no more (ulimit -v)")
     return left

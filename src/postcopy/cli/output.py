@@ -28,7 +28,7 @@ def print_json(found: object) -> None:
 
 
 def say(message: str) -> None:
-    """Say something on stderr, on one line."""
+    """Say on stderr what is wrong, or what is worth knowing beside the verdict; on one line."""
     print(f"postcopy: {' '.join(message.split())}", file=sys.stderr)
 
 
@@ -36,11 +36,6 @@ def complain(message: str) -> Exit:
     """Say what is wrong with a command line; returns the exit code for that."""
     say(message)
     return Exit.USAGE
-
-
-def warn(message: str) -> None:
-    """Say on stderr what does not change the verdict."""
-    say(message)
 
 
 def refuse_trace(path: Path | None, *, force: bool) -> None:
@@ -70,7 +65,7 @@ def keep_trace(path: Path | None, run: Trace | None, protocol: str, command: str
         try:
             form.save(path, form.write(Kept(run, protocol, command)))
         except UsageError as error:
-            warn(f"--trace {error}")
+            say(f"--trace {error}")
     elif path.exists():
         print(f"{path} is of an earlier run: now there is no counterexample", file=sys.stderr)
 
@@ -86,7 +81,7 @@ def keep_page(form: FileFormat, path: Path, page: str) -> None:
     try:
         form.save(path, page)
     except UsageError as error:
-        warn(f"--report {error}")
+        say(f"--report {error}")
 
 
 def again(asked: Selection, name: str) -> str:

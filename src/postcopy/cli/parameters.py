@@ -12,9 +12,7 @@ import typer
 from postcopy.errors import UsageError
 from postcopy.suggestions import not_among
 
-R = TypeVar("R")
 Member = TypeVar("Member", bound=StrEnum)
-Command = Callable[..., int]
 
 
 def choice(kind: type[StrEnum], noun: str, *names: str, help: str, rich_help_panel: str | None = None) -> object:

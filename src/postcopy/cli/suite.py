@@ -14,7 +14,7 @@ from rich.console import Console
 from postcopy.cli.cache import provide_cache
 from postcopy.cli.exits import Exit
 from postcopy.cli.options import HOW, SHOW, AsJson, Force
-from postcopy.cli.output import print_json, warn
+from postcopy.cli.output import print_json, say
 from postcopy.cli.progress import progress
 from postcopy.cli.taking import takes
 from postcopy.errors import UsageError
@@ -149,7 +149,7 @@ def _once(asked: SuiteOptions, suite: Suite, *, changed: bool) -> SuiteResult:
         result = run_suite(suite, asked.jobs, asked.reports, done, show, changed=changed)
     _give(asked, result, console)
     if result.not_kept:
-        warn(f"the run is not kept for --changed: {result.not_kept}")
+        say(f"the run is not kept for --changed: {result.not_kept}")
     return result
 
 
@@ -160,7 +160,7 @@ def _give(asked: SuiteOptions, result: SuiteResult, console: Console) -> None:
             text = page.html(result.found, result.last, path) if name == "html" else WRITERS[name][1](result.found)
             _format(name).save(path, text)
         except UsageError as error:
-            warn(f"--{name} {error}")
+            say(f"--{name} {error}")
     annotate = os.environ.get("GITHUB_ACTIONS") == "true" if asked.github is None else asked.github
     if asked.as_json:
         print_json(result.record)
@@ -186,7 +186,7 @@ def _watch(asked: SuiteOptions, suite: Suite) -> None:
         try:
             suite = read_suite(asked.file, asked.max_memory)
         except UsageError as error:
-            warn(error.spelled(COMMAND_LINE))  # the file is being written: the last suite goes on
+            say(error.spelled(COMMAND_LINE))  # the file is being written: the last suite goes on
 
 
 def _times(paths: set[str]) -> dict[str, int]:
