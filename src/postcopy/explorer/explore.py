@@ -129,7 +129,7 @@ class Exploration:
         the other one.
         """
         search = self._is_large_protocol and not (self.options.cluster or self.options.small_table)
-        liveness = self._keeps_edges or any(p.of_runs for p in instance.properties)
+        liveness = self._keeps_edges or _asks_of_runs(instance)
         self._beside.begin(words, search=search, liveness=liveness)
 
     def _compile(self) -> None:
@@ -256,8 +256,7 @@ class Exploration:
             self._save()
             self._outgrow()
             self._read_ahead()
-        asked = any(p.of_runs for p in self.instance.properties)
-        if self.findings.status == Status.DONE and asked and not self._is_late:
+        if self.findings.status == Status.DONE and _asks_of_runs(self.instance) and not self._is_late:
             left = self._make_room()
             self.liveness = check_liveness(
                 self.instance,
@@ -271,8 +270,13 @@ class Exploration:
 
     def _read_ahead(self) -> None:
         """Begin to read what liveness will search, once the space is so large that it is worth it."""
-        found, asked = self.findings, any(p.of_runs for p in self.instance.properties)
-        if self._ahead is not None or not asked or self._keeps_edges or not self._beside.is_of_use:
+        found = self.findings
+        if (
+            self._ahead is not None
+            or not _asks_of_runs(self.instance)
+            or self._keeps_edges
+            or not self._beside.is_of_use
+        ):
             return
         if self.engine is Engine.COMPILED and found.status == Status.RUNNING and found.states > INTERPRETED_STATES:
             self._ahead = Ahead(self.instance, self._reductions_of_runs, self._beside)
@@ -363,7 +367,7 @@ class Exploration:
             more = -(-(found.bytes + found.bytes // 2) // (1 << 20))
             why = f"{error}: try again with more memory: {max(more, (self.options.max_memory >> 20) + 1)}M"
         liveness = self.liveness
-        if found.status == Status.DONE and any(p.of_runs for p in properties):
+        if found.status == Status.DONE and _asks_of_runs(self.instance):
             liveness = liveness or Liveness.unfinished(f"{self._stopped} before liveness was checked")
             if liveness.why:
                 outcome, why = Outcome.INCONCLUSIVE, liveness.why
@@ -468,3 +472,8 @@ def explore(
     exploration = Exploration(instance, options or Options(), report)
     exploration.run()
     return exploration.verdict()
+
+
+def _asks_of_runs(instance: Instance) -> bool:
+    """Whether any of an instance's properties is one of whole runs."""
+    return any(p.of_runs for p in instance.properties)
