@@ -26,7 +26,7 @@ from postcopy.engine.eventlog import EventLog
 from postcopy.engine.guest import Guest, Setup
 from postcopy.engine.log import Step
 from postcopy.engine.memory import GuestOptions, GuestProcess, destination_memory, source_memory
-from postcopy.engine.messages import AskBitmap, Device, Packaged, Reply, Resume, Shut, StreamMessage
+from postcopy.engine.messages import AskBitmap, Device, Packaged, Reply, Request, Resume, Shut, StreamMessage
 from postcopy.engine.page_vectors import Part, Slots, joined
 from postcopy.engine.parsing import StreamParser
 from postcopy.engine.return_path import ReplyParser
@@ -375,18 +375,23 @@ class Hosts:
 
     def touch_missing(self) -> None:
         """A vCPU at the destination touches a page that is missing, once the guest runs there, and it is asked for."""
-        guest, before = self.guests[1], len(self.run_.replies)
+        guest = self.guests[1]
         if not _within(TIMEOUT, lambda: Step.RUNS in self.logs[1].counts or guest.died):
             return
         assert guest.table is not None
         page = guest.table.find(b"\0", 0, PAGES)
+
+        def requests() -> int:
+            return sum(isinstance(r, Request) and r.offset == page * 4096 for r in self.run_.replies)
+
+        before = requests()  # the reply to an earlier fault may be out, and not be counted yet
 
         def touch() -> None:
             with suppress(GuestError, OSError):  # killed
                 guest._vcpu(page).check(guest._guest._memory, page // GUEST.vcpus, page % GUEST.vcpus)
 
         threading.Thread(target=touch, name="vCPU", daemon=True).start()
-        _within(TIMEOUT, lambda: len(self.run_.replies) > before or guest.died)
+        _within(TIMEOUT, lambda: requests() > before or guest.died)
 
     def run(self, place: Place | None, fault: Callable[[Hosts], None], **more: Callable[[Hosts], None]) -> Run:
         """Migrate; at the place, the fault happens.
