@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from postcopy.engine import memory, run, source_host, uffd
 from postcopy.engine.destination import DestinationCore
 from postcopy.engine.effects import DropPages, Output
 from postcopy.engine.errors import ConnectionLost, EngineError, GuestError
-from postcopy.engine.log import Step
+from postcopy.engine.log import Step, Thread
 from postcopy.engine.memory import GuestOptions, GuestProcess, TableDestinationMemory
 from postcopy.engine.messages import (
     Contents,
@@ -132,6 +132,25 @@ def runs_first(monkeypatch: pytest.MonkeyPatch) -> type[DestinationCore]:
     return Runs
 
 
+def first_of_all(monkeypatch: pytest.MonkeyPatch, happened: Callable[[SourceHost], object]) -> None:
+    """A source that takes no page for the background before something has happened, however slow the guest is."""
+    right = SourceHost._postcopy
+
+    def waits(self: SourceHost) -> None:
+        end = time.monotonic() + 20
+        while not happened(self) and not self.core.over and time.monotonic() < end:
+            time.sleep(0.01)
+        right(self)
+
+    monkeypatch.setattr(SourceHost, "_postcopy", waits)
+
+
+@pytest.fixture
+def urgent_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first page that a source sends in postcopy is asked for."""
+    first_of_all(monkeypatch, lambda source: source._log.counts[Step.SERVED_URGENT])
+
+
 @pytest.mark.parametrize("guest", KINDS)
 def test_it_arrives_whole_after_three_breaks(guest: GuestOptions, runs_first: type[DestinationCore]) -> None:
     more = with_(guest, size=4 << 20)
@@ -218,6 +237,7 @@ def test_both_connections_are_made_anew_under_tls_too(certificates: Path, runs_f
     assert destination.guest.damage == []
 
 
+@pytest.mark.usefixtures("urgent_first")
 def test_urgent_pages_of_four_target_pages() -> None:
     source, destination = migrate(with_(SOFTWARE, size=8 << 20, target_page=1024), switch="at-once", preempt=True)
     assert source.report.outcome == "completed"
@@ -234,6 +254,7 @@ def test_a_precopy_with_a_connection_for_urgent_pages_needs_none() -> None:
 
 
 @needs_openssl
+@pytest.mark.usefixtures("urgent_first")
 def test_urgent_pages_come_under_tls_too(certificates: Path) -> None:
     pems = certificates / "source", certificates / "destination"
     source, destination = migrate(with_(SOFTWARE, size=8 << 20), switch="at-once", preempt=True, tls=pems)
@@ -326,14 +347,16 @@ def test_cut_after_the_end_the_destination_has_the_guest_whatever_the_source_hea
 
 
 def test_a_request_that_cannot_be_sent_loses_nothing_of_what_still_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    send = Connection.send
+    send, asked = Connection.send, threading.Event()
 
     def broken_for_requests(self: Connection, buffers: Any) -> int:
-        if threading.current_thread().name == "fault":
+        if threading.current_thread().name == Thread.FAULT:
+            asked.set()
             raise ConnectionLost("the other side closed the connection")
         return send(self, buffers)
 
     monkeypatch.setattr(Connection, "send", broken_for_requests)
+    first_of_all(monkeypatch, lambda _: asked.is_set())
     source, destination = migrate(with_(SOFTWARE, size=8 << 20), switch="at-once")
     assert destination.report.requests > 0
     assert (source.report.outcome, destination.report.outcome) == ("completed", "completed")
