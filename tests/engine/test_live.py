@@ -220,6 +220,20 @@ def test_it_arrives_whole_after_three_breaks_of_both_connections(
     assert source.report.counts.get(Step.SERVED.value, 0) == 0
 
 
+def test_urgent_pages_count_towards_a_break(monkeypatch: pytest.MonkeyPatch, runs_first: type[DestinationCore]) -> None:
+    """A guest in a hurry asks for all pages; none is left for the background."""
+    first_of_all(monkeypatch, lambda source: source.report.breaks)
+    source, _ = migrate(
+        SOFTWARE, switch="at-once", recover=20, break_after=(5,), preempt=True, make_destination=runs_first
+    )
+    steps = [line.step for line in source.lines]
+    before = steps[: steps.index(Step.SOURCE_PAUSED)]
+    assert Step.SENT_BACKGROUND not in before
+    assert before.count(Step.SERVED_URGENT) >= 5
+    assert source.report.breaks == ["broken after so many pages, as asked for"]
+    assert source.report.outcome == "completed"
+
+
 @needs_openssl
 def test_both_connections_are_made_anew_under_tls_too(certificates: Path, runs_first: type[DestinationCore]) -> None:
     pems = certificates / "source", certificates / "destination"

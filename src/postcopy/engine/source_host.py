@@ -461,22 +461,25 @@ class SourceHost:
             self._send_background(runs)
 
     def _send_background(self, runs: Sequence[range]) -> None:
-        self._break_if_asked(runs)
+        if self._is_early:
+            time.sleep(IDLE)
+        self._break_if_asked(sum(map(len, runs)))
         if self._sending is not None:
             self._count_sent(self._sending.send(runs))
         else:
             self._send(self._contents(runs))
 
-    def _break_if_asked(self, runs: Sequence[range]) -> None:
-        """These pages count as sent, and never arrive: only a recovery can find that out."""
-        if self._is_early:
-            time.sleep(IDLE)
-        elif self._breaks:
-            self._breaks[0] -= sum(map(len, runs))
-            if self._breaks[0] <= 0:
-                del self._breaks[0]
-                self._connection.close()
-                raise ConnectionLost("broken after so many pages, as asked for")
+    def _break_if_asked(self, pages: int) -> None:
+        """These pages count as sent, and never arrive: only a recovery can find that out. Either thread sends pages."""
+        with self._lock:
+            if self._is_early or not self._breaks:
+                return
+            self._breaks[0] -= pages
+            if self._breaks[0] > 0:
+                return
+            del self._breaks[0]
+        self._connection.close()
+        raise ConnectionLost("broken after so many pages, as asked for")
 
     @property
     def _is_early(self) -> bool:
@@ -574,6 +577,7 @@ class SourceHost:
                     pages = self.core.next_urgent()
                     self._changed.notify_all()
                 if pages:
+                    self._break_if_asked(len(pages))
                     self._send_urgent(self._contents([pages]))
 
     def _send_urgent(self, messages: Sequence[StreamMessage]) -> None:
