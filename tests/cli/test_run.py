@@ -29,3 +29,11 @@ from tests.cli.conftest import Run, refused
 )
 def test_a_number_out_of_range(run: Run, option: str, value: str, says: str) -> None:
     assert says in refused(run, "run", "--size", "256K", option, value)
+
+
+def test_a_break_that_never_came_is_said(run: Run) -> None:
+    small = ("run", "--size", "256K", "--memory", "software", "--switch", "at-once", "--settle", "0")
+    result = run(*small, "--break-after", "100000")
+    assert (result.code, "conformance: conforms" in result.out) == (0, True)
+    assert "0 of 1 breaks: the migration was over before the others" in result.err
+    assert "breaks" not in run(*small).err

@@ -18,7 +18,7 @@ from postcopy.api.result import Result
 from postcopy.cli.exits import Exit
 from postcopy.cli.lazy import Command, Group
 from postcopy.cli.options import AsJson, Force, KeepReport
-from postcopy.cli.output import command_line, keep_page, print_json
+from postcopy.cli.output import command_line, keep_page, print_json, say
 from postcopy.cli.parameters import choice, completes
 from postcopy.cli.progress import progress
 from postcopy.cli.run_qemu import check_options, given_on_command_line
@@ -214,6 +214,9 @@ def here(asked: HereOptions) -> int:
     own = {"settle": asked.settle, "break_after": asked.break_after or (), "log_to": asked.log, "force": asked.force}
     with progress("starting the guest") as show:
         result = run(**asked.of_source() | own, progress=show)
+    wanted, broken = len(asked.break_after or ()), result.record.breaks
+    if broken < wanted:
+        say(f"{broken} of {wanted} breaks: the migration was over before the others; a larger --size has more pages")
     if asked.histogram is not None:
         result.histogram(asked.histogram, force=asked.force)
     if asked.report is not None:
