@@ -6,12 +6,13 @@ import pytest
 
 from postcopy.catalogue.changes import CHANGES
 from postcopy.catalogue.history import PROTOCOLS
-from postcopy.catalogue.history_in_qemu import BEFORE
+from postcopy.catalogue.history_in_qemu import BEFORE, PUT_BACK
 from postcopy.catalogue.loading import resolve
 from postcopy.catalogue.others import OTHERS
 from postcopy.catalogue.properties import asked_of, choose
 from postcopy.catalogue.qemu import QEMU
 from postcopy.catalogue.qemu_7_2 import QEMU_7_2
+from postcopy.catalogue.qemu_defects import DEFECTS
 from postcopy.catalogue.qemu_faults import FOUND, NOT_FOUND, QEMU_FAULTS, Searched
 from postcopy.catalogue.qemu_steps import STEPS
 from postcopy.catalogue.tables import BY_NAME
@@ -25,6 +26,8 @@ from postcopy.model.qemu.mends import Qemu11Mended
 ALL = (*FOUND, *NOT_FOUND)
 CHEAP = ("clears-without-sending", "never-looks-for-errors", "advised-without-support", "cpus-run-on-at-the-switch")
 """Found within a few thousand states."""
+BROKEN = {each.broken for each in PUT_BACK} | {defect.shown.broken for defect in DEFECTS if defect.shown is not None}
+"""Properties that a defect, or a bug that is put back, violates: they are searched in files of their own."""
 
 
 def name(one: Searched) -> str:
@@ -84,7 +87,9 @@ def test_a_fault_is_found_with_actions_as_they_are_written(cheap: str) -> None:
 
 @pytest.mark.first_of_each(kind=lambda one: one.breaks)
 @pytest.mark.slow
-@pytest.mark.parametrize("one", FOUND, ids=name)
+@pytest.mark.parametrize(
+    "one", [pytest.param(one, marks=[pytest.mark.long] * (one.breaks in BROKEN), id=one.name) for one in FOUND]
+)
 def test_a_fault_is_found_by_a_stock_property(one: Searched) -> None:
     verdict = search(one, one.name)
     assert verdict.violated is not None

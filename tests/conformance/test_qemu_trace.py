@@ -58,6 +58,7 @@ def test_what_qemu_wrote_conforms(question: Question, run: str) -> None:
     assert (found.verdict, found.explained) == ("conforms", found.observations), found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "mutation",
     [pytest.param(its, id=its.name, marks=[] if its.name in QUICK else [pytest.mark.slow]) for its in MUTATIONS],

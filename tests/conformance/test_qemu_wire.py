@@ -78,6 +78,7 @@ def test_what_was_recorded_without_times_conforms(question: Question, recording:
     assert (found.verdict, found.explained) == ("conforms", found.observations), found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "mutation",
     [pytest.param(its, id=its.name, marks=[] if its.name in QUICK else [pytest.mark.slow]) for its in MUTATIONS],
@@ -129,6 +130,7 @@ def test_what_7_2_did_conforms_to_the_model_of_7_2(of_7_2: Question, path: Path)
     assert (found.verdict, found.explained) == ("conforms", found.observations), found
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", [pytest.param(its, id=its.name) for its in MUTATIONS if its.capture == BROKEN])
 def test_a_spoilt_capture_with_a_break_is_refuted_by_the_model_of_7_2(of_7_2: Question, mutation: Mutation) -> None:

@@ -81,7 +81,7 @@ def test_no_state_is_told_from_its_representative(size: tuple[int, int]) -> None
     assert misjudged(Instance(Postcopy, *size, PROPERTIES)) == []
 
 
-@pytest.mark.one_in(9)
+@pytest.mark.one_in(18)
 @pytest.mark.slow_but("memory-stays-locked")
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_nor_where_a_rule_is_taken_away(fault: str) -> None:
@@ -125,7 +125,7 @@ def test_the_protocol_is_smaller(symmetry: bool) -> None:
         assert len(reduced.search.path(reduced.findings.first[bit])) == len(whole.search.path(at))
 
 
-@pytest.mark.one_in(9)
+@pytest.mark.one_in(18)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_faults_are_found_as_soon(fault: str) -> None:
