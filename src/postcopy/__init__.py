@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from postcopy.api.migrating_with_qemu import GiveResult, TakeResult, give_to_qemu, take_from_qemu
     from postcopy.api.monitoring import MonitorResult, monitor_migration
     from postcopy.api.new_change import NewChange, new
+    from postcopy.api.preparing import PrepareResult, prepare
     from postcopy.api.proving import ProveResult, prove
     from postcopy.api.proving_bitmaps import LemmasResult, prove_bitmaps
     from postcopy.api.recording import RecordResult, record
@@ -54,6 +55,7 @@ _WHERE = {
     "NewChange": "postcopy.api.new_change",
     "Postcopy": "postcopy.model.postcopy",
     "PostcopyError": "postcopy.errors",
+    "PrepareResult": "postcopy.api.preparing",
     "ProveResult": "postcopy.api.proving",
     "QemuReplayResult": "postcopy.api.replaying",
     "RecordResult": "postcopy.api.recording",
@@ -86,6 +88,7 @@ _WHERE = {
     "load": "postcopy.api.asking",
     "monitor_migration": "postcopy.api.monitoring",
     "new": "postcopy.api.new_change",
+    "prepare": "postcopy.api.preparing",
     "prove": "postcopy.api.proving",
     "prove_bitmaps": "postcopy.api.proving_bitmaps",
     "record": "postcopy.api.recording",
@@ -116,6 +119,7 @@ __all__ = [
     "NewChange",
     "Postcopy",
     "PostcopyError",
+    "PrepareResult",
     "ProveResult",
     "QemuReplayResult",
     "RecordResult",
@@ -148,6 +152,7 @@ __all__ = [
     "load",
     "monitor_migration",
     "new",
+    "prepare",
     "prove",
     "prove_bitmaps",
     "record",

@@ -69,6 +69,16 @@ class Cache:
                 stacklevel=2,
             )
 
+    def try_out(self) -> None:
+        """Make the directory and a file in it, which goes at once.
+
+        Raises:
+            OSError: nothing can be kept there.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.directory):
+            pass
+
 
 def user_cache() -> Cache:
     """The cache in the directory that POSTCOPY_CACHE names, or else in the user's directory for such files."""

@@ -28,6 +28,7 @@ from postcopy.report.records.listings import (
     QemuRow,
     RuleRow,
 )
+from postcopy.report.records.prepared import PreparedRecord
 from postcopy.report.records.proof import LemmasRecord, ProofRecord
 from postcopy.report.records.simulation import SimulationRecord
 from postcopy.report.records.story import TraceRecord
@@ -42,6 +43,7 @@ RECORDS: dict[Schema, Any] = {
     Schema.SIMULATE: SimulationRecord,
     Schema.PROVE: ProofRecord,
     Schema.PROVE_BITMAPS: LemmasRecord,
+    Schema.PREPARE: PreparedRecord,
     Schema.DIFF: DifferenceRecord,
     Schema.LIST_FAULTS: list[FaultRow],
     Schema.LIST_CHANGES: list[ChangeRow],

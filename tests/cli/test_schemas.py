@@ -29,6 +29,7 @@ OUTPUTS: dict[str, tuple[Schema, tuple[str, ...]]] = {
     "walks that find": (Schema.SIMULATE, ("simulate", "--fault", "no-return-path", *SMALL)),
     "proved": (Schema.PROVE, ("prove", *SMALL)),
     "refuted": (Schema.PROVE, ("prove", "--pages", "1", "--fault", "no-discards")),
+    "prepared": (Schema.PREPARE, ("prepare", "--words", "1")),
     "diff": (Schema.DIFF, ("diff", "Postcopy", "switch-at-package", "--pages", "1")),
     "faults": (Schema.LIST_FAULTS, ("list", "faults")),
     "changes": (Schema.LIST_CHANGES, ("list", "changes")),

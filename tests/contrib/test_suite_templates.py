@@ -52,8 +52,9 @@ def test_gitlab(project: Path) -> None:
     job = template("postcopy.gitlab-ci.yml")["postcopy-suite"]
     assert all(NETWORK.match(line) for line in job["before_script"])
     script = "\n".join(job["script"])
-    variables = {"SUITE": job["variables"]["SUITE"]}
+    variables = {"SUITE": job["variables"]["SUITE"], "PREPARE": job["variables"]["PREPARE"]}
     assert bash(script, **variables).returncode == 0
+    assert "is out of range" in bash(script, **{**variables, "PREPARE": "--words 0"}).stderr
     (project / "tiny.py").write_text(STUCK)
     assert bash(script, **variables).returncode == 12
     for path in (*job["artifacts"]["paths"], *job["artifacts"]["reports"].values()):
@@ -69,6 +70,7 @@ def test_gitlab(project: Path) -> None:
 def test_github(project: Path) -> None:
     action = template("github/action.yml")
     given = {"suite": "suite.toml", "options": action["inputs"]["options"]["default"], "requirement": "x"}
+    given["prepare"] = action["inputs"]["prepare"]["default"]
     assert given.keys() == action["inputs"].keys()
     steps = action["runs"]["steps"]
     scripts = [step for step in steps if "run" in step]
@@ -84,6 +86,9 @@ def test_github(project: Path) -> None:
     summary.touch()
     done = bash(scripts[1]["run"], GITHUB_STEP_SUMMARY=str(summary), **environment)
     assert done.returncode == 12, done.stderr
+    refused = bash(scripts[1]["run"], GITHUB_STEP_SUMMARY=str(summary), **environment | {"PREPARE": "--words 0"})
+    assert refused.returncode == 2
+    assert "is out of range" in refused.stderr
     line = STUCK.splitlines().index("        require(not self.done)") + 1
     assert f"::error file=tiny.py,line={line},title=suite%3A tiny::expected: holds; found: deadlock" in done.stdout
     assert "1 not as expected" in summary.read_text()

@@ -36,7 +36,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     monkeypatch.setattr(subprocess, "Popen", sleeping)
     for module in (loops, recomputed):
         monkeypatch.setattr(module, "is_compiled", lambda _: False)
-    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    monkeypatch.setattr(beside, "cores", lambda: 2)
     return processes
 
 
@@ -64,7 +64,7 @@ def test_there_is_none_where_it_is_of_no_use(
     started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     if why == "one core":
-        monkeypatch.setattr(beside, "_cores", lambda: 1)
+        monkeypatch.setattr(beside, "cores", lambda: 1)
     if why == "in the cache":
         for module in (loops, recomputed):
             monkeypatch.setattr(module, "is_compiled", lambda _: True)
@@ -81,7 +81,7 @@ def test_it_is_waited_for_the_search_s_loop_and_no_longer(
 ) -> None:
     plain, process = subprocess.Popen, [sys.executable, "-c", f"from time import sleep; sleep(0.2); {does}"]
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **how: plain(process, **how))
-    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    monkeypatch.setattr(beside, "cores", lambda: 2)
     monkeypatch.setattr(loops, "is_compiled", lambda _: False)
     made, began = Beside(LEAST_MEMORY), time.monotonic()
     made.begin(1, liveness=False)
@@ -127,7 +127,7 @@ def test_a_search_that_finds_something_ends_it(started: list[subprocess.Popen[by
 @pytest.mark.slow
 def test_what_it_has_compiled_is_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("POSTCOPY_CACHE", str(tmp_path))
-    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    monkeypatch.setattr(beside, "cores", lambda: 2)
     assert not recomputed.is_compiled(1)
     made = Beside(LEAST_MEMORY)
     made.begin(1)

@@ -10,6 +10,7 @@ class Schema(StrEnum):
     SIMULATE = "simulate"
     PROVE = "prove"
     PROVE_BITMAPS = "prove-bitmaps"
+    PREPARE = "prepare"
     DIFF = "diff"
     LIST_FAULTS = "list-faults"
     LIST_CHANGES = "list-changes"

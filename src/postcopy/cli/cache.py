@@ -19,9 +19,8 @@ def provide_cache() -> None:
     """
     usual = user_cache().directory
     try:
-        usual.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=usual):
-            return
+        user_cache().try_out()
+        return
     except OSError as error:
         why = error.strerror
     say(f"cannot keep compiled kernels in {usual}: {why}; they are compiled for this run only (set POSTCOPY_CACHE)")

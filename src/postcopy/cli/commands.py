@@ -47,6 +47,11 @@ COMMANDS = (
         "Run many checks and proofs from a file, and compare their verdicts with those that are expected.",
     ),
     Entry(
+        "prepare",
+        CHECKING,
+        "Compile once what large searches of any protocol need, so that a first check compiles its own part alone.",
+    ),
+    Entry(
         "list",
         LOOKING,
         "List the faults, changes, real bugs and rules that there are, or the properties and actions of a protocol.",

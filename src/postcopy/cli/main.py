@@ -12,7 +12,7 @@ from postcopy.cli.output import complain, say
 from postcopy.errors import MemoryLimitError, PostcopyError
 from postcopy.surface import COMMAND_LINE
 
-SEARCHING = frozenset(("check", "simulate", "prove", "diff", "graph", "counterexamples", "export", "suite"))
+SEARCHING = frozenset(("check", "simulate", "prove", "diff", "graph", "counterexamples", "export", "suite", "prepare"))
 """The commands that need more memory than Python alone."""
 
 INSTALLED_QEMU = "qemu-system-x86_64"

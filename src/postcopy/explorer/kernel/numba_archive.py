@@ -13,6 +13,7 @@ import pickle
 import platform
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -20,6 +21,7 @@ import llvmlite
 import numba
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, NullCache
+from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
 from postcopy.cache import Cache
@@ -46,24 +48,32 @@ class NumbaArchive:
 
     def __init__(self, cache: Cache, kind: str, *texts: str) -> None:
         self._cache, self._kind, self._key = cache, kind, archive_key(*texts)
-        data = cache.get(kind, self._key)
-        self.functions: dict[str, bytes] = pickle.loads(data) if data is not None else {}
+        self.functions = self.kept()
         self._known = set(self.functions)
+
+    @property
+    def path(self) -> Path:
+        """Where it is kept, or will be."""
+        return self._cache.path(self._kind, self._key)
+
+    def kept(self) -> dict[str, bytes]:
+        """What the cache has now, by the names of the functions."""
+        data = self._cache.get(self._kind, self._key)
+        found: dict[str, bytes] = pickle.loads(data) if data is not None else {}
+        return found
 
     def compiled(self, signature: Any) -> Callable[[Any], Any]:
         """Decorate a function that runs without the interpreter's lock: the compiled one, for this signature alone."""
-        return lambda function: _AtFirstCall(self, function, signature)
+        return lambda function: LazyFunction(self, function, signature)
 
     def keep(self) -> None:
         """Keep the machine code in the cache, if a function had to be compiled, beside what others have kept there."""
         if set(self.functions) != self._known:
-            data = self._cache.get(self._kind, self._key)
-            there: dict[str, bytes] = pickle.loads(data) if data is not None else {}
-            self._cache.put(self._kind, self._key, pickle.dumps({**there, **self.functions}))
+            self._cache.put(self._kind, self._key, pickle.dumps({**self.kept(), **self.functions}))
             self._known = set(self.functions)
 
 
-class _AtFirstCall:
+class LazyFunction:
     """A function that is compiled when it is first called, or taken from its archive.
 
     Args:
@@ -76,11 +86,24 @@ class _AtFirstCall:
         self._archive, self._function, self._signature = archive, function, signature
 
     def __call__(self, *arguments: Any) -> Any:
+        """What the function returns."""
         return self._compiled(*arguments)
 
     def compile(self) -> None:
         """Compile it now, unless it is in its archive."""
         _ = self._compiled
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its machine code is in the cache now."""
+        codegen = cpu_target.target_context.codegen()
+        return self._cache_of_it.full_name(codegen) in self._archive.kept()
+
+    @property
+    def kept_in(self) -> tuple[Path, int]:
+        """The file in which its archive is kept, and how many bytes that has."""
+        path = self._archive.path
+        return path, path.stat().st_size if path.exists() else 0
 
     @property
     def address(self) -> int:
@@ -93,6 +116,10 @@ class _AtFirstCall:
         """What Numba takes it for where another compiled function calls it."""
         return types.Dispatcher(self._compiled)
 
+    @property
+    def _cache_of_it(self) -> _OneFunction:
+        return _OneFunction(self._archive, f"{self._function.__qualname__} {self._signature}")
+
     @cached_property
     def _compiled(self) -> Any:
         with _ONE_AT_A_TIME:
@@ -100,7 +127,7 @@ class _AtFirstCall:
                 return vars(self)["_compiled"]
             made = _njit(nogil=True, no_cfunc_wrapper=True)(self._function)
             # Numba has no public way to give a function another cache
-            made._cache = _OneFunction(self._archive, f"{self._function.__qualname__} {self._signature}")  # noqa: SLF001
+            made._cache = self._cache_of_it  # noqa: SLF001
             made.compile(self._signature)
             made.disable_compile()
             self._archive.keep()
@@ -134,13 +161,14 @@ class _OneFunction(NullCache):
     def load_overload(self, sig: object, target_context: Any) -> Any:  # noqa: ARG002  (Numba passes it)
         """The function as it was compiled before, or None."""
         target_context.refresh()
-        data = self._functions.get(self._full_name(target_context.codegen()))
+        data = self._functions.get(self.full_name(target_context.codegen()))
         return None if data is None else self._serializer.rebuild(target_context, pickle.loads(data))
 
     def save_overload(self, sig: object, data: Any) -> None:  # noqa: ARG002
         """Take a function that was just compiled."""
         if self._serializer.check_cachable(data):
-            self._functions[self._full_name(data.codegen)] = dumps(self._serializer.reduce(data))
+            self._functions[self.full_name(data.codegen)] = dumps(self._serializer.reduce(data))
 
-    def _full_name(self, codegen: Any) -> str:
+    def full_name(self, codegen: Any) -> str:
+        """What it is called in the archive."""
         return f"{self._name} {codegen.magic_tuple()}"  # the processor for which Numba was asked to compile

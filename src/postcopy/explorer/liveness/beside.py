@@ -36,7 +36,7 @@ class Beside:
         self._kernels: list[subprocess.Popen[bytes]] = []
         self._searches: set[int] = set()
         self._shared: set[str] = set()
-        self.is_of_use = max_memory >= LEAST_MEMORY and _cores() > 1
+        self.is_of_use = max_memory >= LEAST_MEMORY and cores() > 1
 
     def begin(self, words: int, *, search: bool = True, liveness: bool = True) -> None:
         """Let a process compile loops, unless they are in the cache.
@@ -114,7 +114,7 @@ def _close(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

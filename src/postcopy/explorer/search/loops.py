@@ -11,11 +11,14 @@ import hashlib
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from postcopy.cache import user_cache
 from postcopy.explorer.kernel import calling_convention, machine_code
 from postcopy.explorer.kernel.machine_code import MachineCode, Plan
+
+if TYPE_CHECKING:
+    from postcopy.explorer.kernel.numba_archive import LazyFunction
 
 KIND = "loop.pickle"
 """The kind of the objects in the cache."""
@@ -74,6 +77,13 @@ def functions_kept(texts: tuple[str, ...]) -> int:
     from postcopy.explorer.kernel.numba_archive import NumbaArchive  # Numba takes long to import
 
     return len(NumbaArchive(user_cache(), KIND, *texts).functions)
+
+
+def functions_of(module: ModuleType) -> list[LazyFunction]:
+    """The functions of a module that Python calls, in the order of its text; compiled or not."""
+    from postcopy.explorer.kernel.numba_archive import LazyFunction
+
+    return [each for each in vars(module).values() if isinstance(each, LazyFunction)]
 
 
 def load(words: int) -> ModuleType:
