@@ -57,6 +57,7 @@ class GuestHere(GuestProcess):
     Attributes:
         others: the guest on the other side, which must not run while this one does.
         died: it was killed.
+        died_at: when that was, in seconds since 1970, as reports have them.
     """
 
     def __init__(self, *, incoming: bool) -> None:
@@ -73,7 +74,8 @@ class GuestHere(GuestProcess):
         setup.faults = [its.detach() for _, its in lines]
         self._guest = Guest(setup)
         self.running = not incoming
-        self.died = False
+        self.died, self.died_at = False, math.inf
+        self._moment = threading.Lock()  # a guest is killed before or after a host looks at it, and not meanwhile
         self._dead = threading.Event()
         self.others: list[GuestHere] = []
         self.ran_beside_another = False
@@ -81,7 +83,8 @@ class GuestHere(GuestProcess):
     @property
     def lost(self) -> str:
         """As of a process."""
-        return "the guest process is gone" if self.died else ""
+        with self._moment:
+            return "the guest process is gone" if self.died else ""
 
     def load(self, device: Device) -> None:
         """As of a process."""
@@ -97,7 +100,8 @@ class GuestHere(GuestProcess):
             self.running = False
         elif what == "start":
             self.ran_beside_another |= any(other.running for other in self.others)
-            self.running = True
+            with self._moment:
+                self.running = not self.died
         else:
             return getattr(self._guest, what)(*arguments)
         return None
@@ -107,7 +111,9 @@ class GuestHere(GuestProcess):
 
     def kill(self) -> None:
         """No page is brought any more; a thread that waits for one returns."""
-        self.died, self.running = True, False
+        with self._moment:
+            if not self.died:
+                self.died, self.died_at, self.running = True, time.time(), False
         self._dead.set()
         for line in self.fault_lines:
             line.shutdown(socket.SHUT_RDWR)
@@ -423,9 +429,11 @@ class Hosts:
         reports: list[Any] = [None, None]
 
         def has_reported(host: int, report: Any) -> None:
-            """Its report is of this moment: the guest may be killed a moment later."""
+            """Its report is of the moment that it names: the guest may be killed a moment later."""
             reports[host] = report
-            if self.guests[host].running != report.guest_runs_here:
+            guest = self.guests[host]
+            killed_since = report.ended <= guest.died_at < math.inf
+            if guest.running != report.guest_runs_here and not killed_since:
                 self.run_.untrue.append(("source", "destination")[host])
 
         def destination() -> None:
