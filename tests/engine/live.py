@@ -18,6 +18,8 @@ from postcopy.engine.source_host import SourceHost, SourceOptions
 
 PONG_BYTES = 8
 BUFFER = 1 << 16
+PATIENCE = 20.0
+"""Seconds in which both hosts have started their guests, whatever else the machine does."""
 
 SMALL = GuestOptions(size=1 << 20, rate=5000)
 SOFTWARE = GuestOptions(size=1 << 20, rate=5000, memory="software")
@@ -139,7 +141,7 @@ def migrate(
         ready.set()
 
     def destination() -> None:
-        network = Network(timeout=timeout, patience=timeout, tls=tls[1], recover=recover, preempt=preempt)
+        network = Network(timeout=timeout, patience=PATIENCE, tls=tls[1], recover=recover, preempt=preempt)
         try:
             results.append(
                 run_destination(
@@ -151,7 +153,7 @@ def migrate(
 
     thread = threading.Thread(target=destination, daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(PATIENCE)
     port = at[0]
     if meddler:
         meddler.stand_before(port)

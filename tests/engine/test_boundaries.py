@@ -63,7 +63,7 @@ def kill_destination_guest(hosts: Hosts, side: int) -> None:
     """Its process is gone, and before the switch the destination has told the source."""
     hosts.guests[1].kill()
     if side == 0 and not hosts.handed_over:
-        hosts.destination_thread.join(5)
+        hosts.destination_thread.join(here.BOUND)
 
 
 Fault = Callable[[Hosts, int], None]
@@ -192,8 +192,8 @@ def test_a_wait_without_a_bound_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     released.set()
     hosts.lines[0].close()
     for thread in hosts.threads:
-        thread.join(10)
+        thread.join(60)
     hosts.close()
-    assert run.hangs == ["operator"]
+    assert "operator" in run.hangs
     with pytest.raises(AssertionError):
         judge(run, ("stream", STREAM - 1), deaf)

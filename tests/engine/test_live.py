@@ -453,10 +453,9 @@ def test_when_the_guest_at_the_source_is_killed_in_precopy_no_guest_runs(guest: 
             os.kill(process_of(host).pid, signal.SIGKILL)
             host._guest.wait_for_death()
 
-    start = time.monotonic()
     endless = with_(guest, size=8 << 20, rate=0)
     source, destination = migrate(endless, switch=switch, look=look)
-    assert time.monotonic() - start < 5, "it is noticed when it happens, not when the CPUs are to be stopped"
+    assert not source.report.cpus_stopped, "it is noticed when it happens, not when the CPUs are to be stopped"
     assert source.report.outcome == "failed"
     assert source.report.why == "the guest process is gone"
     assert nowhere_else(source, destination) == []
