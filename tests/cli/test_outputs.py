@@ -269,6 +269,7 @@ def test_a_damaged_object_in_the_cache_changes_no_verdict(tmp_path: Path) -> Non
     assert checked("no-discards") == right
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "what", "allowed"),

@@ -85,6 +85,7 @@ def test_every_interleaving_with_recovery_is_the_models() -> None:
     assert found.actions["source.receives_resume_ack"] > 0
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_so_is_every_interleaving_with_recovery_of_a_host_page_in_two_parts() -> None:
     found = refine(World.new(2, 1, 2, recovery=True))
@@ -100,6 +101,7 @@ def test_so_is_every_interleaving_with_recovery_towards_a_qemu() -> None:
 
 
 @pytest.mark.unmeasured
+@pytest.mark.one_in(2)
 @pytest.mark.slow_but(
     *("PausesInPrecopy", "TakesTheGuestBack", "FailsInPostcopy", "AsksWithoutAConnection", "PausesBeforeRun"),
     *("RepliesWhilePaused", "LeavesTheGuestRunning", "KeepsRequests", "SaysThatAllHasArrived"),
@@ -144,6 +146,7 @@ def test_so_is_every_other_interleaving_with_it(pages: int, group: int, qemu: bo
 
 
 @pytest.mark.unmeasured
+@pytest.mark.one_in(2)
 @pytest.mark.slow_but("OpensWithoutAnAnswer", "SwitchesWithout", "ReadsThePackageWithout", "LogsUrgentPagesAsOthers")
 @pytest.mark.parametrize("mutant", WITH_PREEMPT, ids=[mutant.core.__name__ for mutant in WITH_PREEMPT])
 def test_a_mistake_with_urgent_pages_is_found_out(mutant: Mutant) -> None:
@@ -170,6 +173,7 @@ def test_every_interleaving_with_both_is_the_models(pages: int, group: int, qemu
 
 
 @pytest.mark.unmeasured
+@pytest.mark.one_in(2)
 @pytest.mark.slow_but("WaitsForUrgentPagesForEver")
 @pytest.mark.parametrize("mutant", WITH_BOTH, ids=[mutant.core.__name__ for mutant in WITH_BOTH])
 def test_a_mistake_with_both_is_found_out(mutant: Mutant) -> None:

@@ -87,6 +87,7 @@ def without_one(text: str, pattern: str) -> Iterator[str]:
             yield "\n".join([*lines[:n], none, *lines[n + 1 :]])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", DROPPED)
 def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:

@@ -192,9 +192,7 @@ def test_mypy_lists_every_place_that_a_new_operator_needs(tmp_path: Path) -> Non
                 expected.add((str(path.relative_to(tmp_path)), match.cases[-1].body[0].lineno))
     files = sorted({name for name, _ in expected})
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    if (
-        known := ROOT / ".mypy_cache"
-    ).exists():  # of `make types`: most is as it was
+    if (known := ROOT / ".mypy_cache").exists():  # of `make types`: most is as it was
         shutil.copytree(known, tmp_path / known.name)
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--no-error-summary", *files],

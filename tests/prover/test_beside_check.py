@@ -20,7 +20,7 @@ def test_every_protocol_of_the_catalogue_is_asked() -> None:
     assert re.findall(r"^\| `([\w-]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE) == list(ALL)
 
 
-@pytest.mark.one_in(9)
+@pytest.mark.one_in(18)
 @pytest.mark.slow_but("Postcopy")
 @pytest.mark.parametrize("name", ALL)
 def test_no_property_is_proved_and_violated(name: str) -> None:

@@ -193,6 +193,7 @@ def test_a_conjunct_that_no_small_size_needs_is_needed_for_every_size(name: str)
         assert all(o.status is Status.PROVED for o in found) is expected
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("proved", "unsound"), UNSOUND, ids=_named)
 def test_the_same_conjuncts_do_not_prove_an_unsound_change(proved: Proved, unsound: type[Postcopy]) -> None:

@@ -62,7 +62,7 @@ def test_without_a_conjunct_the_others_are_no_invariant(name: str) -> None:
     assert here.violation([*others, name], [row.violated], actions_of(row)) is None
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(12)
 @pytest.mark.slow_but("background-first")
 @pytest.mark.parametrize("name", FAULT_ROWS)
 def test_without_a_rule_the_proof_fails_at_what_concerns_the_rule(name: str) -> None:

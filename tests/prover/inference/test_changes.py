@@ -40,6 +40,7 @@ from tests.prover.inference.further_changes import SOUND as FURTHER
 SMALL = Options(engine=Engine.INTERPRETED)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [*SOUND, *FURTHER, *UNSOUND], ids=lambda change: change.__name__)
 def test_the_sound_ones_are_sound_and_the_others_are_not(change: type[Postcopy]) -> None:
