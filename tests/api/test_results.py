@@ -62,6 +62,7 @@ def sound() -> CheckResult:
     return check(Tiny, pages=1, in_flight=1)
 
 
+@pytest.mark.unmeasured
 def test_a_result_says_what_the_terminal_says(broken: CheckResult, run: Run, tmp_path: Path) -> None:
     options = ("--pages", "1", "--in-flight", "1", "--no-liveness", "--engine", "interpreted")
     printed = run("check", broken.name, *options)

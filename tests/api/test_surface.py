@@ -171,6 +171,7 @@ IN_ONE_SURFACE = {"fault", "change", "bug", "seconds", "progress", "path", "file
 """Settings that a command has and no function, or the other way round."""
 
 
+@pytest.mark.unmeasured
 def test_every_setting_in_a_message_is_a_parameter_and_an_option() -> None:
     functions = {name for names in table().values() for name in names}
     methods = {"force", "out"}  # of save()
@@ -190,6 +191,7 @@ def all_parameters(loaded: Any) -> Iterator[list[str]]:
         yield from all_parameters(inner)
 
 
+@pytest.mark.unmeasured
 def test_every_command_in_a_message_is_a_command_and_a_function() -> None:
     for name, place in literals("command"):
         assert name in {entry.name for entry in COMMANDS}, place
@@ -237,6 +239,7 @@ def written_out(text: str) -> list[int]:
     ]
 
 
+@pytest.mark.unmeasured
 def test_below_the_command_line_no_message_writes_an_option_out() -> None:
     found = {
         path.relative_to(PACKAGE).as_posix(): lines

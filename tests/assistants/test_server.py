@@ -200,6 +200,7 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.unmeasured
 def test_a_call_whose_memory_is_over_has_no_verdict(folder: Path) -> None:
     found = call(folder, "check", "--max-memory", "2G", protocol="eats.py")
     assert not found.is_error

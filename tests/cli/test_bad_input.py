@@ -145,6 +145,7 @@ CHEATS = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_a_protocol_that_cheats_is_told_the_action_and_the_line(run: Run, tmp_path: Path, cheat: str) -> None:
     body, says = CHEATS[cheat]
@@ -235,6 +236,7 @@ def test_a_file_is_not_run_because_a_trace_names_it(run: Run, tmp_path: Path, co
     assert not witness.exists()
 
 
+@pytest.mark.unmeasured
 def test_a_run_of_one_s_own_protocol_is_shown_when_its_file_is_given(run: Run, tmp_path: Path) -> None:
     mine, file = tmp_path / "mine.py", tmp_path / "run.itf.json"
     mine.write_text(CHANGE)
@@ -283,6 +285,7 @@ def test_too_little_memory_is_said_at_once(command: tuple[str, ...]) -> None:
     assert (result.returncode, result.stdout) == (2, "")
 
 
+@pytest.mark.unmeasured
 def test_what_needs_little_memory_gets_by_with_little() -> None:
     assert limited(400_000, "list", "faults").returncode == 0
     assert limited(400_000, "trace", str(STORED)).returncode == 0

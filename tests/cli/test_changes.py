@@ -42,6 +42,7 @@ def test_a_change_by_name(run: Run) -> None:
     assert "known to violate: loading-costs-no-guest, switch-costs-no-guest - found" in result.out
 
 
+@pytest.mark.unmeasured
 def test_what_is_not_asked_of_a_change_is_said_with_the_reason(run: Run) -> None:
     result = run("check", "--change", "preempt", "--pages", "1", "--in-flight", "1")
     assert result.code == 0
@@ -140,6 +141,7 @@ def test_a_new_change_of_any_protocol_has_the_verdict_of_that(run: Run, tmp_path
     assert run(check, *question, "--no-liveness").code == code
 
 
+@pytest.mark.unmeasured
 def test_a_new_change_names_every_action_of_its_protocol(run: Run, tmp_path: Path) -> None:
     for name in ("Postcopy", "recovery", "ram-cache", "waits-for-pong-for-ever", *OTHERS, "qemu-11", "qemu-11-mended"):
         file = tmp_path / f"{name}.py"

@@ -15,6 +15,7 @@ KEYS = {
 }  # fmt: skip
 
 
+@pytest.mark.unmeasured
 def test_the_protocol_holds(run: Run) -> None:
     result = run("check")
     assert result.code == 0
@@ -22,6 +23,7 @@ def test_the_protocol_holds(run: Run) -> None:
     assert result.err == ""
 
 
+@pytest.mark.unmeasured
 def test_json_has_one_object_with_all_that_was_found(run: Run) -> None:
     result = run("check", "--pages", "1", "--in-flight", "1", "--json")
     found = json.loads(result.out)
@@ -33,6 +35,7 @@ def test_json_has_one_object_with_all_that_was_found(run: Run) -> None:
     assert found["never_fired"] == []
 
 
+@pytest.mark.unmeasured
 def test_a_fault_is_a_safety_violation_with_a_story(run: Run) -> None:
     result = run("check", "--fault", "request-served-again", "--json")
     assert result.code == 12
@@ -49,6 +52,7 @@ def test_a_deadlock_has_its_own_exit_code(run: Run) -> None:
     assert "deadlock (no-deadlock)" in result.out
 
 
+@pytest.mark.unmeasured
 def test_what_never_happens_has_its_own_exit_code_and_a_run_that_goes_on_for_ever(run: Run) -> None:
     result = run("check", "--fault", "endless-scan", "--in-flight", "1", "--json")
     assert result.code == 13
@@ -110,6 +114,7 @@ def test_host_pages_of_two_target_pages(run: Run) -> None:
     assert found["impossible_at_this_size"] == []
 
 
+@pytest.mark.unmeasured
 def test_a_change_in_a_file_of_ones_own(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "my_change.py"
     file.write_text(CHANGE)
@@ -215,6 +220,7 @@ def test_steps_are_listed_so_that_one_can_read_them(run: Run, monkeypatch: pytes
     assert set(whole[0]) == {"name", "thread", "does", "rule", "qemu", "environment"}
 
 
+@pytest.mark.unmeasured
 def test_what_was_not_asked_is_said_beside_holds(run: Run) -> None:
     small = ("check", "--pages", "1", "--in-flight", "1")
     words = " ".join(run(*small, "--no-liveness").out.split())

@@ -124,6 +124,7 @@ def test_a_plus_in_a_name_of_a_file_is_no_composition(run: Run, saved: Path) -> 
 # -- stored runs ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_the_run_of_a_composition_of_names_is_shown_again_by_its_name(run: Run, saved: Path) -> None:
     run("check", "switch-at-package+no-discards", *SEARCH, "--trace", "run.itf.json")
     assert "switch-at-package+no-discards" in (saved / "run.itf.json").read_text()
@@ -134,6 +135,7 @@ def test_the_run_of_a_composition_of_names_is_shown_again_by_its_name(run: Run, 
     assert "was made with another version of the model" in refused(run, "trace", "run.itf.json", "preempt")
 
 
+@pytest.mark.unmeasured
 def test_no_file_is_run_because_a_run_names_it(run: Run, saved: Path) -> None:
     run("check", "switch-at-package+mine.py", *SEARCH, "--trace", "run.itf.json")
     (saved / "mine.py").write_text("raise SystemExit('it was run')\n" + CHANGE)
@@ -155,6 +157,7 @@ def test_other_texts_in_a_run_s_file_load_nothing(run: Run, saved: Path) -> None
         assert "there is no protocol" in said or "is not run because a trace names it" in said
 
 
+@pytest.mark.unmeasured
 def test_the_markdown_of_a_run_says_how_to_find_it_again(run: Run, saved: Path) -> None:
     run("check", "switch-at-package+no-discards", *SEARCH, "--trace", "run.md")
     assert "postcopy check switch-at-package+no-discards" in (saved / "run.md").read_text()

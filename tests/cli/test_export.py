@@ -14,6 +14,7 @@ class Mine(Postcopy):
 """
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("form", "begins"),
     [
@@ -28,6 +29,7 @@ def test_without_a_file_it_prints(run: Run, form: str, begins: str) -> None:
     assert result.out.startswith(begins)
 
 
+@pytest.mark.unmeasured
 def test_it_writes_a_file(run: Run, tmp_path: Path) -> None:
     result = run("export", "promela", "--pages", "1", "--fault", "no-discards", "-o", str(tmp_path / "x.pml"))
     assert result == type(result)(0, "", "")

@@ -38,6 +38,7 @@ def shown(verdict: Verdict, *more: Verdict, every_property: bool = False) -> lis
     return lines[-(HEIGHT - 1) :]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_screen_has_the_sentence_the_reason_and_the_last_steps(fault: str) -> None:
     verdict = verdict_of(fault)
@@ -56,6 +57,7 @@ def test_what_is_asked_for_is_all_there() -> None:
     assert folded == shown(verdict), "the properties stand before the story, so the screen is the same"
 
 
+@pytest.mark.unmeasured
 def test_properties_are_counted_beside_a_violation_and_listed_on_request(run: Run) -> None:
     small = ("check", "--fault", "no-discards", "--pages", "1", "--in-flight", "1")
     counted, listed = run(*small), run(*small, "--verbose")
@@ -75,6 +77,7 @@ def test_of_several_counterexamples_each_is_followed_by_its_sentence() -> None:
     assert f"without the properties violated before: violated: {more[0].violated.sentence}" in screen
 
 
+@pytest.mark.unmeasured
 def test_walks_show_what_they_found_last() -> None:
     protocol = load(fault="cancel-after-switch")[1]
     asked = [p for p in asked_of(protocol) if not p.of_runs]

@@ -65,6 +65,7 @@ def options() -> st.SearchStrategy[list[str]]:
     return st.one_of(apart, apart, joined, alone)
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=150, deadline=None)
 @given(st.lists(options(), max_size=4))
 def test_a_plain_line_is_read_as_typer_reads_it(parts: list[list[str]]) -> None:
@@ -96,6 +97,7 @@ def test_a_shell_that_completes_a_word_is_left_to_typer(monkeypatch: pytest.Monk
     assert plain_check(["check"]) is None
 
 
+@pytest.mark.unmeasured
 def test_a_plain_check_imports_neither_typer_nor_what_it_does_not_need() -> None:
     """They take a quarter of the time of a small check."""
     program = (

@@ -57,6 +57,7 @@ def test_the_protocol_is_proved_for_every_size_with_a_line_for_each_obligation(r
     )
 
 
+@pytest.mark.unmeasured
 def test_the_protocol_is_proved_at_a_size(run: Run) -> None:
     result = run("prove", "--pages", "1", "--in-flight", "1")
     assert result.code == 0
@@ -67,6 +68,7 @@ def test_the_protocol_is_proved_at_a_size(run: Run) -> None:
     )
 
 
+@pytest.mark.unmeasured
 def test_a_fault_is_refuted_with_the_run_that_shows_it(run: Run) -> None:
     result = run("prove", "--pages", "1", "--fault", "no-discards", "--property", "no-stale-device-read")
     assert result.code == 12

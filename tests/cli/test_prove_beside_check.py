@@ -200,6 +200,7 @@ def beside(run: Run, *arguments: str) -> tuple[Result, Result]:
     return run("prove", *arguments), run("check", "--no-liveness", *arguments)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("own_false")
 @pytest.mark.parametrize("name", OWN)
 def test_a_false_property_of_ones_own_is_refuted(run: Run, tmp_path: Path, name: str) -> None:

@@ -74,6 +74,7 @@ def test_the_published_schema_is_up_to_date(run: Run, name: Schema) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(text))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("violated", "walks", "faults", "actions", "trace")
 @pytest.mark.parametrize("case", OUTPUTS)
 def test_what_is_printed_is_what_the_schema_says(run: Run, case: str) -> None:

@@ -71,6 +71,7 @@ def test_a_fault_that_only_whole_runs_show_is_not_expected_to_be_found(run: Run)
     assert "expected" not in result.out
 
 
+@pytest.mark.unmeasured
 def test_one_property_of_a_change_of_ones_own(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "my_change.py"
     file.write_text(CHANGE)

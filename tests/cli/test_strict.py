@@ -40,11 +40,13 @@ def test_a_gap_is_a_warning_and_an_exit_code_on_request(run: Run, variant: str, 
     assert run("check", f"{FILE}:{variant}", *size).code == Exit.OK
 
 
+@pytest.mark.unmeasured
 def test_without_a_gap_strict_changes_nothing(run: Run) -> None:
     assert run("check", f"{FILE}:Letters", "--strict").code == Exit.OK
     assert run("check", "--pages", "2", "--in-flight", "1", "--no-liveness", "--strict").code == Exit.OK
 
 
+@pytest.mark.unmeasured
 def test_a_violation_keeps_its_exit_code(run: Run) -> None:
     assert run("check", "--fault", "request-served-again", "--strict").code == Exit.VIOLATED
     assert run("check", "--fault", "listen-waits-for-main", "--strict").code == Exit.DEADLOCK

@@ -56,6 +56,7 @@ def _words(value: str | list[str]) -> list[str]:
     return [word for text in ([value] if isinstance(value, str) else value) for word in text.split()]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("60")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_rule_and_word_of_a_check_stays_whole(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:

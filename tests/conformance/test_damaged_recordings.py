@@ -89,6 +89,7 @@ def test_a_damaged_capture_is_read_or_refused(tmp_path: Path, capture: str, data
         read_wire(read_capture(path), has_loaded=False)
 
 
+@pytest.mark.unmeasured
 @some
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_logs_of_which_each_was_cut_off_somewhere_are_not_refuted(

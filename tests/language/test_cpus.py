@@ -152,6 +152,7 @@ class FourVcpus(Postcopy):
     cpus = 4
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("protocol", "states"), [(OneVcpu, 2600), (ThreeVcpus, 2936), (FourVcpus, 3381)])
 def test_the_documents_protocol_holds(protocol: type[Protocol], states: int) -> None:
     verdict = explore(Instance(protocol, 1, 1, asked_of(protocol)), Options(engine=Engine.INTERPRETED))
@@ -165,6 +166,7 @@ def test_a_fault_is_found_with_one_vcpu_too() -> None:
     assert verdict.violated.name == "no-request-lost"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("OneVcpu")
 @pytest.mark.parametrize("protocol", [OneVcpu, ThreeVcpus])
 def test_the_documents_invariant_is_inductive(protocol: type[Protocol]) -> None:

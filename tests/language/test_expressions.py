@@ -117,6 +117,7 @@ def pairs(sort: Sort, depth: int) -> Pairs:
 states = st.tuples(*(st.integers(0, UNIVERSE if v.sort is Sort.PAGES else v.size - 1) for v in INSTANCE.variables))
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=300, deadline=None)
 @given(st.one_of([pairs(sort, 3) for sort in (Sort.NUMBER, Sort.PAGES, Sort.TRUTH)]), states, st.integers(0, 3))
 def test_what_is_built_means_what_was_written(pair: Pair, state: tuple[int, ...], page: int) -> None:

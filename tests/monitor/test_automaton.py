@@ -133,6 +133,7 @@ def test_hidden_steps_early_or_late(name: str) -> None:
     assert difference(early, late) is None
 
 
+@pytest.mark.unmeasured
 def test_where_channels_are_too_short_nothing_is_refuted() -> None:
     """A run that does not fit into the channels is not forbidden by the model: then everything is allowed."""
     short, long = automaton_of("Postcopy", 2), automaton_of("Postcopy")
@@ -222,6 +223,7 @@ def _stepper(name: str) -> Stepper:
     return Stepper(Instance(by_name(name), 2, 3))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ["Postcopy", *(pytest.param(name, marks=pytest.mark.slow) for name in DEFAULT)])
 def test_every_run_of_two_pages_is_accepted(name: str) -> None:
     longest = 0
@@ -232,6 +234,7 @@ def test_every_run_of_two_pages_is_accepted(name: str) -> None:
     assert longest > 7
 
 
+@pytest.mark.unmeasured
 def test_runs_of_a_fault_are_refuted() -> None:
     found = [automaton_of("Postcopy").run(word) for seed in range(30) for word in words_of("send-leaves-dirty", seed)]
     assert REFUTED in found

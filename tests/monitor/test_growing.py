@@ -33,6 +33,7 @@ def grown() -> Compiled:
     return Compiled("what QEMU does", page, compiling.phases_alone(page))
 
 
+@pytest.mark.unmeasured
 def test_the_same_states_of_pages_and_the_same_verdicts(compiled: Compiled, grown: Compiled) -> None:
     assert isinstance(compiled.page, Automaton)
     for path in sorted(CAPTURES.glob("*.jsonl")):

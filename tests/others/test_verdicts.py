@@ -71,6 +71,7 @@ def violated(protocol: type[Protocol]) -> set[str]:
     return {p.name for p in asked_of(protocol) if not p.is_witness and check(protocol, (p,)).violated is not None}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("cloud-hypervisor-mended", "criu-lazy-pages-mended")
 @pytest.mark.parametrize("name", STATES)
 def test_what_is_mended_holds(name: str) -> None:
@@ -147,11 +148,13 @@ def test_the_page_names_the_commits_that_were_read() -> None:
         assert re.findall(r"[0-9a-f]{9}", protocol.origin)[0] in page
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("conjunct", CriuLazyPagesMended.invariant, ids=lambda prop: prop.name)
 def test_a_conjunct_is_true_of_every_reachable_state(conjunct: Property) -> None:
     assert check(CriuLazyPagesMended, (conjunct,)).outcome is Outcome.HOLDS
 
 
+@pytest.mark.unmeasured
 def test_a_defect_violates_conjuncts() -> None:
     """They say something."""
     broken = [c.name for c in CriuLazyPages.invariant if check(CriuLazyPages, (c,)).violated is not None]

@@ -151,10 +151,12 @@ def test_a_ranking_of_what_is_not_there_is_left_out() -> None:
     assert (found.ranking, [left.name for left in found.left_out]) == (None, ["the end"])
 
 
+@pytest.mark.unmeasured
 def test_each_conjunct_of_the_document_brings_the_history_that_it_reads() -> None:
     assert applicable(Postcopy, (), INVARIANT, None).left_out == ()
 
 
+@pytest.mark.unmeasured
 def test_a_protocol_without_a_channel_is_asked_what_does_not_speak_of_it() -> None:
     class Without(Recovery):
         """One conjunct names a channel, one does not."""

@@ -27,6 +27,7 @@ from tests.prover.small import Ring, Shift, last_bit_clear, never_both, never_tw
 OF_STATES_AND_STEPS = [p for p in SAFETY if p.of_states or p.of_steps]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow_but("1-1-1")
 @pytest.mark.parametrize(("pages", "in_flight", "group"), [(1, 1, 1), (2, 2, 1), (2, 2, 2), (3, 1, 3)])
 def test_the_invariant_is_inductive_at_a_size(pages: int, in_flight: int, group: int) -> None:
@@ -41,6 +42,7 @@ def test_a_conjunct_can_be_asked_where_channels_are_longest(conjunct: Property) 
     read_predicate(Instance(Postcopy, 1, 8, OF_STATES_AND_STEPS), conjunct.holds)
 
 
+@pytest.mark.unmeasured
 def test_the_properties_alone_are_not_inductive() -> None:
     answer = k_induction(Instance(Postcopy, 1, 1, OF_STATES_AND_STEPS), (), 1)
     assert answer.status is Status.OPEN
@@ -49,6 +51,7 @@ def test_the_properties_alone_are_not_inductive() -> None:
     assert not Reachable(run.instance).reaches(run)
 
 
+@pytest.mark.unmeasured
 def test_a_broken_protocol_is_refuted_by_a_run() -> None:
     instance = Instance(FAULTS["cpus-run-on"], 1, 1, OF_STATES_AND_STEPS)
     result = at_size(instance, OF_STATES_AND_STEPS, INVARIANT, "invariant", lambda _: None)
@@ -86,6 +89,7 @@ def test_spacer_out_of_time_is_no_proof() -> None:
         assert alone.submit(ask_spacer_for_a_moment).result() is Status.UNKNOWN
 
 
+@pytest.mark.unmeasured
 def test_a_counterexample_to_induction_is_one_step_from_a_state_where_all_conjuncts_hold() -> None:
     conjuncts = [*INVARIANT, *(p for p in SAFETY if p.of_states)]
     open_one = Obligation("discards-complete", "source.sends_discards", Status.OPEN, 0.0, 1)

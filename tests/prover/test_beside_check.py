@@ -20,6 +20,7 @@ def test_every_protocol_of_the_catalogue_is_asked() -> None:
     assert re.findall(r"^\| `([\w-]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE) == list(ALL)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.one_in(18)
 @pytest.mark.slow_but("Postcopy")
 @pytest.mark.parametrize("name", ALL)
@@ -29,6 +30,7 @@ def test_no_property_is_proved_and_violated(name: str) -> None:
     assert row(name, found) in PAGE.read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.unmeasured
 def test_the_document_s_protocol_is_proved_whole() -> None:
     found = beside(ALL["Postcopy"])
     assert (found.proved, found.violated) == (found.asked, ())

@@ -261,6 +261,7 @@ class HelpedToKeep(Keeps):
     invariant = (held_where_it_is,)
 
 
+@pytest.mark.unmeasured
 def test_proofs_agree() -> None:
     for name in ("small-within-big", "numbers-stay-in-range"):
         assert proved_at(Helped, name, SIZE) is Answer.PROVED

@@ -113,6 +113,7 @@ class ScansOnly(Scans):
             self.phase = Phase.ENDING
 
 
+@pytest.mark.unmeasured
 def test_the_recipe_holds_and_a_scan_that_does_not_look_loses_a_page() -> None:
     options = Options(engine=Engine.INTERPRETED)
     assert explore(Instance(Scans, 1, 1, tuple(asked_of(Scans))), options).outcome is Outcome.HOLDS

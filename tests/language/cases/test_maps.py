@@ -91,17 +91,20 @@ class Woken(NotWoken):
             self.backends.waiting -= pages
 
 
+@pytest.mark.unmeasured
 def test_a_backend_that_is_not_woken_is_found() -> None:
     result = explore(Instance(NotWoken, 1, 1, asked_of(NotWoken)))
     assert result.violated is not None
     assert result.violated.name == "no-request-lost"
 
 
+@pytest.mark.unmeasured
 def test_a_backend_that_is_woken_holds() -> None:
     result = explore(Instance(Woken, 1, 1, asked_of(Woken)))
     assert (result.violated, result.outcome) == (None, Outcome.HOLDS)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("protocol", "lost"), [(Woken, False), (NotWoken, True)])
 def test_a_proof_agrees(protocol: type[Protocol], lost: bool) -> None:
     claims = [p for p in SAFETY if p.of_states or p.of_steps]

@@ -329,6 +329,7 @@ class ShiftsInPlace(FaultAround):
             self.faulted >>= 1
 
 
+@pytest.mark.unmeasured
 def test_fault_around_asks_for_a_page_without_a_fault() -> None:
     """A request is for a fault, says the catalogue: what is asked for beside it is none."""
     found = explore(Instance(FaultAround, 2, 1, SAFETY), Options((PAGES,), engine=Engine.INTERPRETED))

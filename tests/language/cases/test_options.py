@@ -101,6 +101,7 @@ def test_both_readings_mean_the_same(protocol: type[Protocol]) -> None:
     read_both_ways(protocol)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("protocol", "answer"),
     [
@@ -335,6 +336,7 @@ def test_changes_that_declare_the_same_option_share_it() -> None:
         compose([open_one, a_set])
 
 
+@pytest.mark.unmeasured
 def test_the_documents_protocol_holds_with_an_option() -> None:
     verdicts = [
         explore(

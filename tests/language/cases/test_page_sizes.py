@@ -159,6 +159,7 @@ class SmallPages(Postcopy):
     group = 2
 
 
+@pytest.mark.unmeasured
 def test_the_documents_protocol_holds_with_two_page_sizes() -> None:
     verdict = explore(Instance(SmallPages, 2, 1, asked_of(SmallPages), 2), Options(engine=Engine.INTERPRETED))
     assert verdict.outcome is Outcome.HOLDS

@@ -135,6 +135,7 @@ class NeverMakesAPlace(Belt):
 PROTOCOLS = [(Belt, None), (TakesWithoutAPlace, has_a_place.name), (NeverMakesAPlace, NO_DEADLOCK.name)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("protocol", "violated"), PROTOCOLS)
 def test_a_look_leaves_the_message_where_it_is(protocol: type[Protocol], violated: str | None, tmp_path: Path) -> None:
     assert searched(protocol) == violated
@@ -181,6 +182,7 @@ class TakesWhatIsWaitedFor(Postcopy):
             super().places_page()
 
 
+@pytest.mark.unmeasured
 def test_a_destination_that_takes_only_what_is_waited_for_never_gets_the_rest() -> None:
     verdict = explore(
         Instance(TakesWhatIsWaitedFor, 1, 1, asked_of(TakesWhatIsWaitedFor)), Options(engine=Engine.INTERPRETED)

@@ -173,6 +173,7 @@ class BossForges(Office):
 PROTOCOLS = [(Office, None), (OnlyTheFirst, NO_DEADLOCK.name), (BossForges, handed_in.name)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("protocol", "violated"), PROTOCOLS)
 def test_searches_and_spin_agree(protocol: type[Protocol], violated: str | None, tmp_path: Path) -> None:
     size = (2, 1, 1)

@@ -25,6 +25,7 @@ class NamesTheCpu(Postcopy):
             super().requests_page(page)
 
 
+@pytest.mark.unmeasured
 def test_a_vcpu_more() -> None:
     """The device load, which waits without a vCPU, waits for ever only where no vCPU asks: the pages come anyway."""
     instance = Instance(NamesTheCpu, 1, 1, tuple(asked_of(NamesTheCpu)))

@@ -409,6 +409,7 @@ class Moves(Postcopy):
             self.present = (self.present - one) | other
 
 
+@pytest.mark.unmeasured
 def test_a_page_that_is_moved_at_the_destination_is_lost() -> None:
     """What is taken away is missing, and will never be sent again."""
     found = explore(Instance(Moves, 2, 1, SAFETY), Options(engine=Engine.INTERPRETED))

@@ -46,6 +46,7 @@ def _ask(
     return prove(protocol, properties, invariant, only=only)
 
 
+@pytest.mark.unmeasured
 def test_a_proof_is_completed(tmp_path: Path) -> None:
     assert prove(Ring, (never_two_ahead,), ()).status is not Status.PROVED
     completed = _completed((never_two_ahead,))
@@ -79,6 +80,7 @@ def test_a_conjunct_that_is_observed_to_be_false_is_left_out_and_said() -> None:
     assert left_has_the_turn not in completed.proof.conjuncts
 
 
+@pytest.mark.unmeasured
 def test_a_candidate_that_is_not_inductive_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every step of the real protocol keeps what was found; here one is slipped in that a step does not keep."""
     names = Names()
