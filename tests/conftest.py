@@ -6,7 +6,6 @@ marked `slow(first=True)`: it begins before the others, since all cores but one 
 
 Some tests ask every protocol of a catalogue whether two ways of the tools come to the same. `one_in(3)` leaves every
 third of their slow parameters in the slow tier, and marks the others `long` as well: they are for a release.
-`first_of_each(kind)` leaves the first parameter of each kind, where `kind` makes one of the parameters.
 
 Where coverage is measured, a search by Python takes two to three times as long. A test is marked `unmeasured` if it is
 one of those that take longest, and other fast tests run the same code: `make coverage-gate` fails where they do not.
@@ -37,7 +36,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     missing: dict[str, set[str]] = {}
     numbers: dict[str, count[int]] = {}
-    kinds: dict[str, set[object]] = {}
     for item in items:
         mark = item.get_closest_marker("slow_but")
         if mark is not None:
@@ -50,13 +48,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             number = next(numbers.setdefault(item.nodeid.partition("[")[0], count()))
             if number % few.args[0]:
                 item.add_marker("long")
-        first = item.get_closest_marker("first_of_each")
-        if first is not None and item.get_closest_marker("slow") is not None and isinstance(item, pytest.Function):
-            seen = kinds.setdefault(item.nodeid.partition("[")[0], set())
-            kind = first.kwargs["kind"](**item.callspec.params)
-            if kind in seen:
-                item.add_marker("long")
-            seen.add(kind)
     wrong = {function: names for function, names in missing.items() if names}
     if wrong and not any("[" in argument for argument in config.args):
         raise pytest.UsageError(f"slow_but names parameters that are not there: {wrong}")

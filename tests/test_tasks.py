@@ -187,11 +187,6 @@ def test_each(name): ...
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_other(name): ...
-
-@pytest.mark.first_of_each(kind=lambda name: name.lower())
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["a", "b", "A", "B", "c"])
-def test_kinds(name): ...
 """
 
 
@@ -219,11 +214,8 @@ def test_slow_tests_run_only_when_asked_for(names: str, expression: str, run: se
     ("expression", "run"),
     [
         ("not slow", {"test_each[b]"}),
-        (
-            "slow and not long",
-            {"test_each[a]", "test_each[e]", "test_other[a]", "test_kinds[a]", "test_kinds[b]", "test_kinds[c]"},
-        ),
-        ("long", {"test_each[c]", "test_each[d]", "test_each[f]", "test_other[b]", "test_kinds[A]", "test_kinds[B]"}),
+        ("slow and not long", {"test_each[a]", "test_each[e]", "test_other[a]"}),
+        ("long", {"test_each[c]", "test_each[d]", "test_each[f]", "test_other[b]"}),
     ],
 )
 def test_of_many_parameters_some_are_not_long(expression: str, run: set[str], tmp_path: Path) -> None:
@@ -275,7 +267,7 @@ def chosen(tests: str, expression: str, directory: Path) -> subprocess.Completed
     """Tests run by an expression, with the tiers of this project."""
     shutil.copy(ROOT / "tests/conftest.py", directory)
     (directory / "test_some.py").write_text(tests)
-    markers = "markers=slow\nslow_but\none_in\nfirst_of_each\nlong"
+    markers = "markers=slow\nslow_but\none_in\nlong"
     options = ["-p", "no:cacheprovider", "-o", "addopts=", "-o", markers, "--strict-markers", "-v"]
     command = [sys.executable, "-m", "pytest", *options, "-m", expression, str(directory)]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
