@@ -54,5 +54,5 @@ class InThread(OwnProcess):
 
     def close(self) -> None:
         self._line.close()
-        self._thread.join(10)
+        self._thread.join(30)
         assert not self._thread.is_alive(), "it ends where the host hangs up"

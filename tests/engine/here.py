@@ -386,18 +386,17 @@ class Hosts:
             return
         assert guest.table is not None
         page = guest.table.find(b"\0", 0, PAGES)
-
-        def requests() -> int:
-            return sum(isinstance(r, Request) and r.offset == page * 4096 for r in self.run_.replies)
-
-        before = requests()  # the reply to an earlier fault may be out, and not be counted yet
+        before = self._requests(page)  # the reply to an earlier fault may be out, and not be counted yet
 
         def touch() -> None:
             with suppress(GuestError, OSError):  # killed
                 guest._vcpu(page).check(guest._guest._memory, page // GUEST.vcpus, page % GUEST.vcpus)
 
         threading.Thread(target=touch, name="vCPU", daemon=True).start()
-        _within(TIMEOUT, lambda: requests() > before or guest.died)
+        _within(TIMEOUT, lambda: self._requests(page) > before or guest.died)
+
+    def _requests(self, page: int) -> int:
+        return sum(isinstance(reply, Request) and reply.offset == page * 4096 for reply in self.run_.replies)
 
     def run(self, place: Place | None, fault: Callable[[Hosts], None], **more: Callable[[Hosts], None]) -> Run:
         """Migrate; at the place, the fault happens.

@@ -89,7 +89,7 @@ def test_a_kept_caller_that_is_somebody_else_is_not_accepted(end: ExitStack) -> 
     listener = Listener("127.0.0.1", 0, LONG)
     _, silent = two_callers(end, listener, None, early=True)
     with pytest.raises(ConnectionLost, match="it is not the source that has called before"):
-        called_for_urgent(listener, 0.5, b"192.0.2.1")(nothing)
+        called_for_urgent(listener, 2.0, b"192.0.2.1")(nothing)
     assert read(silent) == b""
 
 

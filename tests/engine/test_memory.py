@@ -68,7 +68,7 @@ def test_a_question_that_no_thread_reads_any_more_is_answered_at_the_end(pair: P
     thread, read = pair.interpretation(0)
     pair.destination.place(range(1), b"a" * PAGE)
     pair.destination.release()
-    thread.join(5)
+    thread.join(20)
     assert read == [b"a" * PAGE]
 
 
@@ -77,9 +77,9 @@ def test_an_answer_to_another_question_does_not_pass_for_the_page(pair: Pair) ->
     thread, read = pair.interpretation(1)
     thread.join(0.05)
     assert not read
-    assert pair.destination.faults(5) == [(1, "vCPU 0")]
+    assert pair.destination.faults(20) == [(1, "vCPU 0")]
     pair.destination.place(range(1, 2), b"b" * PAGE)
-    thread.join(5)
+    thread.join(20)
     assert read == [b"b" * PAGE]
 
 
@@ -87,8 +87,8 @@ def test_a_fault_that_comes_with_the_end_of_the_wait_is_returned(pair: Pair) -> 
     """After a recovery the wait ends while the guest runs: nothing else would ask for the page."""
     thread, read = pair.interpretation(0)
     pair.destination.stop_faults()
-    assert pair.destination.faults(5) == [(0, "vCPU 0")]
+    assert pair.destination.faults(20) == [(0, "vCPU 0")]
     assert pair.destination.faults(0) == []
     pair.destination.place(range(1), b"a" * PAGE)
-    thread.join(5)
+    thread.join(20)
     assert read == [b"a" * PAGE]

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 MEMORY = [pytest.param("userfaultfd", marks=needs_uffd), "software"]
 
 
-def gone(pid: int, within: float = 10.0) -> bool:
+def gone(pid: int, within: float = 30.0) -> bool:
     end = time.monotonic() + within
     while Path(f"/proc/{pid}").exists():
         if time.monotonic() > end:
