@@ -240,7 +240,7 @@ def test_workers_that_do_not_mind_each_other_are_noticed(what: str, tmp_path: Pa
         patch.setenv("POSTCOPY_CACHE", str(tmp_path))
         patch.setattr(loops, "_text", lambda: right.replace(old, new))
         text = loops.load(WORDS)
-    for _ in range(20):  # the first depends on who comes when
+    for _ in range(100):  # the first depends on who comes when
         entered, entering, count = together(text)
         others = np.column_stack([states(5000, 22), np.arange(5000)])
         entering.enter(others)
