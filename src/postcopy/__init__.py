@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postcopy.api.migrating_with_qemu import GiveResult, TakeResult, give_to_qemu, take_from_qemu
     from postcopy.api.monitoring import MonitorResult, monitor_migration
     from postcopy.api.new_change import NewChange, new
-    from postcopy.api.preparing import PrepareResult, prepare
+    from postcopy.api.preparing import PreparedLoops, prepare
     from postcopy.api.proving import ProveResult, prove
     from postcopy.api.proving_bitmaps import LemmasResult, prove_bitmaps
     from postcopy.api.recording import RecordResult, record
@@ -55,7 +55,7 @@ _WHERE = {
     "NewChange": "postcopy.api.new_change",
     "Postcopy": "postcopy.model.postcopy",
     "PostcopyError": "postcopy.errors",
-    "PrepareResult": "postcopy.api.preparing",
+    "PreparedLoops": "postcopy.api.preparing",
     "ProveResult": "postcopy.api.proving",
     "QemuReplayResult": "postcopy.api.replaying",
     "RecordResult": "postcopy.api.recording",
@@ -119,7 +119,7 @@ __all__ = [
     "NewChange",
     "Postcopy",
     "PostcopyError",
-    "PrepareResult",
+    "PreparedLoops",
     "ProveResult",
     "QemuReplayResult",
     "RecordResult",

@@ -24,7 +24,7 @@ from postcopy.properties.safety import SAFETY
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Instance:
     """A protocol with promises, two cores, and machine code that is in the cache."""
-    monkeypatch.setattr(beside, "_cores", lambda: 2)
+    monkeypatch.setattr(beside, "cores", lambda: 2)
     monkeypatch.setattr(machine_code, "is_compiled", lambda _: True)
     return Instance(Postcopy, 1, 1, (*SAFETY[:1], *LIVENESS))
 

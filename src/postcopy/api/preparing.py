@@ -28,7 +28,7 @@ MOST_WORDS = 64
 
 
 @dataclass(frozen=True, repr=False)
-class PrepareResult(Shown):
+class PreparedLoops(Shown):
     """Loops that are in the cache.
 
     Attributes:
@@ -83,7 +83,7 @@ def _listed(words: list[str]) -> str:
 
 def prepare(
     words: int | Collection[int] = USUAL, *, small_table: bool = False, progress: Show = silent
-) -> PrepareResult:
+) -> PreparedLoops:
     """Compile the loops of large searches, once in a machine's life: they do not depend on the protocol.
 
     A first check of any protocol then compiles its own kernel alone. What is in the cache already is left as it is.
@@ -111,6 +111,6 @@ def prepare(
     compiled = compile_missing(asked, progress)
     found = [LoopsRecord(each.loop, each.words or None, each in compiled, each.bytes) for each in asked]
     took = time.perf_counter() - began
-    return PrepareResult(
+    return PreparedLoops(
         "loops", PreparedRecord(str(user_cache().directory), found, sum(each.bytes for each in found), took)
     )
