@@ -379,10 +379,14 @@ class Hosts:
         """The source has sent the package (R15)."""
         return Step.SENT_PACKAGE in self.logs[0].counts
 
+    def wait_for_the_guest(self) -> bool:
+        """Whether the guest runs at the destination, or was killed there, in time."""
+        return _within(TIMEOUT, lambda: Step.RUNS in self.logs[1].counts or self.guests[1].died)
+
     def touch_missing(self) -> None:
         """A vCPU at the destination touches a page that is missing, once the guest runs there, and it is asked for."""
         guest = self.guests[1]
-        if not _within(TIMEOUT, lambda: Step.RUNS in self.logs[1].counts or guest.died):
+        if not self.wait_for_the_guest():
             return
         assert guest.table is not None
         page = guest.table.find(b"\0", 0, PAGES)

@@ -81,6 +81,8 @@ def at(place: Place, fault: Fault, **how: Any) -> Run:
     waits: dict[Fault, tuple[int, ...]] = {stall: (0, 1), half_open: (0, 1), mute: (side,), deaf: (side,)}
 
     def happens(hosts: Hosts) -> None:
+        if place == ("stream", STREAM):
+            hosts.wait_for_the_guest()  # with the source it is out of patience, not with its own threads
         for host in waits.get(fault, ()):
             hosts.lose_patience(host, PATIENCE)
         fault(hosts, side)
