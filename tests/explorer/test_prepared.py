@@ -14,6 +14,7 @@ import pytest
 
 from postcopy.api.preparing import prepare
 from postcopy.cache import user_cache
+from postcopy.cli.main import main
 from postcopy.errors import UsageError
 from postcopy.explorer.liveness import prepared
 from postcopy.explorer.liveness.prepared import Loop, Loops
@@ -75,6 +76,15 @@ def test_only_what_is_missing_is_compiled_as_many_at_once_as_there_are_cores(com
     ]
     assert result.sentence.startswith("4 of 5 compiled in ")
     assert result.record.bytes == 3_500_000
+
+
+def test_the_command_prepares_what_it_is_asked_for(compilers: Compilers, capsys: pytest.CaptureFixture[str]) -> None:
+    for further in ([], ["--json"]):
+        with pytest.raises(SystemExit) as done:
+            main(["prepare", "--words", "1", *further])
+        assert not done.value.code
+    assert [loops for loops, _ in compilers.begun] == [LIVENESS, SEARCH]
+    assert "liveness for states of 1 word: compiled" in capsys.readouterr().out
 
 
 def test_done_again_it_does_nothing_and_says_so_even_where_nothing_can_be_written(
