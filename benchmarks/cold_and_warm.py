@@ -1,10 +1,11 @@
 """How long commands take with an empty cache and with a full one, in seconds of the processor and by the clock.
 
-    python benchmarks/cold_and_warm.py [--before REV] [--only WORD] [--repeat 3]
+    python benchmarks/cold_and_warm.py [--before REV] [--only WORD] [--repeat 3] [--prepared]
 
 Cold: the cache is empty, or it has what another command has left there. Warm: the same command again. Each cold run is
 made once, since it is long; of the warm ones the fastest counts. With ``--before`` everything is done with a revision
-of this repository as well, in turns, so that a noisy machine disturbs both alike.
+of this repository as well, in turns, so that a noisy machine disturbs both alike. With ``--prepared`` each cold run is
+made a second time, with a cache that has what ``postcopy prepare`` has left there and nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,7 +46,10 @@ class Row(NamedTuple):
     known: tuple[str, ...] = ()
 
 
+PREPARE = "the loops alone"
+
 ROWS = (
+    Row(PREPARE, ("prepare",)),
     Row("the default, interpreted", ("check",)),
     Row("the default, compiled", ("check", *COMPILED)),
     Row("a change to it, compiled", ("check", "--change", "recovery", *COMPILED), ("check", *COMPILED)),
@@ -87,6 +92,7 @@ def main() -> None:
     parser.add_argument("--before", metavar="REV", help="a revision to compare with")
     parser.add_argument("--only", metavar="WORD", default="", help="rows that have this in their words")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--prepared", action="store_true", help="cold runs with prepared loops too")
     options = parser.parse_args()
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -98,10 +104,15 @@ def main() -> None:
             stack.callback(subprocess.run, [*git, "remove", "--force", str(place / "before")], check=True)
         for source in sources.values():  # until it has been imported once, Python compiles the package itself
             run(source, place / "imported", ("check", "--pages", "1", "--in-flight", "1", *COMPILED))
+        if options.prepared:
+            run(HERE, place / "prepared", ("prepare",))
         print("seconds of the processor (and by the clock)")
-        print(f"| what | {' | '.join(f'cold, {name} | warm, {name}' for name in sources)} | load |")
-        print(f"|---|{'---|' * (2 * len(sources) + 1)}")
+        columns = [f"cold, {name} | warm, {name}" for name in sources] + ["cold, prepared"] * options.prepared
+        print(f"| what | {' | '.join(columns)} | load |")
+        print(f"|---|{'---|' * (2 * len(sources) + options.prepared + 1)}")
         for number, row in enumerate(row for row in ROWS if options.only in row.what):
+            if row.what == PREPARE and options.before:
+                continue  # the other revision may not have it
             cells: dict[str, list[Taken]] = {name: [] for name in sources}
             for name, source in sources.items():
                 cache = place / f"{number}-{name.replace('/', '-')}"
@@ -112,8 +123,13 @@ def main() -> None:
                 for name, source in sources.items():
                     cache = place / f"{number}-{name.replace('/', '-')}"
                     cells[name].append(run(source, cache, row.command))
-            shown = " | ".join(f"{cold} | {min(warm)}" for cold, *warm in cells.values())
-            print(f"| {row.what} | {shown} | {os.getloadavg()[0]:.1f} |", flush=True)
+            shown = [f"{cold} | {min(warm)}" for cold, *warm in cells.values()]
+            if options.prepared:
+                cache = Path(shutil.copytree(place / "prepared", place / f"{number}-prepared"))
+                if row.known:
+                    run(HERE, cache, row.known)
+                shown.append(str(run(HERE, cache, row.command)))
+            print(f"| {row.what} | {' | '.join(shown)} | {os.getloadavg()[0]:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from postcopy.report.records.prepared import LoopsRecord, PreparedRecord
 from postcopy.surface import setting
 
 USUAL = (1, 2, 3)
-"""Words in a state of the catalogue's protocols: the document's, with changes, at up to 4 pages, QEMU's at 1 and 2."""
+"""Words in a state of the catalogue's protocols: of the document's 1 to 3 at up to 7 pages, of its changes and of
+others 1 or 2 at up to 3 pages, of QEMU's 2 at one page and 3 at two."""
 
 MOST_WORDS = 64
 """No protocol has come near this: a state of so many words takes half a kilobyte."""

@@ -120,8 +120,10 @@ def prepare(asked: Sequence[Loops], show: Callable[[str], None]) -> set[Loops]:
 def _said(loops: Loops, process: subprocess.Popen[str]) -> None:
     """Look at what a process has left that is over."""
     _, error = process.communicate()
-    if process.returncode or not loops.are_there():
-        why = error.strip().rpartition("\n")[2] or f"its process ended with {process.returncode}"
+    code = process.returncode
+    if code or not loops.are_there():
+        why = error.strip().rpartition("\n")[2]
+        why = why or (f"its process ended with {code}" if code else "it is not in the cache afterwards")
         raise UsageError(f"could not prepare {loops}: {why}")
 
 
