@@ -25,7 +25,6 @@ from postcopy.explorer.liveness.recomputed import BYTES_PER_STATE, OpenPromises,
 from postcopy.explorer.liveness.recomputed_lasso import BYTES_PER_STEM_STATE, LassoSearch
 from postcopy.explorer.liveness.records import MOVES
 from postcopy.explorer.results import Engine, Options
-from postcopy.explorer.search.block import I64
 from postcopy.explorer.search.findings import Space
 from postcopy.language import Property, Protocol
 from postcopy.language.instance import Instance
@@ -56,7 +55,6 @@ def loop_of(text: str) -> ModuleType:
         "compiled": lambda _: lambda function: function,
         "successors": steps_from,
         "steps": steps_from,
-        "SPACE": I64,
     }
     vars(module).update(names)
     exec(text, vars(module))
@@ -69,7 +67,9 @@ def keeping(text: str) -> ModuleType:
     unused = dict.fromkeys(("hash_of", "ask", "look_up", "number_in"))
     vars(below).update(unused, compiled=lambda _: lambda function: function, WORDS=1)
     exec(text, vars(below))
-    vars(below).update(made_again=steps_from, kept_steps=below.kept_steps.py_func, successors=below.steps)
+    vars(below).update(
+        whole_at=lambda whole: whole, made_again=steps_from, kept_steps=below.kept_steps.py_func, successors=below.steps
+    )
     loop = loop_of(TEXT)
     vars(loop).update(successors=below.steps, steps=below.steps, record=below.record)
     return loop
@@ -87,11 +87,17 @@ def steps_from(space: Any, n: int) -> int:
     return count
 
 
-class _Space(SimpleNamespace):
-    """A record of which some fields can be replaced."""
+class _Whole(SimpleNamespace):
+    """A record of which some fields can be replaced, and which has all that its parts have."""
 
-    def _replace(self, **changed: object) -> "_Space":
-        return _Space(**{**vars(self), **changed})
+    @property
+    def whole(self) -> "_Whole":
+        return self
+
+    space = whole
+
+    def _replace(self, **changed: object) -> "_Whole":
+        return _Whole(**{**vars(self), **changed})
 
 
 def graph_of(case: Case, loop: ModuleType) -> tuple[Recomputed, list[int]]:
@@ -118,8 +124,8 @@ def graph_of(case: Case, loop: ModuleType) -> tuple[Recomputed, list[int]]:
         return Promised(np.array(made, dtype=np.uint8), np.array(kept, dtype=np.uint8))
 
     strong = sum(1 << unit for unit in case.strong if unit < len(case.units))
-    space: Any = _Space(edges=edges, own=own, first=np.zeros(1, dtype=np.int64), targets=[], leaves=[], **room)
-    return Recomputed(loop, space, np.array(parents, dtype=np.int32), promised, len(case.units), strong), order
+    whole: Any = _Whole(edges=edges, own=own, first=np.zeros(1, dtype=np.int64), targets=[], leaves=[], **room)
+    return Recomputed(loop, whole, np.array(parents, dtype=np.int32), promised, len(case.units), strong), order
 
 
 def searched(case: Case, loop: ModuleType, room: int = 0) -> Lasso[int, int] | None:
@@ -206,7 +212,7 @@ KEPT_MUTANTS = {
     "a kept change of history counts as a move": ("0 if leaf & STAYS else space.own[leaf]", "space.own[leaf]"),
     "of a state with kept steps nobody is able to move": ("able |= moves\n            space.origin", "space.origin"),
     "a kept step comes from another state": ("places[i] = first[at + i]", "places[i] = first[at]"),
-    "the last state with room is taken twice": ("len(space.first) - 1:", "len(space.first):"),
+    "the last state with room is taken twice": ("len(whole.first) - 1:", "len(whole.first):"),
 }  # fmt: skip
 
 
@@ -234,7 +240,7 @@ def test_steps_are_kept_only_in_memory_that_nothing_else_needs(monkeypatch: pyte
     assert graph.keep_steps(29, needed + 2 * own + 11, lambda: None) == 0
     taken = graph.keep_steps(29, needed + 2 * (own + 6 * 7), lambda: None)
     assert taken == own + 6 * 7
-    assert len(graph.kept.first) - 1 == 7
+    assert len(graph.whole_with_kept.first) - 1 == 7
     assert graph.keep_steps(29, 1 << 30, lambda: None) == own + 6 * 29
 
 

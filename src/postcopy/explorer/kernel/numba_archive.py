@@ -15,12 +15,15 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
+from types import SimpleNamespace
 from typing import Any
 
 import llvmlite
 import numba
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, NullCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
@@ -29,7 +32,61 @@ from postcopy.explorer.kernel.compiler import processor
 
 _njit: Any = numba.njit  # whose types leave out what a function need not have
 
-inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+class _OptimizedOnce(JITCodeLibrary):
+    """LLVM's text of a function, optimized when everything is in it that the function calls.
+
+    Numba optimizes each function three times: alone, with what it calls by a few passes, and by all of them. The first
+    two are for counts of who uses an array (`allocates`), and take as long as the third.
+    """
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout  # noqa: SLF001
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()  # noqa: SLF001
+        passes.run(self._final_module, builder)
+
+
+class _TextForCallers(_OptimizedOnce):
+    """LLVM's text of a function that only compiled ones call, neither optimized nor made machine code for itself.
+
+    LLVM puts it into each caller, and optimizes it there. Numba would do both for each function before that, in vain.
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    @property
+    def codegen(self) -> Any:
+        """What would be told where the function's environment is; there is no place for it."""
+        return SimpleNamespace(set_env=lambda *_: None)
+
+
+class _Compiler(Compiler):
+    """Numba's compiler, which puts what it makes into a library of one of these kinds."""
+
+    library = _OptimizedOnce
+
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, *more: Any) -> None:
+        made = library
+        if made is None:
+            made = self.library(targetctx.codegen(), "postcopy")
+            made.enable_object_caching()
+        super().__init__(typingctx, targetctx, made, *more)
+
+
+class _ForCallers(_Compiler):
+    """The same for functions that only compiled ones call."""
+
+    library = _TextForCallers
+
+
+inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_ForCallers)
 """Compiles a function that only compiled ones may call: a call from Python ends the process. To make it fit for that
 takes a third of the time."""
 
@@ -44,9 +101,12 @@ class NumbaArchive:
         cache: where it is kept.
         kind: its kind there.
         texts: all texts that the machine code depends on, but for those of Numba.
+        allocates: whether a function makes arrays. If none does, nobody has to count who uses one, which is a fifth of
+            what Numba writes.
     """
 
-    def __init__(self, cache: Cache, kind: str, *texts: str) -> None:
+    def __init__(self, cache: Cache, kind: str, *texts: str, allocates: bool = True) -> None:
+        self.allocates = allocates
         self._cache, self._kind, self._key = cache, kind, archive_key(*texts)
         self.functions = self.kept()
         self._known = set(self.functions)
@@ -125,7 +185,9 @@ class LazyFunction:
         with _ONE_AT_A_TIME:
             if "_compiled" in vars(self):  # another thread was faster
                 return vars(self)["_compiled"]
-            made = _njit(nogil=True, no_cfunc_wrapper=True)(self._function)
+            made = _njit(nogil=True, no_cfunc_wrapper=True, _nrt=self._archive.allocates, pipeline_class=_Compiler)(
+                self._function
+            )
             # Numba has no public way to give a function another cache
             made._cache = self._cache_of_it  # noqa: SLF001
             made.compile(self._signature)

@@ -21,7 +21,7 @@ import numpy as np
 from numba import types
 
 from postcopy.explorer.kernel.calling_convention import BLOCK
-from postcopy.explorer.liveness.records import MOVES
+from postcopy.explorer.liveness.records import MOVES, SPACE
 from postcopy.explorer.liveness.records import WORK_TYPE as WORK
 from postcopy.explorer.search.block import I64
 from postcopy.explorer.search.block import U32S as NUMBERS
@@ -31,8 +31,7 @@ compiled: Any = globals()["compiled"]
 """Compile a function, the second one for one signature: `recomputed` sets both before this text runs."""
 
 successors: Any = globals()["successors"]
-SPACE: Any = globals()["SPACE"]
-"""What gives the steps from some states, and the type of the record that it works on."""
+"""What gives the steps from some states."""
 
 BYTES, IDS = types.uint8[::1], types.int32[::1]
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from postcopy.errors import UsageError
 from postcopy.explorer.kernel.calling_convention import BLOCK
 from postcopy.explorer.kernel.numba_archive import inner
-from postcopy.explorer.liveness.records import MOVES, Space, Work
+from postcopy.explorer.liveness.records import MOVES, Whole, Work
 from postcopy.explorer.search import loops
 from postcopy.explorer.search.loops import Machine
 from postcopy.explorer.search.records import Store
@@ -77,7 +77,7 @@ def load(words: int) -> ModuleType:
     loop, texts = loops.load(words), _texts_of(words)
     needed = {name: getattr(loop, name) for name in ("hash_of", "ask", "look_up", "number_in")}
     below = loops.module_of(_TEXTS[-2], texts[:-1], WORDS=words, **needed)
-    passed = {name: getattr(below, name) for name in ("steps", "record", "successors", "SPACE")}
+    passed = {name: getattr(below, name) for name in ("steps", "record", "successors")}
     return loops.module_of(_TEXTS[-1], texts, njit=inner, **passed)
 
 
@@ -99,7 +99,7 @@ class Recomputed:
 
     Args:
         loop: the compiled functions.
-        space: the states, for them.
+        whole: the states, for them.
         parents: for each state in the order of discovery its parent, or -1; int32[states].
         promised: what is promised in states from one to before another, of the eight promises from one on.
         units: how many units of fairness there are.
@@ -109,15 +109,17 @@ class Recomputed:
     def __init__(
         self,
         loop: ModuleType,
-        space: Space,
+        whole: Whole,
         parents: npt.NDArray[np.int32],
         promised: Callable[[int, int, int], Promised],
         units: int,
         strong: int,
     ) -> None:
-        self.loop, self.space, self.parents, self.promised = loop, space, parents, promised
-        self.kept = space
-        """The states with the steps that are kept."""
+        self.loop, self.whole, self.parents, self.promised = loop, whole, parents, promised
+        self.space = whole.space
+        """Where the steps of some states are made."""
+        self.whole_with_kept, self.kept = whole, self.space
+        """The same with the steps that are kept."""
         self.units, self.strong = (1 << units) - 1, strong
         self.count = len(parents)
 
@@ -146,7 +148,8 @@ class Recomputed:
             pause()
             if end < piece_end:
                 break
-        self.kept = self.space._replace(first=first[: end + 1], targets=targets, leaves=leaves)
+        self.whole_with_kept = self.whole._replace(first=first[: end + 1], targets=targets, leaves=leaves)
+        self.kept = self.whole_with_kept.space
         return first.nbytes + targets.nbytes + leaves.nbytes
 
 
@@ -302,7 +305,7 @@ def recomputed(
     code, worker, loop = machine.code, Worker(machine), load(machine.code.words)
     most = code.most
     mask = [MOVES | sum(1 << unit for unit in np.flatnonzero(own[action]).tolist()) for action in action_of]
-    space = Space(
+    whole = Whole(
         code=np.append(code.addresses, loop.steps.address),
         states=store.states,
         table=store.table,
@@ -324,7 +327,7 @@ def recomputed(
 
     def promised(first: int, begin: int, end: int) -> Promised:
         said = np.zeros(end - begin, dtype=np.int64)
-        machine.loop.examine(code.addresses, space.states[begin:end], worker.scratch.block, said)
+        machine.loop.examine(code.addresses, whole.states[begin:end], worker.scratch.block, said)
         opens, kept = (np.zeros(end - begin, dtype=np.uint8) for _ in range(2))
         for bit in range(min(TOGETHER, asked - first)):
             when, then = (said >> 2 * (first + bit) + half & 1 for half in range(2))
@@ -333,4 +336,4 @@ def recomputed(
         return Promised(opens, kept)
 
     strongly = sum(1 << unit for unit in np.flatnonzero(strong).tolist())
-    return Recomputed(loop, space, store.parents, promised, units, strongly)
+    return Recomputed(loop, whole, store.parents, promised, units, strongly)

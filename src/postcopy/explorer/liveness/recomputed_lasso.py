@@ -293,7 +293,7 @@ def recomputed_answers(
     max_bytes -= graph.keep_steps(sum(space.findings.changed), max_bytes, pause)
 
     def words(state: int) -> Words:
-        return words_of(graph.space.states[state])
+        return words_of(graph.whole.states[state])
 
     def step(hop: Hop) -> StoredStep:
         return StoredStep(action_of[hop.leaf], words(hop.target), hop.moves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,26 @@ MOVES = 1 << 62
 
 
 class Space(NamedTuple):
+    """Room for the steps that leave some states of a search, and where that lies which makes them.
+
+    What a compiled function is given is copied for each function that it calls, array by array. So those that only
+    need steps have no more arrays than these.
+
+    Attributes: as of `Whole`, and
+        whole: where all that the whole has lies (see `by_address.record_at`); int64[values].
+    """
+
+    code: I64
+    whole: I64
+    ids: I64
+    able: I64
+    origin: I64
+    target: I64
+    leaf: I64
+    moves: I64
+
+
+class Whole(NamedTuple):
     """The states of a search, and room for the steps that leave some of them.
 
     Attributes:
@@ -59,8 +80,27 @@ class Space(NamedTuple):
     targets: npt.NDArray[np.int32]
     leaves: npt.NDArray[np.uint16]
 
+    @property
+    def space(self) -> Space:
+        """The part that most functions need. It lives no longer than this."""
+        whole = np.array(list(_values(self)), dtype=np.uint64).view(np.int64)
+        return Space(self.code, whole, self.ids, self.able, self.origin, self.target, self.leaf, self.moves)
 
-SPACE_FIELDS = (
+
+def _values(record: tuple[object, ...]) -> Iterator[int]:
+    """The numbers that say what a record has: of an array where it is, its shape, and how far apart its items are."""
+    for part in record:
+        if isinstance(part, np.ndarray):
+            yield from (part.ctypes.data, *part.shape, *part.strides)
+        elif isinstance(part, tuple):
+            yield from _values(part)
+        else:
+            assert isinstance(part, np.uint64)
+            yield int(part)
+
+
+SPACE = types.NamedUniTuple(I64S, len(Space._fields), Space)
+WHOLE_FIELDS = (
     I64S, ROWS, U32S, U64, SCRATCH, U64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, I64S, types.int32[::1],
     types.uint16[::1],
 )  # fmt: skip

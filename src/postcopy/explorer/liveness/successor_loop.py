@@ -15,8 +15,8 @@ from numba import types
 from postcopy.explorer.kernel import calling_convention as convention
 from postcopy.explorer.kernel.calling_convention import BLOCK, STAYS
 from postcopy.explorer.kernel.numba_archive import inner as njit
-from postcopy.explorer.liveness.by_address import call_steps
-from postcopy.explorer.liveness.records import SPACE_FIELDS, Space
+from postcopy.explorer.liveness.by_address import call_steps, record_at
+from postcopy.explorer.liveness.records import SPACE, WHOLE_FIELDS, Whole
 from postcopy.explorer.search.block import CANONICAL, I64, expand_block, successors_of
 from postcopy.explorer.search.intrinsics import call
 
@@ -31,7 +31,7 @@ number_in: Any = globals()["number_in"]
 STEPS = 3
 """Where in `code` the address of `steps` stands."""
 
-SPACE = types.NamedTuple(SPACE_FIELDS, Space)
+whole_at = record_at(types.NamedTuple(WHOLE_FIELDS, Whole))
 
 AHEAD = 24
 """How many successors before they are looked up their buckets are asked of the memory."""
@@ -112,10 +112,11 @@ def kept_steps(space, n):
 @compiled(I64(SPACE, I64))
 def steps(space, n):
     """The steps from the states whose numbers are the first n of `space.ids`; returns how many change a state."""
+    whole = whole_at(space.whole)
     for i in range(n):
-        if space.ids[i] >= len(space.first) - 1:
-            return made_again(space, n)
-    return kept_steps(space, n)
+        if space.ids[i] >= len(whole.first) - 1:
+            return made_again(whole, n)
+    return kept_steps(whole, n)
 
 
 @njit
@@ -127,7 +128,6 @@ def successors(space, n):
 @compiled(I64(SPACE, types.int64[::1], types.int32[::1], types.uint16[::1], I64, I64))
 def record(space, first, targets, leaves, begin, end):
     """Keep the steps from some states; before which state there was no room for more. `first[begin]` is known."""
-    places = np.empty(BLOCK, dtype=np.int64)
     for at in range(begin, end, BLOCK):
         n = min(BLOCK, end - at)
         for i in range(n):
@@ -135,7 +135,9 @@ def record(space, first, targets, leaves, begin, end):
         count = successors(space, n)
         if first[at] + count > len(targets):
             return at
-        places[:] = 0
+        places = space.able  # which nobody needs here
+        for i in range(n):
+            places[i] = 0
         for j in range(count):
             places[space.origin[j]] += 1
         for i in range(n):

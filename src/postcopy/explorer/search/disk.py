@@ -180,7 +180,7 @@ class OnDisk:
         count, shards = int(whole.control[COUNT]), len(self.kept)
         whole.table = np.empty(0, dtype=np.uint32)  # gives the memory back
         ids = np.empty(count, dtype=np.int64)
-        self.machine.loop.number(whole.states, count, np.uint64(shards), ids)
+        self.machine.loop.number(whole.states, count, np.uint64(shards), np.zeros(shards, dtype=np.int64), ids)
         for begin in range(0, count, _ROWS):
             part = slice(begin, min(begin + _ROWS, count))
             parents = whole.parents[part]

@@ -186,25 +186,24 @@ def guess(table, bits, states, mixed):
 
 
 @njit
-def enter_all(table, bits, states, shared, numbers, hashes, new, new_of, columns, picked, count, alone):
+def enter_all(table, bits, states, shared, numbers, hashes, new, new_of, guessed, columns, picked, count, alone):
     """Enter those of some states that are new; returns how many are.
 
     `picked` lists which columns to enter, whose hashes are known; `new` gets the numbers of the new states and `new_of`
-    their columns.
+    their columns. `guessed` has room for `RING` numbers.
     """
-    guessed = np.empty(RING, dtype=np.uint64)
     found = ZERO
     for i in range(min(count, AHEAD)):
         ask(table, bits, hashes[picked[i]])
     for i in range(min(count, NEARER)):
-        guessed[i] = guess(table, bits, states, hashes[picked[i]])
+        guessed[i] = np.int64(guess(table, bits, states, hashes[picked[i]]))
     for i in range(count):
         j = picked[i]
-        likely = guessed[i % RING]
+        likely = U(guessed[i % RING])
         if i + AHEAD < count:
             ask(table, bits, hashes[picked[i + AHEAD]])
         if i + NEARER < count:
-            guessed[(i + NEARER) % RING] = guess(table, bits, states, hashes[picked[i + NEARER]])
+            guessed[(i + NEARER) % RING] = np.int64(guess(table, bits, states, hashes[picked[i + NEARER]]))
         if likely != NO_STATE and same(states, likely, columns, j):
             continue
         while True:
@@ -294,10 +293,9 @@ def put_block(rows, begin, n, columns):
             columns[k, i] = rows[begin + i, k]
 
 
-@compiled(types.void(ROWS, I64, U64, I64S))
-def number(states, count, shards, ids):
-    """Say where each state will lie when dealt: shard + shards * place."""
-    filled = np.zeros(shards, dtype=np.int64)
+@compiled(types.void(ROWS, I64, U64, I64S, I64S))
+def number(states, count, shards, filled, ids):
+    """Say where each state will lie when dealt: shard + shards * place. `filled` has a zero for each shard."""
     for at in range(U(count)):
         shard = owner(hash_of(states.T, at), shards)
         ids[at] = filled[shard] * np.int64(shards) + np.int64(shard)
@@ -395,8 +393,9 @@ def run(code, store, scratch, notes, outboxes, wanted, piece, end, room, alone):
                 kept = share_out(outboxes, out, origin, hashes, scratch.own, scratch.others, at, count)
                 picked = scratch.own
             found_new = enter_all(
-                store.table, store.bits, states, shared, notes.numbers, hashes, new, new_of, out, picked, kept, alone
-            )
+                store.table, store.bits, states, shared, notes.numbers, hashes, new, new_of, scratch.seen, out, picked,
+                kept, alone,
+            )  # fmt: skip
             for i in range(found_new):
                 parents[new[i]] = (at + origin[new_of[i]]) * np.int64(shards) + np.int64(shard)
             if not check_new(code, states, block, new, scratch.seen, found_new, control, notes.first, wanted):
@@ -417,19 +416,9 @@ def receive(code, store, scratch, notes, rows, begin, wanted, room, alone):
         for j in range(count):
             hashes[j] = hash_of(out, j)
         found_new = enter_all(
-            store.table,
-            store.bits,
-            states,
-            shared,
-            notes.numbers,
-            hashes,
-            new,
-            new_of,
-            out,
-            scratch.every,
-            count,
-            alone,
-        )
+            store.table, store.bits, states, shared, notes.numbers, hashes, new, new_of, scratch.seen, out,
+            scratch.every, count, alone,
+        )  # fmt: skip
         for i in range(found_new):
             parents[new[i]] = rows[begin + new_of[i], PARENT]
         begin += count

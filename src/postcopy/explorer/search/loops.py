@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KIND = "loop.pickle"
 """The kind of the objects in the cache."""
 
-_ALWAYS, _WHEN_LARGE = ("run", "canonical", "number", "receive", "close_gaps"), ("clear", "fill")
+_ALWAYS, _WHEN_LARGE = ("run", "canonical", "receive", "close_gaps"), ("clear", "fill")
 """The functions that every search on one core calls, and those that it calls when its table grows."""
 
 _HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def machine_of(plan: Plan) -> Machine:
 
 def load_small() -> ModuleType:
     """The functions of the loop with the small table, which are the same for any number of words in a state."""
-    return module_of(_HERE / "small_loop.py", _small_texts())
+    return module_of(_HERE / "small_loop.py", _small_texts(), allocates=True)
 
 
 def is_there(plan: Plan) -> bool:
@@ -96,17 +96,18 @@ def texts_of(words: int) -> tuple[str, ...]:
     return _texts(words)
 
 
-def module_of(file: Path, texts: tuple[str, ...], **names: object) -> ModuleType:
+def module_of(file: Path, texts: tuple[str, ...], *, allocates: bool = False, **names: object) -> ModuleType:
     """A module of a file's text in which some names are set before it runs; its machine code comes from the cache.
 
     Args:
         file: where the text stands.
         texts: all that the machine code depends on; the file's text is the last one.
+        allocates: whether a function of it makes arrays.
         names: what is set; `compiled` is set besides.
     """
     from postcopy.explorer.kernel.numba_archive import NumbaArchive  # Numba takes long to import
 
-    archive = NumbaArchive(user_cache(), KIND, *texts)
+    archive = NumbaArchive(user_cache(), KIND, *texts, allocates=allocates)
     module = ModuleType(f"loop_{hashlib.sha256(chr(10).join(texts).encode()).hexdigest()[:24]}")
     vars(module).update(names, compiled=archive.compiled)
     sys.modules[module.__name__] = module  # Numba looks it up when it loads machine code, at a function's first call

@@ -125,8 +125,9 @@ class Shard:
         initial = np.array(self.question.initial, dtype=np.uint64).T.copy().view(np.int64)
         self.loop.canonical(self.code.addresses, initial, np.uint64(initial.shape[1]))
         rows = np.vstack([initial, np.full(initial.shape[1], -1)]).T.copy()
-        ids = np.empty(len(rows), dtype=np.int64)
-        self.loop.number(rows, len(ids), self.shards, ids)
+        ids = np.arange(len(rows))
+        if self.shards > 1:
+            self.loop.number(rows, len(ids), self.shards, np.zeros(self.shards, dtype=np.int64), ids)
         self.take(rows[ids % int(self.shards) == int(self.number)])
         self.control[LEVEL_END] = self.control[COUNT]
 
