@@ -44,8 +44,9 @@ class _OptimizedOnce(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout  # noqa: SLF001
 
     def _optimize_final_module(self) -> None:
-        passes, builder = self._codegen._module_pass_manager()  # noqa: SLF001
-        passes.run(self._final_module, builder)
+        made = self._codegen._module_pass_manager()  # noqa: SLF001
+        passes, *builder = made if isinstance(made, tuple) else (made,)  # Numba below 0.62 has LLVM's older passes
+        passes.run(self._final_module, *builder)
 
 
 class _TextForCallers(_OptimizedOnce):
