@@ -23,13 +23,25 @@ it. So it stays the same where other actions change, and is compiled once (see `
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from postcopy.explorer.kernel.calling_convention import BAD_BIT, BLOCK, LABEL_BITS, STAYS
+from postcopy.explorer.kernel.constant_steps import (
+    AT,
+    LEAVES,
+    ConstantStep,
+    begin,
+    common_text,
+    constant_step,
+    has_tests,
+    make_frame,
+    name_of,
+)
 from postcopy.explorer.kernel.expression_code import Scope, Writer, domain, guards
 from postcopy.explorer.kernel.labels import Labels
 from postcopy.explorer.kernel.layout import Layout
+from postcopy.explorer.kernel.path_facts import Facts, simplified
 from postcopy.language import expressions as ex
 from postcopy.language.expressions import PagesExpr, TruthExpr
 from postcopy.language.program import Program
@@ -50,11 +62,9 @@ EVERY = 0
 Condition = tuple[TruthExpr, bool]
 
 
-_PARAMETERS = (
-    "states, at, key, leaf, changed, failed, out, count, origin, label, fired, moved, passes, lists, items, picks"
-)
-"""Of an action's function: which row of `passes` has the states that it looks at, where its leaves begin in what is
-counted as taken and as changed, and the label of its first check."""
+_PARAMETERS = "frame, key, leaf, failed, count"
+"""Of an action's function: the arrays, which row of `passes` has the states that it looks at, where its leaves begin in
+what is counted as taken, the label of its first check, and how many successors there are before."""
 
 
 @dataclass(frozen=True)
@@ -107,17 +117,20 @@ def _count_ways(tree: Tree) -> int:
 class _Printer:
     def __init__(self, program: Program, layout: Layout, labels: Labels) -> None:
         self.program, self.layout, self.labels = program, layout, labels
-        self.writer = Writer(layout, flat=True)
         self.most = self.most_bits = 0
         self.first: Leaf | None = None
         """The first leaf of the action that is printed."""
+        self.called: set[str] = set()
+        """The names of the functions that take constant steps, as far as they are needed."""
+        self.originals: dict[int, Leaf] = {}
+        """For each leaf of the simplified trees, by its identity, the one that it stands for."""
         self.picked = "p"
         """The name of the page that pairs have: a step's only page, or its second one."""
         self._begin()
 
     def text(self) -> list[str]:
         """One small function for each shared guard and each action: a compiler's time grows faster than a function."""
-        found = [(i, *guards(tree)) for i, (_, tree) in enumerate(self.program.actions) if tree is not None]
+        found = list(self._reached())
         outside = {i: [(c, want) for c, want in conditions if not ex.mentions_page(c)] for i, conditions, _ in found}
         times = Counter(condition for conditions in outside.values() for condition in conditions)
         keys = {i: max(outside[i], key=lambda condition: times[condition], default=None) for i in outside}
@@ -134,9 +147,14 @@ class _Printer:
                 self._action_of_two(index, rest_outside, within, rest)
             else:
                 self._action(index, rest_outside, within, rest)
-            lines += [f"def action{index}({_PARAMETERS}):", f"    # {action.name}"]
-            lines += ["    bad = 0", f"    if (passes[2 * {SHARED}] | passes[2 * {SHARED} + 1]) != 0:"]
+            self._take_constant_steps()
+            test = f"    if (passes[2 * {SHARED}] | passes[2 * {SHARED} + 1]) != 0:"
+            lines += [f"def action{index}({_PARAMETERS}):", f"    # {action.name}", *begin([test, *self.lines])]
+            if self.table:
+                lines.append(f"    table = numbers({', '.join(map(str, self.table))})")
+            lines += [f"    at = frame[{AT}]", f"    changed = leaf + frame[{LEAVES}]", "    bad = 0", test]
             lines += [*("    " + line for line in self.lines), "    return count, bad", ""]
+        lines = [*common_text(self.called, self.layout), *lines]
         rows: dict[Condition | None, int] = {
             None: self.most_bits,
             **{key: self.most_bits + 1 + k for k, key in enumerate(shared)},
@@ -144,13 +162,23 @@ class _Printer:
         lines += self._keys(rows)
         lines.append("def expand_block(states, at, n, out, origin, label, fired, moved, lists, items, picks):")
         lines += [f"    passes = room({2 * (self.most_bits + len(rows))})", "    keys(states, at, n, passes)"]
-        lines += ["    count = 0", "    wrong = 0"]
+        lines += [*make_frame(len(self.labels.leaves)), "    count = 0", "    wrong = 0"]
         for index, _, _ in found:
             row = rows[keys[index] if keys[index] in shared else None]
             lines.append(f"    count, bad = action{index}({self._arguments(index, row)})")
             lines.append("    wrong |= bad")
         lines += [f"    return count | wrong << {BAD_BIT}", ""]
         return lines
+
+    def _reached(self) -> Iterator[tuple[int, list[Condition], Tree]]:
+        """The index of each action that can be taken, its guards, and what is below them."""
+        nothing = Facts(self.layout.instance.pages == 1)
+        for index, (_, tree) in enumerate(self.program.actions):
+            conditions, below = guards(tree)
+            rest, originals = simplified(below, nothing.knowing(conditions))
+            self.originals.update(originals)
+            if rest is not None:
+                yield index, conditions, rest
 
     def _keys(self, rows: Mapping[Condition | None, int]) -> list[str]:
         """The function that computes what several actions share: the states that there are, and those that pass."""
@@ -166,11 +194,14 @@ class _Printer:
         """What `expand_block` passes to an action: see `_PARAMETERS`."""
         first = next(leaves(self.program.actions[index][1]))
         leaf, failed = self.labels.leaf(first), self.labels.failure(first, 0)
-        own = f"{row}, {leaf}, {len(self.labels.leaves) + leaf}, {failed}"
-        return f"states, at, {own}, out, count, origin, label, fired, moved, passes, lists, items, picks"
+        return f"frame, {row}, {leaf}, {failed}, count"
 
     def _begin(self) -> None:
-        """Begin a function's body."""
+        """Begin a function's body; what it names depends on nothing that stands before."""
+        self.writer = Writer(self.layout, flat=True)
+        self.table: list[int] = []
+        self.waiting = ("", 0, 0)
+        """Steps of the table that are not yet taken: the function that takes them, their first row, and how many."""
         self.lines: list[str] = []
         self.free: list[int] = []
         self.lists = self.ways = 0
@@ -318,13 +349,18 @@ class _Printer:
     def _split(self, over: _List, condition: TruthExpr) -> tuple[_List, _List]:
         yes, no = (_List(k, f"m{k}", over.pairs) for k in (self._take(), self._take()))
         self.scope.write(f"{yes.length} = 0")
-        self.scope.write(f"{no.length} = 0")
+        if over.bits:
+            self.scope.write(f"{no.length} = 0")
         body, place = self._loop(over)
         body.write(f"test = {self.writer.truth(condition, body)}")
         body.write(f"{self._entry(yes, yes.length)} = {place}")
-        body.write(f"{self._entry(no, no.length)} = {place}")
+        passed = "j" if over.row is None else "t"
+        body.write(f"{self._entry(no, no.length if over.bits else f'{passed} - {yes.length}')} = {place}")
         body.write(f"{yes.length} += test")
-        body.write(f"{no.length} += 1 - test")
+        if over.bits:
+            body.write(f"{no.length} += 1 - test")
+        else:
+            self.scope.write(f"{no.length} = {over.length} - {yes.length}")
         return yes, no
 
     def _pairs(self, over: _List, pages: PagesExpr) -> _List:
@@ -368,10 +404,20 @@ class _Printer:
 
     def _leaf(self, index: int, leaf: Leaf, over: _List) -> None:
         assert self.first is not None
-        number = self.labels.leaf(leaf) - self.labels.leaf(self.first)
+        original = self.originals[id(leaf)]
+        number = self.labels.leaf(original) - self.labels.leaf(self.first)
+        reached = leaf.updates or leaf.violated
+        constant = constant_step(leaf, self.layout) if reached and over.bits != SHARED else None
+        if constant is not None:
+            moves = not self.program.actions[index][0].info.environment
+            label_bits = number if original.updates else number | STAYS
+            self._constant_step(constant, over, number, moves=moves, label=label_bits)
+            return
+        self._take_constant_steps()
         self.scope.write(f"fired[leaf + {number}] += {over.length}")
-        label = f"leaf + {number if leaf.updates else number | STAYS}"
-        if not leaf.updates and not leaf.violated and not leaf.checks:
+        label = f"leaf + {number if original.updates else number | STAYS}"
+        checks = [(i, condition) for i, (condition, _, _) in enumerate(leaf.checks) if condition is not ex.TRUE]
+        if not leaf.updates and not leaf.violated and not checks:
             return
         self.scope.write("before = count")
         body, _ = self._loop(over)
@@ -384,12 +430,12 @@ class _Printer:
         body.write(f"keep = {' | '.join(differs)}" if differs else "keep = 0")
         if not self.program.actions[index][0].info.environment:
             body.write("moved[i] |= keep")
-        if leaf.violated or leaf.checks:
+        if leaf.violated or checks:
             body.write(f"found = {label}")
             for prop, condition in leaf.violated:
                 body.write(f"found |= {1 << LABEL_BITS + prop} if {self.writer.truth(condition, body)} else 0")
-            for i, (condition, _, _) in enumerate(leaf.checks):
-                failed = self.labels.failure(self.first, 0) - self.labels.failure(leaf, i)
+            for i, condition in checks:
+                failed = self.labels.failure(self.first, 0) - self.labels.failure(original, i)
                 body.write(f"found = found if {self.writer.truth(condition, body)} else failed - {failed}")
             body.write(f"wrong = found != {label}")
             body.write("bad |= wrong")
@@ -399,3 +445,33 @@ class _Printer:
             body.write(f"label[count] = {label}")
             body.write("count += keep")
         self.scope.write(f"fired[changed + {number}] += count - before")
+
+    def _constant_step(self, step: ConstantStep, over: _List, number: int, *, moves: bool, label: int) -> None:
+        """Put a step into the table, and take it; if its states are bits of a row, together with those beside it."""
+        kind = "bits" if over.bits else "pairs" if over.row is None else "chosen" if over.pairs else "list"
+        place = int(over.bits) if over.bits else 0 if over.row is None else over.row * row_length(self.layout)
+        function, first = name_of(kind, len(step.tests)), len(self.table)
+        if self.waiting[0] != function:
+            self._take_constant_steps()
+        self.table += step.row(number, place, moves=moves, label=label)
+        self.called.add(function)
+        if kind == "bits":
+            _, begun, several = self.waiting if self.waiting[0] else ("", first, 0)
+            self.waiting = function, begun, several + 1
+        else:
+            self._call_constant_steps(function, first, over.length)
+
+    def _take_constant_steps(self) -> None:
+        """Take the steps that were put into the table and wait for more."""
+        function, first, several = self.waiting
+        if several:
+            self._call_constant_steps(function, first, str(several))
+        self.waiting = ("", 0, 0)
+
+    def _call_constant_steps(self, function: str, first: int, length: str) -> None:
+        call = f"{function}(frame, table, {first}, {length}, leaf, count)"
+        if has_tests(function):
+            self.scope.write(f"count, said = {call}")
+            self.scope.write("bad |= said")
+        else:
+            self.scope.write(f"count = {call}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import llvmlite.binding as llvm
 
 from postcopy.cache import Cache
 from postcopy.explorer.kernel import translation
-from postcopy.explorer.kernel.translation import OUT_OF_LINE, translate
+from postcopy.explorer.kernel.translation import COMMON, OUT_OF_LINE, translate
 
 KIND = "kernel.o"
 """The kind of the objects in the cache: all of a text's machine code."""
@@ -115,32 +116,28 @@ def _compiled(text: str, names: tuple[str, ...], cache: Cache) -> Iterator[bytes
     """The object files of a text: one for each function that stands apart, and at most two for the rest: what calls
     actions, and what does not."""
     functions = _functions(text)
+    parts = _apart(functions)
+    apart = {name: part.symbol for name, part in parts.items()}
     calling = {name for name in names if _needed(name, functions) & {f for f in functions if f.startswith(OUT_OF_LINE)}}
     for together in (calling, set(names) - calling):
-        apart: dict[str, str] = {}
         rest: list[str] = []
         needed = set().union(*(_needed(name, functions) for name in together))
         for name, source in functions.items():
             if name not in needed:
                 continue
-            if not _stands_apart(name, functions):
+            if name not in parts:
                 rest.append(source)
                 continue
-            own = _own_source(name, source)
-            apart[name] = _symbol(own)
             rest.append(_heading(source))
-            yield _part(own, apart[name], cache)
+            yield _object(parts[name], cache)
         if rest:
             yield _machine_code(translate("\n".join(rest), tuple(together), apart), thorough=together is not calling)
 
 
 def compile_parts(text: str, cache: Cache) -> None:
     """Keep in the cache what of a text stands apart, unless it is there; the last function first."""
-    functions = _functions(text)
-    for name in reversed(functions):
-        if _stands_apart(name, functions):
-            own = _own_source(name, functions[name])
-            _part(own, _symbol(own), cache)
+    for part in reversed(_apart(_functions(text)).values()):
+        _object(part, cache)
 
 
 def _functions(text: str) -> dict[str, str]:
@@ -161,21 +158,36 @@ def _needed(name: str, functions: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _stands_apart(name: str, functions: Mapping[str, str]) -> bool:
-    """Whether it is a long function that calls none of the others."""
-    if not name.startswith(OUT_OF_LINE) or functions[name].count("\n") < APART:
-        return False
-    return _needed(name, functions) == {name}
+@dataclass(frozen=True)
+class _Part:
+    """A function that stands apart.
+
+    Attributes:
+        text: its text, which does not depend on its name, behind the headings of those that it calls.
+        symbol: its name among all object files.
+        calls: the symbols of those that it calls, by their names.
+    """
+
+    text: str
+    symbol: str
+    calls: Mapping[str, str]
 
 
-def _own_source(name: str, source: str) -> str:
-    """The text of a function that stands apart, which does not depend on its name."""
-    return source.replace(f"def {name}(", f"def {_PART}(", 1)
-
-
-def _symbol(own: str) -> str:
-    """Its name among all object files."""
-    return f"{_PART}_{hashlib.sha256(own.encode()).hexdigest()[:32]}"
+def _apart(functions: Mapping[str, str]) -> dict[str, _Part]:
+    """The functions that stand apart: those that several call, and the long ones that call none but those."""
+    found: dict[str, _Part] = {}
+    for name, source in functions.items():
+        if not name.startswith(OUT_OF_LINE):
+            continue
+        called = [other for other in dict.fromkeys(_CALLED.findall(source)) if other in functions and other != name]
+        if not name.startswith(COMMON) and (source.count("\n") < APART or not all(c.startswith(COMMON) for c in called)):
+            continue
+        own = source.replace(f"def {name}(", f"def {_PART}(", 1)
+        calls = {other: found[other].symbol for other in called}
+        digest = hashlib.sha256("\n".join((own, *calls.values())).encode()).hexdigest()
+        text = "\n".join((*(_heading(functions[other]) for other in called), own))
+        found[name] = _Part(text, f"{_PART}_{digest[:32]}", calls)
+    return found
 
 
 def _heading(source: str) -> str:
@@ -184,12 +196,13 @@ def _heading(source: str) -> str:
     return "\n".join((lines[0], next(line for line in lines if line.lstrip().startswith("return "))))
 
 
-def _part(source: str, symbol: str, cache: Cache) -> bytes:
-    """The object file of one function, under its symbol: from the cache, or made and kept there."""
-    code = cache.get(PART, key_of(source))
+def _object(part: _Part, cache: Cache) -> bytes:
+    """The object file of one function: from the cache, or made and kept there."""
+    key = key_of("\n".join((part.text, *part.calls.values())))
+    code = cache.get(PART, key)
     if code is None:
-        code = _machine_code(translate(source, (_PART,), {}, symbol), thorough=False)
-        cache.put(PART, key_of(source), code)
+        code = _machine_code(translate(part.text, (_PART,), part.calls, part.symbol), thorough=False)
+        cache.put(PART, key, code)
     return code
 
 

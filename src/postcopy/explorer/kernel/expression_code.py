@@ -151,7 +151,7 @@ class Writer:
                 texts = [a if a == b else f"{a} if {test} else {b}" for a, b in pairs]
             case ex.Complement(operand):
                 inner = self.pages(operand, scope)
-                texts = [f"{self.stride[k]} & ~{inner[k]}" for k in self.parts]
+                texts = [f"{self.stride[k]} ^ {inner[k]}" for k in self.parts]  # a set has no other bits
             case ex.HostPages(operand):
                 inner = self.pages(operand, scope)
                 texts = [self._host(k, inner[k]) for k in self.parts]

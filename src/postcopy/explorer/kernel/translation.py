@@ -16,12 +16,15 @@ and where two ways meet, the value of either. To build LLVM's objects with llvml
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
 
-OUT_OF_LINE = ("action", "key")
+COMMON = "common"
+"""How the names of functions begin that actions call."""
+
+OUT_OF_LINE = ("action", "key", COMMON)
 """How the names of functions begin that stay functions of their own. Each is called once for a block of states, so LLVM
 would put all of them into one function, and its time grows faster than a function does."""
 
@@ -37,6 +40,8 @@ ARRAYS = {
     "items": ("i32", False),
     "picks": ("i64", False),
     "found": ("i64", False),
+    "frame": ("i64", False),
+    "table": ("i64", False),
 }
 """Parameters that are arrays: their elements, and whether they have columns and so a length of a row beside them."""
 
@@ -57,6 +62,15 @@ _NUMBERS, _TRUTHS = f"<{LANES} x i64>", f"<{LANES} x i1>"
 
 _BUILT_IN = {"lowest": "i64 @llvm.cttz.i64(i64 {}, i1 true)", "ones": "i64 @llvm.ctpop.i64(i64 {})"}
 _DECLARED = ("declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.ctpop.i64(i64)")
+
+_WORD = (1 << 64) - 1
+
+_FOLDED: Mapping[type, Callable[[int, int], int]] = {
+    ast.Add: int.__add__, ast.Sub: int.__sub__, ast.Mult: int.__mul__, ast.BitAnd: int.__and__, ast.BitOr: int.__or__,
+    ast.BitXor: int.__xor__, ast.LShift: int.__lshift__, ast.RShift: int.__rshift__,
+}  # fmt: skip
+_NOTHING_BY_ZERO = (ast.Add, ast.Sub, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
+"""Operations that leave the number on the left as it is where that on the right is 0."""
 
 _OF_TRUTHS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.And, ast.Or)
 
@@ -171,6 +185,14 @@ class _Function:
         self.variables: dict[str, Value] = {}
         self.computed: dict[str, Value] = {}
         """Values that have been computed on every way to this place."""
+        self.begun: dict[str, str] = {}
+        """What is computed where the first block of the function ends, and what it is called."""
+        self.early: frozenset[str] = frozenset()
+        """The values of variables there."""
+        self.first_end = 0
+        """Where in its lines that is."""
+        self.constants: list[str] = []
+        """Lines that stand in front of it."""
         self.count = 0
         self.lane: tuple[str, Value] | None = None
         """In a loop over lanes the variable that counts them, and its values."""
@@ -188,6 +210,8 @@ class _Function:
         inline = " noinline" if definition.name.startswith(OUT_OF_LINE) else ""
         self.lines = [f"define {outside}{own.gives} @{own.symbol}({', '.join(taken)}) nounwind{inline} {{", "entry:"]
         self.statements(definition.body)
+        self.lines[self.first_end : self.first_end] = [f"  {name} = {text}" for text, name in self.begun.items()]
+        self.lines[:0] = self.constants
         if not self.ended:
             self.lines.append("  ret void" if own.gives == "void" else "  unreachable")
         self.lines.append("}")
@@ -213,6 +237,22 @@ class _Function:
                 value=ast.Call(func=ast.Name(id="room"), args=[ast.Constant(value=int() as size)]),
             ):
                 self.write(f"%{name} = alloca {ARRAYS[name][0]}, i64 {size}, align 64")
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id="numbers"), args=several)
+            ):
+                self.write(f"%{name} = {self.kept(several)}")
+            case ast.Assign(
+                targets=[ast.Name(id=name)],
+                value=ast.Call(func=ast.Name(id="held"), args=[ast.Name(id=frame), ast.Constant(value=int() as at)]),
+            ):
+                self.take(name, frame, at)
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Name(id="hold"),
+                    args=[ast.Name(id=frame), ast.Constant(value=int() as at), ast.Name(id=name)],
+                )
+            ):
+                self.hold(name, frame, at)
             case ast.Assign(targets=[target], value=value):
                 self.assign(target, self.value(value) if self.lane is not None else self.number(value))
             case ast.AugAssign(target=target, op=op, value=value):
@@ -236,6 +276,33 @@ class _Function:
                 self.call(call)
             case _:
                 raise SyntaxError(f"a kernel has no {ast.unparse(node)}")
+
+    def kept(self, numbers: Sequence[ast.expr]) -> str:
+        """The instruction that gives where some numbers are, which never change."""
+        texts = [self.number(number).text for number in numbers]
+        name, whole = f"@{self.own.symbol}.numbers", f"[{len(texts)} x i64]"
+        self.constants.append(f"{name} = internal constant {whole} [{', '.join(f'i64 {text}' for text in texts)}]")
+        return f"getelementptr inbounds {whole}, {_pointer(whole)} {name}, i64 0, i64 0"
+
+    def take(self, name: str, frame: str, at: int) -> None:
+        """An array of which a frame holds where it is, and how long a row."""
+        element, columns = ARRAYS[name]
+        self.write(f"%{name} = load {_pointer(element)}, {_pointer(_pointer(element))} {self.slot(frame, at, element)}")
+        if columns:
+            self.write(f"%{name}.row = load i64, {_pointer('i64')} {self.slot(frame, at + 1, None)}")
+
+    def hold(self, name: str, frame: str, at: int) -> None:
+        """Put where an array is into a frame, and how long a row."""
+        element, columns = ARRAYS[name]
+        place = self.slot(frame, at, element)
+        self.write(f"store {_pointer(element)} %{name}, {_pointer(_pointer(element))} {place}")
+        if columns:
+            self.write(f"store i64 %{name}.row, {_pointer('i64')} {self.slot(frame, at + 1, None)}")
+
+    def slot(self, frame: str, at: int, element: str | None) -> str:
+        """A place of a frame: for a number, or for where elements are."""
+        place = self.put(f"getelementptr inbounds i64, {_pointer('i64')} %{frame}, i64 {at}").text
+        return place if element is None else self.pointing(place, "i64", _pointer(element))
 
     def give(self, text: str) -> None:
         self.write(f"ret {self.own.gives} {text}")
@@ -363,7 +430,7 @@ class _Function:
             case ast.Constant(value=bool() as constant):
                 return Value(str(int(constant)), "i1")
             case ast.Constant(value=int() as constant):
-                return Value(str(constant & (1 << 64) - 1))
+                return Value(str(constant & _WORD))
             case ast.Name(id=name):
                 return self.lane[1] if self.lane is not None and self.lane[0] == name else self.variables[name]
             case ast.Subscript():
@@ -379,6 +446,8 @@ class _Function:
                 a, b = self.alike(self.number(left), self.number(right))
                 gives = "i1" if a.type == "i64" else _TRUTHS
                 return self.put(f"icmp {_COMPARISONS[type(op)]} {a.type} {a.text}, {b.text}", gives)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as constant)):
+                return Value(str(-constant & _WORD))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 nothing, number = self.alike(Value("0"), self.number(operand))
                 return self.put(f"sub {number.type} {nothing.text}, {number.text}", number.type)
@@ -415,6 +484,11 @@ class _Function:
         truths = left.type.endswith(("i1", "i1>")) and right.type.endswith(("i1", "i1>"))
         if not truths or not isinstance(op, _OF_TRUTHS):
             left, right = self.widened(left), self.widened(right)
+        if right.text.isdecimal():
+            if left.text.isdecimal() and type(op) in _FOLDED:
+                return Value(str(_FOLDED[type(op)](int(left.text), int(right.text)) & _WORD))
+            if right.text == "0" and isinstance(op, _NOTHING_BY_ZERO):
+                return left
         left, right = self.alike(left, right)
         return self.put(f"{_OPERATIONS[type(op)]} {left.type} {left.text}, {right.text}", left.type)
 
@@ -443,13 +517,40 @@ class _Function:
         name = node.value.id
         element, _ = ARRAYS[name]
         lane, self.lane = self.lane, None  # places are counted from the first lane
+        begin = f"%{name}"
         if isinstance(node.slice, ast.Tuple):
-            row, column = (self.number(part).text for part in node.slice.elts)
-            at = self.put(f"add i64 {self.put(f'mul i64 {row}, %{name}.row').text}, {column}").text
+            row, column = node.slice.elts
+            begin = self.row(name, element, self.number(row))
+            if isinstance(column, ast.BinOp) and isinstance(column.op, ast.Add) and self.is_given(column.left):
+                begin = self.first(f"getelementptr {element}, {_pointer(element)} {begin}, i64 {self.number(column.left).text}")
+                column = column.right
+            at = self.number(column).text
         else:
             at = self.number(node.slice).text
         self.lane = lane
-        return self.put(f"getelementptr inbounds {element}, {_pointer(element)} %{name}, i64 {at}").text, element
+        return self.put(f"getelementptr inbounds {element}, {_pointer(element)} {begin}, i64 {at}").text, element
+
+    def row(self, name: str, element: str, row: Value) -> str:
+        """Where a row of an array begins."""
+        if not row.text.isdecimal():
+            at = self.put(f"mul i64 {row.text}, %{name}.row").text
+            return self.put(f"getelementptr {element}, {_pointer(element)} %{name}, i64 {at}").text
+        if row.text == "0":
+            return f"%{name}"
+        at = f"%{name}.row" if row.text == "1" else self.first(f"mul i64 {row.text}, %{name}.row")
+        return self.first(f"getelementptr {element}, {_pointer(element)} %{name}, i64 {at}")
+
+    def is_given(self, node: ast.expr) -> bool:
+        """Whether it is a variable that has the value that it had at the end of the first block."""
+        return self.block != "entry" and isinstance(node, ast.Name) and self.variables[node.id].text in self.early
+
+    def first(self, text: str) -> str:
+        """The value of an instruction that stands at the end of the first block; what it takes is there."""
+        if self.block == "entry":
+            return self.put(text).text
+        if text not in self.begun:
+            self.begun[text] = f"%{self.fresh()}"
+        return self.begun[text]
 
     def bits(self, node: ast.Subscript) -> str:
         """The address of the bits of a row that belong to the lanes here."""
@@ -483,6 +584,9 @@ class _Function:
 
     def begin(self, block: str) -> None:
         """Begin a block of lines without a jump."""
+        if self.block == "entry":
+            self.first_end = len(self.lines) - 1  # in front of the jump
+            self.early = frozenset(value.text for value in self.variables.values())
         self.lines.append(f"{block}:")
         self.block, self.ended = block, False
 

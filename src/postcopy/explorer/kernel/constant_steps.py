@@ -1,0 +1,223 @@
+"""Steps that write constants: one loop for all of them, which reads from a table what each writes.
+
+Most leaves of a large protocol give constants to some variables and are forbidden, if at all, in states where a few
+variables have certain values. Such a step is a few masks. The loop over the states that take it is the same for each, so
+it is compiled once, and a leaf is a row of a table in place of fifty instructions.
+
+    common_bits0(frame, table, first, length, leaf, count)
+
+takes the steps of `length` leaves, whose rows of the table begin at `first`, from the states that are the bits of a row
+of `passes`. The others take those of one leaf, from `length` states (or pairs of a state and a page) of a list. The digit
+is how many properties a leaf can violate; where it is not 0, they return whether one was violated beside the count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from postcopy.explorer.kernel.calling_convention import LABEL_BITS
+from postcopy.explorer.kernel.layout import Layout
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import TruthExpr
+from postcopy.language.trees import Leaf
+from postcopy.language.variables import Sort, Variable
+
+MOST_TESTS = 2
+"""So many properties a leaf can violate that stands in a table."""
+
+FRAME = ("states", "out", "origin", "label", "fired", "moved", "passes", "lists", "items", "picks")
+"""The arrays that every function of an action has: a frame holds where they are, two places each, …"""
+
+AT = 2 * len(FRAME)
+"""… the number of the block's first state, …"""
+
+LEAVES = AT + 1
+"""… and how many leaves the protocol has."""
+
+FRAME_SIZE = LEAVES + 1
+
+_KINDS = ("bits", "list", "chosen", "pairs")
+"""Where the states come from: bits of a row, a list, a list of pairs, all pairs."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A mask and a value in each word of a state."""
+
+    masks: tuple[int, ...]
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ConstantStep:
+    """What a leaf does that writes constants.
+
+    Attributes:
+        written: the bits that it writes, and what.
+        tests: for each property that it can violate its index, and what the state has then.
+    """
+
+    written: Words
+    tests: tuple[tuple[int, Words], ...]
+
+    def row(self, number: int, place: int, *, moves: bool, label: int) -> list[int]:
+        """Its row of the table.
+
+        Args:
+            number: of the leaf among those of its action.
+            place: of its states: a row of `passes`, or where a list begins.
+            moves: whether a state that takes it is no deadlock.
+            label: what its label has beside the number of the first leaf.
+        """
+        tests = (n for prop, words in self.tests for n in (1 << LABEL_BITS + prop, *words.masks, *words.values))
+        return [number, place, int(moves), label, *self.written.masks, *self.written.values, *tests]
+
+
+def constant_step(leaf: Leaf, layout: Layout) -> ConstantStep | None:
+    """What a leaf does, if that is a row of a table; else None."""
+    if len(leaf.violated) > MOST_TESTS or any(condition is not ex.TRUE for condition, _, _ in leaf.checks):
+        return None
+    masks, values = [0] * layout.words, [0] * layout.words
+    for variable, e in leaf.updates.items():
+        if variable not in layout.numbers and variable not in layout.sets:
+            continue
+        if variable.sort is Sort.PAGES:
+            if e is not ex.EMPTY_SET and e is not ex.FULL_SET:
+                return None
+            offset = layout.sets.index(variable)
+            for word in range(layout.page_words):
+                masks[word] |= layout.stride(word) << offset
+                values[word] |= layout.stride(word) << offset if e is ex.FULL_SET else 0
+        else:
+            constant, place = ex.constant(e), layout.numbers[variable]
+            if constant is None:
+                return None
+            masks[place.word] |= place.mask << place.shift
+            values[place.word] |= constant << place.shift
+    tests = []
+    for prop, condition in leaf.violated:
+        test = _test(condition, layout)
+        if test is None:
+            return None
+        tests.append((prop, test))
+    return ConstantStep(Words(tuple(masks), tuple(values)), tuple(tests))
+
+
+def _test(condition: TruthExpr, layout: Layout) -> Words | None:
+    """Where a condition holds, if it is that some numbers have certain values, each asked for once."""
+    masks, values = [0] * layout.words, [0] * layout.words
+    for equal in _each(condition):
+        if equal is None:
+            return None
+        place, value = layout.numbers[equal[0]], equal[1]
+        if masks[place.word] >> place.shift & place.mask:
+            return None
+        masks[place.word] |= place.mask << place.shift
+        values[place.word] |= value << place.shift
+    return Words(tuple(masks), tuple(values))
+
+
+def _each(condition: TruthExpr, want: bool = True) -> Iterator[tuple[Variable, int] | None]:
+    """The numbers and their values of which a condition is the conjunction; None where it is not."""
+    match condition:
+        case ex.TruthConstant(value) if value == want:
+            return
+        case ex.Not(operand):
+            yield from _each(operand, not want)
+        case (ex.And(parts) | ex.Or(parts)) if isinstance(condition, ex.And) == want:
+            for part in parts:
+                yield from _each(part, want)
+        case ex.Equal(ex.NumberVariable(variable), ex.Number(value)) if want:
+            yield variable, value
+        case ex.Equal(ex.NumberVariable(variable), ex.Number(value)) if variable.size == 2:
+            yield variable, 1 - value
+        case _:
+            yield None
+
+
+def begin(body: Sequence[str]) -> list[str]:
+    """The lines that take from the frame what a function's body has, one for each array."""
+    text = "\n".join(body)
+    return [f"    {name} = held(frame, {2 * k})" for k, name in enumerate(FRAME) if f"{name}[" in text]
+
+
+def make_frame(leaves: int) -> list[str]:
+    """The lines that put the arrays in a frame."""
+    holding = [f"    hold(frame, {2 * k}, {name})" for k, name in enumerate(FRAME)]
+    return [f"    frame = room({FRAME_SIZE})", *holding, f"    frame[{AT}] = at", f"    frame[{LEAVES}] = {leaves}"]
+
+
+def common_text(called: Iterable[str], layout: Layout) -> list[str]:
+    """The lines of the functions that are called, by their names."""
+    wanted = set(called)
+    return [
+        line
+        for kind in _KINDS
+        for tests in range(MOST_TESTS + 1)
+        if name_of(kind, tests) in wanted
+        for line in _function(kind, tests, layout.words)
+    ]
+
+
+def name_of(kind: str, tests: int) -> str:
+    """The name of the function for so many tests."""
+    return f"common_{kind}{tests}"
+
+
+def has_tests(name: str) -> bool:
+    """Whether a function says beside the count whether a property was violated."""
+    return not name.endswith("0")
+
+
+def _function(kind: str, tests: int, words: int) -> list[str]:
+    each = range(words)
+    length = 4 + 2 * words + tests * (1 + 2 * words)
+    lines = [f"row = first + k * {length}" if kind == "bits" else "row = first"]
+    lines += ["number = table[row]", "place = table[row + 1]", "moves = table[row + 2]", "said = leaf + table[row + 3]"]
+    lines += [f"keep{k} = ~table[row + {4 + k}]" for k in each]
+    lines += [f"set{k} = table[row + {4 + words + k}]" for k in each]
+    for t in range(tests):
+        at = 4 + 2 * words + t * (1 + 2 * words)
+        lines.append(f"prop{t} = table[row + {at}]")
+        lines += [f"mask{t}_{k} = table[row + {at + 1 + k}]" for k in each]
+        lines += [f"value{t}_{k} = table[row + {at + 1 + words + k}]" for k in each]
+    taken = "ones(passes[2 * place]) + ones(passes[2 * place + 1])" if kind == "bits" else "length"
+    lines += [f"fired[leaf + number] += {taken}", "before = count"]
+    step, depth = _step(tests, words), "    "
+    if kind == "bits":
+        lines += ["for half in range(2):", "    some = passes[2 * place + half]", "    while some != 0:"]
+        lines += ["        i = lowest(some) + 64 * half", "        some &= some - 1"]
+        depth = "        "
+    else:
+        lines.append("for t in range(length):")
+        lines.append({"list": "    i = lists[place + t]", "chosen": "    i = items[lists[place + t]]"}.get(kind, "    i = items[t]"))
+    lines += [depth + line for line in step]
+    lines.append(f"fired[leaf + frame[{LEAVES}] + number] += count - before")
+    if kind == "bits":
+        lines = ["for k in range(length):", *("    " + line for line in lines)]
+    body = [*(["bad = 0"] if tests else []), *lines, "return count, bad" if tests else "return count"]
+    return [
+        f"def {name_of(kind, tests)}(frame, table, first, length, leaf, count):",
+        *begin(body),
+        f"    at = frame[{AT}]",
+        *("    " + line for line in body),
+        "",
+    ]
+
+
+def _step(tests: int, words: int) -> list[str]:
+    """The lines that take a step from the state at i."""
+    each = range(words)
+    lines = [f"w{k} = states[{k}, at + i]" for k in each]
+    for k in each:
+        lines += [f"n{k} = w{k} & keep{k} | set{k}", f"out[{k}, count] = n{k}"]
+    lines += ["origin[count] = i", f"keep = {' | '.join(f'(n{k} != w{k})' for k in each)}", "moved[i] |= keep & moves"]
+    if not tests:
+        return [*lines, "label[count] = said", "count += keep"]
+    for t in range(tests):
+        differs = " | ".join(f"(w{k} & mask{t}_{k} ^ value{t}_{k})" for k in each)
+        lines.append(f"wrong{t} = ({differs}) == 0")
+    found = "".join(f" | (prop{t} if wrong{t} else 0)" for t in range(tests))
+    lines += [f"label[count] = said{found}", f"wrong = {' | '.join(f'wrong{t}' for t in range(tests))}"]
+    return [*lines, "bad |= wrong", "count += keep | wrong"]

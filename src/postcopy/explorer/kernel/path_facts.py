@@ -1,0 +1,179 @@
+"""What is known of a state on a path, and what that makes simpler.
+
+A step's properties are asked on every path through an action. Most of them cannot be violated there, and what has been
+decided on the way says so: a page that was found waiting is not one that waits for nothing. The reading folds
+constants and no more, so that generated text stays what was written. Machine code is read by nobody, and each
+condition that is not in it is neither translated, compiled nor evaluated.
+
+An expression has to have the same value before and after in every state on its path; the plain text of a kernel is made
+of what was read, and the tests compare both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import cast
+
+from postcopy.language import expressions as ex
+from postcopy.language.expressions import AnySort, Expr, PagesExpr, TruthExpr
+from postcopy.language.trees import Branch, Leaf, Tree
+from postcopy.language.variables import Variable
+
+Sets = Mapping[PagesExpr, PagesExpr]
+"""Sets of which it is known, for the pages that are looked at, whether these are in it: the full set or the empty one."""
+
+
+class Facts:
+    """What is known on a path: conditions that were decided, and the values that numbers can still have.
+
+    Args:
+        one_page: whether there is one page only, which is then in each set that is not empty.
+    """
+
+    def __init__(self, one_page: bool) -> None:
+        self._one_page = one_page
+        self._known: dict[Expr, Expr] = {ex.PAGE: ex.FULL_SET, ex.OTHER: ex.FULL_SET} if one_page else {}
+        self._values: dict[Variable, int] = {}
+        """For a number the values that it can have, as bits; all of its values where it is not here."""
+
+    def knowing(self, conditions: Iterable[tuple[TruthExpr, bool]]) -> Facts:
+        """What is known where some conditions hold or fail besides."""
+        other = Facts(self._one_page)
+        other._known, other._values = dict(self._known), dict(self._values)
+        for condition, holds in conditions:
+            other._note(condition, holds)
+        return other
+
+    def _note(self, condition: TruthExpr, holds: bool) -> None:
+        match condition:
+            case ex.Not(operand):
+                self._note(operand, not holds)
+            case (ex.And(parts) | ex.Or(parts)) if isinstance(condition, ex.And) == holds:
+                for part in parts:
+                    self._note(part, holds)
+            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
+                self._keep(variable, 1 << value, holds)
+            case ex.Less(ex.NumberVariable(variable), ex.Number(value)):
+                self._keep(variable, _below(value), holds)
+            case ex.Less(ex.Number(value), ex.NumberVariable(variable)):
+                self._keep(variable, _below(value + 1), not holds)
+            case ex.IsEmpty(pages) if holds or self._one_page:
+                self._known[condition] = ex.truth(holds)
+                self._known[pages] = ex.EMPTY_SET if holds else ex.FULL_SET
+            case _:
+                self._known[condition] = ex.truth(holds)
+
+    def _keep(self, variable: Variable, values: int, holds: bool) -> None:
+        possible = self._possible(variable)
+        self._values[variable] = possible & (values if holds else ~values)
+
+    def _possible(self, variable: Variable) -> int:
+        return self._values.get(variable, _below(variable.size))
+
+    def __call__(self, e: AnySort, /) -> AnySort:
+        """The expression, as simple as what is known makes it."""
+        known = self._known.get(e)
+        if known is not None:
+            return cast(AnySort, known)
+        result: Expr
+        match e:
+            case ex.And(parts) | ex.Or(parts):
+                result = self._together(parts, isinstance(e, ex.And))
+            case ex.NumberVariable(variable):
+                values = self._possible(variable)
+                result = e if values & values - 1 or not values else ex.number(values.bit_length() - 1)
+            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
+                result = self._compared(e, variable, 1 << value)
+            case ex.Less(ex.NumberVariable(variable), ex.Number(value)):
+                result = self._compared(e, variable, _below(value))
+            case ex.Less(ex.Number(value), ex.NumberVariable(variable)):
+                result = self._compared(e, variable, ~_below(value + 1))
+            case ex.NumberIf(condition, yes, no):
+                result = ex.choose(self(condition), self(yes), self(no))
+            case ex.Complement() | ex.Intersection() | ex.Union():
+                result = _in_each_page(e.rebuilt(self), {})
+            case _:
+                result = e.rebuilt(self)
+        return cast(AnySort, self._known.get(result, result))
+
+    def _compared(self, e: TruthExpr, variable: Variable, values: int) -> TruthExpr:
+        """A comparison that holds for some values of a variable."""
+        possible = self._possible(variable)
+        if not possible & values:
+            return ex.FALSE
+        return e if possible & ~values else ex.TRUE
+
+    def _together(self, parts: tuple[TruthExpr, ...], every: bool) -> TruthExpr:
+        """A conjunction or disjunction: of each part it is known that those before hold, or fail; the short ones first."""
+        facts, done = self.knowing(()), list[TruthExpr]()
+        for part in sorted(parts, key=lambda part: isinstance(part, ex.And | ex.Or)):
+            simple = facts(part)
+            if simple is ex.truth(not every):
+                return simple
+            facts._note(simple, every)
+            done.append(simple)
+        return ex.conjunction(*done) if every else ex.disjunction(*done)
+
+
+def _below(value: int) -> int:
+    """The numbers from 0 on below a value, as bits."""
+    return (1 << max(value, 0)) - 1
+
+
+def _in_each_page(e: PagesExpr, known: Sets) -> PagesExpr:
+    """A set, where it is known of each page that is looked at whether it is in some others."""
+    if e in known:
+        return known[e]
+    match e:
+        case ex.Complement(operand):
+            return ex.set_complement(_in_each_page(operand, known))
+        case ex.Intersection(parts) | ex.Union(parts):
+            every = isinstance(e, ex.Intersection)
+            inside, outside = (ex.FULL_SET, ex.EMPTY_SET) if every else (ex.EMPTY_SET, ex.FULL_SET)
+            others, done = dict(known), list[PagesExpr]()
+            for part in sorted(parts, key=lambda part: isinstance(part, ex.Intersection | ex.Union)):
+                simple = _in_each_page(part, others)
+                if simple is outside:
+                    return simple
+                others[simple], others[ex.set_complement(simple)] = inside, outside
+                done.append(simple)
+            return ex.intersection(*done) if every else ex.union(*done)
+        case _:
+            return e
+
+
+def simplified(tree: Tree, facts: Facts) -> tuple[Tree, dict[int, Leaf]]:
+    """A tree as simple as what is known makes it, without what no state comes to; and by the identity of each of its
+    leaves the one that it stands for.
+
+    A new value that a variable has already is left out of a leaf's updates. A check that cannot fail is `TRUE`.
+    """
+    originals: dict[int, Leaf] = {}
+
+    def of(tree: Tree, facts: Facts) -> Tree:
+        if tree is None:
+            return None
+        if isinstance(tree, Leaf):
+            leaf = _leaf(tree, facts)
+            originals[id(leaf)] = tree
+            return leaf
+        condition = facts(tree.condition)
+        if condition in (ex.TRUE, ex.FALSE):
+            return of(tree.yes if condition is ex.TRUE else tree.no, facts)
+        yes = of(tree.yes, facts.knowing([(condition, True)]))
+        no = of(tree.no, facts.knowing([(condition, False)]))
+        return None if yes is None and no is None else Branch(condition, yes, no)
+
+    return of(tree, facts), originals
+
+
+def _leaf(leaf: Leaf, facts: Facts) -> Leaf:
+    updates = {v: facts(e) for v, e in leaf.updates.items()}
+    violated = ((prop, facts(condition)) for prop, condition in leaf.violated)
+    return replace(
+        leaf,
+        updates={v: e for v, e in updates.items() if e != facts(ex.variable(v))},
+        violated=tuple((prop, condition) for prop, condition in violated if condition is not ex.FALSE),
+        checks=tuple((facts(condition), message, place) for condition, message, place in leaf.checks),
+    )
