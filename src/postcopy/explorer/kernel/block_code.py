@@ -31,12 +31,16 @@ from postcopy.explorer.kernel.constant_steps import (
     AT,
     LEAVES,
     ConstantStep,
+    Words,
     begin,
     common_text,
     constant_step,
     has_tests,
     make_frame,
     name_of,
+    split_name,
+    split_row,
+    test_of,
 )
 from postcopy.explorer.kernel.expression_code import Scope, Writer, domain, guards
 from postcopy.explorer.kernel.labels import Labels
@@ -82,6 +86,13 @@ class _List:
     length: str
     pairs: bool = False
     bits: str = ""
+
+
+def _kind(over: _List) -> str:
+    """What the common functions call such a list (see `constant_steps`)."""
+    if over.bits:
+        return "bits"
+    return "pairs" if over.row is None else "chosen" if over.pairs else "list"
 
 
 def _bits(row: str | int) -> _List:
@@ -339,6 +350,10 @@ class _Printer:
     def _filter(self, over: _List, conditions: list[Condition]) -> _List:
         number = self._take()
         made = _List(number, f"m{number}", over.pairs)
+        listed = self._listed_test(over, conditions)
+        if listed is not None:
+            self._common_split(over, listed, made, None)
+            return made
         self.scope.write(f"{made.length} = 0")
         body, place = self._loop(over)
         test = self._test(conditions, body)
@@ -348,6 +363,11 @@ class _Printer:
 
     def _split(self, over: _List, condition: TruthExpr) -> tuple[_List, _List]:
         yes, no = (_List(k, f"m{k}", over.pairs) for k in (self._take(), self._take()))
+        for passing, failing, want in ((yes, no, True), (no, yes, False)):
+            test = self._listed_test(over, [(condition, want)])
+            if test is not None:
+                self._common_split(over, test, passing, failing)
+                return yes, no
         self.scope.write(f"{yes.length} = 0")
         if over.bits:
             self.scope.write(f"{no.length} = 0")
@@ -362,6 +382,24 @@ class _Printer:
         else:
             self.scope.write(f"{no.length} = {over.length} - {yes.length}")
         return yes, no
+
+    def _listed_test(self, over: _List, conditions: list[Condition]) -> Words | None:
+        """What conditions ask of the states of a list, if it stands in a table; else None."""
+        return None if over.bits else test_of(conditions, self.layout)
+
+    def _common_split(self, over: _List, test: Words, passing: _List, failing: _List | None) -> None:
+        """Split a list by a test, or keep what passes."""
+        begins = [
+            0 if each is None or each.row is None else each.row * row_length(self.layout)
+            for each in (over, passing, failing)
+        ]
+        function, first = split_name(_kind(over), failing is None), len(self.table)
+        self._take_constant_steps()
+        self.table += split_row(test, *begins)
+        self.called.add(function)
+        self.scope.write(f"{passing.length} = {function}(frame, table, {first}, {over.length})")
+        if failing is not None:
+            self.scope.write(f"{failing.length} = {over.length} - {passing.length}")
 
     def _pairs(self, over: _List, pages: PagesExpr) -> _List:
         """The pairs of a state and a page worth trying, by state and then by page."""
@@ -448,7 +486,7 @@ class _Printer:
 
     def _constant_step(self, step: ConstantStep, over: _List, number: int, *, moves: bool, label: int) -> None:
         """Put a step into the table, and take it; if its states are bits of a row, together with those beside it."""
-        kind = "bits" if over.bits else "pairs" if over.row is None else "chosen" if over.pairs else "list"
+        kind = _kind(over)
         place = int(over.bits) if over.bits else 0 if over.row is None else over.row * row_length(self.layout)
         function, first = name_of(kind, len(step.tests)), len(self.table)
         if self.waiting[0] != function:

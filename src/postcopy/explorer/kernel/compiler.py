@@ -42,7 +42,7 @@ which takes three times as long."""
 ACTIONS_PASSES = ("instruction_combine", "simplify_cfg")
 """What LLVM does with actions before that: simpler expressions, fewer jumps."""
 
-APART = 60
+APART = 40
 """Functions of so many lines, of those, are compiled each for itself. A short one takes less time than a file."""
 
 _CALLED = re.compile(r"(\w+)\(")
@@ -118,10 +118,11 @@ def _compiled(text: str, names: tuple[str, ...], cache: Cache) -> Iterator[bytes
     functions = _functions(text)
     parts = _apart(functions)
     apart = {name: part.symbol for name, part in parts.items()}
-    calling = {name for name in names if _needed(name, functions) & {f for f in functions if f.startswith(OUT_OF_LINE)}}
+    needs = {name: _needed(name, functions) for name in names}
+    calling = {name for name in names if any(other.startswith(OUT_OF_LINE) for other in needs[name])}
     for together in (calling, set(names) - calling):
         rest: list[str] = []
-        needed = set().union(*(_needed(name, functions) for name in together))
+        needed = set().union(*(needs[name] for name in together))
         for name, source in functions.items():
             if name not in needed:
                 continue
@@ -166,11 +167,13 @@ class _Part:
         text: its text, which does not depend on its name, behind the headings of those that it calls.
         symbol: its name among all object files.
         calls: the symbols of those that it calls, by their names.
+        common: whether several call it: then nearly all steps are taken in it.
     """
 
     text: str
     symbol: str
     calls: Mapping[str, str]
+    common: bool
 
 
 def _apart(functions: Mapping[str, str]) -> dict[str, _Part]:
@@ -180,20 +183,23 @@ def _apart(functions: Mapping[str, str]) -> dict[str, _Part]:
         if not name.startswith(OUT_OF_LINE):
             continue
         called = [other for other in dict.fromkeys(_CALLED.findall(source)) if other in functions and other != name]
-        if not name.startswith(COMMON) and (source.count("\n") < APART or not all(c.startswith(COMMON) for c in called)):
+        if not name.startswith(COMMON) and (
+            source.count("\n") < APART or not all(c.startswith(COMMON) for c in called)
+        ):
             continue
         own = source.replace(f"def {name}(", f"def {_PART}(", 1)
         calls = {other: found[other].symbol for other in called}
         digest = hashlib.sha256("\n".join((own, *calls.values())).encode()).hexdigest()
         text = "\n".join((*(_heading(functions[other]) for other in called), own))
-        found[name] = _Part(text, f"{_PART}_{digest[:32]}", calls)
+        found[name] = _Part(text, f"{_PART}_{digest[:32]}", calls, name.startswith(COMMON))
     return found
 
 
 def _heading(source: str) -> str:
-    """The first line of a function, and one that returns: all that its type needs."""
+    """The first line of a function, and one that returns, if it gives anything: all that its type needs."""
     lines = source.splitlines()
-    return "\n".join((lines[0], next(line for line in lines if line.lstrip().startswith("return "))))
+    given = (line for line in lines if line.lstrip().startswith("return "))
+    return "\n".join((lines[0], next(given, "    nothing = 0")))
 
 
 def _object(part: _Part, cache: Cache) -> bytes:
@@ -201,7 +207,7 @@ def _object(part: _Part, cache: Cache) -> bytes:
     key = key_of("\n".join((part.text, *part.calls.values())))
     code = cache.get(PART, key)
     if code is None:
-        code = _machine_code(translate(part.text, (_PART,), part.calls, part.symbol), thorough=False)
+        code = _machine_code(translate(part.text, (_PART,), part.calls, part.symbol), thorough=part.common)
         cache.put(PART, key, code)
     return code
 
@@ -233,7 +239,7 @@ def _machine_code(module: str, *, thorough: bool) -> bytes:
         module: the functions, in LLVM's language.
         thorough: whether LLVM takes all of its passes.
     """
-    target = _target(OPTIMIZE if thorough else min(OPTIMIZE, ACTIONS_OPTIMIZE))
+    target = _shared_target(OPTIMIZE if thorough else min(OPTIMIZE, ACTIONS_OPTIMIZE))
     compiled = llvm.parse_assembly(module)
     options = llvm.create_pipeline_tuning_options(speed_level=OPTIMIZE)
     options.slp_vectorization = True
@@ -258,6 +264,12 @@ def _own_text() -> str:
 def _initialized() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+
+
+@cache
+def _shared_target(level: int) -> llvm.TargetMachine:
+    """A target for all modules of a level; what loads machine code needs one of its own."""
+    return _target(level)
 
 
 def _target(level: int) -> llvm.TargetMachine:

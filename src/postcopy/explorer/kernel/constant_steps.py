@@ -1,14 +1,19 @@
 """Steps that write constants: one loop for all of them, which reads from a table what each writes.
 
-Most leaves of a large protocol give constants to some variables and are forbidden, if at all, in states where a few
-variables have certain values. Such a step is a few masks. The loop over the states that take it is the same for each, so
+Most leaves of a large protocol give constants to some variables, and are forbidden, if at all, in states where a few
+variables have certain values. Such a step is a few masks. The loop over the states that take it is the same for each:
 it is compiled once, and a leaf is a row of a table in place of fifty instructions.
 
     common_bits0(frame, table, first, length, leaf, count)
 
 takes the steps of `length` leaves, whose rows of the table begin at `first`, from the states that are the bits of a row
-of `passes`. The others take those of one leaf, from `length` states (or pairs of a state and a page) of a list. The digit
-is how many properties a leaf can violate; where it is not 0, they return whether one was violated beside the count.
+of `passes`, and returns how many successors there are then. The others take those of one leaf, from `length` states (or
+pairs of a state and a page) of a list. The digit is how many properties a leaf can violate; where it is not 0, it is
+returned too whether one was violated.
+
+    common_split_list(frame, table, first, length)
+
+splits a list of states by whether a few variables have certain values, and returns how many have.
 """
 
 from __future__ import annotations
@@ -97,17 +102,17 @@ def constant_step(leaf: Leaf, layout: Layout) -> ConstantStep | None:
             values[place.word] |= constant << place.shift
     tests = []
     for prop, condition in leaf.violated:
-        test = _test(condition, layout)
+        test = test_of([(condition, True)], layout)
         if test is None:
             return None
         tests.append((prop, test))
     return ConstantStep(Words(tuple(masks), tuple(values)), tuple(tests))
 
 
-def _test(condition: TruthExpr, layout: Layout) -> Words | None:
-    """Where a condition holds, if it is that some numbers have certain values, each asked for once."""
+def test_of(conditions: Iterable[tuple[TruthExpr, bool]], layout: Layout) -> Words | None:
+    """Where conditions hold or fail, if it is that some numbers have certain values, each asked for once."""
     masks, values = [0] * layout.words, [0] * layout.words
-    for equal in _each(condition):
+    for equal in (equal for condition, want in conditions for equal in _each(condition, want)):
         if equal is None:
             return None
         place, value = layout.numbers[equal[0]], equal[1]
@@ -118,14 +123,14 @@ def _test(condition: TruthExpr, layout: Layout) -> Words | None:
     return Words(tuple(masks), tuple(values))
 
 
-def _each(condition: TruthExpr, want: bool = True) -> Iterator[tuple[Variable, int] | None]:
+def _each(condition: TruthExpr, want: bool) -> Iterator[tuple[Variable, int] | None]:
     """The numbers and their values of which a condition is the conjunction; None where it is not."""
     match condition:
         case ex.TruthConstant(value) if value == want:
             return
         case ex.Not(operand):
             yield from _each(operand, not want)
-        case (ex.And(parts) | ex.Or(parts)) if isinstance(condition, ex.And) == want:
+        case ex.And(parts) | ex.Or(parts) if isinstance(condition, ex.And) == want:
             for part in parts:
                 yield from _each(part, want)
         case ex.Equal(ex.NumberVariable(variable), ex.Number(value)) if want:
@@ -150,19 +155,25 @@ def make_frame(leaves: int) -> list[str]:
 
 def common_text(called: Iterable[str], layout: Layout) -> list[str]:
     """The lines of the functions that are called, by their names."""
-    wanted = set(called)
-    return [
-        line
-        for kind in _KINDS
-        for tests in range(MOST_TESTS + 1)
-        if name_of(kind, tests) in wanted
-        for line in _function(kind, tests, layout.words)
-    ]
+    wanted, words = set(called), layout.words
+    steps = [(name_of(kind, n), _function(kind, n, words)) for kind in _KINDS for n in range(MOST_TESTS + 1)]
+    splits = [(split_name(kind, one), _split(kind, words, one=one)) for kind in _ENTRIES for one in (False, True)]
+    return [line for name, lines in (*steps, *splits) if name in wanted for line in lines]
 
 
 def name_of(kind: str, tests: int) -> str:
-    """The name of the function for so many tests."""
+    """The name of the function that takes steps with so many tests."""
     return f"common_{kind}{tests}"
+
+
+def split_name(kind: str, one: bool) -> str:
+    """The name of the function that splits a list in two, or makes only the first of the two."""
+    return f"common_{'filter' if one else 'split'}_{kind}"
+
+
+def split_row(test: Words, begin: int, yes: int, no: int) -> list[int]:
+    """The row of the table by which a list that begins somewhere is split into two that begin elsewhere."""
+    return [begin, yes, no, *test.masks, *test.values]
 
 
 def has_tests(name: str) -> bool:
@@ -170,11 +181,32 @@ def has_tests(name: str) -> bool:
     return not name.endswith("0")
 
 
+_ENTRIES = {
+    "list": ("lists[place + t]", "entry"),
+    "chosen": ("lists[place + t]", "items[entry]"),
+    "pairs": ("t", "items[t]"),
+}
+"""For each kind of list an entry, and the place of its state in the block."""
+
+
 def _function(kind: str, tests: int, words: int) -> list[str]:
-    each = range(words)
+    """The lines of a function that takes steps. Where no state takes one, no more of its row is read than need be."""
     length = 4 + 2 * words + tests * (1 + 2 * words)
-    lines = [f"row = first + k * {length}" if kind == "bits" else "row = first"]
-    lines += ["number = table[row]", "place = table[row + 1]", "moves = table[row + 2]", "said = leaf + table[row + 3]"]
+    if kind == "bits":
+        lines = ["for k in range(length):", f"    row = first + k * {length}", "    place = table[row + 1]"]
+        lines.append("    taken = ones(passes[2 * place]) + ones(passes[2 * place + 1])")
+    else:
+        lines = ["row = first", "place = table[row + 1]", "taken = length"]
+    depth = "    " if kind == "bits" else ""
+    lines += [f"{depth}if taken != 0:", *(f"{depth}    {line}" for line in _steps(kind, tests, words))]
+    end = "return count, bad" if tests else "return count"
+    return _definition(f"{name_of(kind, tests)}(frame, table, first, length, leaf, count)", ["bad = 0", *lines, end])
+
+
+def _steps(kind: str, tests: int, words: int) -> list[str]:
+    """The lines that read a row of the table and take its steps."""
+    each = range(words)
+    lines = ["number = table[row]", "moves = table[row + 2]", "said = leaf + table[row + 3]"]
     lines += [f"keep{k} = ~table[row + {4 + k}]" for k in each]
     lines += [f"set{k} = table[row + {4 + words + k}]" for k in each]
     for t in range(tests):
@@ -182,28 +214,35 @@ def _function(kind: str, tests: int, words: int) -> list[str]:
         lines.append(f"prop{t} = table[row + {at}]")
         lines += [f"mask{t}_{k} = table[row + {at + 1 + k}]" for k in each]
         lines += [f"value{t}_{k} = table[row + {at + 1 + words + k}]" for k in each]
-    taken = "ones(passes[2 * place]) + ones(passes[2 * place + 1])" if kind == "bits" else "length"
-    lines += [f"fired[leaf + number] += {taken}", "before = count"]
-    step, depth = _step(tests, words), "    "
+    lines += ["fired[leaf + number] += taken", "before = count"]
     if kind == "bits":
         lines += ["for half in range(2):", "    some = passes[2 * place + half]", "    while some != 0:"]
         lines += ["        i = lowest(some) + 64 * half", "        some &= some - 1"]
-        depth = "        "
+        lines += [f"        {line}" for line in _step(tests, words)]
     else:
-        lines.append("for t in range(length):")
-        lines.append({"list": "    i = lists[place + t]", "chosen": "    i = items[lists[place + t]]"}.get(kind, "    i = items[t]"))
-    lines += [depth + line for line in step]
-    lines.append(f"fired[leaf + frame[{LEAVES}] + number] += count - before")
-    if kind == "bits":
-        lines = ["for k in range(length):", *("    " + line for line in lines)]
-    body = [*(["bad = 0"] if tests else []), *lines, "return count, bad" if tests else "return count"]
-    return [
-        f"def {name_of(kind, tests)}(frame, table, first, length, leaf, count):",
-        *begin(body),
-        f"    at = frame[{AT}]",
-        *("    " + line for line in body),
-        "",
-    ]
+        entry, state = _ENTRIES[kind]
+        lines += ["for t in range(length):", f"    entry = {entry}", f"    i = {state}"]
+        lines += [f"    {line}" for line in _step(tests, words)]
+    return [*lines, f"fired[leaf + frame[{LEAVES}] + number] += count - before"]
+
+
+def _split(kind: str, words: int, *, one: bool) -> list[str]:
+    """The lines of a function that splits a list."""
+    each, (entry, state) = range(words), _ENTRIES[kind]
+    lines = ["place = table[first]", "yes = table[first + 1]", "no = table[first + 2]"]
+    lines += [f"mask{k} = table[first + {3 + k}]" for k in each]
+    lines += [f"value{k} = table[first + {3 + words + k}]" for k in each]
+    lines += ["for t in range(length):", f"    entry = {entry}", f"    i = {state}"]
+    lines += [f"    w{k} = states[{k}, at + i]" for k in each]
+    lines += ["    lists[m + yes] = entry", *([] if one else ["    lists[t - m + no] = entry"])]
+    differs = " | ".join(f"(w{k} & mask{k} ^ value{k})" for k in each)
+    lines.append(f"    m += ({differs}) == 0")
+    body = ["m = 0", "if length != 0:", *(f"    {line}" for line in lines), "return m"]
+    return _definition(f"{split_name(kind, one)}(frame, table, first, length)", body)
+
+
+def _definition(heading: str, body: Sequence[str]) -> list[str]:
+    return [f"def {heading}:", *begin(body), f"    at = frame[{AT}]", *(f"    {line}" for line in body), ""]
 
 
 def _step(tests: int, words: int) -> list[str]:

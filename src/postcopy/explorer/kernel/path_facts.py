@@ -16,12 +16,14 @@ from dataclasses import replace
 from typing import cast
 
 from postcopy.language import expressions as ex
-from postcopy.language.expressions import AnySort, Expr, PagesExpr, TruthExpr
+from postcopy.language.expressions import AnySort, Expr, PagesExpr, TruthExpr, Value
 from postcopy.language.trees import Branch, Leaf, Tree
 from postcopy.language.variables import Variable
 
 Sets = Mapping[PagesExpr, PagesExpr]
-"""Sets of which it is known, for the pages that are looked at, whether these are in it: the full set or the empty one."""
+"""Sets of which it is known whether the pages that are looked at are in it: the full set or the empty one."""
+
+_CONSTANTS = (ex.TruthConstant, ex.Number, ex.NoPages, ex.AllPages)
 
 
 class Facts:
@@ -49,7 +51,7 @@ class Facts:
         match condition:
             case ex.Not(operand):
                 self._note(operand, not holds)
-            case (ex.And(parts) | ex.Or(parts)) if isinstance(condition, ex.And) == holds:
+            case ex.And(parts) | ex.Or(parts) if isinstance(condition, ex.And) == holds:
                 for part in parts:
                     self._note(part, holds)
             case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
@@ -73,29 +75,42 @@ class Facts:
 
     def __call__(self, e: AnySort, /) -> AnySort:
         """The expression, as simple as what is known makes it."""
+        if isinstance(e, _CONSTANTS):
+            return e
         known = self._known.get(e)
         if known is not None:
             return cast(AnySort, known)
         result: Expr
-        match e:
-            case ex.And(parts) | ex.Or(parts):
-                result = self._together(parts, isinstance(e, ex.And))
-            case ex.NumberVariable(variable):
-                values = self._possible(variable)
-                result = e if values & values - 1 or not values else ex.number(values.bit_length() - 1)
-            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
-                result = self._compared(e, variable, 1 << value)
-            case ex.Less(ex.NumberVariable(variable), ex.Number(value)):
-                result = self._compared(e, variable, _below(value))
-            case ex.Less(ex.Number(value), ex.NumberVariable(variable)):
-                result = self._compared(e, variable, ~_below(value + 1))
-            case ex.NumberIf(condition, yes, no):
-                result = ex.choose(self(condition), self(yes), self(no))
-            case ex.Complement() | ex.Intersection() | ex.Union():
-                result = _in_each_page(e.rebuilt(self), {})
-            case _:
-                result = e.rebuilt(self)
+        if isinstance(e, ex.Not):
+            result = ex.negation(self(e.operand))
+        elif isinstance(e, ex.Equal | ex.Less):
+            result = self._comparison(e)
+        elif isinstance(e, ex.And | ex.Or):
+            result = self._together(e.parts, isinstance(e, ex.And))
+        elif isinstance(e, ex.NumberVariable):
+            values = self._possible(e.variable)
+            result = e if values & values - 1 or not values else ex.number(values.bit_length() - 1)
+        elif isinstance(e, ex.Complement | ex.Intersection | ex.Union):
+            result = _in_each_page(e.rebuilt(self), {})
+        else:
+            result = e.rebuilt(self)
         return cast(AnySort, self._known.get(result, result))
+
+    def _comparison(self, e: ex.Equal | ex.Less) -> TruthExpr:
+        left, right = e.left, e.right
+        if isinstance(left, ex.NumberVariable) and isinstance(right, ex.Number):
+            passing = 1 << right.value if isinstance(e, ex.Equal) else _below(right.value)
+            return self._compared(e, left.variable, passing)
+        if isinstance(left, ex.Number) and isinstance(right, ex.NumberVariable) and isinstance(e, ex.Less):
+            return self._compared(e, right.variable, ~_below(left.value + 1))
+        return e.rebuilt(self)
+
+    def has(self, variable: Variable, e: Value) -> bool:
+        """Whether it is known that a variable has a value."""
+        if isinstance(e, ex.Number):
+            return self._values.get(variable) == 1 << e.value
+        before = ex.variable(variable)
+        return e is before or (isinstance(e, _CONSTANTS) and self._known.get(before) is e)
 
     def _compared(self, e: TruthExpr, variable: Variable, values: int) -> TruthExpr:
         """A comparison that holds for some values of a variable."""
@@ -105,13 +120,13 @@ class Facts:
         return e if possible & ~values else ex.TRUE
 
     def _together(self, parts: tuple[TruthExpr, ...], every: bool) -> TruthExpr:
-        """A conjunction or disjunction: of each part it is known that those before hold, or fail; the short ones first."""
-        facts, done = self.knowing(()), list[TruthExpr]()
+        """A conjunction or disjunction: in each part it is known that those before hold, or fail; short ones first."""
+        facts, done = self, list[TruthExpr]()
         for part in sorted(parts, key=lambda part: isinstance(part, ex.And | ex.Or)):
             simple = facts(part)
             if simple is ex.truth(not every):
                 return simple
-            facts._note(simple, every)
+            facts = facts.knowing([(simple, every)])
             done.append(simple)
         return ex.conjunction(*done) if every else ex.disjunction(*done)
 
@@ -169,11 +184,11 @@ def simplified(tree: Tree, facts: Facts) -> tuple[Tree, dict[int, Leaf]]:
 
 
 def _leaf(leaf: Leaf, facts: Facts) -> Leaf:
-    updates = {v: facts(e) for v, e in leaf.updates.items()}
+    updates = {v: e if isinstance(e, _CONSTANTS) else facts(e) for v, e in leaf.updates.items()}
     violated = ((prop, facts(condition)) for prop, condition in leaf.violated)
     return replace(
         leaf,
-        updates={v: e for v, e in updates.items() if e != facts(ex.variable(v))},
+        updates={v: e for v, e in updates.items() if not facts.has(v, e)},
         violated=tuple((prop, condition) for prop, condition in violated if condition is not ex.FALSE),
         checks=tuple((facts(condition), message, place) for condition, message, place in leaf.checks),
     )

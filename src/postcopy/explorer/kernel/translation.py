@@ -4,10 +4,11 @@ The text is Python of the plainest kind: whole numbers modulo 2 to the 64th, in 
 arrays, loops over ranges, calls of functions that stand above. Nothing in it has a sign: a shift to the right shifts
 zeros in and comparisons are of unsigned numbers, as in Python, whose words are never negative.
 
-Two things are beyond Python's own words, and have a meaning there too: `room` gives an array that the function has to
-itself; and in a loop over `lanes` each pass is independent of the others, so that eight of them are done at once.
-There `passes[row, i]` is a bit of one row for each pass; elsewhere `passes` has words of 64 such bits, two a row, of
-which `lowest` and `ones` give the number of the lowest one and how many there are.
+Some things are beyond Python's own words, and have a meaning there too. `room` gives an array that the function has to
+itself, and `numbers` one of constants; `hold(frame, k, array)` puts an array into another one, in two places, and
+`held(frame, k)` is what was put there. In a loop over `lanes` each pass is independent of the others, so that eight of
+them are done at once. There `passes[row, i]` is a bit of one row for each pass; elsewhere `passes` has words of 64 such
+bits, two a row, of which `lowest` and `ones` give the number of the lowest one and how many there are.
 
 LLVM's language is written as text, each value under a name of its own: a variable is the last value that it was given,
 and where two ways meet, the value of either. To build LLVM's objects with llvmlite takes four times as long.
@@ -234,25 +235,9 @@ class _Function:
                     self.assign(target, self.put(f"extractvalue {gives} {several}, {k}"))
             case ast.Assign(
                 targets=[ast.Name(id=name)],
-                value=ast.Call(func=ast.Name(id="room"), args=[ast.Constant(value=int() as size)]),
+                value=ast.Call(func=ast.Name(id="room" | "numbers" | "held" as what), args=given),
             ):
-                self.write(f"%{name} = alloca {ARRAYS[name][0]}, i64 {size}, align 64")
-            case ast.Assign(
-                targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id="numbers"), args=several)
-            ):
-                self.write(f"%{name} = {self.kept(several)}")
-            case ast.Assign(
-                targets=[ast.Name(id=name)],
-                value=ast.Call(func=ast.Name(id="held"), args=[ast.Name(id=frame), ast.Constant(value=int() as at)]),
-            ):
-                self.take(name, frame, at)
-            case ast.Expr(
-                value=ast.Call(
-                    func=ast.Name(id="hold"),
-                    args=[ast.Name(id=frame), ast.Constant(value=int() as at), ast.Name(id=name)],
-                )
-            ):
-                self.hold(name, frame, at)
+                self.array(name, what, given)
             case ast.Assign(targets=[target], value=value):
                 self.assign(target, self.value(value) if self.lane is not None else self.number(value))
             case ast.AugAssign(target=target, op=op, value=value):
@@ -277,29 +262,35 @@ class _Function:
             case _:
                 raise SyntaxError(f"a kernel has no {ast.unparse(node)}")
 
-    def kept(self, numbers: Sequence[ast.expr]) -> str:
-        """The instruction that gives where some numbers are, which never change."""
-        texts = [self.number(number).text for number in numbers]
-        name, whole = f"@{self.own.symbol}.numbers", f"[{len(texts)} x i64]"
-        self.constants.append(f"{name} = internal constant {whole} [{', '.join(f'i64 {text}' for text in texts)}]")
-        return f"getelementptr inbounds {whole}, {_pointer(whole)} {name}, i64 0, i64 0"
-
-    def take(self, name: str, frame: str, at: int) -> None:
-        """An array of which a frame holds where it is, and how long a row."""
+    def array(self, name: str, what: str, given: Sequence[ast.expr]) -> None:
+        """Begin to have an array: one of the function's own, one of constants, or one of which a frame holds where it
+        is, and how long a row."""
         element, columns = ARRAYS[name]
-        self.write(f"%{name} = load {_pointer(element)}, {_pointer(_pointer(element))} {self.slot(frame, at, element)}")
-        if columns:
-            self.write(f"%{name}.row = load i64, {_pointer('i64')} {self.slot(frame, at + 1, None)}")
+        match given:
+            case [ast.Constant(value=int() as size)] if what == "room":
+                self.write(f"%{name} = alloca {element}, i64 {size}, align 64")
+            case [ast.Name(id=frame), ast.Constant(value=int() as at)] if what == "held":
+                place = self.slot(frame, at, element)
+                self.write(f"%{name} = load {_pointer(element)}, {_pointer(_pointer(element))} {place}")
+                if columns:
+                    self.write(f"%{name}.row = load i64, {_pointer('i64')} {self.slot(frame, at + 1)}")
+            case [*numbers] if what == "numbers":
+                texts, symbol = [self.number(number).text for number in numbers], f"@{self.own.symbol}.{name}"
+                whole, listed = f"[{len(texts)} x i64]", ", ".join(f"i64 {text}" for text in texts)
+                self.constants.append(f"{symbol} = internal constant {whole} [{listed}]")
+                self.write(f"%{name} = getelementptr inbounds {whole}, {_pointer(whole)} {symbol}, i64 0, i64 0")
+            case _:
+                raise SyntaxError(f"a kernel has no such {what}")
 
-    def hold(self, name: str, frame: str, at: int) -> None:
+    def hold(self, frame: str, at: int, name: str) -> None:
         """Put where an array is into a frame, and how long a row."""
         element, columns = ARRAYS[name]
         place = self.slot(frame, at, element)
         self.write(f"store {_pointer(element)} %{name}, {_pointer(_pointer(element))} {place}")
         if columns:
-            self.write(f"store i64 %{name}.row, {_pointer('i64')} {self.slot(frame, at + 1, None)}")
+            self.write(f"store i64 %{name}.row, {_pointer('i64')} {self.slot(frame, at + 1)}")
 
-    def slot(self, frame: str, at: int, element: str | None) -> str:
+    def slot(self, frame: str, at: int, element: str | None = None) -> str:
         """A place of a frame: for a number, or for where elements are."""
         place = self.put(f"getelementptr inbounds i64, {_pointer('i64')} %{frame}, i64 {at}").text
         return place if element is None else self.pointing(place, "i64", _pointer(element))
@@ -446,11 +437,8 @@ class _Function:
                 a, b = self.alike(self.number(left), self.number(right))
                 gives = "i1" if a.type == "i64" else _TRUTHS
                 return self.put(f"icmp {_COMPARISONS[type(op)]} {a.type} {a.text}, {b.text}", gives)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as constant)):
-                return Value(str(-constant & _WORD))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                nothing, number = self.alike(Value("0"), self.number(operand))
-                return self.put(f"sub {number.type} {nothing.text}, {number.text}", number.type)
+                return self.operation(ast.Sub(), Value("0"), self.number(operand))
             case ast.UnaryOp(op=ast.Invert(), operand=operand):
                 number, every = self.alike(self.number(operand), Value("-1"))
                 return self.put(f"xor {number.type} {number.text}, {every.text}", number.type)
@@ -495,6 +483,12 @@ class _Function:
     def call(self, node: ast.Call) -> tuple[str, str]:
         """What a function gives: its type and its text."""
         assert isinstance(node.func, ast.Name)
+        match node:
+            case ast.Call(
+                func=ast.Name(id="hold"), args=[ast.Name(id=frame), ast.Constant(value=int() as at), ast.Name(id=name)]
+            ):
+                self.hold(frame, at, name)
+                return "void", ""
         if node.func.id in _BUILT_IN:
             given = [self.number(argument).text for argument in node.args]
             return "i64", self.put("call " + _BUILT_IN[node.func.id].format(*given)).text
@@ -522,7 +516,9 @@ class _Function:
             row, column = node.slice.elts
             begin = self.row(name, element, self.number(row))
             if isinstance(column, ast.BinOp) and isinstance(column.op, ast.Add) and self.is_given(column.left):
-                begin = self.first(f"getelementptr {element}, {_pointer(element)} {begin}, i64 {self.number(column.left).text}")
+                begin = self.first(
+                    f"getelementptr {element}, {_pointer(element)} {begin}, i64 {self.number(column.left).text}"
+                )
                 column = column.right
             at = self.number(column).text
         else:
