@@ -77,6 +77,14 @@ WITHOUT_EFFECT = {"a successor": 1, "that something moves": 2, "that an action w
 """Lines that do nothing in this protocol: a step that never changes anything; two never a state's only step."""
 
 
+def is_same(search: Exploration, mutant: str, expected: tuple[Any, ...]) -> bool:
+    """Whether a mutant finds what is expected; one that makes a state that nothing leads to does not."""
+    try:
+        return graph(search, mutant) == expected
+    except AssertionError:
+        return False
+
+
 def without_one(text: str, pattern: str) -> Iterator[str]:
     """The text with one line of a kind made without effect, for each such line."""
     lines = text.splitlines()
@@ -97,7 +105,7 @@ def test_a_kernel_that_loses_something_is_noticed(what: str) -> None:
     assert graph(search, search.kernel.plan.text) == expected, "as it stands, it is right"
     mutants = list(without_one(search.kernel.plan.text, DROPPED[what]))
     assert mutants
-    unnoticed = sum(graph(search, mutant) == expected for mutant in mutants)
+    unnoticed = sum(is_same(search, mutant, expected) for mutant in mutants)
     assert unnoticed == WITHOUT_EFFECT.get(what, 0)
 
 
