@@ -151,7 +151,8 @@ class Writer:
                 texts = [a if a == b else f"{a} if {test} else {b}" for a, b in pairs]
             case ex.Complement(operand):
                 inner = self.pages(operand, scope)
-                texts = [f"{self.stride[k]} ^ {inner[k]}" for k in self.parts]  # a set has no other bits
+                sign = "^" if self.flat else "& ~"  # a set has no other bits; plain text is part of a run's fingerprint
+                texts = [f"{self.stride[k]} {sign}{inner[k]}" for k in self.parts]
             case ex.HostPages(operand):
                 inner = self.pages(operand, scope)
                 texts = [self._host(k, inner[k]) for k in self.parts]
