@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from postcopy.explorer.explore import Exploration
-from postcopy.explorer.kernel import block_code, machine_code
+from postcopy.explorer.kernel import block_code, constant_steps, machine_code
 from postcopy.explorer.kernel.block_kernel import BlockKernel
 from postcopy.explorer.kernel.calling_convention import BLOCK, STAYS, failed, violations
 from postcopy.explorer.kernel.constant_steps import ConstantStep, Words, split_row
 from postcopy.explorer.kernel.kernel import Kernel
 from postcopy.explorer.results import Engine, Options
 from postcopy.language import Step, every_step
+from postcopy.language import expressions as ex
 from postcopy.language.instance import Instance
 from postcopy.language.properties import Property
 from postcopy.language.variables import Sort
@@ -179,3 +180,15 @@ def test_a_list_that_is_split_otherwise_is_noticed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(block_code, "split_row", SPLITS[fault])
     with pytest.raises((AssertionError, IndexError)):
         assert_same(protocol())
+
+
+def test_a_value_that_a_number_cannot_have_stands_in_no_table() -> None:
+    """Its bits would be those of the number beside it."""
+    layout = protocol().layout
+    for variable in layout.numbers:
+        number = ex.as_number(ex.variable(variable))
+        asked = [
+            constant_steps.test_of([(ex.equal(number, ex.number(value)), True)], layout)
+            for value in range(variable.size + 2)
+        ]
+        assert [each is None for each in asked] == [False] * variable.size + [True] * 2

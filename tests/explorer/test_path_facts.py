@@ -161,3 +161,13 @@ def test_a_tree_keeps_the_leaves_that_are_reached_and_says_which_they_were() -> 
     assert [originals[id(leaf)] for leaf in (yes, no)] == [reached, other]
     assert (yes.updates, yes.violated, yes.checks) == ({}, ((3, ex.TRUE),), (check,))  # both have their value already
     assert (no.updates, no.violated) == ({}, ())
+
+
+def test_a_number_with_many_values_is_not_followed() -> None:
+    """It would take as many bits as it has values."""
+    large = Variable("large", "machine", Sort.NUMBER, 1 << 62)
+    condition = ex.less(ex.as_number(ex.variable(large)), ex.number(1 << 61))
+    facts = Facts(one_page=False).knowing([(condition, True)])
+    assert facts(condition) is ex.TRUE
+    other = ex.equal(ex.as_number(ex.variable(large)), ex.number(3))
+    assert facts(other) is other

@@ -125,20 +125,28 @@ def test_of(conditions: Iterable[tuple[TruthExpr, bool]], layout: Layout) -> Wor
 
 def _each(condition: TruthExpr, want: bool) -> Iterator[tuple[Variable, int] | None]:
     """The numbers and their values of which a condition is the conjunction; None where it is not."""
-    match condition:
-        case ex.TruthConstant(value) if value == want:
-            return
-        case ex.Not(operand):
-            yield from _each(operand, not want)
-        case ex.And(parts) | ex.Or(parts) if isinstance(condition, ex.And) == want:
-            for part in parts:
-                yield from _each(part, want)
-        case ex.Equal(ex.NumberVariable(variable), ex.Number(value)) if want:
-            yield variable, value
-        case ex.Equal(ex.NumberVariable(variable), ex.Number(value)) if variable.size == 2:
-            yield variable, 1 - value
-        case _:
-            yield None
+    if isinstance(condition, ex.TruthConstant) and condition.value == want:
+        return
+    if isinstance(condition, ex.Not):
+        yield from _each(condition.operand, not want)
+    elif isinstance(condition, ex.And | ex.Or) and isinstance(condition, ex.And) == want:
+        for part in condition.parts:
+            yield from _each(part, want)
+    else:
+        yield _asked(condition, want)
+
+
+def _asked(condition: TruthExpr, want: bool) -> tuple[Variable, int] | None:
+    """The number and the value that it has just where a comparison holds, or fails."""
+    if not isinstance(condition, ex.Equal):
+        return None
+    left, right = condition.left, condition.right
+    if not isinstance(left, ex.NumberVariable) or not isinstance(right, ex.Number):
+        return None
+    variable, value = left.variable, right.value
+    if value >= variable.size or not (want or variable.size == 2):
+        return None
+    return variable, value if want else 1 - value
 
 
 def begin(body: Sequence[str]) -> list[str]:

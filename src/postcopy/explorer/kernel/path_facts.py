@@ -23,6 +23,9 @@ from postcopy.language.variables import Variable
 Sets = Mapping[PagesExpr, PagesExpr]
 """Sets of which it is known whether the pages that are looked at are in it: the full set or the empty one."""
 
+MOST_VALUES = 256
+"""So many values a number has of which it is followed which it can still have."""
+
 _CONSTANTS = (ex.TruthConstant, ex.Number, ex.NoPages, ex.AllPages)
 
 
@@ -48,23 +51,19 @@ class Facts:
         return other
 
     def _note(self, condition: TruthExpr, holds: bool) -> None:
-        match condition:
-            case ex.Not(operand):
-                self._note(operand, not holds)
-            case ex.And(parts) | ex.Or(parts) if isinstance(condition, ex.And) == holds:
-                for part in parts:
-                    self._note(part, holds)
-            case ex.Equal(ex.NumberVariable(variable), ex.Number(value)):
-                self._keep(variable, 1 << value, holds)
-            case ex.Less(ex.NumberVariable(variable), ex.Number(value)):
-                self._keep(variable, _below(value), holds)
-            case ex.Less(ex.Number(value), ex.NumberVariable(variable)):
-                self._keep(variable, _below(value + 1), not holds)
-            case ex.IsEmpty(pages) if holds or self._one_page:
-                self._known[condition] = ex.truth(holds)
-                self._known[pages] = ex.EMPTY_SET if holds else ex.FULL_SET
-            case _:
-                self._known[condition] = ex.truth(holds)
+        passing = _passing(condition)
+        if isinstance(condition, ex.Not):
+            self._note(condition.operand, not holds)
+        elif isinstance(condition, ex.And | ex.Or) and isinstance(condition, ex.And) == holds:
+            for part in condition.parts:
+                self._note(part, holds)
+        elif passing is not None:
+            self._keep(*passing, holds)
+        elif isinstance(condition, ex.IsEmpty) and (holds or self._one_page):
+            self._known[condition] = ex.truth(holds)
+            self._known[condition.pages] = ex.EMPTY_SET if holds else ex.FULL_SET
+        else:
+            self._known[condition] = ex.truth(holds)
 
     def _keep(self, variable: Variable, values: int, holds: bool) -> None:
         possible = self._possible(variable)
@@ -87,7 +86,7 @@ class Facts:
             result = self._comparison(e)
         elif isinstance(e, ex.And | ex.Or):
             result = self._together(e.parts, isinstance(e, ex.And))
-        elif isinstance(e, ex.NumberVariable):
+        elif isinstance(e, ex.NumberVariable) and e.variable.size <= MOST_VALUES:
             values = self._possible(e.variable)
             result = e if values & values - 1 or not values else ex.number(values.bit_length() - 1)
         elif isinstance(e, ex.Complement | ex.Intersection | ex.Union):
@@ -97,13 +96,8 @@ class Facts:
         return cast(AnySort, self._known.get(result, result))
 
     def _comparison(self, e: ex.Equal | ex.Less) -> TruthExpr:
-        left, right = e.left, e.right
-        if isinstance(left, ex.NumberVariable) and isinstance(right, ex.Number):
-            passing = 1 << right.value if isinstance(e, ex.Equal) else _below(right.value)
-            return self._compared(e, left.variable, passing)
-        if isinstance(left, ex.Number) and isinstance(right, ex.NumberVariable) and isinstance(e, ex.Less):
-            return self._compared(e, right.variable, ~_below(left.value + 1))
-        return e.rebuilt(self)
+        passing = _passing(e)
+        return e.rebuilt(self) if passing is None else self._compared(e, *passing)
 
     def has(self, variable: Variable, e: Value) -> bool:
         """Whether it is known that a variable has a value."""
@@ -131,31 +125,45 @@ class Facts:
         return ex.conjunction(*done) if every else ex.disjunction(*done)
 
 
+def _passing(e: TruthExpr) -> tuple[Variable, int] | None:
+    """Of a comparison of a variable that has few values with a constant: the variable, and for which it holds."""
+    if not isinstance(e, ex.Equal | ex.Less):
+        return None
+    left, right = e.left, e.right
+    if isinstance(left, ex.NumberVariable) and isinstance(right, ex.Number) and left.variable.size <= MOST_VALUES:
+        value = min(right.value, left.variable.size)
+        every = _below(left.variable.size)
+        return left.variable, every & (1 << value if isinstance(e, ex.Equal) else _below(value))
+    if isinstance(right, ex.NumberVariable) and isinstance(left, ex.Number) and right.variable.size <= MOST_VALUES:
+        value = min(left.value, right.variable.size)
+        every = _below(right.variable.size)
+        return right.variable, every & (1 << value if isinstance(e, ex.Equal) else ~_below(value + 1))
+    return None
+
+
 def _below(value: int) -> int:
     """The numbers from 0 on below a value, as bits."""
-    return (1 << max(value, 0)) - 1
+    return (1 << value) - 1
 
 
 def _in_each_page(e: PagesExpr, known: Sets) -> PagesExpr:
     """A set, where it is known of each page that is looked at whether it is in some others."""
     if e in known:
         return known[e]
-    match e:
-        case ex.Complement(operand):
-            return ex.set_complement(_in_each_page(operand, known))
-        case ex.Intersection(parts) | ex.Union(parts):
-            every = isinstance(e, ex.Intersection)
-            inside, outside = (ex.FULL_SET, ex.EMPTY_SET) if every else (ex.EMPTY_SET, ex.FULL_SET)
-            others, done = dict(known), list[PagesExpr]()
-            for part in sorted(parts, key=lambda part: isinstance(part, ex.Intersection | ex.Union)):
-                simple = _in_each_page(part, others)
-                if simple is outside:
-                    return simple
-                others[simple], others[ex.set_complement(simple)] = inside, outside
-                done.append(simple)
-            return ex.intersection(*done) if every else ex.union(*done)
-        case _:
-            return e
+    if isinstance(e, ex.Complement):
+        return ex.set_complement(_in_each_page(e.operand, known))
+    if not isinstance(e, ex.Intersection | ex.Union):
+        return e
+    every = isinstance(e, ex.Intersection)
+    inside, outside = (ex.FULL_SET, ex.EMPTY_SET) if every else (ex.EMPTY_SET, ex.FULL_SET)
+    others, done = dict(known), list[PagesExpr]()
+    for part in sorted(e.parts, key=lambda part: isinstance(part, ex.Intersection | ex.Union)):
+        simple = _in_each_page(part, others)
+        if simple is outside:
+            return simple
+        others[simple], others[ex.set_complement(simple)] = inside, outside
+        done.append(simple)
+    return ex.intersection(*done) if every else ex.union(*done)
 
 
 def simplified(tree: Tree, facts: Facts) -> tuple[Tree, dict[int, Leaf]]:
