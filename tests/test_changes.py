@@ -51,7 +51,6 @@ def check(protocol: type[Postcopy], names: list[str] | None = None, in_flight: i
     return explore(instance, Options(engine=Engine.INTERPRETED))
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but("whole-bitmap-discard")
 @pytest.mark.parametrize("name", HOLDS)
 def test_a_change_that_holds(name: str) -> None:
@@ -65,7 +64,6 @@ def test_a_change_that_holds(name: str) -> None:
     assert verdict.states == STATES[name]
 
 
-@pytest.mark.unmeasured
 def test_recovery_holds_where_discards_package_and_page_are_on_their_way_at_once() -> None:
     """A page may be sent behind the package while the destination has a copy of it that is to be discarded."""
     asked = [p for p in asked_of(Recovery) if not p.of_runs]
@@ -79,7 +77,6 @@ def test_what_a_change_that_does_not_hold_breaks_first_is_stored(name: str) -> N
     assert EXHIBITS[name].violates == CHANGES[name].breaks[0]
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but(
     "release-ram-with-recovery-no-stale-read",
     "switch-after-pong-no-way-back",
@@ -94,7 +91,6 @@ def test_a_change_breaks_each_property_that_it_names(name: str, broken: str) -> 
     assert verdict.violated.name == broken
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but("switch-at-package")
 @pytest.mark.parametrize("name", [name for name in CHANGES if name.startswith("switch-")])
 def test_what_a_switch_does_not_break_holds(name: str) -> None:
@@ -104,7 +100,6 @@ def test_what_a_switch_does_not_break_holds(name: str) -> None:
     assert check(CHANGES[name], kept, in_flight=1).outcome is Outcome.HOLDS
 
 
-@pytest.mark.unmeasured
 def test_what_a_second_connection_gains() -> None:
     """In the document's protocol a requested page queues behind the rest; with a second connection it does not, cache
     or none."""

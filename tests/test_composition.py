@@ -44,7 +44,6 @@ def refusal(text: str) -> str:
     return str(error.value)
 
 
-@pytest.mark.unmeasured
 @pytest.mark.usefixtures("saved")
 @pytest.mark.parametrize(
     ("composed", "written"),
@@ -66,7 +65,6 @@ def test_where_both_extend_a_method_the_first_named_comes_first() -> None:
     assert print_of("switch-after-pong+lock.py") != print_of("switch-after-pong-locked")
 
 
-@pytest.mark.unmeasured
 def test_what_is_written_for_the_composition_itself_is_not_in_it() -> None:
     """The preempt channel is not made anew after a break, which `recovery-with-preempt` writes down."""
     composed, written = resolve("recovery+preempt")[1], CHANGES["recovery-with-preempt"]
@@ -87,7 +85,6 @@ def test_where_both_replace_a_method_the_error_says_how_to_write_the_composition
     assert "both replace the action source.sends_background_page" in refusal("ram-cache+preempt")
 
 
-@pytest.mark.unmeasured
 @pytest.mark.usefixtures("saved")
 @pytest.mark.parametrize("text", ["lazy.py+eager.py", "eager.py+lazy.py"])
 def test_of_an_action_that_one_extends_and_one_replaces_both_parts_count(text: str) -> None:

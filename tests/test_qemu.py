@@ -84,7 +84,6 @@ def test_nothing_is_declared_in_vain() -> None:
     assert {variable.name for variable in program.constants} == IN_VAIN | OFF
 
 
-@pytest.mark.unmeasured
 def test_what_an_option_needs_is_constant_without_it() -> None:
     constants = {variable.name for variable in read(Instance(Qemu11, 2, 2, (), 2)).constants}
     assert constants >= IN_VAIN | OFF

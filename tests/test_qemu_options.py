@@ -80,7 +80,6 @@ def test_each_option_has_a_fault_and_a_witness() -> None:
     assert there == {one.fault for one in FAULTS}
 
 
-@pytest.mark.unmeasured
 def test_options_that_are_off_add_no_action() -> None:
     without = actions(with_terms(Qemu11, PREEMPT))
     everything = actions(with_terms(Qemu11, PREEMPT + "".join(f"+{option}=on" for option in OFF)))

@@ -57,7 +57,6 @@ def test_a_bug_by_name(run: Run) -> None:
     assert "known to violate: pauses-only-in-postcopy - found" in result.out
 
 
-@pytest.mark.unmeasured
 def test_a_bug_that_violates_something_else_earlier_says_how_to_see_what_it_is_about(run: Run) -> None:
     result = run("check", "--bug", "huge-pages-fill-in", "--pages", "1", "--in-flight", "1")
     assert result.code == 12

@@ -172,7 +172,6 @@ def test_ctrl_c_reports_what_it_has(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert "inconclusive: interrupted before all states were seen" in result.out
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("ending", ["itf.json", "md", "svg", "mmd"])
 def test_the_counterexample_can_be_kept(run: Run, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"run.{ending}"

@@ -170,7 +170,6 @@ def test_a_command_that_takes_too_much_ends_in_one_line(
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.unmeasured
 def test_further_searches_have_the_memory_of_the_ones_before(monkeypatch: pytest.MonkeyPatch) -> None:
     alive, most, plain = weakref.WeakSet[Exploration](), list[int](), Exploration.__init__
 

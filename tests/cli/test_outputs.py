@@ -149,7 +149,6 @@ def test_a_graph_of_a_part_says_so(run: Run, tmp_path: Path) -> None:
     assert "a violation of no-stale-device-read" in run("graph", out, "--fault", "no-discards", "--pages", "2").out
 
 
-@pytest.mark.unmeasured
 def test_what_was_found_survives_ctrl_c(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     search, begun = Exploration.run, []
 

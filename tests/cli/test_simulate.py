@@ -133,7 +133,6 @@ def test_ctrl_c_while_it_shortens_shows_the_run_as_far_as_it_is(run: Run, monkey
     assert len(found["counterexample"]["steps"]) == found["found_in"]
 
 
-@pytest.mark.unmeasured
 def test_the_seed_alone_decides(tmp_path: Path) -> None:
     """Two processes with other hashes of strings find the same."""
     command = [

@@ -80,7 +80,6 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str, str,
     return str(file), prop, message, steps
 
 
-@pytest.mark.unmeasured
 def test_a_check_shows_the_run_to_an_error_in_every_format(
     case: tuple[str, str, str, int], run: Run, tmp_path: Path
 ) -> None:

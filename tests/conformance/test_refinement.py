@@ -46,7 +46,6 @@ def test_every_interleaving_is_the_models() -> None:
     assert "destination.balloon_takes" not in found.actions, "why guest.given_up is not compared"
 
 
-@pytest.mark.unmeasured
 def test_so_is_every_interleaving_where_the_destination_cannot_do_postcopy() -> None:
     world = World.new(1, 1)
     world.destination.host_support = False
@@ -65,7 +64,6 @@ def test_so_is_every_interleaving_towards_a_qemu() -> None:
     assert (found.states, found.transitions) == (4520, 31187)
 
 
-@pytest.mark.unmeasured
 def test_so_are_the_first_interleavings_towards_a_qemu() -> None:
     found = refine(World.new(2, 1, qemu=True), limit=500)
     assert found.failure is None
@@ -260,7 +258,6 @@ class MarksTheFirstOnly(DestinationCore):
         return outputs
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("mutant", "says"),
     [

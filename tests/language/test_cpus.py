@@ -159,7 +159,6 @@ def test_the_documents_protocol_holds(protocol: type[Protocol], states: int) -> 
     assert (verdict.outcome, verdict.states) == (Outcome.HOLDS, states)
 
 
-@pytest.mark.unmeasured
 def test_a_fault_is_found_with_one_vcpu_too() -> None:
     protocol = type("OneSleeper", (FAULTS["lost-wake-up"],), {"cpus": 1})
     verdict = explore(Instance(protocol, 1, 1, asked_of(protocol)), Options(engine=Engine.INTERPRETED))

@@ -158,7 +158,6 @@ def test_too_much_for_a_byte_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 # -- a fault in the model --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but("send-leaves-dirty-last0", "shut-sent-again-last5")
 @pytest.mark.parametrize(
     ("fault", "last"),

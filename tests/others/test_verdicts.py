@@ -109,7 +109,6 @@ def test_every_defect_has_a_story() -> None:
     ]
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("bug", BUGS_OF_OTHERS, ids=[name_of(bug.faulty) for bug in BUGS_OF_OTHERS])
 def test_a_defect_is_found_by_a_property_of_the_catalogue(bug: Bug) -> None:
     assert bug.breaks in {p.name for p in DEFAULT}

@@ -69,7 +69,6 @@ POINTED_AT: dict[str, tuple[type[Protocol], tuple[Property, ...], set[str]]] = {
 }
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", POINTED_AT)
 def test_a_violation_points_at_the_sets_without_a_role(name: str) -> None:
     protocol, properties, fields = POINTED_AT[name]
@@ -82,7 +81,6 @@ def test_a_violation_points_at_the_sets_without_a_role(name: str) -> None:
     assert fields.isdisjoint(gap.name for gap in verdict.gaps if gap.missing is Missing.PAGES)
 
 
-@pytest.mark.unmeasured
 def test_without_a_violation_nothing_is_pointed_at() -> None:
     protocol = undeclared(sleepers.ClientNotWoken, "destination.client_waiting")
     verdict = check(protocol, *(p for p in asked_of(protocol) if not p.of_runs))

@@ -38,7 +38,6 @@ def violated(protocol: type[Protocol], *names: str) -> str | None:
     return verdict.violated.name if verdict.violated else None
 
 
-@pytest.mark.unmeasured
 @pytest.mark.slow_but(
     "ClientNotWoken-no-request-lost",
     "ClientNotWoken-no-deadlock",
@@ -58,13 +57,11 @@ def test_what_is_right_raises_no_alarm(protocol: type[Postcopy]) -> None:
     assert violated(protocol) is None
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("protocol", LOST)
 def test_a_page_or_request_lost_at_a_place_of_its_own_is_found(protocol: type[Postcopy]) -> None:
     assert violated(protocol) == LOST[protocol]
 
 
-@pytest.mark.unmeasured
 def test_nothing_is_found_of_a_sleeper_that_is_not_declared() -> None:
     """So it is the declaration that makes the difference."""
 

@@ -31,7 +31,6 @@ def line_of(file: str, line: int) -> str:
     return Path(file).read_text(encoding="utf-8").splitlines()[line - 1].strip()
 
 
-@pytest.mark.unmeasured
 def test_a_check_names_the_guard_and_the_files_that_it_read(folder: Path) -> None:
     sound = answer(entry(protocol="tiny.py"))
     assert (sound.verdict, sound.violated, sound.states) == ("holds", [], 2)
@@ -52,7 +51,6 @@ def test_a_proof_and_walks(folder: Path) -> None:
     assert (walks.verdict, walks.violated) == ("deadlock", ["no-deadlock"])
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -77,7 +75,6 @@ def test_a_lack_of_memory_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> No
     assert answer(entry(protocol="tiny.py")).verdict == "inconclusive"
 
 
-@pytest.mark.unmeasured
 def test_the_guard_is_that_of_the_change_and_not_of_what_it_changes(folder: Path) -> None:
     (folder / "change.py").write_text(CHANGE)
     broken = check("change.py:MyChange", pages=1, in_flight=1, liveness=False, engine="interpreted")

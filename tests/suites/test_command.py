@@ -119,13 +119,11 @@ def test_a_process_that_ends_is_an_error_of_its_question_alone(folder: Path, run
     assert "✓ tiny" in done.out
 
 
-@pytest.mark.unmeasured
 def test_what_a_file_prints_does_not_disturb_the_answer(folder: Path, run: Run) -> None:
     (folder / "tiny.py").write_text(TINY + "\nprint('{hello')\n")
     assert run("suite", "suite.toml").code == 0
 
 
-@pytest.mark.unmeasured
 def test_what_is_printed_as_json_is_what_its_schema_says(folder: Path, run: Run) -> None:
     (folder / "tiny.py").write_text(STUCK)
     printed = json.loads(run("suite", "suite.toml", "--json").out)
@@ -190,7 +188,6 @@ def test_a_change_while_the_suite_runs_is_not_missed(folder: Path) -> None:
         process.wait()
 
 
-@pytest.mark.unmeasured
 def test_watching_asks_again_what_has_changed(folder: Path) -> None:
     output = folder / "output"
     with output.open("wb") as file:

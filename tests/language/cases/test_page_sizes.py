@@ -175,7 +175,6 @@ def test_the_documents_invariant_is_inductive_with_two_page_sizes(size: Size) ->
     assert proved_at(SmallPages, "no-partial-page", size) is Answer.PROVED
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", ["partial-host-pages", "places-first-target-page", "requests-part-of-host-page"])
 def test_the_faults_of_host_pages_are_found_in_the_block_with_large_pages(fault: str) -> None:
     protocol = type("Faulty", (FAULTS[fault],), {"small": SmallPages.small, "fine": "small"})
