@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 
 from postcopy.api.asking import ProtocolLike, load
-from postcopy.api.result import Shown
+from postcopy.api.result import Shown, as_json
 from postcopy.errors import UsageError
 from postcopy.model.postcopy import Postcopy
 from postcopy.report.pages.plain import page
@@ -50,7 +50,7 @@ class Rows(Shown):
 
     def json(self) -> str:
         """The rows as one JSON list, as ``--json`` prints them."""
-        return msgspec.json.format(msgspec.json.encode(self.rows), indent=2).decode()
+        return as_json(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)

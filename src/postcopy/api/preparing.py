@@ -11,7 +11,7 @@ from rich.console import Console
 
 from postcopy.api.asking import functions, whole_numbers
 from postcopy.api.progress import Show, silent
-from postcopy.api.result import Shown
+from postcopy.api.result import Shown, as_json
 from postcopy.cache import user_cache
 from postcopy.errors import UsageError
 from postcopy.explorer.liveness.prepared import Loop, Loops
@@ -72,9 +72,7 @@ class PreparedLoops(Shown):
 
     def json(self) -> str:
         """The record as one JSON object, as ``--json`` prints it."""
-        import msgspec
-
-        return msgspec.json.format(msgspec.json.encode(self.found), indent=2).decode()
+        return as_json(self.found)
 
 
 def _listed(words: list[str]) -> str:

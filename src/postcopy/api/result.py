@@ -73,6 +73,13 @@ class Shown(ABC):
         return UndecidedError(f"the result of {self.name} is neither true nor false: {why}; ask {ask}")
 
 
+def as_json(record: object) -> str:
+    """A record as ``--json`` prints it."""
+    import msgspec  # takes a while to import
+
+    return msgspec.json.format(msgspec.json.encode(record), indent=2).decode()
+
+
 class Result(Shown):
     """What a function of this package has found, with a verdict."""
 
@@ -99,9 +106,7 @@ class Result(Shown):
 
     def json(self) -> str:
         """The result as one JSON object, as ``--json`` prints it."""
-        import msgspec
-
-        return msgspec.json.format(msgspec.json.encode(self.record), indent=2).decode()
+        return as_json(self.record)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the result to a file: all of it as a page (.html), or the counterexample in the format of the ending.

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from postcopy.api.preparing import USUAL, prepare
 from postcopy.cli.options import AsJson
+from postcopy.cli.output import print_json
 from postcopy.cli.progress import progress
 
 
@@ -34,7 +35,7 @@ def command(
     with progress("looking into the cache") as show:
         result = prepare(words or USUAL, small_table=small_table, progress=show)
     if as_json:
-        print(result.json())
+        print_json(result.record)
     else:
         result.print_to(Console(highlight=False))
     return 0
